@@ -1,0 +1,125 @@
+"""What every detector is: a small state machine over one store's events and their times."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert, alert_id, config_hash
+from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.store import DetectorState, StoreState
+
+TOLERANCE: Final = 1e-9
+"""By how much an amount or a risk may miss a limit and still count as reaching it."""
+
+
+def reaches(value: float, limit: float) -> bool:
+    """Tell whether a value is at a limit or above it, rounding errors forgiven.
+
+    Examples
+    --------
+    >>> reaches(0.1 + 0.2, 0.3), reaches(0.29, 0.3)
+    (True, False)
+    """
+    return value >= limit - TOLERANCE
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of a detector's parameters: typed, documented, with defaults, checked when made."""
+
+    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = True
+
+
+P = TypeVar("P", bound=Parameters)
+S = TypeVar("S", bound=DetectorState)
+
+
+class Detector(ABC, Generic[P, S]):
+    """A rule or a model that raises alerts.
+
+    A detector overrides the ``on_...`` methods of what it looks at. Each gets the event, the
+    detector's own state of that store, and the store. It changes that state and nothing else,
+    reads no clock but the events' times, and returns the alerts that the event raises.
+
+    Parameters
+    ----------
+    parameters
+        An instance of ``Parameters``.
+    max_late
+        How late an event may be and still raise an alert, in milliseconds: state is kept that
+        much longer than its rule needs it.
+
+    Attributes
+    ----------
+    name, alert_type
+        As in alerts and in the configuration.
+    Parameters
+        The class of its parameters.
+    config_hash
+        Short hash of the parameters.
+    """
+
+    name: ClassVar[str]
+    alert_type: ClassVar[str]
+    Parameters: ClassVar[type[Parameters]]
+
+    def __init__(self, parameters: P, max_late: int) -> None:
+        self.parameters = parameters
+        self.max_late = max_late
+        self.config_hash = config_hash(parameters)
+
+    @abstractmethod
+    def new_state(self) -> S:
+        """Return the empty state of a store."""
+
+    def on_sale(self, event: PosEvent, state: S, store: StoreState) -> Sequence[Alert]:
+        """Look at a SALE line."""
+        return ()
+
+    def on_refund(self, event: PosEvent, state: S, store: StoreState) -> Sequence[Alert]:
+        """Look at a REFUND line."""
+        return ()
+
+    def on_security(self, event: SecurityEvent, state: S, store: StoreState) -> Sequence[Alert]:
+        """Look at a security event."""
+        return ()
+
+    def on_count(self, event: CountEvent, state: S, store: StoreState) -> Sequence[Alert]:
+        """Look at a stock count."""
+        return ()
+
+    def on_time(self, time: int, state: S, store: StoreState) -> Sequence[Alert]:
+        """Look at the time of any valid event, after the event itself, or at a tick's."""
+        return ()
+
+    def waiting(self, state: S) -> tuple[int, int] | None:
+        """Return how many decisions wait for time to pass and when the first is due."""
+        return None
+
+    def alert(
+        self,
+        event: Event,
+        *,
+        time: int,
+        employee_id: str | None,
+        risk: float,
+        message: str,
+        evidence: dict[str, Any],
+    ) -> Alert:
+        """Make revision 1 of an alert that `event`, whose time is `time`, raises."""
+        return Alert(
+            alert_id=alert_id(self.alert_type, event),
+            revision=1,
+            type=self.alert_type,
+            detector=self.name,
+            store_id=event.store_id,
+            employee_id=employee_id,
+            risk_score=round(risk, 6),
+            message=message,
+            event_time=time,
+            opened_at=time,
+            evidence=evidence,
+            config_hash=self.config_hash,
+        )

@@ -1,0 +1,97 @@
+"""SHRINKAGE: more of a sku sold than a count can explain."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.events import CountEvent, PosEvent
+from retail_anomaly.state import Table
+from retail_anomaly.store import DetectorState, StoreState
+
+
+class InventoryShrinkageParameters(Parameters, frozen=True):
+    """How many pieces may be unexplained.
+
+    Examples
+    --------
+    >>> InventoryShrinkageParameters().threshold
+    5
+    """
+
+    threshold: Annotated[int, Meta(ge=1, description="Difference in pieces that alerts.")] = 5
+
+
+class InventoryShrinkageState(DetectorState):
+    """Pieces of each sku sold since its last count."""
+
+    def __init__(self) -> None:
+        self.sold: Table[int] = Table(int)
+
+
+class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinkageState]):
+    """Alert when far more was sold since the last count than is counted now.
+
+    The difference is ``sold - countedQty``; the risk is ``min(1, difference / (2 * threshold))``.
+
+    Cannot see: what the stock was before, so a store with deep shelves hides any loss and one
+    that sells out alerts without any (`stock_discrepancy` compares with the previous count);
+    deliveries and returns.
+
+    Examples
+    --------
+    >>> from retail_anomaly.engine import Engine
+    >>> engine = Engine([InventoryShrinkage(InventoryShrinkageParameters(), max_late=86_400_000)])
+    >>> store = engine.new_store("s")
+    >>> sale = PosEvent("t", "s", "c", "k", 9.0, "SALE", 1_760_000_000_000, quantity=30)
+    >>> count = CountEvent("s", "k", 20, 1_760_000_060_000)
+    >>> [alert.risk_score for event in (sale, count) for alert in engine.process(event, store)]
+    [1.0]
+    """
+
+    name = "inventory_shrinkage"
+    alert_type = "SHRINKAGE"
+    Parameters = InventoryShrinkageParameters
+
+    def new_state(self) -> InventoryShrinkageState:
+        """Return a store's state without sales."""
+        return InventoryShrinkageState()
+
+    def on_sale(
+        self, event: PosEvent, state: InventoryShrinkageState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Add to what was sold."""
+        sold = state.sold
+        sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
+        return ()
+
+    def on_count(
+        self, event: CountEvent, state: InventoryShrinkageState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Compare with what was sold, and start anew."""
+        sold = state.sold.get(event.sku) or 0
+        state.sold.drop(event.sku)
+        difference = sold - event.counted_qty
+        threshold = self.parameters.threshold
+        if difference < threshold:
+            return ()
+        return (
+            self.alert(
+                event,
+                time=event.event_time,
+                employee_id=event.manager_id,
+                risk=min(1.0, difference / (2 * threshold)),
+                message=(
+                    f"{sold} pieces of {event.sku} were sold since the last count, but only "
+                    f"{event.counted_qty} are counted: {difference} pieces are unexplained."
+                ),
+                evidence={
+                    "sku": event.sku,
+                    "sold": sold,
+                    "counted": event.counted_qty,
+                    "difference": difference,
+                },
+            ),
+        )

@@ -1,0 +1,232 @@
+"""REFUND_BURST: many refunds of one cashier within minutes, worse when off shift."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert, alert_id
+from retail_anomaly.detectors.base import Detector, Parameters, reaches
+from retail_anomaly.durations import Duration
+from retail_anomaly.events import PosEvent
+from retail_anomaly.state import Table
+from retail_anomaly.store import DetectorState, StoreState
+
+
+class RefundBurstParameters(Parameters, frozen=True):
+    """When refunds are a burst.
+
+    Examples
+    --------
+    >>> RefundBurstParameters().count
+    3
+    """
+
+    window: Annotated[Duration, Meta(description="How far back refunds are counted.")] = Duration(
+        600_000
+    )
+    count: Annotated[int, Meta(ge=1, description="High refunds in the window that alert.")] = 3
+    amount: Annotated[
+        float, Meta(gt=0, le=1e300, description="From this amount on a refund is high.")
+    ] = 100.0
+    off_shift_bump: Annotated[
+        float, Meta(ge=0, le=1, description="Added to the risk when one was made off shift.")
+    ] = 0.2
+    revise_by: Annotated[
+        float, Meta(gt=0, le=1, description="Rise of the risk that is worth a revision.")
+    ] = 0.05
+
+    def __post_init__(self) -> None:
+        if self.window <= 0:
+            raise ValueError("window: expected a duration above 0")
+
+
+class Refund(msgspec.Struct, array_like=True, gc=False):
+    """A receipt's refund by one cashier: the lines of it so far."""
+
+    transaction_id: str
+    time: int
+    amount: float
+    off_shift: bool | None
+
+
+class Episode(msgspec.Struct, array_like=True, gc=False):
+    """An alert that is still open, to be revised."""
+
+    alert_id: str
+    opened_at: int
+    revision: int
+    risk: float
+
+
+class Cashier(msgspec.Struct, array_like=True):
+    """One cashier's refunds within the window before the newest of them."""
+
+    newest: int
+    refunds: list[Refund]
+    episode: Episode | None = None
+
+
+class RefundBurstState(DetectorState):
+    """Cashiers with a refund lately."""
+
+    def __init__(self, keep: int) -> None:
+        # After the window and the lateness allowed, a new refund would clear all that is here.
+        self.cashiers: Table[Cashier] = Table(Cashier, due=lambda cashier: cashier.newest + keep)
+
+
+class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
+    """Alert when a cashier makes several high refunds within a window.
+
+    The risk is ``h / count * 0.7 + min(1, a / (2 * amount)) * 0.3``, at most 1, with h the high
+    refunds present and a the mean amount of all present; an off-shift refund adds
+    ``off_shift_bump``. While the burst lasts, the alert is revised when the risk rises.
+
+    Cannot see: refunds below the amount (structuring), refunds spread over more than the window
+    (slow skimming), refunds shared among several cashiers or made under a colleague's login; and
+    it can't tell a busy service desk from abuse.
+
+    Examples
+    --------
+    >>> from retail_anomaly.engine import Engine
+    >>> engine = Engine([RefundBurst(RefundBurstParameters(), max_late=86_400_000)])
+    >>> store = engine.new_store("store-1")
+    >>> for n in range(3):
+    ...     refund = PosEvent(f"t{n}", "store-1", "c-1", "sku", 120.0, "REFUND", 1_760_000_000_000 + n)
+    ...     alerts = engine.process(refund, store)
+    >>> alerts[0].risk_score, alerts[0].evidence["refundCount"]
+    (0.88, 3)
+    """
+
+    name = "refund_burst"
+    alert_type = "REFUND_BURST"
+    Parameters = RefundBurstParameters
+
+    def new_state(self) -> RefundBurstState:
+        """Return a store's state without refunds."""
+        return RefundBurstState(self.parameters.window + self.max_late)
+
+    def on_refund(
+        self, event: PosEvent, state: RefundBurstState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Let the line join its receipt, and alert or revise when the burst is one."""
+        rule = self.parameters
+        time = event.event_time
+        cashier = state.cashiers.get(event.cashier_id) or Cashier(time, [])
+        cashier.newest = max(cashier.newest, time)
+        oldest = cashier.newest - rule.window
+        if cashier.refunds and cashier.refunds[0].time < oldest:
+            cashier.refunds = [refund for refund in cashier.refunds if refund.time >= oldest]
+        joined = time >= oldest
+        if joined:
+            _join(cashier.refunds, event, store.off_shift(event.cashier_id, time))
+        state.cashiers.put(event.cashier_id, cashier)
+
+        high = [refund for refund in cashier.refunds if reaches(refund.amount, rule.amount)]
+        episode = cashier.episode
+        if episode and (
+            len(high) < rule.count or cashier.newest > episode.opened_at + rule.window
+        ):
+            episode = cashier.episode = None
+        if not joined or len(high) < rule.count:
+            return ()
+        return self._decide(event, cashier, high, store)
+
+    def _decide(
+        self, event: PosEvent, cashier: Cashier, high: list[Refund], store: StoreState
+    ) -> Sequence[Alert]:
+        rule, refunds, episode = self.parameters, cashier.refunds, cashier.episode
+        average = sum(refund.amount for refund in refunds) / len(refunds)
+        off_shift = _any_off_shift(refunds)
+        risk = self._risk(len(high), average, off_shift is True)
+        if episode is None:
+            episode = cashier.episode = Episode(
+                alert_id(self.alert_type, event), event.event_time, 1, risk
+            )
+        elif reaches(risk, episode.risk + rule.revise_by) or (
+            reaches(risk, 1.0) and not reaches(episode.risk, 1.0)
+        ):
+            episode.revision += 1
+            episode.risk = risk
+        else:
+            return ()
+        alert = self.alert(
+            event,
+            time=event.event_time,
+            employee_id=event.cashier_id,
+            risk=risk,
+            message=self._message(event, len(high), average, off_shift),
+            evidence=self._evidence(event, refunds, high, average, off_shift, store),
+        )
+        return (
+            msgspec.structs.replace(
+                alert,
+                alert_id=episode.alert_id,
+                revision=episode.revision,
+                opened_at=episode.opened_at,
+            ),
+        )
+
+    def _risk(self, high: int, average: float, off_shift: bool) -> float:
+        rule = self.parameters
+        base = high / rule.count * 0.7 + min(1.0, average / (2 * rule.amount)) * 0.3
+        return round(min(1.0, min(1.0, base) + (rule.off_shift_bump if off_shift else 0.0)), 6)
+
+    def _message(self, event: PosEvent, high: int, average: float, off_shift: bool | None) -> str:
+        rule = self.parameters
+        return (
+            f"Cashier {event.cashier_id} made {high} refunds of {rule.amount:.2f} or more within "
+            f"{rule.window}, {average:.2f} on average"
+            f"{', at least one of them off shift' if off_shift else ''}."
+        )
+
+    def _evidence(
+        self,
+        event: PosEvent,
+        refunds: list[Refund],
+        high: list[Refund],
+        average: float,
+        off_shift: bool | None,
+        store: StoreState,
+    ) -> dict[str, Any]:
+        evidence: dict[str, Any] = {
+            "transactionIds": [refund.transaction_id for refund in high],
+            "refundCount": len(high),
+            "totalRefunds": len(refunds),
+            "averageAmount": round(average, 6),
+            "offShift": off_shift,
+        }
+        shift = store.shift_at(event.cashier_id, event.event_time)
+        if shift is not None:
+            evidence["shift"] = {
+                "shiftStart": shift.start,
+                "shiftEnd": shift.end,
+                "role": shift.role,
+            }
+        return evidence
+
+
+def _join(refunds: list[Refund], event: PosEvent, off_shift: bool | None) -> None:
+    """Add a line to its receipt's refund, which keeps its place in the order of times."""
+    for refund in reversed(refunds):
+        if refund.time == event.event_time and refund.transaction_id == event.transaction_id:
+            refund.amount += event.amount
+            refund.off_shift = _either(refund.off_shift, off_shift)
+            return
+    refunds.append(Refund(event.transaction_id, event.event_time, event.amount, off_shift))
+    # Nearly always in order already, which makes this sort a single pass.
+    refunds.sort(key=lambda refund: refund.time)
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    if one is None:
+        return other
+    return one or other is True
+
+
+def _any_off_shift(refunds: list[Refund]) -> bool | None:
+    known = None
+    for refund in refunds:
+        known = _either(known, refund.off_shift)
+    return known

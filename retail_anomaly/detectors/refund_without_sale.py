@@ -1,0 +1,174 @@
+"""REFUND_WITHOUT_SALE: a refund of something this store did not sell."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.durations import Duration
+from retail_anomaly.events import PosEvent
+from retail_anomaly.state import Table, TimedIds
+from retail_anomaly.store import DetectorState, StoreState
+
+_DAY: Final = 86_400_000
+
+
+class RefundWithoutSaleParameters(Parameters, frozen=True):
+    """What counts as a sale of the refund.
+
+    Examples
+    --------
+    >>> RefundWithoutSaleParameters().sale_memory
+    Duration('30d')
+    """
+
+    sale_memory: Annotated[
+        Duration, Meta(description="How much older than the refund its sale may be.")
+    ] = Duration(30 * _DAY)
+    match_grace: Annotated[
+        Duration, Meta(description="How long a refund waits for a sale that comes late.")
+    ] = Duration(0)
+    warm_up: Annotated[
+        Duration, Meta(description="For how long after a store's first event nothing alerts.")
+    ] = Duration(0)
+
+    def __post_init__(self) -> None:
+        if self.sale_memory <= 0:
+            raise ValueError("sale_memory: expected a duration above 0")
+
+
+class Line(msgspec.Struct, array_like=True, gc=False):
+    """An unmatched refund line that waits for its sale."""
+
+    event: PosEvent
+    off_shift: bool | None
+
+
+class RefundWithoutSaleState(DetectorState):
+    """The sales of the last weeks, and the refund receipts that alerted or wait."""
+
+    def __init__(self, sale_memory: int, max_late: int) -> None:
+        self.sales = TimedIds(span=_DAY, keep=sale_memory + max_late)
+        self.alerted: Table[int] = Table(int, due=lambda time: time + max_late)
+        self.held: Table[list[Line]] = Table(list[Line])
+        self.release_at: int | None = None  # of the first held line; None when not worked out
+
+
+class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleState]):
+    """Alert when a refund names no sale of this store within the sale memory.
+
+    The sale looked for is that of `originalTransactionId` if given, else the refund's own
+    transaction id. One alert a receipt, at its first unmatched line, with risk 1.
+
+    Cannot see: whether the goods, the amount or the quantity refunded were those sold; a sale
+    refunded twice; a sale of another store of the chain. Where tills don't keep the sale's number
+    on a refund, every refund is unmatched and the rule says nothing.
+
+    Examples
+    --------
+    >>> from retail_anomaly.engine import Engine
+    >>> engine = Engine(
+    ...     [RefundWithoutSale(RefundWithoutSaleParameters(), max_late=86_400_000)])
+    >>> store = engine.new_store("store-1")
+    >>> refund = PosEvent("t-9", "store-1", "c-1", "sku", 20.0, "REFUND", 1_760_000_000_000)
+    >>> engine.process(refund, store)[0].message
+    'Cashier c-1 refunded 20.00 for t-9, which this store has not sold in the last 30d.'
+    """
+
+    name = "refund_without_sale"
+    alert_type = "REFUND_WITHOUT_SALE"
+    Parameters = RefundWithoutSaleParameters
+
+    def new_state(self) -> RefundWithoutSaleState:
+        """Return a store's state without sales."""
+        rule = self.parameters
+        return RefundWithoutSaleState(rule.sale_memory, self.max_late)
+
+    def on_sale(
+        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Remember the sale."""
+        state.sales.add(event.transaction_id, event.event_time)
+        return ()
+
+    def on_refund(
+        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Look for the sale; without one alert, or wait for it."""
+        if self._is_matched(event, state) or self._in_warm_up(event, store):
+            return ()
+        receipt = f"{event.event_time}/{event.transaction_id}"
+        if state.alerted.get(receipt) is not None:
+            return ()
+        line = Line(event, store.off_shift(event.cashier_id, event.event_time))
+        if self.parameters.match_grace:
+            state.held.put(receipt, [*(state.held.get(receipt) or ()), line])
+            state.release_at = None
+            return ()
+        state.alerted.put(receipt, event.event_time)
+        return (self._unmatched(line),)
+
+    def on_time(
+        self, time: int, state: RefundWithoutSaleState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Release the refunds that have waited long enough, after one more look."""
+        waiting = self.waiting(state)
+        if waiting is None or time < waiting[1]:
+            return ()
+        alerts = []
+        for receipt in sorted(state.held):  # by time, for it leads the key
+            lines = state.held.get(receipt) or []
+            refunded_at = lines[0].event.event_time
+            if time < refunded_at + self.parameters.match_grace:
+                continue
+            state.held.drop(receipt)
+            unmatched = [line for line in lines if not self._is_matched(line.event, state)]
+            if unmatched:
+                state.alerted.put(receipt, refunded_at)
+                alerts.append(self._unmatched(unmatched[0]))
+        state.release_at = None
+        return alerts
+
+    def waiting(self, state: RefundWithoutSaleState) -> tuple[int, int] | None:
+        """Return how many refund receipts wait for a sale and when the first is released."""
+        if not state.held:
+            return None
+        if state.release_at is None:
+            first = min(lines[0].event.event_time for _, lines in state.held.items())
+            state.release_at = first + self.parameters.match_grace
+        return len(state.held), state.release_at
+
+    def _is_matched(self, event: PosEvent, state: RefundWithoutSaleState) -> bool:
+        sold = state.sales.newest(event.original_transaction_id or event.transaction_id)
+        return sold is not None and event.event_time - sold <= self.parameters.sale_memory
+
+    def _in_warm_up(self, event: PosEvent, store: StoreState) -> bool:
+        warm_up, first = self.parameters.warm_up, store.first_pos_time
+        return bool(warm_up) and first is not None and event.event_time - first <= warm_up
+
+    def _unmatched(self, line: Line) -> Alert:
+        event = line.event
+        named = event.original_transaction_id or event.transaction_id
+        evidence: dict[str, Any] = {
+            "transactionId": event.transaction_id,
+            "amount": event.amount,
+            "sku": event.sku,
+            "offShift": line.off_shift,
+        }
+        if event.original_transaction_id:
+            evidence["originalTransactionId"] = event.original_transaction_id
+        return self.alert(
+            event,
+            time=event.event_time,
+            employee_id=event.cashier_id,
+            risk=1.0,
+            message=(
+                f"Cashier {event.cashier_id} refunded {event.amount:.2f} for {named}, which this "
+                f"store has not sold in the last {self.parameters.sale_memory}"
+                f"{', while off shift' if line.off_shift else ''}."
+            ),
+            evidence=evidence,
+        )

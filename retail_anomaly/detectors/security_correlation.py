@@ -1,0 +1,150 @@
+"""SECURITY_CORRELATION: a high-value sale, then an alarm at the gate."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.detectors.base import Detector, Parameters, reaches
+from retail_anomaly.durations import Duration
+from retail_anomaly.events import PosEvent, SecurityEvent
+from retail_anomaly.state import Table
+from retail_anomaly.store import DetectorState, StoreState
+
+_MINUTE: Final = 60_000
+
+
+class SecurityCorrelationParameters(Parameters, frozen=True):
+    """Which sales and alarms belong together.
+
+    Examples
+    --------
+    >>> SecurityCorrelationParameters().amount
+    200.0
+    """
+
+    window: Annotated[
+        Duration, Meta(description="How long after the sale an alarm still points at it.")
+    ] = Duration(2 * _MINUTE)
+    amount: Annotated[
+        float, Meta(ge=0, le=1e300, description="From this amount on a sale is of high value.")
+    ] = 200.0
+    risk: Annotated[float, Meta(ge=0, le=1, description="The risk of such an alert.")] = 0.85
+
+
+class HighValueSale(msgspec.Struct, array_like=True, gc=False):
+    """A remembered sale line."""
+
+    time: int
+    transaction_id: str
+    cashier_id: str
+    amount: float
+
+
+class SecurityCorrelationState(DetectorState):
+    """High-value sale lines by the minute they were rung."""
+
+    def __init__(self, keep: int) -> None:
+        self.sales: Table[list[HighValueSale]] = Table(
+            list[HighValueSale], due=lambda sales: max(sale.time for sale in sales) + keep
+        )
+
+
+class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrelationState]):
+    """Alert when a gate alarm follows a high-value sale.
+
+    An alarm is matched with the newest high-value sale line within the window before it; that
+    line is then forgotten, so a second alarm looks for another.
+
+    Cannot see: who carried what through the gate, goods never rung up, a leaver who waits longer
+    than the window, or gates whose clock differs from the tills' by more than that. A false alarm
+    after an honest sale looks the same.
+
+    Examples
+    --------
+    >>> from retail_anomaly.engine import Engine
+    >>> from retail_anomaly.events import GateData
+    >>> engine = Engine(
+    ...     [SecurityCorrelation(SecurityCorrelationParameters(), max_late=86_400_000)])
+    >>> store = engine.new_store("s")
+    >>> engine.process(PosEvent("t", "s", "c", "tv", 500.0, "SALE", 1_760_000_000_000), store)
+    []
+    >>> gate = SecurityEvent("g", "s", 1_760_000_060_000, "GATE", GateData("gate-1", alarm=True))
+    >>> engine.process(gate, store)[0].evidence["secondsAfterSale"]
+    60.0
+    """
+
+    name = "security_correlation"
+    alert_type = "SECURITY_CORRELATION"
+    Parameters = SecurityCorrelationParameters
+
+    def new_state(self) -> SecurityCorrelationState:
+        """Return a store's state without sales."""
+        return SecurityCorrelationState(self.parameters.window + self.max_late)
+
+    def on_sale(
+        self, event: PosEvent, state: SecurityCorrelationState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Remember a high-value line."""
+        if not reaches(event.amount, self.parameters.amount):
+            return ()
+        minute = str(event.event_time // _MINUTE)
+        line = HighValueSale(
+            event.event_time, event.transaction_id, event.cashier_id, event.amount
+        )
+        state.sales.put(minute, [*(state.sales.get(minute) or ()), line])
+        return ()
+
+    def on_security(
+        self, event: SecurityEvent, state: SecurityCorrelationState, store: StoreState
+    ) -> Sequence[Alert]:
+        """Match an alarm with the newest sale in the window before it."""
+        if not event.event_data.alarm:
+            return ()
+        found = self._in_window(event.event_time, state)
+        if not found:
+            return ()
+        minute, sale = found[-1]
+        rest = [line for line in state.sales.get(minute) or () if line is not sale]
+        if rest:
+            state.sales.put(minute, rest)
+        else:
+            state.sales.drop(minute)
+        seconds = (event.event_time - sale.time) / 1000
+        gate = event.event_data.gate_id
+        return (
+            self.alert(
+                event,
+                time=event.event_time,
+                employee_id=sale.cashier_id,
+                risk=self.parameters.risk,
+                message=(
+                    f"Gate {gate} gave an alarm {seconds:.0f} s after cashier {sale.cashier_id} "
+                    f"rang up {sale.amount:.2f} (transaction {sale.transaction_id})."
+                ),
+                evidence={
+                    "transactionId": sale.transaction_id,
+                    "saleAmount": sale.amount,
+                    "gateId": gate,
+                    "securityEventId": event.event_id,
+                    "secondsAfterSale": seconds,
+                    "otherTransactionIds": [line.transaction_id for _, line in found[:-1]],
+                },
+            ),
+        )
+
+    def _in_window(
+        self, time: int, state: SecurityCorrelationState
+    ) -> list[tuple[str, HighValueSale]]:
+        """Return the lines in the window before `time`, oldest first, each with its minute."""
+        start = time - self.parameters.window
+        found = [
+            (minute, sale)
+            for minute in map(str, range(start // _MINUTE, time // _MINUTE + 1))
+            for sale in state.sales.get(minute) or ()
+            if start <= sale.time <= time
+        ]
+        # Stable: of two at the same time the later arrival stays the newer.
+        return sorted(found, key=lambda item: item[1].time)

@@ -1,0 +1,192 @@
+"""The functional core's front: one event in, its alerts out.
+
+`Engine.process` routes an event to the detectors that look at its kind, after duplicates are
+recognised and the store's clock has moved. It does no I/O and reads no clock; what it remembers
+of a store is in the `StoreState` that the host holds and passes in.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.detectors.base import Detector
+from retail_anomaly.events import REFUND, SALE, CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.state import Load, TimedIds
+from retail_anomaly.store import StoreState
+
+_DAY: Final = 86_400_000
+AnyDetector = Detector[Any, Any]
+
+
+class Engine:
+    """The detectors that run, ready to process the events of any number of stores.
+
+    Parameters
+    ----------
+    detectors
+        Detectors, in the order in which an event passes them.
+    max_late
+        How late an event may be and still raise an alert, in milliseconds.
+    dedupe_memory
+        For how long after its first sighting a repeated event id is recognised, in milliseconds.
+
+    Examples
+    --------
+    >>> from retail_anomaly.detectors import StockDiscrepancy
+    >>> detector = StockDiscrepancy(StockDiscrepancy.Parameters(threshold=2), max_late=86_400_000)
+    >>> engine = Engine([detector])
+    >>> store = engine.new_store("s")
+    >>> engine.process(CountEvent("s", "k", 9, 1_760_000_000_000), store)
+    []
+    >>> engine.process(CountEvent("s", "k", 7, 1_760_000_060_000), store)[0].type
+    'STOCK_DISCREPANCY'
+    """
+
+    def __init__(
+        self,
+        detectors: Iterable[AnyDetector],
+        *,
+        max_late: int = _DAY,
+        dedupe_memory: int = _DAY,
+    ) -> None:
+        self.detectors = tuple(detectors)
+        self.max_late = max_late
+        self.dedupe_memory = dedupe_memory
+        self._on_sale = self._overriding("on_sale")
+        self._on_refund = self._overriding("on_refund")
+        self._on_security = self._overriding("on_security")
+        self._on_count = self._overriding("on_count")
+        self._on_time = self._overriding("on_time")
+
+    def new_store(self, store_id: str) -> StoreState:
+        """Return the memory of a store of which nothing is known yet."""
+        return StoreState(
+            store_id,
+            max_late=self.max_late,
+            dedupe_memory=self.dedupe_memory,
+            detectors={detector.name: detector.new_state() for detector in self.detectors},
+        )
+
+    def load_store(self, store_id: str, load: Load) -> StoreState:
+        """Return the memory of a store as its records have it.
+
+        Parameters
+        ----------
+        store_id
+            The store.
+        load
+            Reads a record of that store by name; None when there is none.
+
+        Raises
+        ------
+        StoredFormatError
+            The records were written by a version that this one can't read.
+        """
+        store = self.new_store(store_id)
+        store.restore(load)
+        return store
+
+    def process(self, event: Event, store: StoreState) -> list[Alert]:
+        """Process one event of a store.
+
+        Parameters
+        ----------
+        event
+            A valid event whose ``store_id`` is the store's.
+        store
+            The store's memory; it is changed.
+
+        Returns
+        -------
+        list of Alert
+            The alerts that the event raises, without ``detected_at``.
+        """
+        alerts: list[Alert] = []
+        # The most frequent kind first: this runs for every event.
+        if isinstance(event, PosEvent):
+            return self._process_pos(event, store)
+        if isinstance(event, SecurityEvent):
+            store.advance(event.event_time)
+            repeated = self._repeated(
+                event.event_id, event.event_time, store.seen_security, store.clock
+            )
+            if not repeated:
+                for detector in self._on_security:
+                    state = store.detectors[detector.name]
+                    alerts.extend(detector.on_security(event, state, store))
+        elif isinstance(event, CountEvent):
+            store.advance(event.event_time)
+            for detector in self._on_count:
+                alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
+        else:
+            store.keep_shift(event)
+            return []
+        return self._pass_time(event.event_time, store, alerts)
+
+    def tick(self, time: int, store: StoreState) -> list[Alert]:
+        """Let time pass in a store that no event came from.
+
+        Parameters
+        ----------
+        time
+            Epoch milliseconds; the store's own clock does not move.
+        store
+            The store's memory; it is changed.
+
+        Returns
+        -------
+        list of Alert
+            What was waiting for that time.
+        """
+        return self._pass_time(time, store, [])
+
+    def waiting(self, store: StoreState) -> tuple[int, int | None]:
+        """Return how many decisions wait for time to pass, and when the first is due."""
+        count, first = 0, None
+        for detector in self._on_time:
+            waiting = detector.waiting(store.detectors[detector.name])
+            if waiting is not None:
+                count += waiting[0]
+                first = waiting[1] if first is None else min(first, waiting[1])
+        return count, first
+
+    def _process_pos(self, event: PosEvent, store: StoreState) -> list[Alert]:
+        time = event.event_time
+        store.advance(time)
+        if store.first_pos_time is None:
+            store.first_pos_time = time
+        alerts: list[Alert] = []
+        event_id = event.event_id
+        if event_id is None or not self._repeated(event_id, time, store.seen_pos, store.clock):
+            kind = event.event_type
+            if kind not in (SALE, REFUND):
+                kind = kind.upper()
+            states = store.detectors
+            if kind == SALE:
+                for detector in self._on_sale:
+                    raised = detector.on_sale(event, states[detector.name], store)
+                    if raised:
+                        alerts.extend(raised)
+            elif kind == REFUND:
+                for detector in self._on_refund:
+                    raised = detector.on_refund(event, states[detector.name], store)
+                    if raised:
+                        alerts.extend(raised)
+        return self._pass_time(time, store, alerts) if self._on_time else alerts
+
+    def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
+        """Return the detectors that look at a kind of event: those with a method of their own."""
+        base = getattr(Detector, method)
+        return tuple(d for d in self.detectors if getattr(type(d), method) is not base)
+
+    def _repeated(self, event_id: str, time: int, seen: TimedIds, clock: int) -> bool:
+        first = seen.newest(event_id)
+        if first is not None and clock <= first + self.dedupe_memory:
+            return True
+        seen.add(event_id, time)
+        return False
+
+    def _pass_time(self, time: int, store: StoreState, alerts: list[Alert]) -> list[Alert]:
+        for detector in self._on_time:
+            alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
+        return alerts
