@@ -1,0 +1,74 @@
+# Needs make and Python 3.11 or newer with its venv module, nothing else.
+# `make demo PYTHON=python3.12 ARGS="--seed 7"` chooses another interpreter and passes options on.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Pinned by the constraints file, the build backend included: hence no isolated build.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PACKAGES := retail_anomaly streamer data_gen
+NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an embedded broker
+	@$(BIN)/retail-anomaly demo $(ARGS)
+
+test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## style, types, layers, dependencies and stripped notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry $(PACKAGES)
+	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify $(NOTEBOOKS))
+
+format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(if $(NOTEBOOKS),$(BIN)/nbstripout $(NOTEBOOKS))
+
+bench: $(VENV)/.dev ## throughput, latency, memory and recovery
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
+lock: ## write constraints.txt anew from pyproject.toml
+	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
+	.cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    --quiet --output-file constraints.txt $(ARGS)
+
+clean: ## remove the virtual environment, caches, builds and what the demo left
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist out state
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: a second call costs nothing, a changed pyproject.toml or constraints.txt installs again.
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Python 3.11 or newer is needed, '$(PYTHON)' is not: call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing the package and the streamer (once; about a minute)"
+	@$(INSTALL) hatchling editables
+	@$(INSTALL) --no-build-isolation --editable '.[streamer]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing the package with Jupyter and the development tools (once; about two minutes)"
+	@$(INSTALL) hatchling editables
+	@$(INSTALL) --no-build-isolation --editable '.[streamer,notebook,dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,72 @@
+"""Fixtures of all tests: the real Kafka, the order of tests, Hypothesis' settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.kafka import KafkaServer, KafkaUnavailableError
+
+# Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration.
+ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
+
+# No deadline: a shared machine is slow at times. In CI the same examples each run, so that red means changed code.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+settings.load_profile("ci" if IN_CI else "local")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what uses a real Kafka, early enough for `-m "not kafka"`."""
+    if {"kafka", "kafka_server"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker("kafka")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the fast tests first, within one session: one summary at the end counts them all."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    top, *below = item.path.relative_to(item.config.rootpath).parts
+    folder = below[0] if top == "tests" and len(below) > 1 else top
+    if item.get_closest_marker("kafka"):
+        return len(ORDER) + 2
+    if folder in {"integration", "notebooks"}:
+        return len(ORDER) + 1
+    return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., KafkaServer]]:
+    """Make brokers that a test may stop and kill: `kafka_server()`, `kafka_server({"property": "value"})`.
+
+    They are started, end with the session at the latest, and keep their data over `stop()`, `kill()` and `start()`.
+    """
+    servers: list[KafkaServer] = []
+
+    def make(properties: dict[str, str] | None = None) -> KafkaServer:
+        server = KafkaServer(Path(tmp_path_factory.mktemp("kafka")), properties)
+        servers.append(server)
+        try:
+            return server.start()
+        except KafkaUnavailableError as error:
+            if IN_CI:
+                pytest.fail(f"CI must run a real Kafka: {error}", pytrace=False)
+            pytest.skip(f"no real Kafka: {error}")
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_server: Callable[..., KafkaServer]) -> str:
+    """Give the address of a real Kafka that the session shares; name topics with `fresh_name`."""
+    return kafka_server().address
