@@ -1,0 +1,18 @@
+"""A seeded simulator of shops: honest events, injected patterns and the ground truth.
+
+Examples
+--------
+>>> from data_gen import Simulation
+>>> simulation = Simulation(stores=1, days=1, seed=7)
+>>> events = list(simulation.events())
+>>> sorted({type(event).__name__ for event in events})
+['CountEvent', 'PosEvent', 'SecurityEvent', 'ShiftEvent']
+>>> [incident.scenario for incident in simulation.incidents][:2]
+['refund_burst', 'refund_without_sale']
+"""
+
+from data_gen.scenarios import SCENARIOS, Incident, Scenario
+from data_gen.simulate import Simulation
+from data_gen.world import recorded_at
+
+__all__ = ["SCENARIOS", "Incident", "Scenario", "Simulation", "recorded_at"]

@@ -1,0 +1,195 @@
+"""Simulated events on their way to the topics of a Kafka."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeAlias
+
+from data_gen.world import recorded_at
+from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.events import INPUT_TOPICS, Event
+
+# Long enough for a broker's restart, short enough to learn that it is gone.
+DELIVERY_TIMEOUT_MS: Final = 60_000
+CONNECT_TIMEOUT_S: Final = 10.0
+
+# Called with an error or None, and the record.
+Report: TypeAlias = Callable[[Any, Any], None]
+
+
+class KafkaError(Exception):
+    """A broker that cannot be reached, a topic that is missing, or a record that was not accepted."""
+
+
+class Producer(Protocol):
+    """The part of `confluent_kafka.Producer` that `KafkaWriter` uses."""
+
+    def produce(self, topic: str, *, key: bytes, value: bytes, timestamp: int, on_delivery: Report) -> None:
+        """Queue a record; raise BufferError when the queue is full."""
+
+    def poll(self, timeout: float) -> int:
+        """Serve delivery reports."""
+
+    def flush(self, timeout: float) -> int:
+        """Wait for the queue and return how many records are left in it."""
+
+
+class KafkaWriter:
+    """Produces events, and knows of each whether the broker has it.
+
+    Parameters
+    ----------
+    producer
+        A `confluent_kafka.Producer`, or a stand-in.
+
+    Attributes
+    ----------
+    acknowledged
+        Records that the broker has confirmed, by topic.
+
+    Examples
+    --------
+    >>> class Fake:
+    ...     def produce(self, topic, *, on_delivery, **record):
+    ...         print(topic, record["key"], record["timestamp"])
+    ...         on_delivery(None, None)
+    ...     def poll(self, timeout): return 0
+    ...     def flush(self, timeout): return 0
+    >>> from retail_anomaly.events import CountEvent
+    >>> writer = KafkaWriter(Fake())
+    >>> writer.send(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))
+    inventory-counts b'store-1' 1760000000000
+    >>> writer.close()
+    >>> dict(writer.acknowledged)
+    {'inventory-counts': 1}
+    """
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._failure: str | None = None
+        self.sent = 0
+        self.acknowledged: Counter[str] = Counter()
+        self._reports = {topic: self._report_for(topic) for topic in INPUT_TOPICS}
+
+    def _report_for(self, topic: str) -> Report:
+        def report(error: Any, _record: Any) -> None:
+            if error is None:
+                self.acknowledged[topic] += 1
+            elif self._failure is None:
+                reason = error.str() if hasattr(error, "str") else error
+                self._failure = f"{topic}: the broker did not take a record: {reason}"
+
+        return report
+
+    def send(self, event: Event) -> None:
+        """Queue one event, keyed by its store and stamped with its time of arrival.
+
+        Raises
+        ------
+        KafkaError
+            An earlier record was not accepted: what follows it would stand in the wrong order.
+        """
+        topic = topic_of(event)
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    key=event.store_id.encode(),
+                    value=encode(event),
+                    timestamp=recorded_at(event),
+                    on_delivery=self._reports[topic],
+                )
+                break
+            except BufferError:  # Faster than the broker: wait for it to take some.
+                self.serve(0.1)
+        self.sent += 1
+        self.serve(0)
+
+    def serve(self, seconds: float) -> None:
+        """Wait for delivery reports for at most that long.
+
+        Raises
+        ------
+        KafkaError
+            A record was not accepted.
+        """
+        self._producer.poll(seconds)
+        if self._failure is not None:
+            raise KafkaError(self._failure)
+
+    def close(self) -> None:
+        """Wait until everything is acknowledged.
+
+        Raises
+        ------
+        KafkaError
+            Something was not.
+        """
+        self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
+        missing = self.sent - self.acknowledged.total()
+        if missing:
+            why = self._failure or "the broker did not answer in time"
+            raise KafkaError(f"{missing} of {self.sent} records were not acknowledged; {why}")
+
+
+def connect(broker: str, *, properties: dict[str, str] | None = None, paced: bool = False) -> KafkaWriter:
+    """Connect to a Kafka whose topics are there.
+
+    Parameters
+    ----------
+    broker
+        Host and port, several separated by commas.
+    properties
+        Further librdkafka properties, such as ``security.protocol``.
+    paced
+        Send each record at once instead of waiting a moment for a batch.
+
+    Returns
+    -------
+    KafkaWriter
+        Ready to send.
+
+    Raises
+    ------
+    KafkaError
+        No broker answers, or a topic is missing. Topics are never created here: their retention and
+        number of partitions matter, and `retail-streamer topics` knows them.
+    ImportError
+        The streamer's extra is not installed.
+    """
+    import confluent_kafka  # Here: files are written without the extra.
+
+    failures: list[str] = []
+    settings: dict[str, Any] = {
+        "bootstrap.servers": broker,
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 0 if paced else 5,
+        "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+        # As Quix Streams and Java producers choose partitions: one store, one partition everywhere.
+        "partitioner": "murmur2",
+        # Its own log would be several lines for one error.
+        "log_level": 0,
+        "error_cb": lambda error: failures.append(error.str()),
+        **(properties or {}),
+    }
+    try:
+        producer = confluent_kafka.Producer(settings)
+    except (confluent_kafka.KafkaException, ValueError) as error:
+        reason = error.args[0].str() if hasattr(error.args[0], "str") else error
+        raise KafkaError(f"Kafka's client refuses its settings: {reason}") from None
+    try:
+        # All topics, not ours by name: asking for a missing one may create it.
+        known = producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
+    except confluent_kafka.KafkaException as error:
+        producer.poll(0)  # Serves the error reports, which say more.
+        reason = failures[0] if failures else error.args[0].str()
+        raise KafkaError(
+            f"no Kafka answers at {broker} ({reason}); is it running, and is --broker right?"
+        ) from None
+    missing = [topic for topic in INPUT_TOPICS if topic not in known]
+    if missing:
+        raise KafkaError(
+            f"missing on {broker}: {', '.join(missing)}; make them with"
+            f" `retail-streamer topics --broker {broker} --create`"
+        )
+    return KafkaWriter(producer)

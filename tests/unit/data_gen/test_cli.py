@@ -1,0 +1,156 @@
+"""The command `retail-datagen`: exit codes, one line for an error, and a stream to a broker."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from data_gen import Simulation, recorded_at
+from data_gen.cli import main
+from retail_anomaly.codec import topic_of
+from retail_anomaly.events import INPUT_TOPICS
+
+
+def test_write(tmp_path, capsys):
+    assert main(["write", "--stores", "1", "--out", str(tmp_path / "new" / "folder")]) == 0
+    out = capsys.readouterr()
+    assert re.match(r"[\d,]+ events and 5 incidents of 1 stores and 1 days in ", out.out)
+    assert out.err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["write"],
+        ["write", "--out", "x", "--stores", "0"],
+        ["write", "--out", "x", "--days", "many"],
+        ["write", "--out", "x", "--start", "yesterday"],
+        ["write", "--out", "x", "--start", "1999-01-01"],
+        ["write", "--out", "x", "--time-zone", "Mars/Base"],
+        ["write", "--out", "x", "--incident-rate", "2"],
+        ["write", "--out", "x", "--unknown"],
+        ["stream"],
+        ["stream", "--broker", "x", "--rate", "5", "--speedup", "5"],
+        ["stream", "--broker", "x", "-X", "linger"],
+    ],
+)
+def test_what_is_not_understood_is_one_line_and_2(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert out.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_1(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["write", "--out", str(tmp_path / "file" / "folder")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["write", "stream"])
+def test_help_has_an_example(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"retail-datagen {command} --" in capsys.readouterr().out
+
+
+def test_streaming_without_the_extra_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    assert main(["stream", "--broker", "localhost:1"]) == 1
+    out = capsys.readouterr()
+    assert "pip install 'retail-anomaly[streamer]'" in out.err
+    assert out.err.count("\n") == 1
+
+
+@pytest.fixture
+def broker():
+    """A broker inside the process: librdkafka's mock cluster lives as long as its producer."""
+    kafka = pytest.importorskip("confluent_kafka")
+    owner = kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
+    host = next(iter(owner.list_topics(timeout=10).brokers.values()))
+    yield owner, f"{host.host}:{host.port}"
+    owner.flush(1)
+
+
+def test_missing_topics_are_named_with_the_remedy_and_not_made(broker, capsys):
+    owner, address = broker
+    for _ in range(2):
+        assert main(["stream", "--broker", address]) == 1
+        out = capsys.readouterr()
+        assert all(topic in out.err for topic in INPUT_TOPICS)
+        assert "retail-streamer topics" in out.err
+        assert out.err.count("\n") == 1
+    assert not set(INPUT_TOPICS) & set(owner.list_topics(timeout=10).topics)
+
+
+def test_stream_sends_everything_in_order(broker, tmp_path, capsys):
+    kafka = pytest.importorskip("confluent_kafka")
+    owner, address = broker
+    for topic in INPUT_TOPICS:
+        owner.list_topics(topic, timeout=10)  # The mock makes a topic that is asked for.
+    truth = tmp_path / "incidents.jsonl"
+    arguments = ["--stores", "1", "--seed", "7", "--incidents", str(truth)]
+    assert main(["stream", "--broker", address, *arguments]) == 0
+    expected = list(Simulation(stores=1, seed=7).events())
+    counts = Counter(topic_of(event) for event in expected)
+    out = capsys.readouterr().out
+    assert all(f"{topic}: {count:,}\n" in out for topic, count in counts.items())
+    assert truth.read_bytes().count(b"\n") == 5
+
+    consumer = kafka.Consumer(
+        {
+            "bootstrap.servers": address,
+            "group.id": "test",
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    consumer.subscribe(["staff-shifts"])
+    stamps: list[int] = []
+    while len(stamps) < counts["staff-shifts"]:
+        message = consumer.poll(10)
+        assert message is not None
+        assert message.key() == b"store-1"
+        stamps.append(message.timestamp()[1])
+    consumer.close()
+    assert stamps == [recorded_at(e) for e in expected if topic_of(e) == "staff-shifts"]
+
+
+def test_no_broker_is_one_line_and_1(capsys, monkeypatch):
+    monkeypatch.setattr("data_gen.kafka.CONNECT_TIMEOUT_S", 1.0)
+    assert main(["stream", "--broker", "localhost:1"]) == 1
+    out = capsys.readouterr()
+    assert "no Kafka answers at localhost:1" in out.err
+    assert out.err.count("\n") == 1
+
+
+def test_a_stopped_stream_counts_what_has_arrived_and_is_1(broker, tmp_path):
+    owner, address = broker
+    for topic in INPUT_TOPICS:
+        owner.list_topics(topic, timeout=10)
+    truth = tmp_path / "incidents.jsonl"
+    command = [sys.executable, "-m", "data_gen", "stream", "--broker", address, "--rate", "200"]
+    process = subprocess.Popen(
+        [*command, "--incidents", str(truth)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (truth.exists() and truth.read_bytes()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert error == "retail-datagen: stopped before the end\n"
+    counted = [int(line.split(": ")[1]) for line in out.splitlines()]
+    assert len(counted) == 4
+    assert sum(counted) > 0
