@@ -90,9 +90,9 @@ def alert_id(alert_type: str, event: Event) -> str:
     True
     """
     if isinstance(event, PosEvent):
-        # The type's case and 1 for 1.0 are the sender's whim, not part of what happened.
+        # The type's case, 1 for 1.0 and a zero's sign are the sender's whim, not what happened.
         event = msgspec.structs.replace(
-            event, event_type=event.event_type.upper(), amount=float(event.amount)
+            event, event_type=event.event_type.upper(), amount=float(event.amount) + 0.0
         )
     digest = blake2b(alert_type.encode(), digest_size=16)
     digest.update(b"\x00")

@@ -17,9 +17,7 @@ from retail_anomaly.events import (
     Event,
 )
 
-_DECODE: Final = {
-    topic: msgspec.json.Decoder(event_type).decode for topic, event_type in EVENT_TYPES.items()
-}
+_DECODE: Final = {topic: msgspec.json.Decoder(event_type).decode for topic, event_type in EVENT_TYPES.items()}
 _OPTIONAL: Final = {
     topic: frozenset(f.encode_name for f in msgspec.structs.fields(event_type) if not f.required)
     for topic, event_type in EVENT_TYPES.items()
@@ -29,9 +27,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 # What a hostile value can raise besides msgspec's own errors: nesting too deep, not UTF-8.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _AT: Final = re.compile(r"^(?P<expected>.*?) - at `\$\.?(?P<path>.*)`$", re.DOTALL)
-_MISSING: Final = re.compile(
-    r"^Object missing required field `(?P<name>\w+)`(?: - at `\$\.(?P<path>.*)`)?$"
-)
+_MISSING: Final = re.compile(r"^Object missing required field `(?P<name>\w+)`(?: - at `\$\.(?P<path>.*)`)?$")
 _LEADING: Final = re.compile(r"^(?P<name>\w+): ")
 
 
@@ -140,8 +136,8 @@ def decode(topic: str, raw: bytes | None) -> Event:
     """
     try:
         return _DECODE[topic](raw)  # type: ignore[arg-type]
-    except _UNREADABLE:
-        return _decode_lenient(topic, raw)
+    except _UNREADABLE as error:
+        return _decode_lenient(topic, raw, error)
     except (KeyError, TypeError):
         if topic not in EVENT_TYPES:
             raise InvalidEvent("topic", _unknown_topic(topic)) from None
@@ -184,9 +180,14 @@ def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
         if not (name in optional and (field is None or field == ""))
     }
     try:
-        return msgspec.convert(present, event_type)
+        event = msgspec.convert(present, event_type)
     except msgspec.ValidationError as error:
         raise _explain(str(error)) from None
+    for name, field in present.items():
+        # Half a character: a frame can hold it, no JSON can.
+        if isinstance(field, str) and not field.isascii() and not _is_text(field):
+            raise InvalidEvent(name, f"{name}: expected text that UTF-8 can write")
+    return event
 
 
 def encode(value: object) -> bytes:
@@ -213,18 +214,28 @@ def topic_of(event: Event) -> str:
     return _TOPIC_OF[type(event)]
 
 
-def _decode_lenient(topic: str, raw: bytes | None) -> Event:
+def _decode_lenient(topic: str, raw: bytes | None, strict: Exception) -> Event:
     try:
         value = msgspec.json.decode(raw or b"")
     except RecursionError:
         raise InvalidEvent(None, "value: expected JSON, got one nested too deep") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if "out of range" in str(strict):  # JSON, but a number such as 1e400: the field has a name
+            raise _explain(str(strict)) from None
         detail = str(error).removeprefix("JSON is malformed: ")
         raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({detail})") from None
     if not isinstance(value, dict):
         kind = "null" if value is None else type(value).__name__
         raise InvalidEvent(None, f"value: expected a JSON object, got `{kind}`")
     return from_mapping(topic, value)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _explain(message: str) -> InvalidEvent:

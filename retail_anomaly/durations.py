@@ -21,6 +21,12 @@ class Duration(int):
     Duration('1h30m')
     """
 
+    def __new__(cls, milliseconds: int) -> "Duration":
+        """Refuse what is negative."""
+        if milliseconds < 0:
+            raise ValueError(f"expected a duration of 0 or more, got {milliseconds} ms")
+        return super().__new__(cls, milliseconds)
+
     @classmethod
     def parse(cls, text: str) -> "Duration":
         """Read ``10m``, ``1h30m``, ``500ms``, ``0`` or an ISO 8601 duration such as ``PT10M``.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.detectors.base import Detector
-from retail_anomaly.events import REFUND, SALE, CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.state import Load, TimedIds
 from retail_anomaly.store import StoreState
 
@@ -33,6 +33,7 @@ class Engine:
     Examples
     --------
     >>> from retail_anomaly.detectors import StockDiscrepancy
+    >>> from retail_anomaly.events import CountEvent
     >>> detector = StockDiscrepancy(StockDiscrepancy.Parameters(threshold=2), max_late=86_400_000)
     >>> engine = Engine([detector])
     >>> store = engine.new_store("s")
@@ -52,19 +53,20 @@ class Engine:
         self.detectors = tuple(detectors)
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
-        self._on_sale = self._overriding("on_sale")
-        self._on_refund = self._overriding("on_refund")
         self._on_security = self._overriding("on_security")
         self._on_count = self._overriding("on_count")
-        self._on_time = self._overriding("on_time")
+        self._on_time = tuple(d for d in self._overriding("on_time") if d.needs_time)
 
     def new_store(self, store_id: str) -> StoreState:
         """Return the memory of a store of which nothing is known yet."""
+        states = {detector.name: detector.new_state() for detector in self.detectors}
         return StoreState(
             store_id,
             max_late=self.max_late,
             dedupe_memory=self.dedupe_memory,
-            detectors={detector.name: detector.new_state() for detector in self.detectors},
+            detectors=states,
+            on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
+            on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
         )
 
     def load_store(self, store_id: str, load: Load) -> StoreState:
@@ -102,26 +104,47 @@ class Engine:
             The alerts that the event raises, without ``detected_at``.
         """
         alerts: list[Alert] = []
-        # The most frequent kind first: this runs for every event.
+        # Receipt lines come first and in one piece: this runs for nearly every event.
         if isinstance(event, PosEvent):
-            return self._process_pos(event, store)
-        if isinstance(event, SecurityEvent):
-            store.advance(event.event_time)
-            repeated = self._repeated(
-                event.event_id, event.event_time, store.seen_security, store.clock
-            )
-            if not repeated:
+            time = event.event_time
+            store.advance(time)
+            if store.first_pos_time is None:
+                store.first_pos_time = time
+            event_id = event.event_id
+            if event_id is None or not self._repeated(event_id, time, store.seen_pos, store.clock):
+                kind = event.event_type
+                if kind not in (SALE, REFUND):
+                    kind = kind.upper()
+                if kind == SALE:
+                    steps = store.on_sale
+                elif kind == REFUND:
+                    steps = store.on_refund
+                else:
+                    steps = ()
+                for step, state in steps:
+                    raised = step(event, state, store)
+                    if raised:
+                        alerts.extend(raised)
+        elif isinstance(event, ShiftEvent):
+            store.keep_shift(event)
+            return alerts
+        elif isinstance(event, SecurityEvent):
+            time = event.event_time
+            store.advance(time)
+            if not self._repeated(event.event_id, time, store.seen_security, store.clock):
                 for detector in self._on_security:
-                    state = store.detectors[detector.name]
-                    alerts.extend(detector.on_security(event, state, store))
-        elif isinstance(event, CountEvent):
-            store.advance(event.event_time)
+                    alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
+        else:
+            time = event.event_time
+            store.advance(time)
             for detector in self._on_count:
                 alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
-        else:
-            store.keep_shift(event)
-            return []
-        return self._pass_time(event.event_time, store, alerts)
+        if self._on_time:
+            alerts.extend(self.tick(time, store))
+        # After the event and what it released, which may still need what it made old.
+        if store.clock >= store.next_sweep:
+            store.forget()
+        return alerts
 
     def tick(self, time: int, store: StoreState) -> list[Alert]:
         """Let time pass in a store that no event came from.
@@ -138,7 +161,15 @@ class Engine:
         list of Alert
             What was waiting for that time.
         """
-        return self._pass_time(time, store, [])
+        alerts: list[Alert] = []
+        for detector in self._on_time:
+            alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
+        return alerts
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether a detector has decisions that may wait for time to pass."""
+        return bool(self._on_time)
 
     def waiting(self, store: StoreState) -> tuple[int, int | None]:
         """Return how many decisions wait for time to pass, and when the first is due."""
@@ -149,30 +180,6 @@ class Engine:
                 count += waiting[0]
                 first = waiting[1] if first is None else min(first, waiting[1])
         return count, first
-
-    def _process_pos(self, event: PosEvent, store: StoreState) -> list[Alert]:
-        time = event.event_time
-        store.advance(time)
-        if store.first_pos_time is None:
-            store.first_pos_time = time
-        alerts: list[Alert] = []
-        event_id = event.event_id
-        if event_id is None or not self._repeated(event_id, time, store.seen_pos, store.clock):
-            kind = event.event_type
-            if kind not in (SALE, REFUND):
-                kind = kind.upper()
-            states = store.detectors
-            if kind == SALE:
-                for detector in self._on_sale:
-                    raised = detector.on_sale(event, states[detector.name], store)
-                    if raised:
-                        alerts.extend(raised)
-            elif kind == REFUND:
-                for detector in self._on_refund:
-                    raised = detector.on_refund(event, states[detector.name], store)
-                    if raised:
-                        alerts.extend(raised)
-        return self._pass_time(time, store, alerts) if self._on_time else alerts
 
     def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
         """Return the detectors that look at a kind of event: those with a method of their own."""
@@ -185,8 +192,3 @@ class Engine:
             return True
         seen.add(event_id, time)
         return False
-
-    def _pass_time(self, time: int, store: StoreState, alerts: list[Alert]) -> list[Alert]:
-        for detector in self._on_time:
-            alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
-        return alerts

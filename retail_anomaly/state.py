@@ -83,8 +83,9 @@ class Table(Generic[E]):
         self._decode = msgspec.msgpack.Decoder(dict[str, entry_type]).decode  # type: ignore[valid-type]
         self._due = due
         self._entries: dict[str, E] = {}
-        self._pages: list[set[str]] = [set()]
-        self._dirty: set[str] = set()
+        self._pages: list[set[str]] = []  # none before the first entry
+        # None until something was written or read: a host that never asks for records pays nothing.
+        self._dirty: set[str] | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -99,15 +100,19 @@ class Table(Generic[E]):
     def put(self, key: str, entry: E) -> None:
         """Keep `entry`; also to be called after an entry was changed in place."""
         if key not in self._entries:
+            if not self._pages:
+                self._pages.append(set())
             self._page(key).add(key)
         self._entries[key] = entry
-        self._dirty.add(key)
+        if self._dirty is not None:
+            self._dirty.add(key)
 
     def drop(self, key: str) -> None:
         """Forget the entry of `key`, if there is one."""
         if self._entries.pop(key, None) is not None:
             self._page(key).discard(key)
-            self._dirty.add(key)
+            if self._dirty is not None:
+                self._dirty.add(key)
 
     def items(self) -> Iterator[tuple[str, E]]:
         """Iterate over keys and entries."""
@@ -127,6 +132,7 @@ class Table(Generic[E]):
 
     def restore(self, description: list[Number], load: Load) -> None:
         """Read all pages."""
+        self._dirty = set()
         self._pages = []
         for number in range(description[0]):
             packed = load(str(number))
@@ -136,12 +142,16 @@ class Table(Generic[E]):
 
     def records(self) -> Iterator[Record]:
         """Yield the pages that changed; an empty one is deleted."""
-        if len(self._entries) > 2 * _PAGE_ENTRIES * len(self._pages):
+        if self._dirty is None or len(self._entries) > 2 * _PAGE_ENTRIES * len(self._pages):
             self._grow()
-        for number in {self._number(key) for key in self._dirty}:
+            # All of them, for a page of old may have become empty.
+            changed = set(range(len(self._pages)))
+        else:
+            changed = {self._number(key) for key in self._dirty}
+        for number in changed:
             keys = sorted(self._pages[number])  # sorted, so that equal state has equal bytes
             yield str(number), _pack({key: self._entries[key] for key in keys}) if keys else None
-        self._dirty.clear()
+        self._dirty = set()
 
     def _number(self, key: str) -> int:
         # Not hash(): it differs from one process to the next.
@@ -151,23 +161,27 @@ class Table(Generic[E]):
         return self._pages[self._number(key) if len(self._pages) > 1 else 0]
 
     def _grow(self) -> None:
+        if len(self._entries) <= _PAGE_ENTRIES * len(self._pages):
+            return
         wanted = len(self._pages)
         while len(self._entries) > _PAGE_ENTRIES * wanted:
             wanted *= 2
         self._pages = [set() for _ in range(wanted)]
         for key in self._entries:
             self._page(key).add(key)
-        self._dirty.update(self._entries)
 
 
 class _Bucket:
-    __slots__ = ("chunks", "fresh", "ids", "load")
+    """The ids sighted within one span of time, in the order in which they came."""
 
-    def __init__(self, chunks: int = 0, load: Load | None = None) -> None:
-        self.ids: dict[str, int] = {}
-        self.fresh: list[str] = []  # changed since the last full chunk
-        self.chunks = chunks  # full chunks, never written again
-        self.load = load  # set while older chunks have not been read
+    __slots__ = ("chunks", "full", "names", "read", "written")
+
+    def __init__(self, chunks: int = 0) -> None:
+        self.chunks = chunks  # as stored when this bucket was taken up: never written again
+        self.read: list[str] = []  # what those hold, once read
+        self.names: list[str] = []  # what came since
+        self.full = 0  # chunks of `names` that are full and written
+        self.written = 0  # how many of `names` are in records
 
 
 class TimedIds:
@@ -182,9 +196,8 @@ class TimedIds:
 
     Notes
     -----
-    Buckets are by time, so that the newest sighting of an id stands in the newest bucket that has
-    it. A bucket is written as chunks of 512 ids that are never rewritten once full, and read only
-    when an id is looked up in it.
+    Buckets are by time. One is written as chunks of 512 ids that are never rewritten once full, and
+    read back only when an id is looked up that may stand in it.
 
     Examples
     --------
@@ -199,91 +212,103 @@ class TimedIds:
     2300
     """
 
-    __slots__ = ("_buckets", "_dirty", "_dropped", "_keep", "_span")
+    __slots__ = ("_buckets", "_dropped", "_keep", "_load", "_span", "_times", "_unread")
 
     _decode: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
     def __init__(self, span: int, keep: int) -> None:
         self._span = span
         self._keep = keep
-        self._buckets: dict[int, _Bucket] = {}  # newest first
-        self._dirty: set[int] = set()
-        self._dropped: list[str] = []
+        self._times: dict[str, int] = {}
+        self._buckets: dict[int, _Bucket] = {}
+        self._unread: list[int] = []  # stored buckets still to be read, the newest last
+        self._load: Load = {}.get
+        # Stored chunks to delete; None until something was written or read.
+        self._dropped: list[str] | None = None
 
     def __len__(self) -> int:
-        """Count ids, those in buckets not read yet at what their full chunks hold."""
-        return sum(
-            len(b.ids) + (b.chunks * _CHUNK_IDS if b.load else 0) for b in self._buckets.values()
-        )
+        """Count ids, those in buckets not read yet at what full chunks hold."""
+        return len(self._times) + sum(self._buckets[n].chunks * _CHUNK_IDS for n in self._unread)
 
     def add(self, name: str, time: int) -> None:
         """Note a sighting of an id at a time in epoch milliseconds."""
-        number = time // self._span
-        bucket = self._buckets.get(number)
-        if bucket is None:
-            bucket = self._buckets[number] = _Bucket()
-            self._buckets = dict(sorted(self._buckets.items(), reverse=True))
-        ids = bucket.ids
-        known = ids.get(name)
+        known = self._times.get(name)
         if known is None or known < time:
-            ids[name] = time
-            bucket.fresh.append(name)
-            self._dirty.add(number)
+            self._times[name] = time
+            bucket = self._buckets.get(time // self._span)
+            if bucket is None:
+                bucket = self._buckets[time // self._span] = _Bucket()
+            bucket.names.append(name)
 
     def newest(self, name: str) -> int | None:
         """Return the newest time of an id, or None when it isn't known."""
-        for number, bucket in self._buckets.items():
-            if bucket.load is not None:
-                self._read(number, bucket, bucket.load)
-            time = bucket.ids.get(name)
-            if time is not None:
-                return time
-        return None
+        time = self._times.get(name)
+        # A bucket not read yet can matter only where it is no older than what is known.
+        while self._unread and (time is None or self._unread[-1] >= time // self._span):
+            self._read(self._unread.pop())
+            time = self._times.get(name)
+        return time
 
     def sweep(self, clock: int) -> None:
         """Forget the buckets whose last moment is more than `keep` before `clock`."""
         for number in [n for n in self._buckets if (n + 1) * self._span + self._keep < clock]:
-            bucket = self._buckets.pop(number)
-            self._dirty.discard(number)
-            self._dropped.extend(f"{number}/{chunk}" for chunk in range(bucket.chunks + 1))
+            bucket, end = self._buckets.pop(number), (number + 1) * self._span
+            for name in (*bucket.read, *bucket.names):
+                if self._times.get(name, end) < end:  # else sighted later, or gone
+                    del self._times[name]
+            if number in self._unread:
+                self._unread.remove(number)
+            if self._dropped is not None:
+                self._dropped += [f"{number}/{chunk}" for chunk in range(_chunks(bucket))]
 
     def describe(self) -> list[Number]:
-        """Return bucket numbers and their counts of chunks, in turn."""
-        description = []
+        """Return the buckets' width, then their numbers and counts of chunks in turn."""
+        description = [self._span]
         for number, bucket in self._buckets.items():
-            description += [number, bucket.chunks + bool(bucket.fresh)]
+            description += [number, _chunks(bucket)]
         return description
 
     def restore(self, description: list[Number], load: Load) -> None:
         """Take up the buckets; their chunks are read when an id is looked up."""
-        for number, chunks in zip(description[::2], description[1::2], strict=True):
-            self._buckets[number] = _Bucket(chunks, load)
+        self._load = load
+        self._dropped = []
+        span, *buckets = description
+        stored = dict(zip(buckets[::2], buckets[1::2], strict=True))
+        if span == self._span:
+            self._buckets = {number: _Bucket(chunks) for number, chunks in stored.items()}
+            self._unread = sorted(stored)
+            return
+        # Another width was configured since: the ids are sorted anew.
+        for number, chunks in stored.items():
+            for name in (f"{number}/{chunk}" for chunk in range(chunks)):
+                packed = load(name)
+                for known, time in (self._decode(packed) if packed else {}).items():
+                    self.add(known, time)
+                self._dropped.append(name)
 
     def records(self) -> Iterator[Record]:
         """Yield the chunks that changed, and delete those of forgotten buckets."""
-        for name in self._dropped:
+        for name in self._dropped or ():
             yield name, None
-        self._dropped.clear()
-        for number in self._dirty:
-            bucket = self._buckets[number]
-            fresh, ids = bucket.fresh, bucket.ids
-            while fresh:
-                part = fresh[:_CHUNK_IDS]
-                yield f"{number}/{bucket.chunks}", _pack({name: ids[name] for name in part})
-                if len(part) < _CHUNK_IDS:
-                    break
-                bucket.chunks += 1
-                fresh = bucket.fresh = fresh[_CHUNK_IDS:]
-        self._dirty.clear()
+        self._dropped = []
+        for number, bucket in self._buckets.items():
+            while len(bucket.names) > bucket.written:
+                start = bucket.full * _CHUNK_IDS
+                part = bucket.names[start : start + _CHUNK_IDS]
+                packed = _pack({name: self._times[name] for name in part})
+                yield f"{number}/{bucket.chunks + bucket.full}", packed
+                bucket.written = start + len(part)
+                bucket.full += len(part) == _CHUNK_IDS
 
-    def _read(self, number: int, bucket: _Bucket, load: Load) -> None:
-        stored: dict[str, int] = {}
+    def _read(self, number: int) -> None:
+        bucket, times = self._buckets[number], self._times
         for chunk in range(bucket.chunks):
-            packed = load(f"{number}/{chunk}")
+            packed = self._load(f"{number}/{chunk}")
             for name, time in (self._decode(packed) if packed else {}).items():
-                if stored.get(name, 0) < time:
-                    stored[name] = time
-        for name, time in bucket.ids.items():
-            if stored.get(name, 0) < time:
-                stored[name] = time
-        bucket.ids, bucket.load = stored, None
+                bucket.read.append(name)
+                if times.get(name, 0) < time:
+                    times[name] = time
+
+
+def _chunks(bucket: _Bucket) -> int:
+    return bucket.chunks + -(-len(bucket.names) // _CHUNK_IDS)

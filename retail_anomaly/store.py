@@ -1,11 +1,12 @@
 """One store's memory: its clock, its shifts, the event ids it has seen, its detectors' state."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from retail_anomaly.events import ShiftEvent
+from retail_anomaly.alerts import Alert
+from retail_anomaly.events import PosEvent, ShiftEvent
 from retail_anomaly.state import Collection, Load, Number, Record, Table, TimedIds
 
 FORMAT_VERSION: Final = 1
@@ -13,6 +14,7 @@ FORMAT_VERSION: Final = 1
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
+_OUTLIVED: Final = 1_000
 
 
 class StoredFormatError(ValueError):
@@ -63,9 +65,10 @@ class DetectorState:
 
     def collections(self) -> dict[str, Collection]:
         """Return the collections by attribute name."""
-        return {
-            name: value for name, value in vars(self).items() if isinstance(value, Table | TimedIds)
-        }
+        return {name: value for name, value in vars(self).items() if isinstance(value, Table | TimedIds)}
+
+
+Steps: TypeAlias = Sequence[tuple[Callable[[PosEvent, Any, "StoreState"], Sequence[Alert]], Any]]
 
 
 class StoreState:
@@ -79,11 +82,15 @@ class StoreState:
         Milliseconds; see the contract on order, time and memory.
     detectors
         The detectors' states by detector name.
+    on_sale, on_refund
+        What a receipt line passes: a detector's step and its state of this store, in turn.
 
     Attributes
     ----------
     clock
         The newest event time so far, in epoch milliseconds; 0 before the first event.
+    next_sweep
+        The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
         Event time of the store's first POS event.
 
@@ -97,10 +104,13 @@ class StoreState:
 
     __slots__ = (
         "_max_late",
+        "_outlived",
         "clock",
         "detectors",
         "first_pos_time",
         "next_sweep",
+        "on_refund",
+        "on_sale",
         "seen_pos",
         "seen_security",
         "shifts",
@@ -108,35 +118,37 @@ class StoreState:
     )
 
     def __init__(
-        self, store_id: str, *, max_late: int, dedupe_memory: int, detectors: dict[str, DetectorState]
+        self,
+        store_id: str,
+        *,
+        max_late: int,
+        dedupe_memory: int,
+        detectors: dict[str, DetectorState],
+        on_sale: Steps = (),
+        on_refund: Steps = (),
     ) -> None:
         self.store_id = store_id
         self.clock = 0
         self.next_sweep = 0
         self.first_pos_time: int | None = None
         self.detectors = detectors
+        self.on_sale = on_sale
+        self.on_refund = on_refund
         self.shifts: Table[list[Shift]] = Table(list[Shift])
         # Four buckets cover the memory, so that an id is found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
         self.seen_security = TimedIds(span, dedupe_memory)
         self._max_late = max_late
+        self._outlived = 0
 
     def keep_shift(self, event: ShiftEvent) -> None:
-        """Keep a shift: it replaces one of the same start, and old ones are let go.
-
-        The employee's newest shift stays for ever: it says that the shifts are known.
-        """
-        oldest_use = self.clock - self._max_late
-        kept = [
-            shift
-            for shift in self.shifts.get(event.employee_id) or ()
-            if shift.start != event.shift_start
+        """Keep a shift; it replaces one of the same employee and start."""
+        shifts = [
+            shift for shift in self.shifts.get(event.employee_id) or () if shift.start != event.shift_start
         ]
-        kept.append(Shift(event.shift_start, event.shift_end, event.role))
-        newest = max(shift.start for shift in kept)
-        kept = [shift for shift in kept if shift.end >= oldest_use or shift.start == newest]
-        self.shifts.put(event.employee_id, kept)
+        shifts.append(Shift(event.shift_start, event.shift_end, event.role))
+        self.shifts.put(event.employee_id, self._still_of_use(shifts))
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
         """Tell whether an employee was off shift; None when no shift of theirs is known."""
@@ -153,13 +165,32 @@ class StoreState:
         return min(shifts, key=lambda s: (max(s.start - time, time - s.end, 0), -s.start))
 
     def advance(self, time: int) -> None:
-        """Move the clock to an event's time and, once an hour of it, forget what is of no use."""
+        """Move the clock to an event's time, if that is newer."""
         if time > self.clock:
             self.clock = time
-            if time >= self.next_sweep:
-                self.next_sweep = time + _HOUR
-                for collection in self._collections().values():
-                    collection.sweep(time)
+        elif time < self.clock - self._max_late:
+            # One event of a far future stops the clock. What comes is then always late, and must be
+            # forgotten all the same.
+            self._outlived += 1
+            if self._outlived >= _OUTLIVED:
+                self._outlived = 0
+                self.next_sweep = self.clock
+
+    def forget(self) -> None:
+        """Let go of what is of no more use; `next_sweep` says when that is due again."""
+        self.next_sweep = self.clock + _HOUR
+        for collection in self._collections().values():
+            collection.sweep(self.clock)
+        for employee, shifts in list(self.shifts.items()):
+            kept = self._still_of_use(shifts)
+            if len(kept) < len(shifts):
+                self.shifts.put(employee, kept)
+
+    def _still_of_use(self, shifts: list[Shift]) -> list[Shift]:
+        # The newest stays for ever: it says that the employee's shifts are known.
+        newest = max(shift.start for shift in shifts)
+        oldest_use = self.clock - self._max_late
+        return [shift for shift in shifts if shift.end >= oldest_use or shift.start == newest]
 
     def entries(self) -> dict[str, int]:
         """Count the entries of every collection, by ``detector.collection``."""

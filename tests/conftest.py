@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from tests.kafka import KafkaServer, KafkaUnavailableError
 
+pytest_plugins = ["tests.hosts"]
+
 # Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration.
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 

@@ -27,7 +27,7 @@ def reaches(value: float, limit: float) -> bool:
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of a detector's parameters: typed, documented, with defaults, checked when made."""
+    """Base of a detector's parameters: typed, documented, with defaults; a detector checks them."""
 
     enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = True
 
@@ -53,12 +53,15 @@ class Detector(ABC, Generic[P, S]):
 
     Attributes
     ----------
-    name, alert_type
-        As in alerts and in the configuration.
-    Parameters
-        The class of its parameters.
+    name, alert_type, Parameters
+        The names in alerts and in the configuration, and the class of its parameters.
     config_hash
         Short hash of the parameters.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of its range.
     """
 
     name: ClassVar[str]
@@ -66,9 +69,14 @@ class Detector(ABC, Generic[P, S]):
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, parameters: P, max_late: int) -> None:
-        self.parameters = parameters
+        self.parameters = _checked(parameters, self.name)
         self.max_late = max_late
-        self.config_hash = config_hash(parameters)
+        self.config_hash = config_hash(self.parameters)
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether `on_time` has anything to do with these parameters."""
+        return True
 
     @abstractmethod
     def new_state(self) -> S:
@@ -123,3 +131,15 @@ class Detector(ABC, Generic[P, S]):
             evidence=evidence,
             config_hash=self.config_hash,
         )
+
+
+def _checked(parameters: P, detector: str) -> P:
+    """Return parameters made in Python as if a configuration had said them: in range, typed."""
+    try:
+        return msgspec.convert(
+            msgspec.to_builtins(parameters, enc_hook=int),
+            type(parameters),
+            dec_hook=lambda kind, value: kind(value),
+        )
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{detector}: {error}") from None

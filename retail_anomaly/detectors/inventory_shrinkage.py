@@ -59,9 +59,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         """Return a store's state without sales."""
         return InventoryShrinkageState()
 
-    def on_sale(
-        self, event: PosEvent, state: InventoryShrinkageState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: InventoryShrinkageState, store: StoreState) -> Sequence[Alert]:
         """Add to what was sold."""
         sold = state.sold
         sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)

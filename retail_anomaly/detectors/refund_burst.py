@@ -23,13 +23,11 @@ class RefundBurstParameters(Parameters, frozen=True):
     3
     """
 
-    window: Annotated[Duration, Meta(description="How far back refunds are counted.")] = Duration(
-        600_000
-    )
+    window: Annotated[Duration, Meta(description="How far back refunds are counted.")] = Duration(600_000)
     count: Annotated[int, Meta(ge=1, description="High refunds in the window that alert.")] = 3
-    amount: Annotated[
-        float, Meta(gt=0, le=1e300, description="From this amount on a refund is high.")
-    ] = 100.0
+    amount: Annotated[float, Meta(gt=0, le=1e300, description="From this amount on a refund is high.")] = (
+        100.0
+    )
     off_shift_bump: Annotated[
         float, Meta(ge=0, le=1, description="Added to the risk when one was made off shift.")
     ] = 0.2
@@ -107,9 +105,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         """Return a store's state without refunds."""
         return RefundBurstState(self.parameters.window + self.max_late)
 
-    def on_refund(
-        self, event: PosEvent, state: RefundBurstState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: RefundBurstState, store: StoreState) -> Sequence[Alert]:
         """Let the line join its receipt, and alert or revise when the burst is one."""
         rule = self.parameters
         time = event.event_time
@@ -125,9 +121,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
 
         high = [refund for refund in cashier.refunds if reaches(refund.amount, rule.amount)]
         episode = cashier.episode
-        if episode and (
-            len(high) < rule.count or cashier.newest > episode.opened_at + rule.window
-        ):
+        if episode and (len(high) < rule.count or cashier.newest > episode.opened_at + rule.window):
             episode = cashier.episode = None
         if not joined or len(high) < rule.count:
             return ()
@@ -141,9 +135,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         off_shift = _any_off_shift(refunds)
         risk = self._risk(len(high), average, off_shift is True)
         if episode is None:
-            episode = cashier.episode = Episode(
-                alert_id(self.alert_type, event), event.event_time, 1, risk
-            )
+            episode = cashier.episode = Episode(alert_id(self.alert_type, event), event.event_time, 1, risk)
         elif reaches(risk, episode.risk + rule.revise_by) or (
             reaches(risk, 1.0) and not reaches(episode.risk, 1.0)
         ):

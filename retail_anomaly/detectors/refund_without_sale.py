@@ -1,6 +1,7 @@
 """REFUND_WITHOUT_SALE: a refund of something this store did not sell."""
 
 from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -25,9 +26,9 @@ class RefundWithoutSaleParameters(Parameters, frozen=True):
     Duration('30d')
     """
 
-    sale_memory: Annotated[
-        Duration, Meta(description="How much older than the refund its sale may be.")
-    ] = Duration(30 * _DAY)
+    sale_memory: Annotated[Duration, Meta(description="How much older than the refund its sale may be.")] = (
+        Duration(30 * _DAY)
+    )
     match_grace: Annotated[
         Duration, Meta(description="How long a refund waits for a sale that comes late.")
     ] = Duration(0)
@@ -54,7 +55,8 @@ class RefundWithoutSaleState(DetectorState):
         self.sales = TimedIds(span=_DAY, keep=sale_memory + max_late)
         self.alerted: Table[int] = Table(int, due=lambda time: time + max_late)
         self.held: Table[list[Line]] = Table(list[Line])
-        self.release_at: int | None = None  # of the first held line; None when not worked out
+        # The held receipts by time, a heap; made anew from them after a restart.
+        self.queue: list[tuple[int, str]] = []
 
 
 class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleState]):
@@ -82,21 +84,22 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     alert_type = "REFUND_WITHOUT_SALE"
     Parameters = RefundWithoutSaleParameters
 
+    @property
+    def needs_time(self) -> bool:
+        """Whether refunds wait for their sale."""
+        return self.parameters.match_grace > 0
+
     def new_state(self) -> RefundWithoutSaleState:
         """Return a store's state without sales."""
         rule = self.parameters
         return RefundWithoutSaleState(rule.sale_memory, self.max_late)
 
-    def on_sale(
-        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
         """Remember the sale."""
         state.sales.add(event.transaction_id, event.event_time)
         return ()
 
-    def on_refund(
-        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
         """Look for the sale; without one alert, or wait for it."""
         if self._is_matched(event, state) or self._in_warm_up(event, store):
             return ()
@@ -105,41 +108,39 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
             return ()
         line = Line(event, store.off_shift(event.cashier_id, event.event_time))
         if self.parameters.match_grace:
-            state.held.put(receipt, [*(state.held.get(receipt) or ()), line])
-            state.release_at = None
+            lines = state.held.get(receipt)
+            if lines is None:
+                self._queue(state)
+                heappush(state.queue, (event.event_time, receipt))
+            state.held.put(receipt, [*(lines or ()), line])
             return ()
         state.alerted.put(receipt, event.event_time)
         return (self._unmatched(line),)
 
-    def on_time(
-        self, time: int, state: RefundWithoutSaleState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
         """Release the refunds that have waited long enough, after one more look."""
-        waiting = self.waiting(state)
-        if waiting is None or time < waiting[1]:
-            return ()
         alerts = []
-        for receipt in sorted(state.held):  # by time, for it leads the key
+        while (waiting := self.waiting(state)) is not None and time >= waiting[1]:
+            refunded_at, receipt = heappop(state.queue)
             lines = state.held.get(receipt) or []
-            refunded_at = lines[0].event.event_time
-            if time < refunded_at + self.parameters.match_grace:
-                continue
             state.held.drop(receipt)
             unmatched = [line for line in lines if not self._is_matched(line.event, state)]
             if unmatched:
                 state.alerted.put(receipt, refunded_at)
                 alerts.append(self._unmatched(unmatched[0]))
-        state.release_at = None
         return alerts
 
     def waiting(self, state: RefundWithoutSaleState) -> tuple[int, int] | None:
         """Return how many refund receipts wait for a sale and when the first is released."""
         if not state.held:
             return None
-        if state.release_at is None:
-            first = min(lines[0].event.event_time for _, lines in state.held.items())
-            state.release_at = first + self.parameters.match_grace
-        return len(state.held), state.release_at
+        return len(state.held), self._queue(state)[0][0] + self.parameters.match_grace
+
+    def _queue(self, state: RefundWithoutSaleState) -> list[tuple[int, str]]:
+        if len(state.queue) != len(state.held):
+            state.queue = [(lines[0].event.event_time, key) for key, lines in state.held.items()]
+            heapify(state.queue)
+        return state.queue
 
     def _is_matched(self, event: PosEvent, state: RefundWithoutSaleState) -> bool:
         sold = state.sales.newest(event.original_transaction_id or event.transaction_id)

@@ -25,9 +25,9 @@ class SecurityCorrelationParameters(Parameters, frozen=True):
     200.0
     """
 
-    window: Annotated[
-        Duration, Meta(description="How long after the sale an alarm still points at it.")
-    ] = Duration(2 * _MINUTE)
+    window: Annotated[Duration, Meta(description="How long after the sale an alarm still points at it.")] = (
+        Duration(2 * _MINUTE)
+    )
     amount: Annotated[
         float, Meta(ge=0, le=1e300, description="From this amount on a sale is of high value.")
     ] = 200.0
@@ -84,17 +84,15 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         """Return a store's state without sales."""
         return SecurityCorrelationState(self.parameters.window + self.max_late)
 
-    def on_sale(
-        self, event: PosEvent, state: SecurityCorrelationState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: SecurityCorrelationState, store: StoreState) -> Sequence[Alert]:
         """Remember a high-value line."""
         if not reaches(event.amount, self.parameters.amount):
             return ()
         minute = str(event.event_time // _MINUTE)
-        line = HighValueSale(
-            event.event_time, event.transaction_id, event.cashier_id, event.amount
-        )
-        state.sales.put(minute, [*(state.sales.get(minute) or ()), line])
+        line = HighValueSale(event.event_time, event.transaction_id, event.cashier_id, event.amount)
+        sales = state.sales.get(minute) or []
+        sales.append(line)
+        state.sales.put(minute, sales)
         return ()
 
     def on_security(
@@ -135,14 +133,14 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
             ),
         )
 
-    def _in_window(
-        self, time: int, state: SecurityCorrelationState
-    ) -> list[tuple[str, HighValueSale]]:
+    def _in_window(self, time: int, state: SecurityCorrelationState) -> list[tuple[str, HighValueSale]]:
         """Return the lines in the window before `time`, oldest first, each with its minute."""
         start = time - self.parameters.window
+        minutes = range(start // _MINUTE, time // _MINUTE + 1)
+        keys = map(str, minutes) if len(minutes) < len(state.sales) else list(state.sales)
         found = [
             (minute, sale)
-            for minute in map(str, range(start // _MINUTE, time // _MINUTE + 1))
+            for minute in keys
             for sale in state.sales.get(minute) or ()
             if start <= sale.time <= time
         ]

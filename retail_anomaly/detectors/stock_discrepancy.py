@@ -67,9 +67,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         """Return a store's state without counts."""
         return StockDiscrepancyState()
 
-    def on_sale(
-        self, event: PosEvent, state: StockDiscrepancyState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
         """Take the pieces off a counted sku's stock."""
         stock = state.stock.get(event.sku)
         if stock is not None:
@@ -77,9 +75,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             state.stock.put(event.sku, stock)
         return ()
 
-    def on_refund(
-        self, event: PosEvent, state: StockDiscrepancyState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
         """Put the pieces back."""
         stock = state.stock.get(event.sku)
         if stock is not None:
@@ -87,9 +83,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             state.stock.put(event.sku, stock)
         return ()
 
-    def on_count(
-        self, event: CountEvent, state: StockDiscrepancyState, store: StoreState
-    ) -> Sequence[Alert]:
+    def on_count(self, event: CountEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
         """Compare with what should be there."""
         stock = state.stock.get(event.sku)
         state.stock.put(event.sku, Stock(event.counted_qty))

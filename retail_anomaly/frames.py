@@ -1,0 +1,265 @@
+"""Tables and events: DataFrames to typed events, alerts to a DataFrame."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pandas as pd
+
+from retail_anomaly import codec
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import InvalidEvent
+from retail_anomaly.columns import FIELDS, Columns, Kind, put
+from retail_anomaly.events import EVENT_TYPES, Event
+from retail_anomaly.logs import BadLine, Reject
+
+_TIMES: Final = ("eventTime", "shiftStart", "shiftEnd")
+_ALERT_TIMES: Final = ("event_time", "opened_at", "detected_at")
+
+
+def frame_events(
+    frame: pd.DataFrame,
+    topic: str | None,
+    columns: Columns,
+    reject: Reject,
+    *,
+    name: str = "row",
+    first_row: int = 1,
+) -> Iterator[Event]:
+    """Make events of a table's rows.
+
+    Parameters
+    ----------
+    frame
+        The table. Timestamps become epoch milliseconds (naive ones are UTC); NaN, NaT, NA, None and
+        empty strings count as absent; whole numbers may come as floats, ids as numbers.
+    topic
+        The rows' topic; None when the column ``topic`` has it.
+    columns
+        Where the fields are.
+    reject
+        Called with each row that is no event.
+    name
+        What to call the table in messages.
+    first_row
+        Number of the frame's first row.
+
+    Yields
+    ------
+    Event
+        The events in the order of the rows.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"storeId": ["s"], "sku": [7], "countedQty": [3.0],
+    ...     "eventTime": [pd.Timestamp("2025-10-09")]})
+    >>> list(frame_events(frame, "inventory-counts", Columns(), print))
+    [CountEvent(store_id='s', sku='7', counted_qty=3, event_time=1759968000000, manager_id=None)]
+    """
+    if topic is not None:
+        topics, rows = [topic] * len(frame), _values(frame, topic, columns)
+    else:
+        topics, rows = _mixed_values(frame, columns)
+    for number, (row_topic, row) in enumerate(zip(topics, rows, strict=True), first_row):
+        try:
+            try:
+                event: Event = msgspec.convert(row, EVENT_TYPES[row_topic])
+            except (msgspec.ValidationError, KeyError):
+                # Again, to accept what is too strictly refused or to say what is wrong.
+                event = codec.from_mapping(row_topic, row)
+        except InvalidEvent as error:
+            reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row)))
+            continue
+        yield event
+
+
+def frame_times(frame: pd.DataFrame, column: str) -> list[Any]:
+    """Return a time column in epoch milliseconds, None where there is none.
+
+    Examples
+    --------
+    >>> frame_times(pd.DataFrame({"at": [pd.Timestamp("2025-10-09"), pd.NaT]}), "at")
+    [1759968000000, None]
+    """
+    return _column(frame[column], _time)
+
+
+def alerts_frame(alerts: Iterable[Alert]) -> pd.DataFrame:
+    """Return alerts as a DataFrame: one row each, times as UTC timestamps, evidence as dicts.
+
+    Examples
+    --------
+    >>> alerts_frame([]).columns[:4].tolist()
+    ['alert_id', 'revision', 'type', 'detector']
+    """
+    fields = Alert.__struct_fields__
+    rows = [[getattr(alert, field) for field in fields] for alert in alerts]
+    frame = pd.DataFrame(rows, columns=list(fields))
+    for field in _ALERT_TIMES:
+        # Through Int64: one alert without a time must not round all of them to floats.
+        millis = frame[field].astype("Int64")
+        frame[field] = pd.to_datetime(millis, unit="ms", utc=True).astype("datetime64[ms, UTC]")
+    return frame.astype({"revision": "int64", "risk_score": "float64"})
+
+
+def read_alerts(path: str | Path) -> pd.DataFrame:
+    """Read an alerts file, as written by a replay or a sink, to a DataFrame.
+
+    Parameters
+    ----------
+    path
+        JSON lines, one alert a line.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `alerts_frame` does.
+
+    Raises
+    ------
+    ValueError
+        A line is no alert; the message has its number.
+    """
+    alerts = []
+    decode = msgspec.json.Decoder(Alert).decode
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.isspace():
+                continue
+            try:
+                alerts.append(decode(line))
+            except msgspec.DecodeError as error:
+                raise ValueError(f"{path}:{number}: no alert: {error}") from None
+    return alerts_frame(alerts)
+
+
+def _raw(row: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(row, enc_hook=str)
+    except (ValueError, OverflowError, RecursionError):  # half a surrogate pair, a huge number
+        return str(row).encode("utf-8", "backslashreplace")
+
+
+def _mixed_values(frame: pd.DataFrame, columns: Columns) -> tuple[list[str], list[dict[str, Any]]]:
+    """Convert the rows of each topic at a time; every row keeps its place."""
+    topics = [str(topic) for topic in frame["topic"].tolist()]
+    rows: list[dict[str, Any]] = [{} for _ in topics]
+    for topic in set(topics):
+        places = [place for place, other in enumerate(topics) if other == topic]
+        values = _values(frame.iloc[places], topic, columns)
+        for place, value in zip(places, values, strict=True):
+            rows[place] = value
+    return topics, rows
+
+
+def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str, Any]]:
+    """Return the rows' values under the names on the wire."""
+    flat: dict[str, list[Any]] = {}
+    for field, kind in FIELDS.get(topic, {}).items():
+        column, constant = columns.column(field), columns.constants.get(field)
+        if column in frame.columns:
+            values = _column(frame[column], _time if field in _TIMES else _CONVERT[kind])
+            if constant is not None:
+                values = [constant if v is None or v == "" else v for v in values]
+            flat[field] = values
+        elif constant is not None:
+            flat[field] = [constant] * len(frame)
+        elif column.partition(".")[0] in frame.columns:  # a column of structs: eventData
+            parent, _, child = column.partition(".")
+            inner = [cell.get(child) if isinstance(cell, dict) else None for cell in frame[parent]]
+            flat[field] = inner
+    if not flat:
+        return [{} for _ in range(len(frame))]
+    nested = {field for field in flat if "." in field}
+    plain = [field for field in flat if field not in nested]
+    rows = [
+        dict(zip(plain, values, strict=True))
+        for values in zip(*(flat[field] for field in plain), strict=True)
+    ]
+    for field in nested:
+        for row, value in zip(rows, flat[field], strict=True):
+            put(row, field, value)
+    return rows
+
+
+# --- Cells ------------------------------------------------------------------------------------
+# Each returns the cell as the field's type where it clearly is one, else the cell as it stands,
+# for the event's own check to refuse. A bool is a number to Python but not to a till.
+
+
+def _column(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any]:
+    missing = series.isna()
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        millis = series.to_numpy(dtype="datetime64[ms]").astype("int64")
+        cells: Sequence[Any] = millis.tolist()
+        if convert is not _time:
+            cells = [pd.Timestamp(cell, unit="ms").isoformat() for cell in cells]
+    else:
+        cells = [convert(cell) for cell in series.tolist()]
+    if missing.any():
+        return [None if gone else cell for gone, cell in zip(missing, cells, strict=True)]
+    return list(cells)
+
+
+def _text(cell: Any) -> Any:
+    if type(cell) is str or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return str(int(cell))
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell
+
+
+def _integer(cell: Any) -> Any:
+    if type(cell) is int or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return int(cell)
+    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
+        return int(cell)
+    return _parsed(int, cell) if isinstance(cell, str) else cell
+
+
+def _number(cell: Any) -> Any:
+    if type(cell) is float or isinstance(cell, bool):
+        return cell
+    return _parsed(float, cell) if isinstance(cell, Real | Decimal | str) else cell
+
+
+def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
+    try:
+        return kind(cell)
+    except (ValueError, OverflowError):
+        return cell
+
+
+def _flag(cell: Any) -> Any:
+    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
+
+
+def _time(cell: Any) -> Any:
+    moment = _integer(cell)
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return cell
+    if isinstance(moment, datetime) and not pd.isna(moment):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    return moment
+
+
+_CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "flag": _flag,
+}

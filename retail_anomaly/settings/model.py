@@ -1,0 +1,236 @@
+"""What can be set: one struct a section, each value typed, documented and with its default.
+
+A detector's parameters are defined in the detector's own file and nowhere else; the section
+`detectors` is made from the registry.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.detectors import REGISTRY, Parameters
+from retail_anomaly.durations import Duration
+from retail_anomaly.engine import Engine
+from retail_anomaly.settings.errors import SettingsError
+
+_SECOND = 1_000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    def _require_positive(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected a duration above 0")
+
+
+class StoreSettings(_Section, frozen=True):
+    """What is particular to one store.
+
+    Examples
+    --------
+    >>> StoreSettings(time_zone="Europe/Berlin").time_zone
+    'Europe/Berlin'
+    """
+
+    time_zone: Annotated[
+        str, Meta(description="IANA name of the time zone that decides the store's day and hours.")
+    ] = "UTC"
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ValueError, OSError, LookupError):
+            raise ValueError(
+                f"time_zone: expected an IANA name such as Europe/Berlin, got {self.time_zone!r}"
+            ) from None
+
+
+class TopicSettings(_Section, frozen=True):
+    """How topics are made.
+
+    Examples
+    --------
+    >>> TopicSettings().partitions
+    12
+    """
+
+    partitions: Annotated[int, Meta(ge=1, description="Of each input topic, the same for all.")] = 12
+    replication_factor: Annotated[
+        int, Meta(ge=1, description="Copies of each partition; 3 on a cluster that must not lose any.")
+    ] = 1
+    retention: Annotated[
+        Duration,
+        Meta(
+            description="How long records are kept. Their timestamps are event times: shorter than "
+            "the history that is sent, and it expires on arrival."
+        ),
+    ] = Duration(3650 * _DAY)
+
+    def __post_init__(self) -> None:
+        self._require_positive("retention")
+
+
+class StreamerSettings(_Section, frozen=True):
+    """The streamer's own settings.
+
+    Examples
+    --------
+    >>> StreamerSettings().commit_interval
+    Duration('5s')
+    """
+
+    broker: Annotated[
+        str, Meta(min_length=1, description="Kafka: host:port, several separated by commas.")
+    ] = "localhost:9092"
+    consumer_group: Annotated[
+        str, Meta(min_length=1, description="Streamers of one group share the stores.")
+    ] = "retail-anomaly"
+    processing_guarantee: Annotated[
+        Literal["at-least-once", "exactly-once"],
+        Meta(
+            description="With exactly-once alerts wait for the next commit; with at-least-once a "
+            "crash may repeat alerts, with equal ids."
+        ),
+    ] = "at-least-once"
+    commit_interval: Annotated[
+        Duration, Meta(description="Time between two checkpoints of offsets and state.")
+    ] = Duration(5 * _SECOND)
+    rekey: Annotated[bool, Meta(description="Accept messages whose key is not their store, at a price.")] = (
+        False
+    )
+    manage_topics: Annotated[
+        bool, Meta(description="Make missing topics; off on clusters where others do that.")
+    ] = True
+    state_dir: Annotated[
+        str, Meta(min_length=1, description="Folder of the local state; it may be lost.")
+    ] = "state"
+    store_metrics_window: Annotated[
+        Duration, Meta(description="Interval over which a store's sales and refunds are summed up.")
+    ] = Duration(5 * _MINUTE)
+    topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
+
+    def __post_init__(self) -> None:
+        self._require_positive("store_metrics_window")
+
+
+if TYPE_CHECKING:
+
+    class DetectorSettings(_Section, frozen=True):
+        """Parameters of each detector; the fields are the names in the registry."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    DetectorSettings = msgspec.defstruct(
+        "DetectorSettings",
+        [
+            (name, detector.Parameters, msgspec.field(default_factory=detector.Parameters))
+            for name, detector in REGISTRY.items()
+        ],
+        bases=(_Section,),
+        module=__name__,
+        namespace={"__doc__": "Parameters of each detector; the fields are the names in the registry."},
+        frozen=True,
+    )
+
+
+class Settings(_Section, frozen=True):
+    """Everything that can be set.
+
+    Examples
+    --------
+    >>> Settings().detectors.refund_burst.window
+    Duration('10m')
+    >>> Settings(stores={"s-1": StoreSettings(time_zone="Europe/Paris")}).zone("s-1").key
+    'Europe/Paris'
+    """
+
+    max_late: Annotated[
+        Duration, Meta(description="How late an event may be, in its store, and still alert.")
+    ] = Duration(24 * _HOUR)
+    max_ahead: Annotated[
+        Duration,
+        Meta(description="How far an event may be ahead of the broker's clock, where it has one."),
+    ] = Duration(_HOUR)
+    dedupe_memory: Annotated[
+        Duration, Meta(description="For how long a repeated event id is recognised.")
+    ] = Duration(24 * _HOUR)
+    stores: Annotated[
+        dict[str, StoreSettings], Meta(description="By store id; a store need not be listed.")
+    ] = msgspec.field(default_factory=dict)
+    detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
+    streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
+
+    def __post_init__(self) -> None:
+        self._require_positive("max_late", "max_ahead", "dedupe_memory")
+
+    def zone(self, store_id: str) -> ZoneInfo:
+        """Return a store's time zone."""
+        store = self.stores.get(store_id)
+        return ZoneInfo(store.time_zone if store else "UTC")
+
+
+def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
+    """Make the engine that the settings describe.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    only
+        Names of detectors: these run and no others, whether the settings enable them or not.
+        None: all that are enabled.
+
+    Returns
+    -------
+    Engine
+        Ready to process; its detectors are in the registry's order.
+
+    Raises
+    ------
+    SettingsError
+        A name is no detector's, or no detector is left.
+
+    Examples
+    --------
+    >>> [detector.name for detector in build_engine(Settings(), ["refund_burst"]).detectors]
+    ['refund_burst']
+    """
+    for name in only or ():
+        if name not in REGISTRY:
+            raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(REGISTRY)}")
+    detectors = []
+    for name, detector in REGISTRY.items():
+        parameters: Parameters = getattr(settings.detectors, name)
+        if parameters.enabled if only is None else name in only:
+            detectors.append(detector(parameters, max_late=settings.max_late))
+    if not detectors:
+        raise SettingsError(f"no detector is enabled; the detectors are {', '.join(REGISTRY)}")
+    return Engine(detectors, max_late=settings.max_late, dedupe_memory=settings.dedupe_memory)
+
+
+def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
+    """Return every value by its dotted path.
+
+    Examples
+    --------
+    >>> flatten(Settings())["detectors.refund_burst.count"]
+    3
+    """
+    found: dict[str, Any] = {}
+    for name in section.__struct_fields__:
+        value, path = getattr(section, name), f"{prefix}{name}"
+        parts = value if isinstance(value, dict) else {"": value}
+        for key, part in parts.items():
+            part_path = f"{path}.{key}" if key else path
+            if isinstance(part, msgspec.Struct):
+                found |= flatten(part, f"{part_path}.")
+            else:
+                found[part_path] = part
+    return found

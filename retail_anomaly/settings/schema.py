@@ -1,0 +1,66 @@
+"""The settings as JSON Schema, for editors and Helm."""
+
+import typing
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.durations import Duration
+from retail_anomaly.settings.model import Settings
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+# Without look-ahead, which Go (and so Helm) does not have; `config check` is the stricter one.
+_TEXT: Final = Meta(pattern=r"^(0|(\d+(ms|[dhms]))+|P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d{1,3})?S)?)?)$")
+# A number has no unit, so that only 0 is clear.
+_WRITTEN_DURATION: Final = Annotated[str, _TEXT] | Annotated[int, Meta(ge=0, le=0)]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a configuration file.
+
+    Examples
+    --------
+    >>> burst = json_schema()["$defs"]["RefundBurstParameters"]["properties"]
+    >>> burst["count"]["minimum"], burst["window"]["default"]
+    (1, '10m')
+    """
+    (root,), definitions = msgspec.json.schema_components(
+        [_as_written(Settings)], ref_template="#/$defs/{name}"
+    )
+    return {"$schema": DIALECT, "title": "retail-anomaly", **root, "$defs": definitions}
+
+
+def _as_written(section: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return a section's twin in which durations are what stands in a file: text.
+
+    Needed because msgspec has no way to write a default of our own type into a schema.
+    """
+    hints = typing.get_type_hints(section, include_extras=True)
+    fields = []
+    for field in msgspec.structs.fields(section):
+        kind, default = _twin(hints[field.name]), field.default
+        if isinstance(default, Duration):
+            default = str(default)
+        elif default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=dict)
+        fields.append((field.name, kind, default))
+    twin = msgspec.defstruct(
+        section.__name__, fields, kw_only=True, forbid_unknown_fields=True, module=__name__
+    )
+    # The first paragraph; the rest is for readers of the code.
+    twin.__doc__ = (section.__doc__ or "").strip().partition("\n\n")[0]
+    return twin
+
+
+def _twin(kind: Any) -> Any:
+    if typing.get_origin(kind) is Annotated:
+        bare, meta = typing.get_args(kind)
+        if bare is Duration:
+            return Annotated[_WRITTEN_DURATION, meta]
+        return Annotated[_twin(bare), meta]
+    if typing.get_origin(kind) is dict:
+        return dict[str, _twin(typing.get_args(kind)[1])]  # type: ignore[misc]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _as_written(kind)
+    return kind

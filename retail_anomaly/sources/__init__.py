@@ -1,0 +1,167 @@
+"""Where a replay's events come from, and in what order.
+
+An event log is read in the order of its lines, which is the order of arrival. Data of a single
+topic has no place among the other topics, so it is read by event time: files that are sorted are
+merged as they are read, and one that is not is sorted first, on disk when it is large. Sources are
+read one after the other in the order given, neighbours of a single topic each together.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from retail_anomaly.columns import Columns
+from retail_anomaly.events import INPUT_TOPICS, Event
+from retail_anomaly.logs import Reject
+from retail_anomaly.sources.base import Source, SourceError
+from retail_anomaly.sources.lines import STDIN, Lines
+from retail_anomaly.sources.order import merged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STDIN", "Input", "Source", "SourceError", "Where", "open_input"]
+
+_TABLES: Final = (".parquet", ".csv")
+_SUFFIXES: Final = (".jsonl", *_TABLES)
+
+Where: TypeAlias = "str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame] | Iterable[Event]"
+
+
+class Input:
+    """Sources read as one.
+
+    Parameters
+    ----------
+    sources
+        In the order in which they were given.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+
+    def events(self, reject: Reject) -> Iterator[Event]:
+        """Yield every event once; pass what is none to `reject`."""
+        for by_time, group in groupby(self._sources, key=lambda source: source.topic is not None):
+            if by_time:
+                yield from merged(list(group), reject)
+            else:
+                for source in group:
+                    yield from source.events(reject)
+
+    def done(self) -> float | None:
+        """Return how much has been read, 0 to 1; None when that can't be told."""
+        parts = [source.done() for source in self._sources]
+        known = [part for part in parts if part is not None]
+        return sum(known) / len(parts) if parts and len(known) == len(parts) else None
+
+
+class _Stream:
+    """Events that are typed already."""
+
+    topic: str | None = None
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events = events
+
+    def events(self, reject: Reject) -> Iterator[Event]:
+        yield from self._events
+
+    def is_sorted(self) -> bool:
+        return True
+
+    def done(self) -> float | None:
+        return None
+
+
+def open_input(where: Where, topic: str | None = None, columns: Columns | None = None) -> Input:
+    """Open what is to be replayed.
+
+    Parameters
+    ----------
+    where
+        An event log or ``-`` for standard input; a folder with ``pos-events.jsonl`` and the like, or
+        with ``.parquet`` files of these names; a Parquet or CSV file; a DataFrame; several of these;
+        or events. A file with a topic's name holds bare values of that topic.
+    topic
+        The topic of files and frames that don't say it themselves.
+    columns
+        Foreign names of fields.
+
+    Returns
+    -------
+    Input
+        The events, to be read once.
+
+    Raises
+    ------
+    SourceError
+        Something isn't there or can't be read.
+
+    Examples
+    --------
+    >>> open_input("missing.jsonl")
+    Traceback (most recent call last):
+    retail_anomaly.sources.base.SourceError: missing.jsonl: no such file or folder
+    """
+    if topic is not None and topic not in INPUT_TOPICS:
+        raise SourceError(f"unknown topic {topic!r}; the topics are {', '.join(INPUT_TOPICS)}")
+    columns = columns or Columns()
+    places: Any = [where] if _is_place(where) else where
+    if not (isinstance(places, list | tuple) and all(map(_is_place, places))):
+        return Input([_Stream(places)])
+    return Input([source for place in places for source in _open(place, topic, columns)])
+
+
+def _open(place: Any, topic: str | None, columns: Columns) -> list[Source]:
+    if _is_frame(place):
+        return [_table(place, topic, columns)]
+    if str(place) == STDIN:
+        return [Lines(STDIN, topic, columns)]
+    path = Path(place)
+    if path.is_dir():
+        return [_file(file, file.stem, columns) for file in _topic_files(path)]
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder")
+    if topic is None and path.stem in INPUT_TOPICS:
+        topic = path.stem
+    return [_file(path, topic, columns)]
+
+
+def _file(path: Path, topic: str | None, columns: Columns) -> Source:
+    if path.suffix in _TABLES:
+        return _table(path, topic, columns)
+    return Lines(path, topic, columns)
+
+
+def _table(table: Any, topic: str | None, columns: Columns) -> Source:
+    # Here, for a log needs no pandas, which takes longer to import than all of ours.
+    from retail_anomaly.sources.tables import Table
+
+    return Table(table, topic, columns)
+
+
+def _topic_files(folder: Path) -> list[Path]:
+    found = []
+    for topic in INPUT_TOPICS:
+        files = [file for suffix in _SUFFIXES if (file := folder / f"{topic}{suffix}").is_file()]
+        if len(files) > 1:
+            names = " and ".join(file.name for file in files)
+            raise SourceError(f"{folder} has both {names}: name the files that are meant")
+        found += files
+    if not found:
+        names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
+        raise SourceError(f"{folder} has none of {names} (or .parquet): name the files in it")
+    return found
+
+
+def _is_place(where: object) -> bool:
+    return isinstance(where, str | Path) or _is_frame(where)
+
+
+def _is_frame(where: object) -> bool:
+    # Whoever has a DataFrame has imported pandas; for the others it need not be.
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(where, pandas.DataFrame)

@@ -1,0 +1,75 @@
+"""Files of JSON lines, and standard input."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from retail_anomaly.columns import Columns
+from retail_anomaly.events import STAFF_SHIFTS, Event
+from retail_anomaly.logs import Reject, read_log, read_values
+
+STDIN: Final = "-"
+
+
+class Lines:
+    """An event log, or the bare values of one topic.
+
+    Parameters
+    ----------
+    path
+        The file; ``-`` is standard input.
+    values_of
+        The topic whose bare values the lines are; None: an event log.
+    columns
+        Foreign names of fields.
+    """
+
+    def __init__(self, path: str | Path, values_of: str | None, columns: Columns) -> None:
+        self._is_stdin = str(path) == STDIN
+        self._path = Path(path)
+        self._name = "standard input" if self._is_stdin else str(path)
+        self._values_of = values_of
+        self._columns = columns or None
+        self._file: BinaryIO | None = None
+        # Standard input can be read only once, so it can't be looked at for its order.
+        self.topic = None if self._is_stdin else values_of
+
+    def events(self, reject: Reject) -> Iterator[Event]:
+        """Yield the events in the order of the lines."""
+        with ExitStack() as stack:
+            self._file = sys.stdin.buffer if self._is_stdin else stack.enter_context(self._path.open("rb"))
+            if self._values_of is None:
+                yield from read_log(self._file, self._name, reject, self._columns)
+            else:
+                yield from read_values(self._file, self._values_of, self._name, reject, self._columns)
+
+    def is_sorted(self) -> bool:
+        """Tell whether the values stand by event time; reads the times only."""
+        field = "shiftStart" if self._values_of == STAFF_SHIFTS else "eventTime"
+        name = self._columns.column(field) if self._columns else field
+        row = msgspec.defstruct("Time", [("time", Any, None)], rename={"time": name})
+        decode = msgspec.json.Decoder(row).decode
+        newest = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    time = getattr(decode(line), "time", None)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    continue
+                if isinstance(time, int):
+                    if time < newest:
+                        return False
+                    newest = time
+        return True
+
+    def done(self) -> float | None:
+        """Return how much of the file has been read."""
+        if self._is_stdin:
+            return None
+        if self._file is None:
+            return 0.0
+        return 1.0 if self._file.closed else self._file.tell() / (self._path.stat().st_size or 1)

@@ -1,0 +1,152 @@
+"""Tables: DataFrames, Parquet and CSV files, read in batches of rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from retail_anomaly.columns import FIELDS, REQUIRED, Columns
+from retail_anomaly.events import POS_EVENTS, STAFF_SHIFTS, Event
+from retail_anomaly.frames import frame_events, frame_times
+from retail_anomaly.logs import Reject
+from retail_anomaly.sources.base import SourceError
+
+_BATCH_ROWS: Final = 65_536
+
+
+class Table:
+    """A DataFrame, or a Parquet or CSV file.
+
+    Parameters
+    ----------
+    table
+        The DataFrame or the file.
+    topic
+        The rows' topic. None: the column ``topic`` says it row by row, and the rows stand in the
+        order of arrival; without such a column they are POS events.
+    columns
+        Foreign names of fields.
+
+    Raises
+    ------
+    SourceError
+        The file can't be read, or has no column for a field that events must have.
+
+    Examples
+    --------
+    >>> Table(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
+    Traceback (most recent call last):
+    retail_anomaly.sources.base.SourceError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
+    """
+
+    def __init__(self, table: "Path | pd.DataFrame", topic: str | None, columns: Columns) -> None:
+        self._table = table
+        self._columns = columns
+        self._name = "the DataFrame" if isinstance(table, pd.DataFrame) else str(table)
+        with self._readable():
+            self._names, self._rows = self._shape()
+        if topic is None and "topic" not in self._names:
+            topic = POS_EVENTS
+        self.topic = topic
+        self._read = 0
+        self._check()
+
+    def events(self, reject: Reject) -> Iterator[Event]:
+        """Yield the events in the order of the rows."""
+        fields = FIELDS[self.topic] if self.topic else {f: "" for fs in FIELDS.values() for f in fs}
+        wanted = {self._columns.column(field) for field in fields}
+        wanted |= {field.partition(".")[0] for field in wanted} | ({"topic"} if not self.topic else set())
+        name = "row" if isinstance(self._table, pd.DataFrame) else f"{self._name} row"
+        self._read = 0
+        for batch in self._batches([column for column in self._names if column in wanted]):
+            yield from frame_events(
+                batch, self.topic, self._columns, reject, name=name, first_row=self._read + 1
+            )
+            self._read += len(batch)
+
+    def is_sorted(self) -> bool:
+        """Tell whether the rows stand by event time; reads that column only."""
+        field = "shiftStart" if self.topic == STAFF_SHIFTS else "eventTime"
+        column = self._columns.column(field)
+        if column not in self._names:
+            return True  # a constant
+        newest = 0
+        for batch in self._batches([column]):
+            for time in frame_times(batch, column):
+                if isinstance(time, int):
+                    if time < newest:
+                        return False
+                    newest = time
+        return True
+
+    def done(self) -> float | None:
+        """Return how many of the rows have been read."""
+        return self._read / self._rows if self._rows else None
+
+    def _shape(self) -> tuple[list[str], int | None]:
+        """Return the names of the columns, and the number of rows if known."""
+        if isinstance(self._table, pd.DataFrame):
+            names = list[Any](self._table.columns)
+            return [name for name in names if isinstance(name, str)], len(self._table)
+        if self._table.suffix == ".csv":
+            return list(pd.read_csv(self._table, nrows=0).columns), None
+        with pq.ParquetFile(self._table) as file:
+            return file.schema_arrow.names, file.metadata.num_rows
+
+    def _batches(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        if isinstance(self._table, pd.DataFrame):
+            for start in range(0, len(self._table), _BATCH_ROWS):
+                yield self._table[columns].iloc[start : start + _BATCH_ROWS]
+            return
+        with self._readable():
+            if self._table.suffix == ".csv":
+                # All as text: an id such as 0012 is no number.
+                with pd.read_csv(
+                    self._table,
+                    usecols=columns,
+                    dtype=str,
+                    keep_default_na=False,
+                    chunksize=_BATCH_ROWS,
+                ) as chunks:
+                    yield from chunks
+                return
+            with pq.ParquetFile(self._table) as file:
+                for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                    # Not by way of floats, which hold whole numbers up to 2**53 only.
+                    yield batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+
+    def _check(self) -> None:
+        """Refuse a table that has no column for what is mapped or required."""
+        fields: Any = FIELDS[self.topic] if self.topic else ()
+        names = ", ".join(self._names)
+        for field, column in self._columns.columns.items():
+            if field in fields and not self._has(column):
+                raise SourceError(
+                    f"{self._name} has no column {column} (for {field}); its columns are {names}"
+                )
+        missing = [
+            field
+            for field in (REQUIRED[self.topic] if self.topic else ())
+            if not self._has(self._columns.column(field)) and field not in self._columns.constants
+        ]
+        if missing:
+            raise SourceError(
+                f"{self._name} has no column for {', '.join(missing)}: name the column with "
+                f"{missing[0]}=COLUMN, or give a constant with {missing[0]}=:VALUE; its columns are {names}"
+            )
+
+    def _has(self, column: str) -> bool:
+        return column in self._names or column.partition(".")[0] in self._names
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as error:
+            kind = "CSV" if str(self._table).endswith(".csv") else "Parquet"
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?") from None

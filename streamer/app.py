@@ -1,0 +1,175 @@
+"""The Quix Streams application: settings and a broker around the pipeline."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import structlog
+from quixstreams import Application
+from quixstreams.models import Topic, TopicManager
+
+from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.settings import Settings, build_engine
+from streamer.connection import Connection
+from streamer.pipeline import define_pipeline
+from streamer.tally import Tally
+from streamer.topic_manager import topic_manager as quix_topics
+from streamer.topics import Plan, ensure_topics
+
+# Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
+_POLL_SECONDS: Final = 0.01
+_CONSUMER: Final = {"fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 5}
+_PRODUCER: Final = {"linger.ms": 0}
+
+
+def new_application(
+    settings: Settings,
+    *,
+    connection: Connection,
+    topic_manager: TopicManager | None,
+    tally: Tally | None = None,
+) -> Application:
+    """Return an application without a pipeline, set up to read topics aligned and at once.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    connection
+        The broker.
+    topic_manager
+        Looks topics up and creates those of the state; None leaves it to Quix.
+    tally
+        Counts the records processed.
+    """
+    streamer = settings.streamer
+    return Application(
+        **connection.application_arguments(),
+        consumer_group=streamer.consumer_group,
+        # A new group reads what is there; on "latest" a quiet topic with history stops all others.
+        auto_offset_reset="earliest",
+        processing_guarantee=streamer.processing_guarantee,
+        commit_interval=streamer.commit_interval / 1000,
+        consumer_poll_timeout=_POLL_SECONDS,
+        consumer_extra_config=dict(_CONSUMER),
+        producer_extra_config=dict(_PRODUCER),
+        state_dir=streamer.state_dir,
+        topic_manager=topic_manager,
+        auto_create_topics=streamer.manage_topics,
+        # State that is lost must be noticed, not made up for from wherever the log now begins.
+        auto_recover_from_source_offset_out_of_range=False,
+        on_message_processed=tally.message if tally else None,
+        loglevel=None,
+    )
+
+
+def raw_topic(app: Application, name: str) -> Topic:
+    """Return a topic whose keys and values are bytes: decoding and its failures are ours.
+
+    Parameters
+    ----------
+    app
+        The application.
+    name
+        The topic's name.
+    """
+    return app.topic(
+        name,
+        key_serializer="bytes",
+        key_deserializer="bytes",
+        value_serializer="bytes",
+        value_deserializer="bytes",
+    )
+
+
+def build_app(
+    settings: Settings,
+    *,
+    connection: Connection,
+    topic_manager: TopicManager | None,
+    only: Sequence[str] | None = None,
+    stamped_at_append: Collection[str] = (),
+    tally: Tally | None = None,
+) -> Application:
+    """Build the application that raises alerts; the broker is asked for its topics.
+
+    Parameters
+    ----------
+    settings, connection, topic_manager
+        As for `new_application`.
+    only
+        Names of detectors: these run and no others.
+    stamped_at_append
+        Input topics whose record timestamps the broker sets.
+    tally
+        Counts what is done.
+
+    Returns
+    -------
+    Application
+        Ready for `run`.
+
+    Raises
+    ------
+    SettingsError
+        A name is no detector's, or no detector is enabled.
+    """
+    engine = build_engine(settings, only)
+    app = new_application(settings, connection=connection, topic_manager=topic_manager, tally=tally)
+    raised = define_pipeline(
+        {name: app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS},
+        alerts=raw_topic(app, ALERTS),
+        dead_letters=raw_topic(app, DEAD_LETTERS),
+        engine=engine,
+        rekey=settings.streamer.rekey,
+        max_ahead=settings.max_ahead,
+        stamped_at_append=stamped_at_append,
+    )
+    if tally is not None:
+        raised.update(tally.raised)
+    return app
+
+
+def run(settings: Settings, *, connection: Connection, only: Sequence[str] | None = None) -> int:
+    """Raise alerts until SIGTERM or SIGINT, then commit once more; return the exit code.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    connection
+        The broker.
+    only
+        Names of detectors: these run and no others.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer, or a topic is missing or unfit.
+    SettingsError
+        A name is no detector's, or no detector is enabled.
+    """
+    create = settings.streamer.manage_topics
+    stamped: set[str] = set()
+    if connection.broker is not None:
+        names = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS)
+        reports = ensure_topics(connection, Plan.of(settings), names, create=create)
+        stamped = {report.name for report in reports if report.stamped_at_append}
+    tally = Tally()
+    app = build_app(
+        settings,
+        connection=connection,
+        topic_manager=quix_topics(connection, settings.streamer.consumer_group, create=create),
+        only=only,
+        stamped_at_append=stamped,
+        tally=tally,
+    )
+    log = structlog.stdlib.get_logger("retail-streamer")
+    log.info(
+        "starting",
+        broker=connection.broker,
+        consumer_group=settings.streamer.consumer_group,
+        processing_guarantee=settings.streamer.processing_guarantee,
+    )
+    app.run()
+    tally.log_stop()
+    return 0

@@ -1,0 +1,80 @@
+"""The log: on standard error, one JSON object a line unless a terminal reads it."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+import structlog
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+VARIABLE: Final = "RETAIL_LOG_LEVEL"
+_NOTICE: Final = "The httpx module is deprecated"
+
+
+def configure(level: str = "info", stream: IO[str] | None = None) -> None:
+    """Send our log and that of Quix Streams and librdkafka to one place in one form.
+
+    Quix leaves its loggers alone when its `Application` gets ``loglevel=None``.
+
+    Parameters
+    ----------
+    level
+        One of `LEVELS`; what is less important is left out.
+    stream
+        Where to; standard error by default. A terminal gets readable lines, anything else JSON.
+    """
+    stream = stream or sys.stderr
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    if stream.isatty():
+        final: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time")]
+    else:
+        final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def without_httpx_notice() -> Iterator[None]:
+    """Import Quix Streams inside: a dependency's dependency speaks to its authors, not to ours.
+
+    It cannot be filtered beforehand, since it sets its own filter when it is imported; other
+    warnings pass.
+
+    Examples
+    --------
+    >>> with without_httpx_notice():
+    ...     warnings.warn("The httpx module is deprecated; use another.", DeprecationWarning)
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if not str(warning.message).startswith(_NOTICE):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno, source=warning.source
+            )

@@ -1,0 +1,156 @@
+"""The streaming pipeline: four topics in, alerts and dead letters out; no I/O of its own.
+
+A record's walk: `_Reader.read` decodes it, `LiveState.store` finds its store's memory,
+`Engine.process` asks the detectors, and what they raise goes to a topic.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import reduce
+from typing import Any, TypeAlias
+
+from quixstreams import message_context
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.models import Topic
+
+from retail_anomaly import codec
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import DeadLetter, InvalidEvent
+from retail_anomaly.engine import Engine
+from retail_anomaly.events import Event, ShiftEvent
+from streamer.state import LiveState
+
+Outcome: TypeAlias = Event | DeadLetter
+
+
+def wall_clock() -> int:
+    """Return the time of day in epoch milliseconds; it only ever stamps `detectedAt`."""
+    return time.time_ns() // 1_000_000
+
+
+def define_pipeline(
+    inputs: Mapping[str, StreamingDataFrame],
+    *,
+    alerts: Topic,
+    dead_letters: Topic,
+    engine: Engine,
+    rekey: bool = False,
+    max_ahead: int | None = None,
+    stamped_at_append: Collection[str] = (),
+    clock: Callable[[], int] = wall_clock,
+) -> StreamingDataFrame:
+    """Wire the detectors between the input topics and the output topics.
+
+    Parameters
+    ----------
+    inputs
+        A dataframe for each input topic, by topic name, of raw bytes (keys too).
+    alerts, dead_letters
+        Output topics, of raw bytes (keys too).
+    engine
+        The detectors to run.
+    rekey
+        Repartition the events by their store first, for producers that don't key by it.
+    max_ahead
+        How far, in milliseconds, an event's time may be ahead of its record's timestamp in the
+        topics of `stamped_at_append`; None does not check.
+    stamped_at_append
+        The input topics whose record timestamps are set by the broker.
+    clock
+        Gives the time for `detectedAt`, in epoch milliseconds.
+
+    Returns
+    -------
+    StreamingDataFrame
+        The dataframe of all alerts and dead letters.
+    """
+    outcomes = []
+    for name, raw in inputs.items():
+        reader = _Reader(
+            name,
+            # After a repartition the key is right by construction.
+            check_key=not rekey,
+            max_ahead=max_ahead if name in stamped_at_append else None,
+        )
+        if rekey:
+            raw = _repartitioned(raw, reader, dead_letters)  # noqa: PLW2901
+        outcomes.append(raw.apply(reader.read, metadata=True))
+    # concat() makes Quix read the topics in the order of their records' timestamps.
+    merged = reduce(StreamingDataFrame.concat, outcomes)
+    state = LiveState(merged, engine)
+
+    def detect(outcome: Outcome) -> list[Alert] | tuple[DeadLetter]:
+        if isinstance(outcome, DeadLetter):
+            return (outcome,)
+        store = state.store(outcome.store_id, message_context().partition)
+        raised = engine.process(outcome, store)
+        return [alert.detected(clock()) for alert in raised] if raised else raised
+
+    raised = merged.apply(detect, expand=True)
+    _send(raised, DeadLetter, dead_letters)
+    _send(raised, Alert, alerts)
+    return raised
+
+
+class _Reader:
+    """Decodes the records of one topic; what can't be read becomes a dead letter."""
+
+    def __init__(self, topic: str, *, check_key: bool, max_ahead: int | None) -> None:
+        self._topic = topic
+        self._check_key = check_key
+        self._max_ahead = max_ahead
+
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Outcome:
+        try:
+            event = codec.decode(self._topic, raw)
+            if self._check_key and key != event.store_id.encode():
+                raise InvalidEvent("key", "key_mismatch")
+            if self._max_ahead is not None:
+                self._check_ahead(event, timestamp, self._max_ahead)
+        except InvalidEvent as error:
+            where = message_context()
+            return DeadLetter.of(
+                raw,
+                error,
+                topic=self._topic,
+                partition=where.partition,
+                offset=where.offset,
+                timestamp=timestamp,
+                key=key,
+            )
+        return event
+
+    def is_good(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> bool:
+        return not isinstance(self.read(raw, key, timestamp, headers), DeadLetter)
+
+    def store_key(self, raw: bytes) -> bytes:
+        return codec.decode(self._topic, raw).store_id.encode()
+
+    def _check_ahead(self, event: Event, timestamp: int, max_ahead: int) -> None:
+        if not isinstance(event, ShiftEvent) and event.event_time > timestamp + max_ahead:
+            raise InvalidEvent(
+                "eventTime",
+                f"eventTime: expected at most {max_ahead} ms after the record's timestamp "
+                f"{timestamp}, got {event.event_time}",
+            )
+
+
+def _repartitioned(raw: StreamingDataFrame, reader: _Reader, dead_letters: Topic) -> StreamingDataFrame:
+    """Send good records through a topic keyed by their store, bad ones to the dead letters.
+
+    Bytes go through the repartition topic as they came: the detectors see what was sent.
+    """
+    read = raw.apply(reader.read, metadata=True)
+    _send(read, DeadLetter, dead_letters)
+    return raw.filter(reader.is_good, metadata=True).group_by(
+        reader.store_key,
+        name="store",
+        key_serializer="bytes",
+        key_deserializer="bytes",
+        value_serializer="bytes",
+        value_deserializer="bytes",
+    )
+
+
+def _send(sdf: StreamingDataFrame, kind: type[Alert] | type[DeadLetter], topic: Topic) -> None:
+    sdf.filter(lambda value: isinstance(value, kind)).apply(codec.encode).to_topic(topic)

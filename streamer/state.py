@@ -1,0 +1,142 @@
+"""The state host: stores' memories live in this process and are written behind at checkpoints.
+
+Detectors change live objects; nothing is serialised while messages flow. When Quix commits a
+checkpoint it flushes its sinks first, and this host is one: `flush` puts what changed into the
+state transaction that the same commit then sends to the changelog and to disk. So state and
+offsets move together, and a store costs a few keys a checkpoint, however many events it had.
+
+Live objects are only as good as what was committed. They are dropped, to be read back from the
+state store, whenever
+
+- the partition's state was closed or opened anew since (a rebalance), or
+- the checkpoint that should have carried their changes did not complete (sink backpressure, a
+  partition being revoked): the messages come again and must meet the state before them.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from quixstreams import State
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.models import HeadersTuples
+from quixstreams.sinks import BaseSink
+from quixstreams.state import PartitionTransaction
+
+from retail_anomaly.engine import Engine
+from retail_anomaly.store import StoreState
+
+_Transaction: TypeAlias = PartitionTransaction[Any, Any]
+
+
+class _Partition:
+    """The live stores of one partition."""
+
+    __slots__ = ("source", "stores", "touched", "written")
+
+    def __init__(self, source: object) -> None:
+        self.source = source  # the opened state these objects were read from
+        self.stores: dict[str, StoreState] = {}
+        self.touched: set[str] = set()  # changed since the last flush
+        self.written: _Transaction | None = None  # took the last flush
+
+
+class LiveState(BaseSink):
+    """Hands out the live memory of a store, and writes what changed at each checkpoint.
+
+    Parameters
+    ----------
+    sdf
+        The dataframe whose state store is used; the store is registered here.
+    engine
+        Makes and reads stores' memories.
+    """
+
+    def __init__(self, sdf: StreamingDataFrame, engine: Engine) -> None:
+        super().__init__()
+        sdf.register_store()
+        self._context = sdf.processing_context
+        self._context.sink_manager.register(self)
+        self._stream_id = sdf.stream_id
+        self._opened = self._context.state_manager.get_store(self._stream_id).partitions
+        self._engine = engine
+        self._checkpoint: object = None
+        self._live: dict[int, _Partition] = {}
+
+    def store(self, store_id: str, partition: int) -> StoreState:
+        """Return the memory of a store, to be changed by the message being processed.
+
+        Parameters
+        ----------
+        store_id
+            The store, which is the message's key.
+        partition
+            The message's partition.
+
+        Raises
+        ------
+        StoredFormatError
+            The stored state was written by a version that this one can't read.
+        """
+        if self._context.checkpoint is not self._checkpoint:
+            self._drop_uncommitted()
+            self._checkpoint = self._context.checkpoint
+        live = self._live.get(partition)
+        if live is None or live.source is not self._opened.get(partition):
+            live = self._live[partition] = _Partition(self._opened.get(partition))
+        store = live.stores.get(store_id)
+        if store is None:
+            store = live.stores[store_id] = self._engine.load_store(
+                store_id, self._reader(store_id, partition)
+            )
+        live.touched.add(store_id)
+        return store
+
+    def flush(self) -> None:
+        """Put what changed into the state transactions of the checkpoint being committed."""
+        for partition, live in list(self._live.items()):
+            if live.source is not self._opened.get(partition):
+                del self._live[partition]
+                continue
+            if not live.touched:
+                continue
+            live.written = self._transaction(partition)
+            for store_id in live.touched:
+                state = self._state(store_id, partition)
+                for name, content in live.stores[store_id].records():
+                    if content is None:
+                        state.delete(name.encode())
+                    else:
+                        state.set_bytes(name.encode(), content)
+            live.touched.clear()
+
+    def add(
+        self,
+        value: object,
+        key: object,
+        timestamp: int,
+        headers: HeadersTuples,
+        topic: str,
+        partition: int,
+        offset: int,
+    ) -> None:
+        """Take no records: this sink is there for its place in the commit."""
+        raise TypeError("LiveState is flushed with the checkpoint, records are not added to it")
+
+    def setup(self) -> None:
+        """Connect to nothing."""
+
+    def _drop_uncommitted(self) -> None:
+        for partition, live in list(self._live.items()):
+            if live.touched or (live.written is not None and not live.written.completed):
+                del self._live[partition]
+            live.written = None
+
+    def _reader(self, store_id: str, partition: int) -> Callable[[str], bytes | None]:
+        # The transaction is looked up at each read: a bucket may be read checkpoints later.
+        return lambda name: self._state(store_id, partition).get_bytes(name.encode())
+
+    def _state(self, store_id: str, partition: int) -> State[Any, Any]:
+        return self._transaction(partition).as_state(prefix=store_id.encode())
+
+    def _transaction(self, partition: int) -> _Transaction:
+        return self._context.checkpoint.get_store_transaction(stream_id=self._stream_id, partition=partition)

@@ -1,0 +1,66 @@
+"""The golden cases: a log of events and the alerts it must give in every host.
+
+``cases/X.jsonl`` is an event log (see the contract), ``cases/X.expected.jsonl`` its alerts in brief.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from retail_anomaly.alerts import Alert
+
+Record: TypeAlias = tuple[str, bytes]
+"""A topic and a raw value."""
+Host: TypeAlias = Callable[[Sequence[Record]], list[Alert]]
+"""Whatever runs all detectors with their defaults over records in their order, all stores."""
+
+_FOLDER = Path(__file__).parent / "cases"
+_EXPECTED = ".expected.jsonl"
+_DETAIL = {
+    "REFUND_BURST": "refundCount",
+    "REFUND_WITHOUT_SALE": "transactionId",
+    "SECURITY_CORRELATION": "transactionId",
+    "SHRINKAGE": "difference",
+    "STOCK_DISCREPANCY": "missing",
+}
+
+LOGS = sorted(path.name for path in _FOLDER.glob("*.jsonl"))
+NAMES = sorted(path.name.removesuffix(_EXPECTED) for path in _FOLDER.glob(f"*{_EXPECTED}"))
+
+
+def records(name: str) -> list[Record]:
+    """Return a case's log."""
+    lines = [json.loads(line) for line in _read(f"{name}.jsonl")]
+    return [(line["topic"], json.dumps(line["value"]).encode()) for line in lines]
+
+
+def expected(name: str) -> Counter[tuple[Any, ...]]:
+    """Return a case's alerts in brief, in no order."""
+    return Counter(tuple(json.loads(line)[field] for field in _BRIEF) for line in _read(f"{name}{_EXPECTED}"))
+
+
+def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
+    """Reduce alerts to what the cases say of them."""
+    return Counter(
+        (
+            a.type,
+            a.store_id,
+            a.employee_id,
+            a.event_time,
+            a.risk_score,
+            a.revision,
+            a.evidence[_DETAIL[a.type]],
+        )
+        for a in alerts
+    )
+
+
+_BRIEF = ("type", "storeId", "employeeId", "eventTime", "riskScore", "revision", "detail")
+
+
+def _read(name: str) -> list[str]:
+    return (_FOLDER / name).read_text(encoding="utf-8").splitlines()

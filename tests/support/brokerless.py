@@ -1,0 +1,134 @@
+"""The real pipeline, state store and checkpoint of Quix Streams with no broker under them.
+
+Only the network ends are stand-ins: a producer that keeps what it is given, and a consumer that
+acknowledges commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import copy_context
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from quixstreams.context import set_message_context
+from quixstreams.dataframe import DataFrameRegistry, StreamingDataFrame
+from quixstreams.models import MessageContext, Topic, TopicConfig, TopicManager
+from quixstreams.processing import ProcessingContext
+from quixstreams.sinks import SinkManager
+from quixstreams.state import StateStoreManager
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import DeadLetter
+from retail_anomaly.engine import Engine
+from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from streamer.pipeline import define_pipeline
+
+PARTITION = 0
+
+
+class KeptProducer:
+    """Keeps the rows that the pipeline produces."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, bytes]] = []
+        self.offsets: dict[Any, int] = {}
+
+    def produce_row(self, row: Any, topic: Topic, **_: Any) -> None:
+        self.rows.append((topic.name, row.value))
+
+    def flush(self, *_: Any, **__: Any) -> int:
+        return 0
+
+
+class ObedientConsumer:
+    """Takes every commit."""
+
+    def commit(self, **_: Any) -> list[Any]:
+        return []
+
+
+class BrokerlessPipeline:
+    """A streamer's inside: `send` a record, `commit` when you like, read `alerts`."""
+
+    def __init__(self, engine: Engine, state_dir: Path, **options: Any) -> None:
+        self.producer = KeptProducer()
+        registry = DataFrameRegistry()
+        self._states = StateStoreManager(group_id="test", state_dir=state_dir)
+        self._states.init()
+        self._context = ProcessingContext(
+            commit_interval=3600,
+            producer=self.producer,  # type: ignore[arg-type]
+            consumer=ObedientConsumer(),  # type: ignore[arg-type]
+            state_manager=self._states,
+            sink_manager=SinkManager(),
+            dataframe_registry=registry,
+        )
+        self._context.init_checkpoint()
+        topics = TopicManager(None, consumer_group="test")  # type: ignore[arg-type]
+        inputs = {
+            name: StreamingDataFrame(
+                _raw(name), topic_manager=topics, registry=registry, processing_context=self._context
+            )
+            for name in INPUT_TOPICS
+        }
+        for sdf in inputs.values():
+            registry.register_root(sdf)
+        define_pipeline(
+            inputs, alerts=_raw(ALERTS), dead_letters=_raw(DEAD_LETTERS), engine=engine, **options
+        )
+        for stream_id in self._states.stores:
+            self._states.on_partition_assign(stream_id, PARTITION, committed_offsets={})
+        self._executors = registry.compose_all()
+        self._offset = 0
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int = 1) -> None:
+        """Process one record, as Quix's loop does."""
+        context = MessageContext(topic, PARTITION, self._offset, size=0)
+        run = copy_context()
+        run.run(set_message_context, context)
+        run.run(self._executors[topic], value, key, timestamp, [])
+        self._context.store_offset(topic, PARTITION, self._offset)
+        self._offset += 1
+
+    def commit(self) -> None:
+        self._context.commit_checkpoint(force=True)
+
+    def close(self) -> None:
+        self._states.close()
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return [msgspec.json.decode(v, type=Alert) for topic, v in self.producer.rows if topic == ALERTS]
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        return [
+            msgspec.json.decode(value, type=DeadLetter)
+            for topic, value in self.producer.rows
+            if topic == DEAD_LETTERS
+        ]
+
+
+def send_all(pipeline: BrokerlessPipeline, records: Sequence[tuple[str, bytes]]) -> None:
+    """Send values keyed by the store they name."""
+    for topic, value in records:
+        store: str = msgspec.json.decode(value)["storeId"]
+        pipeline.send(topic, value, store.encode())
+
+
+def _raw(name: str) -> Topic:
+    topic = Topic(
+        name,
+        key_serializer="bytes",
+        key_deserializer="bytes",
+        value_serializer="bytes",
+        value_deserializer="bytes",
+    )
+    topic.broker_config = TopicConfig(
+        num_partitions=1,
+        replication_factor=1,
+        extra_config={"retention.ms": "-1", "retention.bytes": "-1"},
+    )
+    return topic

@@ -1,0 +1,193 @@
+"""The command `retail-anomaly`: what it prints where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from retail_anomaly.cli import main
+
+TIME = 1_760_000_000_000
+REFUND = {"transactionId": "t", "storeId": "s", "cashierId": "c", "sku": "k", "amount": 20.0,
+          "eventType": "REFUND", "eventTime": TIME}  # fmt: skip
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps({"topic": "pos-events", "value": REFUND}) + "\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def add(log: Path, text: str) -> None:
+    with log.open("a") as file:
+        file.write(text)
+
+
+def fails(capsys, code, *arguments):
+    assert main([str(argument) for argument in arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("retail-anomaly: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_alerts_go_to_standard_output_and_nothing_else_does(log, capsys):
+    assert main(["replay", str(log)]) == 0
+    captured = capsys.readouterr()
+    (alert,) = map(json.loads, captured.out.splitlines())
+    assert (alert["type"], alert["employeeId"], alert["revision"]) == ("REFUND_WITHOUT_SALE", "c", 1)
+    assert alert["detectedAt"] > TIME
+    assert "1 events of 1 stores" in captured.err
+    assert "1 REFUND_WITHOUT_SALE" in captured.err
+
+
+def test_alerts_go_to_a_file(log, capsys, tmp_path):
+    assert main(["replay", str(log), "--output", "alerts.jsonl"]) == 0
+    assert capsys.readouterr().out == ""
+    assert json.loads((tmp_path / "alerts.jsonl").read_text())["storeId"] == "s"
+
+
+def test_bad_lines_are_named_and_kept_and_fail_only_if_strict(log, capsys, tmp_path):
+    add(log, '{\n{"topic": "pos-events", "value": {}}\n')
+    assert main(["replay", str(log), "--dead-letters", "dead.jsonl"]) == 0
+    captured = capsys.readouterr()
+    assert f"{log}:2: line: expected JSON" in captured.err
+    assert f"{log}:3: transactionId: expected a value" in captured.err
+    assert "2 lines could not be read" in captured.err
+    assert len(captured.out.splitlines()) == 1
+    letters = [json.loads(line) for line in (tmp_path / "dead.jsonl").read_text().splitlines()]
+    assert [letter["offset"] for letter in letters] == [2, 3]
+    assert main(["replay", str(log), "--strict"]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    add(log, "x\n" * 50)
+    assert main(["replay", str(log)]) == 0
+    assert capsys.readouterr().err.count("log.jsonl:") == 10
+
+
+def test_configuration_reaches_the_detectors(log, capsys, monkeypatch, tmp_path):
+    (tmp_path / "config.yaml").write_text("detectors: {refund_without_sale: {match_grace: 5m}}")
+    assert main(["replay", str(log), "--config", "config.yaml"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "1 decisions still wait" in captured.err
+    monkeypatch.setenv("RETAIL__DETECTORS__REFUND_WITHOUT_SALE__ENABLED", "false")
+    assert main(["replay", str(log)]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["replay", str(log), "--detectors", "refund_burst, refund_without_sale"]) == 0
+    assert "REFUND_WITHOUT_SALE" in capsys.readouterr().out
+
+
+def test_foreign_tables(capsys, tmp_path):
+    frame = pd.DataFrame([REFUND]).rename(columns={"cashierId": "clerk"}).drop(columns="storeId")
+    frame.to_parquet(tmp_path / "tills.parquet")
+    frame.to_csv(tmp_path / "tills.csv", index=False)
+    for name in ("tills.parquet", "tills.csv"):
+        assert main(["replay", name, "--columns", "cashierId=clerk:nobody,storeId=:web"]) == 0
+        assert json.loads(capsys.readouterr().out)["storeId"] == "web"
+    assert "no column for storeId, cashierId: name the column with storeId=COLUMN" in fails(
+        capsys, 1, "replay", "tills.csv"
+    )
+
+
+def test_usage_errors_exit_with_2_and_failures_with_1(log, capsys, tmp_path):
+    (tmp_path / "bad.yaml").write_text("detectors: {refund_burst: {count: 0}}")
+    assert "no such file" in fails(capsys, 1, "replay", "no.jsonl")
+    assert "bad.yaml:1: detectors.refund_burst.count: expected" in fails(
+        capsys, 2, "replay", log, "--config", "bad.yaml"
+    )
+    assert "cannot be read" in fails(capsys, 2, "replay", log, "--config", "no.yaml")
+    assert "unknown detector 'x'" in fails(capsys, 2, "replay", log, "--detectors", "x")
+    assert "unknown field 'x'" in fails(capsys, 2, "replay", log, "--columns", "x=y")
+    assert "--topic is one of" in fails(capsys, 2, "replay", log, "--topic", "x")
+    assert "No such option" in fails(capsys, 2, "replay", log, "--nonsense")
+    assert "Missing argument" in fails(capsys, 2, "replay")
+    assert "No such file or directory" in fails(capsys, 1, "replay", log, "--output", "no/alerts.jsonl")
+
+
+def test_an_output_never_overwrites_the_log(log, capsys):
+    before = log.read_bytes()
+    assert "would overwrite" in fails(capsys, 2, "replay", log, "--output", log)
+    assert "would overwrite" in fails(capsys, 2, "replay", log, "--dead-letters", "log.jsonl")
+    assert log.read_bytes() == before
+
+
+def test_config_show(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RETAIL__DETECTORS__REFUND_BURST__WINDOW", "PT5M")
+    (tmp_path / "c.yaml").write_text("streamer:\n  rekey: yes\n")
+    assert main(["config", "show", "--config", "c.yaml"]) == 0
+    rows = {key: rest for key, *rest in (line.split("\t") for line in capsys.readouterr().out.splitlines())}
+    assert rows["detectors.refund_burst.window"] == [
+        "5m",
+        "environment RETAIL__DETECTORS__REFUND_BURST__WINDOW",
+    ]
+    assert rows["streamer.rekey"] == ["true", "file c.yaml:2"]
+    assert rows["detectors.refund_burst.count"] == ["3", "default"]
+
+
+def test_the_packaged_configuration_can_be_copied_and_checked(capsys, tmp_path):
+    assert main(["config", "show", "--defaults"]) == 0
+    text = capsys.readouterr().out
+    assert text == files("retail_anomaly").joinpath("config.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(text)
+    assert main(["config", "check", "mine.yaml"]) == 0
+    assert capsys.readouterr().out == "mine.yaml: all right\n"
+    (tmp_path / "mine.yaml").write_text(text.replace("threshold", "treshold"))
+    assert "did you mean threshold?" in fails(capsys, 2, "config", "check", "mine.yaml")
+
+
+def test_config_schema(capsys):
+    assert main(["config", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    "command", [["replay"], ["config", "show"], ["config", "schema"], ["config", "check"]]
+)
+def test_help_has_an_example(command, capsys):
+    assert main([*command, "--help"]) == 0
+    assert f"Example: retail-anomaly {' '.join(command)}" in capsys.readouterr().out
+
+
+def run(*arguments, **how):
+    return subprocess.run([sys.executable, "-m", "retail_anomaly.cli", *arguments], capture_output=True, check=False, cwd=Path(__file__).parents[2], **how)  # fmt: skip
+
+
+def test_standard_input(log):
+    done = run("replay", "-", input=log.read_bytes())
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+
+
+def test_a_reader_that_stops_early_gets_no_traceback(log):
+    line = log.read_text()
+    log.write_text("".join(line.replace('"t"', f'"t{n}"') for n in range(3_000)))
+    command = f'"{sys.executable}" -m retail_anomaly.cli replay "{log}" | head -n 1'
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_looking_at_the_configuration_imports_nothing_slow():
+    code = (
+        "import sys; from retail_anomaly.cli import main; main(['config', 'schema']);"
+        "slow = {'pandas', 'pyarrow', 'plotly', 'quixstreams'} & set(sys.modules); sys.exit(bool(slow))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0
