@@ -222,7 +222,7 @@ class TimedIds:
         self._times: dict[str, int] = {}
         self._buckets: dict[int, _Bucket] = {}
         self._unread: list[int] = []  # stored buckets still to be read, the newest last
-        self._load: Load = {}.get
+        self._load: Load = _nothing
         # Stored chunks to delete; None until something was written or read.
         self._dropped: list[str] | None = None
 
@@ -312,3 +312,7 @@ class TimedIds:
 
 def _chunks(bucket: _Bucket) -> int:
     return bucket.chunks + -(-len(bucket.names) // _CHUNK_IDS)
+
+
+def _nothing(_name: str) -> None:
+    return None

@@ -4,7 +4,7 @@ It speaks Kafka's protocol on the loopback interface, in the process that opens 
 process of the machine. What it is not:
 
 - It keeps at most 5 MiB (and 100,000 records) of a partition and then drops the oldest, silently:
-  ask `streamer.progress` whether anything was lost before it was read.
+  ask `streamer.offsets` whether anything was lost before it was read.
 - Everything is in memory and gone when it is closed; retention and compaction do not exist.
 - `read_committed` sees the records of aborted transactions, and a second member of a consumer
   group is handled badly: use a real Kafka for exactly-once and for more than one consumer.

@@ -1,20 +1,61 @@
-"""How far a consumer group has come in the input topics."""
+"""How far a consumer group has come, seen from outside the streamer."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from retail_anomaly.events import INPUT_TOPICS
 from streamer.errors import StreamerError
 
-_REQUEST_SECONDS = 10.0
-_POLL_SECONDS = 0.25
+_REQUEST_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
+# A new cluster, or one that lost a broker, is still deciding who keeps what.
+_UNSETTLED: Final = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a consumer group is with what was produced.
+
+    Parameters
+    ----------
+    produced
+        Records that ever came.
+    processed
+        Records before the group's committed offsets.
+    dropped
+        Records that the broker no longer has. Of these nobody can say whether they were read in
+        time, so a run that must be complete has none.
+
+    Examples
+    --------
+    >>> Progress(produced=10, processed=10, dropped=0).complete
+    True
+    >>> Progress(produced=10, processed=10, dropped=1).complete
+    False
+    """
+
+    produced: int
+    processed: int
+    dropped: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything produced was processed, and provably so."""
+        return self.processed >= self.produced and not self.dropped
 
 
 class GroupOffsets:
-    """The committed and the newest offsets of a consumer group.
+    """The committed offsets of a consumer group beside the oldest and the newest of its topics.
 
     Parameters
     ----------
@@ -22,31 +63,49 @@ class GroupOffsets:
         Client settings for confluent-kafka, ``bootstrap.servers`` among them.
     group
         The consumer group; looking at it does not join it.
+    topics
+        The topics it reads.
     """
 
-    def __init__(self, client: Mapping[str, Any], group: str) -> None:
+    def __init__(self, client: Mapping[str, Any], group: str, topics: Iterable[str] = INPUT_TOPICS) -> None:
         self._group = group
-        self._consumer = Consumer({**client, "group.id": group, "enable.auto.commit": False})
+        self._topics = tuple(topics)
+        self._consumer = Consumer({**client, "group.id": group, "enable.auto.commit": False, "log_level": 0})
 
-    def __enter__(self) -> "GroupOffsets":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
     def lag(self) -> dict[str, int]:
-        """Return by input topic how many records the group has not committed.
+        """Return by topic how many records the group has not committed.
 
         Raises
         ------
         StreamerError
             The broker does not answer or a topic is missing.
         """
-        lag = dict.fromkeys(INPUT_TOPICS, 0)
+        lag = dict.fromkeys(self._topics, 0)
         for committed, oldest, newest in self._offsets():
             reached = committed.offset if committed.offset >= 0 else oldest
             lag[committed.topic] += max(newest - reached, 0)
         return lag
+
+    def progress(self) -> Progress:
+        """Return how much was produced, processed and dropped, all partitions together.
+
+        Raises
+        ------
+        StreamerError
+            The broker does not answer or a topic is missing.
+        """
+        offsets = self._offsets()
+        return Progress(
+            produced=sum(newest for _, _, newest in offsets),
+            processed=sum(max(committed.offset, 0) for committed, _, _ in offsets),
+            dropped=sum(oldest for _, oldest, _ in offsets),
+        )
 
     def wait(self, seconds: float) -> dict[str, int]:
         """Poll the lag until it is zero or `seconds` have passed, and return it.
@@ -54,21 +113,12 @@ class GroupOffsets:
         Raises
         ------
         StreamerError
-            The broker does not answer or a topic is missing, and it stays so.
+            The broker does not answer or a topic is missing.
         """
         deadline = time.monotonic() + seconds
-        while True:
-            over = time.monotonic() >= deadline
-            try:
-                lag = self.lag()
-            except StreamerError:
-                # A broker that has just started, or elects a leader, recovers in a moment.
-                if over:
-                    raise
-            else:
-                if over or not any(lag.values()):
-                    return lag
+        while any((lag := self.lag()).values()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
+        return lag
 
     def skip_to_end(self) -> None:
         """Commit the newest offsets for a group that has none, so that it starts with what comes.
@@ -88,21 +138,26 @@ class GroupOffsets:
 
     def _offsets(self) -> list[tuple[TopicPartition, int, int]]:
         """Return each partition with its committed offset, and its oldest and newest offset."""
-        try:
-            return [
-                (committed, *self._consumer.get_watermark_offsets(committed, _REQUEST_SECONDS))
-                for committed in self._consumer.committed(self._partitions(), _REQUEST_SECONDS)
-            ]
-        except KafkaException as error:
-            raise StreamerError(
-                f"the broker does not tell the group's offsets ({error.args[0].str()}): "
-                "is it running, and is --broker right?"
-            ) from None
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        while True:
+            try:
+                return [
+                    (committed, *self._consumer.get_watermark_offsets(committed, _REQUEST_SECONDS))
+                    for committed in self._consumer.committed(self._partitions(), _REQUEST_SECONDS)
+                ]
+            except KafkaException as error:
+                if error.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
+                    raise StreamerError(
+                        f"the broker does not tell the group's offsets ({error.args[0].str()}): "
+                        "is it running, and is --broker right?"
+                    ) from None
+                time.sleep(_POLL_SECONDS)
 
     def _partitions(self) -> list[TopicPartition]:
+        # All topics, never some by name: that would create them where brokers create on request.
         known = self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics
-        if missing := [topic for topic in INPUT_TOPICS if topic not in known]:
+        if missing := [topic for topic in self._topics if topic not in known]:
             raise StreamerError(
-                f"missing: {', '.join(missing)}; make them with `retail-streamer topics --create`"
+                f"missing: {', '.join(missing)}; create them with `retail-streamer topics --create`"
             )
-        return [TopicPartition(t, number) for t in INPUT_TOPICS for number in known[t].partitions]
+        return [TopicPartition(t, number) for t in self._topics for number in known[t].partitions]

@@ -6,12 +6,13 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from retail_anomaly.events import ALERTS
+from streamer.errors import StreamerError
 
 _REQUEST_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 
 
-def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes | None]:
+def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes]:
     """Yield the values of the alerts topic, partition by partition in order.
 
     Parameters
@@ -23,12 +24,12 @@ def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes
 
     Yields
     ------
-    bytes or None
-        An alert as JSON; with `follow`, None whenever nothing came for a moment.
+    bytes
+        An alert as JSON.
 
     Raises
     ------
-    KafkaException
+    StreamerError
         The broker does not answer or the topic does not exist.
     """
     # Assigned, not subscribed: no group is joined, nothing is committed.
@@ -39,24 +40,33 @@ def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,
         }
     )
     try:
-        metadata = consumer.list_topics(ALERTS, _REQUEST_SECONDS).topics[ALERTS]
-        if metadata.error is not None:
-            raise KafkaException(metadata.error)
-        open_partitions = set(metadata.partitions)
-        consumer.assign([TopicPartition(ALERTS, p, OFFSET_BEGINNING) for p in open_partitions])
-        while follow or open_partitions:
+        # All topics, never one by name: that would create it where brokers create on request.
+        known = consumer.list_topics(timeout=_REQUEST_SECONDS).topics
+        if ALERTS not in known:
+            raise StreamerError(
+                f"topic {ALERTS} does not exist: create it with `retail-streamer topics --create`"
+            )
+        unread = set(known[ALERTS].partitions)
+        consumer.assign([TopicPartition(ALERTS, number, OFFSET_BEGINNING) for number in unread])
+        while follow or unread:
             message = consumer.poll(_POLL_SECONDS)
             if message is None:
-                if follow:
-                    yield None
-            elif message.error() is None:
+                continue
+            error = message.error()
+            if error is None:
                 yield message.value()
-            elif message.error().code() == KafkaError._PARTITION_EOF:
-                open_partitions.discard(message.partition())
-            else:
-                raise KafkaException(message.error())
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unread.discard(message.partition())
+            elif not error.retriable():
+                raise StreamerError(f"{ALERTS} can't be read: {error.str()}")
+    except KafkaException as error:
+        raise StreamerError(
+            f"the broker does not answer ({error.args[0].str()}): is it running, and is --broker right?"
+        ) from None
     finally:
         consumer.close()

@@ -15,7 +15,7 @@ from streamer.broker import EmbeddedBroker
 from streamer.connection import Connection
 from streamer.embedded_admin import EmbeddedAdmin
 from streamer.errors import StreamerError
-from streamer.progress import progress
+from streamer.offsets import GroupOffsets
 from tests.kafka import Record, consume, produce
 
 ROOT = Path(__file__).parents[2]
@@ -124,15 +124,20 @@ def test_stateful_quix_application_in_another_process(broker, admin, tmp_path):
     listed = admin.list_topics(timeout=10).topics
     changelogs = [name for name in listed if name.startswith("changelog__counter")]
     assert [len(listed[name].partitions) for name in changelogs] == [6]
-    done_so_far = progress({"bootstrap.servers": broker.address}, "counter", ["in"])
+    done_so_far = progress(broker, "counter", ["in"])
     assert done_so_far.complete
     assert done_so_far.produced == done_so_far.processed == count
+
+
+def progress(broker, group, topics):
+    with GroupOffsets({"bootstrap.servers": broker.address}, group, topics) as offsets:
+        return offsets.progress()
 
 
 def test_progress_of_a_group_that_never_came(broker, admin):
     _create(admin, waiting=3)
     produce(broker.address, [Record("waiting", b"x", str(i).encode()) for i in range(10)])
-    found = progress({"bootstrap.servers": broker.address}, "nobody", ["waiting"])
+    found = progress(broker, "nobody", ["waiting"])
     assert (found.produced, found.processed, found.dropped, found.complete) == (10, 0, 0, False)
 
 
@@ -140,7 +145,7 @@ def test_more_than_a_partition_holds_shows_as_dropped(broker, admin):
     _create(admin, small=2)
     # 6 MB into one partition, which holds 5 MiB.
     produce(broker.address, [Record("small", b"x" * 60_000, b"k", partition=0) for _ in range(100)])
-    found = progress({"bootstrap.servers": broker.address}, "nobody", ["small"])
+    found = progress(broker, "nobody", ["small"])
     assert found.produced == 100
     assert found.dropped > 0
     assert not found.complete

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import KafkaServer, Record, consume, create_topics, fresh_name, lag, produce, server
+from tests.kafka import KafkaServer, Record, consume, create_topics, fresh_name, produce, server
 
 START = 1_700_000_000_000  # years ago: no retention may take it away
 
@@ -50,13 +50,6 @@ def test_waiting_for_more_than_there_is_ends_at_the_deadline(kafka):
     produce(kafka, [Record(topic, b"one")])
     with pytest.raises(TimeoutError, match="1 records after 1 s, wanted 2"):
         consume(kafka, topic, at_least=2, timeout=1)
-
-
-def test_group_that_never_committed_lags_by_everything(kafka):
-    topic = fresh_name("pos-events")
-    create_topics(kafka, [topic], partitions=3)
-    produce(kafka, _thousand(topic))
-    assert lag(kafka, fresh_name("group"), [topic]) == 1000
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

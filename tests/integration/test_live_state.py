@@ -25,6 +25,7 @@ from retail_anomaly.events import (
     CountEvent,
     PosEvent,
 )
+from streamer.offsets import GroupOffsets
 from streamer.pipeline import define_pipeline
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
 
@@ -258,9 +259,9 @@ def assigned(app: Application) -> set[int]:
 
 
 def committed(topics: Topics, group: str) -> bool:
-    from tests.kafka import lag
-
-    return lag(topics.kafka, group, [topics.names[name] for name in INPUT_TOPICS]) == 0
+    names = [topics.names[name] for name in INPUT_TOPICS]
+    with GroupOffsets({"bootstrap.servers": topics.kafka}, group, names) as offsets:
+        return not any(offsets.lag().values())
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from retail_anomaly.events import POS_EVENTS
 from retail_anomaly.settings import Settings, load
 from streamer.broker import EmbeddedBroker
 from streamer.connection import Connection
-from streamer.progress import progress
+from streamer.offsets import GroupOffsets
 from streamer.store_metrics import GRACE_MS, build_metrics_app
 from streamer.topic_manager import topic_manager
 from streamer.topics import STORE_METRICS, Plan, check_topics
@@ -183,11 +182,8 @@ def _run_until_read(address: str, group: str, folder: Path) -> None:
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=log)
         try:
-            deadline = time.monotonic() + 60
-            while not progress({"bootstrap.servers": address}, group, [POS_EVENTS]).complete:
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.1)
+            with GroupOffsets({"bootstrap.servers": address}, group, [POS_EVENTS]) as offsets:
+                assert not any(offsets.wait(60).values()), (folder / "log").read_text()
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0, (folder / "log").read_text()
         finally:

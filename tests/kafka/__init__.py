@@ -4,7 +4,7 @@
 """
 
 from tests.kafka.jars import KafkaUnavailableError
-from tests.kafka.records import Record, consume, create_topics, fresh_name, lag, produce
+from tests.kafka.records import Record, consume, create_topics, fresh_name, produce
 from tests.kafka.server import KafkaServer, KafkaStartError
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "consume",
     "create_topics",
     "fresh_name",
-    "lag",
     "produce",
 ]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     Message,
     Producer,
@@ -147,23 +146,6 @@ def consume(
                     f"partitions not read to the end: {sorted(unread)}"
                 )
         return found
-    finally:
-        consumer.close()
-
-
-def lag(address: str, group: str, topics: Iterable[str]) -> int:
-    """Count the records that a consumer group has not committed yet; a group that never committed lags by all."""
-    admin = AdminClient({"bootstrap.servers": address})  # held: its futures never end once it is collected
-    consumer = Consumer({"bootstrap.servers": address, "group.id": group, "enable.auto.commit": False})
-    try:
-        listed = consumer.list_topics(timeout=10).topics
-        parts = [TopicPartition(name, number) for name in topics for number in listed[name].partitions]
-        answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)])
-        behind = 0
-        for part in answer[group].result(timeout=30).topic_partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(part.topic, part.partition), timeout=10)
-            behind += high - (part.offset if part.offset >= 0 else low)
-        return behind
     finally:
         consumer.close()
 

@@ -1,0 +1,70 @@
+"""Ctrl-C, SIGTERM and a closed terminal, all as KeyboardInterrupt, and never at a wrong moment."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+_NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+
+
+class Interrupts:
+    """Turns signals into KeyboardInterrupt for as long as a `with` block lasts.
+
+    Outside the main thread, where Python allows no handlers, it does nothing.
+
+    Examples
+    --------
+    >>> with Interrupts() as interrupts:
+    ...     try:
+    ...         with interrupts.held():
+    ...             signal.raise_signal(signal.SIGTERM)
+    ...             print("the block is done first")
+    ...     except KeyboardInterrupt:
+    ...         print("interrupted")
+    the block is done first
+    interrupted
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._holding = 0
+        self._pending = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+            self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let signals wait until the block is done.
+
+        A process started in between would be known to nobody, and go on for ever.
+        """
+        self._holding += 1
+        try:
+            yield
+        finally:
+            self._holding -= 1
+            if self._pending and not self._holding:
+                self._pending = False
+                raise KeyboardInterrupt
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._holding:
+            self._pending = True
+        else:
+            raise KeyboardInterrupt

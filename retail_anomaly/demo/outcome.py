@@ -1,0 +1,137 @@
+"""What the demo ends with: the checks, the files and the summary."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import encode
+from retail_anomaly.evaluate import match_incidents
+from retail_anomaly.frames import alerts_frame
+from retail_anomaly.logs import BadLines, read_log
+from retail_anomaly.plots import pos_frame
+from retail_anomaly.plots.style import types_in_order
+from retail_anomaly.plots.words import label_of, plural
+from retail_anomaly.report.page import write_report
+
+EVENTS_FILE: Final = "events.jsonl"
+INCIDENTS_FILE: Final = "incidents.jsonl"
+ALERTS_FILE: Final = "alerts.jsonl"
+REPORT_FILE: Final = "report.html"
+
+
+class Outcome(NamedTuple):
+    """What each part of a run says it has done.
+
+    Parameters
+    ----------
+    sent
+        Events that the broker has acknowledged, by topic: the generator's count.
+    processed, dead_letters, raised
+        Records taken from each topic, those that could not be read, and alerts by type: the
+        streamer's counts.
+    alerts
+        The alerts that were read from their topic.
+    incidents
+        The injected incidents, as `read_incidents` returns them.
+    seconds
+        How long the run took.
+    """
+
+    sent: Mapping[str, int]
+    processed: Mapping[str, int]
+    dead_letters: int
+    raised: Mapping[str, int]
+    alerts: Sequence[Alert]
+    incidents: pd.DataFrame
+    seconds: float
+
+    @property
+    def matched(self) -> pd.DataFrame:
+        """The incidents, with what found them."""
+        return match_incidents(alerts_frame(self.alerts), self.incidents)
+
+    def failures(self) -> list[str]:
+        """Return what went wrong, in words: nothing when all counts agree and all was found."""
+        wrong = []
+        if not sum(self.sent.values()):
+            wrong.append("nothing was sent")
+        for topic, sent in self.sent.items():
+            if (processed := self.processed.get(topic, 0)) != sent:
+                wrong.append(f"{sent:,} events were sent to {topic}, {processed:,} processed")
+        if self.dead_letters:
+            wrong.append(f"{plural(self.dead_letters, 'event')} could not be read")
+        arrived = Counter(alert.type for alert in self.alerts)
+        wrong += [
+            f"{self.raised.get(name, 0):,} alerts {name} were raised, {arrived[name]:,} arrived"
+            for name in sorted({*arrived, *self.raised})
+            if arrived[name] != self.raised.get(name, 0)
+        ]
+        if self.incidents.empty:
+            wrong.append("no incident was injected")
+        missed = self.matched.query("not found")["incident_id"]
+        if len(missed):
+            wrong.append(f"{plural(len(missed), 'incident')} not found: {', '.join(missed[:5])}")
+        return wrong
+
+
+def write_outcome(outcome: Outcome, folder: Path) -> Iterator[RenderableType]:
+    """Write the alerts and the report, and yield the summary.
+
+    Parameters
+    ----------
+    outcome
+        Of a run.
+    folder
+        Where the events and incidents of the run are, and alerts and report are put.
+
+    Yields
+    ------
+    rich.console.RenderableType
+        What to print, part by part.
+    """
+    alerts = sorted(outcome.alerts, key=lambda alert: (alert.event_time, *alert.key))
+    (folder / ALERTS_FILE).write_bytes(b"".join(encode(alert) + b"\n" for alert in alerts))
+    frame = alerts_frame(alerts)
+    with (folder / EVENTS_FILE).open("rb") as lines:
+        events = pos_frame(read_log(lines, EVENTS_FILE, BadLines()))
+    processed = sum(outcome.processed.values())
+    write_report(
+        frame,
+        folder / REPORT_FILE,
+        incidents=outcome.incidents,
+        events=events,
+        facts={"Events processed": f"{processed:,}"},
+        title="What the streamer saw in a simulated day",
+    )
+    yield ""
+    sent = sum(outcome.sent.values())
+    letters = plural(outcome.dead_letters, "dead letter")
+    yield f"[bold]{sent:,} events sent, {processed:,} processed[/], {letters}, in {outcome.seconds:.0f} s"
+    counts = frame.drop_duplicates("alert_id")["type"].value_counts()
+    by_type = ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
+    yield f"[bold]{plural(int(counts.sum()), 'alert')}[/]: {escape(by_type) or 'none'}"
+    matched = outcome.matched
+    yield f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
+    yield _incidents(matched)
+    names = (REPORT_FILE, ALERTS_FILE, EVENTS_FILE, INCIDENTS_FILE)
+    yield f"Written: {', '.join(escape(str(folder / name)) for name in names)}"
+    yield f"Look at {escape(str(folder / REPORT_FILE))} in a browser, or replay the same day:"
+    yield f"  retail-anomaly replay {escape(str(folder / EVENTS_FILE))} --output replayed.jsonl"
+
+
+def _incidents(matched: pd.DataFrame) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("Scenario", "Injected", "Found"):
+        table.add_column(heading, justify="left" if heading == "Scenario" else "right")
+    for name, group in matched.groupby("scenario", sort=False):
+        found = int(group["found"].sum())
+        style = None if found == len(group) else "bold red"
+        table.add_row(escape(str(name)), f"{len(group)}", f"{found}", style=style)
+    return table

@@ -1,0 +1,31 @@
+"""Figures of alerts: one function, one Plotly figure, from data frames.
+
+Nothing here shows or writes a figure; that is the caller's business. Alerts are a frame as
+`retail_anomaly.replay.replay` returns it; of an alert's revisions the last one is drawn. Times on
+an axis are in the zone that the axis names, times in a hover text are those of the store.
+
+A new figure is a file with a function, and a line here.
+
+Examples
+--------
+>>> from retail_anomaly import plots
+>>> plots.timeline(plots.example_alerts()).layout.xaxis.title.text
+'Thursday 9 October 2025, time in UTC'
+"""
+
+from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.style import COLOURS
+from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
+from retail_anomaly.plots.timeline import timeline
+
+__all__ = [
+    "COLOURS",
+    "alert_counts",
+    "evidence_table",
+    "example_alerts",
+    "last_revisions",
+    "pos_frame",
+    "refund_window",
+    "timeline",
+]

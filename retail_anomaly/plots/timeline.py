@@ -1,0 +1,174 @@
+"""When and where alerts were raised, over the sales of the stores."""
+
+import textwrap
+from collections.abc import Hashable, Mapping
+from html import escape
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.events import SALE
+from retail_anomaly.plots.style import AREA, colour_of, styled, symbol_of, types_in_order
+from retail_anomaly.plots.table import expect, in_order, last_revisions
+from retail_anomaly.plots.words import (
+    Zones,
+    at_stake,
+    common_zone,
+    day_text,
+    label_of,
+    local_text,
+    plural,
+    who,
+    zone_of,
+)
+
+# About so many steps of sales over the whole width: less hides the day's shape, more is noise.
+_STEPS: Final = 60
+_STEP_SIZES: Final = ("5min", "15min", "30min", "1h", "3h", "6h", "1D", "7D", "30D")
+_LANE: Final = 0.84  # of the distance between two stores is used, the rest is air
+
+
+def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones: Zones = "UTC") -> go.Figure:
+    """Draw alerts over time, one lane a store, over the store's sales where these are given.
+
+    Parameters
+    ----------
+    alerts
+        Alerts, as `replay` returns them.
+    events
+        POS events with ``store_id``, ``event_time``, ``event_type`` and ``amount``; other events
+        and columns are ignored.
+    zones
+        Time zone of the stores. The axis is in UTC where they differ.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        One marker an alert: its colour and shape say the type, its size the risk.
+
+    Examples
+    --------
+    >>> from retail_anomaly.plots.table import example_alerts
+    >>> figure = timeline(example_alerts())
+    >>> figure.layout.title.text
+    '2 alerts in 1 store'
+    >>> [trace.name for trace in figure.data]
+    ['Refund burst (1)', 'Shrinkage (1)']
+    """
+    shown = last_revisions(alerts)
+    sales = None if events is None else _sales(events)
+    stores = in_order({*shown["store_id"], *(() if sales is None else sales["store_id"])})
+    zone = common_zone(stores, zones)
+    lanes = {store: -index for index, store in enumerate(stores)}
+    figure = go.Figure()
+    subtitle = "Marker size: risk"
+    if sales is not None and not sales.empty:
+        subtitle += f" · grey: sales per {_add_sales(figure, sales, lanes, zone)}"
+    types = types_in_order(set(shown["type"]))
+    for index, alert_type in enumerate(types):
+        own = shown[shown["type"] == alert_type]
+        # A row of its own within the lane: alerts of one moment don't hide each other.
+        row = _LANE * (0.5 - (index + 0.5) / len(types))
+        figure.add_scatter(
+            x=_on_axis(own["event_time"], zone),
+            y=[lanes[store] + row for store in own["store_id"]],
+            mode="markers",
+            name=f"{escape(label_of(alert_type))} ({len(own):,})",
+            marker={
+                "color": colour_of(alert_type),
+                "symbol": symbol_of(alert_type),
+                "size": [7 + 8 * risk for risk in own["risk_score"]],
+                "line": {"color": "white", "width": 1},
+                "opacity": 1,
+            },
+            hovertext=[_hover(alert, zones) for alert in own.to_dict("records")],
+            hoverinfo="text",
+        )
+    times = shown["event_time"] if sales is None else pd.concat([shown["event_time"], sales["event_time"]])
+    _name_axis(figure, times, zone)
+    figure.update_yaxes(
+        tickvals=list(lanes.values()),
+        ticktext=[escape(store) for store in stores],
+        range=[0.5 - max(1, len(stores)), 0.5],
+        showgrid=False,
+    )
+    height = 75 + max(90, min(95 * len(stores), 30 * len(stores) + 400))
+    return styled(figure, _title(shown, stores), subtitle, height=height)
+
+
+def _title(shown: pd.DataFrame, stores: list[str]) -> str:
+    counts = shown["store_id"].value_counts()
+    of_all = f"{len(counts):,} of " if len(counts) < len(stores) else ""
+    title = f"{plural(len(shown), 'alert')} in {of_all}{plural(len(stores), 'store')}"
+    most = [store for store in stores if counts.get(store) == counts.max()]
+    if len(stores) < 2 or len(most) != 1:
+        return title
+    return f"{title}, most in {escape(most[0])} ({counts.max():,})"
+
+
+def _sales(events: pd.DataFrame) -> pd.DataFrame:
+    expect(events, ("store_id", "event_time", "event_type", "amount"), "events")
+    return events[events["event_type"].str.upper() == SALE]
+
+
+def _add_sales(figure: go.Figure, sales: pd.DataFrame, lanes: Mapping[str, int], zone: str) -> str:
+    """Draw each store's sales as an area in its lane, all to one scale; return the step."""
+    local = sales.assign(time=_on_axis(sales["event_time"], zone))
+    span = local["time"].max() - local["time"].min()
+    step = next((size for size in _STEP_SIZES if span / pd.Timedelta(size) <= _STEPS), _STEP_SIZES[-1])
+    steps = local.groupby(["store_id", pd.Grouper(key="time", freq=step)])["amount"].agg(["sum", "size"])
+    top = float(steps["sum"].max()) or 1.0
+    index = pd.date_range(local["time"].min().floor(step), local["time"].max(), freq=step)
+    half = pd.Timedelta(step) / 2
+    for store, lane in lanes.items():
+        if store not in steps.index.get_level_values(0):
+            continue
+        own = steps.xs(store).reindex(index, fill_value=0)
+        floor = lane - _LANE / 2
+        area: dict[str, Any] = {"x": index + half, "mode": "lines", "showlegend": False}
+        figure.add_scatter(**area, y=[floor] * len(own), line_width=0, hoverinfo="skip")
+        figure.add_scatter(
+            **area,
+            y=floor + _LANE * own["sum"] / top,
+            line={"width": 1, "color": AREA},
+            fill="tonexty",
+            fillcolor=AREA,
+            hovertext=[
+                f"{escape(str(store))}, {start:%H:%M} to {start + 2 * half:%H:%M}<br>"
+                f"{plural(lines, 'line')} sold for {amount:,.2f}"
+                for start, amount, lines in zip(index, own["sum"], own["size"], strict=True)
+            ],
+            hoverinfo="text",
+        )
+    return step.replace("min", " minutes").replace("1h", "hour").replace("1D", "day").replace("D", " days")
+
+
+def _hover(alert: Mapping[Hashable, Any], zones: Zones) -> str:
+    store = alert["store_id"]
+    lines = [
+        f"<b>{escape(label_of(alert['type']))}</b>, risk {alert['risk_score']:.2f}",
+        escape(who(alert)),
+        *(escape(line) for line in textwrap.wrap(alert["message"], 60)),
+    ]
+    money = at_stake(alert["evidence"])
+    if money is not None:
+        lines.append(f"At stake: {money:,.2f}")
+    lines.append(f"{local_text(alert['event_time'], zone_of(store, zones))} in the store")
+    if alert["revision"] > 1:
+        lines.append(f"Revision {alert['revision']}: it has become worse")
+    return "<br>".join(lines)
+
+
+def _on_axis(times: pd.Series, zone: str) -> pd.Series:
+    """Return wall-clock times: Plotly draws the clock it is given and knows no zones."""
+    local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
+    return local
+
+
+def _name_axis(figure: go.Figure, times: pd.Series, zone: str) -> None:
+    local = _on_axis(times, zone)
+    if local.empty or local.min().date() != local.max().date():
+        figure.update_xaxes(title_text=f"Time in {zone}")
+    else:
+        figure.update_xaxes(title_text=f"{day_text(local.min())}, time in {zone}", tickformat="%H:%M")

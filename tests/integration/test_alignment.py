@@ -1,0 +1,63 @@
+"""Four topics are read in the order of time: after downtime too, and past those that are silent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from data_gen import Simulation
+from retail_anomaly.events import INPUT_TOPICS, INVENTORY_COUNTS, POS_EVENTS, SECURITY_EVENTS, STAFF_SHIFTS
+from streamer.connection import Connection
+from streamer.topics import Plan, ensure_topics
+from tests.kafka import Record, fresh_name, produce
+from tests.support.processes import StreamerProcess
+from tests.support.simulated import alerts_in, expected, records
+from tests.support.streaming import RunningStreamer
+
+WORLD = Simulation(stores=3, days=1, seed=8)
+
+
+def test_a_backlog_of_all_topics_gives_the_live_runs_alerts(clean_kafka: Connection, tmp_path: Path) -> None:
+    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    address = clean_kafka.properties()["bootstrap.servers"]
+    by_topic: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in records(WORLD):
+        by_topic[record.topic].append(record)
+    # One topic after the other, the last one first: only the timestamps tell the order.
+    for topic in reversed(INPUT_TOPICS):
+        produce(address, by_topic[topic])
+
+    streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
+    streamer.wait_until_processed()
+    assert streamer.stop() == 0
+
+    assert alerts_in(address) == expected(WORLD)
+
+
+@pytest.mark.parametrize("silent", [STAFF_SHIFTS, SECURITY_EVENTS, INVENTORY_COUNTS])
+def test_a_topic_that_falls_silent_holds_up_nobody(
+    clean_kafka: Connection, tmp_path: Path, silent: str
+) -> None:
+    """The silent topic has history, another never had a record; sales must flow all the same."""
+    never = {STAFF_SHIFTS: SECURITY_EVENTS}.get(silent, STAFF_SHIFTS)
+    day = [record for record in records(WORLD) if record.topic != never]
+    history = [record for record in day if record.topic == silent][:5]
+    sales = [record for record in day if record.topic == POS_EVENTS]
+    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+        streamer.send_in_step(history)
+        streamer.send_in_step(sales)  # returns once each was processed
+
+        assert streamer.progress.count == len(history) + len(sales)
+
+
+def test_events_that_come_twice_raise_nothing_more(clean_kafka: Connection, tmp_path: Path) -> None:
+    address = clean_kafka.properties()["bootstrap.servers"]
+    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+        for record in records(WORLD):
+            twice = [record, record] if record.topic in {POS_EVENTS, SECURITY_EVENTS} else [record]
+            streamer.send_in_step(twice)
+        streamer.app._producer.flush()
+
+        assert alerts_in(address) == expected(WORLD)

@@ -1,0 +1,43 @@
+"""Killed in mid-stream: after a restart the alerts are the same set."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from data_gen import Simulation
+from retail_anomaly.events import INPUT_TOPICS
+from streamer.connection import Connection
+from streamer.topics import Plan, ensure_topics
+from tests.kafka import fresh_name, produce
+from tests.support.processes import StreamerProcess
+from tests.support.simulated import alerts_in, expected, records
+
+WORLD = Simulation(stores=4, days=3, seed=5)
+
+
+@pytest.mark.parametrize("state", ["kept", "lost"])
+def test_kill_in_mid_stream_loses_no_alert(clean_kafka: Connection, tmp_path: Path, state: str) -> None:
+    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    everything = records(WORLD)
+    group = fresh_name("group")
+    # In parts, so that each process is met in the middle of its work, whatever the machine's speed.
+    cuts = [0, *(len(everything) * n // 4 for n in (1, 2, 3, 4))]
+    for number, (start, end) in enumerate(pairwise(cuts)):
+        produce(clean_kafka.properties()["bootstrap.servers"], everything[start:end])
+        folder = tmp_path / ("state" if state == "kept" else f"state-{number}")
+        folder.mkdir(exist_ok=True)
+        streamer = StreamerProcess(clean_kafka, group, folder)
+        if end == len(everything):
+            streamer.wait_until_processed()
+            assert streamer.stop() == 0
+        else:
+            streamer.wait_until_beyond(start)
+            streamer.kill()
+
+    alerts = alerts_in(clean_kafka.properties()["bootstrap.servers"])
+
+    assert alerts == expected(WORLD)
+    assert len(INPUT_TOPICS) == len({record.topic for record in everything})

@@ -1,0 +1,44 @@
+"""Asked to end, the streamer commits once more and says what it did."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from data_gen import Simulation
+from retail_anomaly.events import ALERTS
+from streamer.connection import Connection
+from streamer.topics import Plan, ensure_topics
+from tests.kafka import consume, fresh_name, produce
+from tests.support.processes import StreamerProcess
+from tests.support.simulated import alerts_in, expected, records
+
+WORLD = Simulation(stores=1, days=1, seed=3)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_a_last_checkpoint(
+    clean_kafka: Connection, tmp_path: Path, how: signal.Signals
+) -> None:
+    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    address = clean_kafka.properties()["bootstrap.servers"]
+    everything = records(WORLD)
+    group = fresh_name("group")
+    produce(address, everything)
+    streamer = StreamerProcess(clean_kafka, group, tmp_path)
+    streamer.wait_for(lambda: bool(consume(address, ALERTS)))
+
+    assert streamer.stop(how) == 0
+    said = streamer.last_word()
+    assert said["event"] == "stopped"
+    # What it says it processed is what it committed: nothing of it will come again.
+    assert sum(said["processed"].values()) == streamer.committed()
+
+    again = StreamerProcess(clean_kafka, group, tmp_path)
+    again.wait_until_processed()
+    assert again.stop() == 0
+
+    assert alerts_in(address) == expected(WORLD)
+    assert len(consume(address, ALERTS)) == len(expected(WORLD)), "an alert came twice"

@@ -1,0 +1,91 @@
+"""The streamer as its own process, started by its ordinary command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from streamer.connection import Connection
+from streamer.offsets import GroupOffsets
+
+PATIENCE_S = 90
+
+
+class StreamerProcess:
+    """`python -m streamer` with a group of its own; its log goes to a file.
+
+    Parameters
+    ----------
+    connection
+        The broker.
+    group
+        The consumer group: processes of one group share the stores.
+    folder
+        Where state and log go; the same folder finds the state again.
+    """
+
+    def __init__(self, connection: Connection, group: str, folder: Path, *arguments: str) -> None:
+        self._properties = connection.properties()
+        self._group = group
+        self.log = folder / "streamer.log"
+        command = [
+            *(sys.executable, "-m", "streamer", "--broker", self._properties["bootstrap.servers"]),
+            *("--consumer-group", group, "--state-dir", str(folder / "state"), *arguments),
+        ]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, env=_environment())
+
+    def wait_until_processed(self) -> None:
+        """Wait until the group has committed all that is in the input topics."""
+        with GroupOffsets(self._properties, self._group) as offsets:
+            lag = offsets.wait(PATIENCE_S)
+        assert not any(lag.values()), f"lag {lag}\n{self.tail()}"
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert self._process.poll() is None, f"it ended\n{self.tail()}"
+            assert time.monotonic() < deadline, f"the condition did not come true\n{self.tail()}"
+            time.sleep(0.02)
+
+    def wait_until_beyond(self, records: int) -> None:
+        """Wait until more than so many input records are committed."""
+        self.wait_for(lambda: self.committed() > records)
+
+    def committed(self) -> int:
+        """Return how many input records the group has committed."""
+        with GroupOffsets(self._properties, self._group) as offsets:
+            return offsets.progress().processed
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait(PATIENCE_S)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; return its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(by)
+        return self._process.wait(PATIENCE_S)
+
+    def last_word(self) -> dict[str, Any]:
+        """Return the last line of its log."""
+        last: dict[str, Any] = json.loads(self.log.read_text().splitlines()[-1])
+        return last
+
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-20:])
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "RETAIL__STREAMER__COMMIT_INTERVAL": "100ms",
+        "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",
+    }

@@ -1,0 +1,45 @@
+"""A simulated day as Kafka records, and the alerts that it must give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from data_gen import Simulation
+from data_gen.world import recorded_at
+from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.events import ALERTS
+from retail_anomaly.replay import replay_events
+from retail_anomaly.settings import Settings, build_engine
+from tests.kafka import Record, consume
+
+Content = dict[tuple[str, int], dict[str, Any]]
+
+
+def records(simulation: Simulation) -> list[Record]:
+    """Return the events in order of arrival, as a careful producer sends them."""
+    return [
+        Record(topic_of(event), encode(event), event.store_id.encode(), timestamp=recorded_at(event))
+        for event in simulation.events()
+    ]
+
+
+def expected(simulation: Simulation) -> Content:
+    """Return what the detectors raise over the events in order of arrival."""
+    alerts = replay_events(simulation.events(), build_engine(Settings()))
+    return by_key(json.loads(encode(alert)) for alert in alerts)
+
+
+def alerts_in(address: str) -> Content:
+    """Return the alerts of the topic; those that stand in it twice must be equal."""
+    return by_key(json.loads(record.value or b"null") for record in consume(address, ALERTS))
+
+
+def by_key(alerts: Iterable[dict[str, Any]]) -> Content:
+    found: Content = {}
+    for alert in alerts:
+        del alert["detectedAt"]
+        key = alert["alertId"], alert["revision"]
+        assert found.setdefault(key, alert) == alert, "one alert, two contents"
+    return found
