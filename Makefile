@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench docs lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
 
 bench: $(VENV)/.dev ## throughput, latency, memory and recovery
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## write the pages that come from the code
+	@$(BIN)/python docs/build.py
 
 # Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
 lock: ## write constraints.txt anew from pyproject.toml

@@ -50,7 +50,7 @@ def new_application(
         processing_guarantee=streamer.processing_guarantee,
         commit_interval=streamer.commit_interval / 1000,
         consumer_poll_timeout=_POLL_SECONDS,
-        consumer_extra_config=dict(_CONSUMER),
+        consumer_extra_config={**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)},
         producer_extra_config=dict(_PRODUCER),
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,

@@ -101,6 +101,9 @@ class StreamerSettings(_Section, frozen=True):
     commit_interval: Annotated[
         Duration, Meta(description="Time between two checkpoints of offsets and state.")
     ] = Duration(5 * _SECOND)
+    session_timeout: Annotated[
+        Duration, Meta(description="How long the stores of a crashed process wait before another takes over.")
+    ] = Duration(15 * _SECOND)
     rekey: Annotated[bool, Meta(description="Accept messages whose key is not their store, at a price.")] = (
         False
     )
@@ -116,7 +119,7 @@ class StreamerSettings(_Section, frozen=True):
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
 
     def __post_init__(self) -> None:
-        self._require_positive("store_metrics_window")
+        self._require_positive("session_timeout", "store_metrics_window")
 
 
 if TYPE_CHECKING:

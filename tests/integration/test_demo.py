@@ -63,9 +63,11 @@ class Demo:
         return self._popen.returncode, out, error
 
     def close(self) -> None:
-        for process in [*self.started, self._popen]:
-            if process.is_running() if isinstance(process, psutil.Process) else process.poll() is None:
+        for process in self.started:
+            if process.is_running():
                 process.kill()
+        if self._popen.poll() is None:
+            self._popen.kill()
 
     def left(self) -> list[object]:
         """Return what it has left behind: processes, and files outside its output."""

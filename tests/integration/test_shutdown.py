@@ -37,6 +37,7 @@ def test_a_signal_ends_it_with_a_last_checkpoint(
     assert sum(said["processed"].values()) == streamer.committed()
 
     again = StreamerProcess(clean_kafka, group, tmp_path)
+    again.wait_until_running()
     again.wait_until_processed()
     assert again.stop() == 0
 

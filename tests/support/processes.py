@@ -40,7 +40,12 @@ class StreamerProcess:
             *("--consumer-group", group, "--state-dir", str(folder / "state"), *arguments),
         ]
         with self.log.open("ab") as log:
+            self._begin = log.tell()
             self._process = subprocess.Popen(command, stderr=log, env=_environment())
+
+    def wait_until_running(self) -> None:
+        """Wait until it reads the topics."""
+        self.wait_for(lambda: b"now processing" in self.log.read_bytes()[self._begin :])
 
     def wait_until_processed(self) -> None:
         """Wait until the group has committed all that is in the input topics."""
@@ -87,5 +92,6 @@ class StreamerProcess:
 def _environment() -> dict[str, str]:
     return os.environ | {
         "RETAIL__STREAMER__COMMIT_INTERVAL": "100ms",
+        "RETAIL__STREAMER__SESSION_TIMEOUT": "6s",  # a killed one's stores go to the next after this
         "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",
     }

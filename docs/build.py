@@ -1,0 +1,81 @@
+"""Write the pages that come from the code: ``make docs``. A test compares them."""
+
+import inspect
+from pathlib import Path
+
+import msgspec
+
+from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.settings import Settings, flatten, json_schema
+
+FOLDER = Path(__file__).parent
+_NOTICE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
+
+
+def detectors() -> str:
+    """Return the page about the detectors: what each looks for, its parameters, its blind spots."""
+    parts = [_NOTICE, "# Detectors\n", "An alert is a suspicion with its evidence; it accuses nobody.\n"]
+    for name, detector in REGISTRY.items():
+        paragraphs = inspect.getdoc(detector).split("\n\nExamples\n")[0].split("\n\n")  # type: ignore[union-attr]
+        parts.append(f"## `{name}` raises `{detector.alert_type}`\n")
+        parts += [" ".join(paragraph.split()) + "\n" for paragraph in paragraphs]
+        rows = ["| parameter | default | meaning |", "| --- | --- | --- |"]
+        for field in msgspec.inspect.type_info(detector.Parameters).fields:  # type: ignore[attr-defined]
+            meaning = field.type.extra_json_schema["description"]
+            rows.append(f"| `{field.name}` | {_shown(field.default)} | {meaning} |")
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def configuration() -> str:
+    """Return the page about the configuration: every key with its default and meaning."""
+    described = _descriptions(json_schema())
+    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
+    for path, value in flatten(Settings()).items():
+        rows.append(f"| `{path}` | {_shown(value)} | {described.get(path, '')} |")
+    return "\n".join(
+        [
+            _NOTICE,
+            "# Configuration\n",
+            "One YAML file; `retail_anomaly/config.yaml` is the commented one to copy from. Packaged defaults <",
+            "file (`--config`) < environment (`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`) < flags.",
+            "`retail-anomaly config show` prints every value and where it came from, `config check FILE` finds",
+            "mistakes, `config schema` prints JSON Schema. Durations read `10m` or `PT10M`.\n",
+            "\n".join(rows),
+            "",
+            "`stores:` gives a store its time zone, `stores: {store-1: {time_zone: Europe/Berlin}}`; UTC otherwise.",
+            "",
+        ]
+    )
+
+
+def _descriptions(schema: dict[str, object], path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+
+    def walk(node: object, path: str) -> None:
+        if not isinstance(node, dict):
+            return
+        if "$ref" in node:
+            name = str(node["$ref"]).rsplit("/", 1)[1]
+            walk(schema["$defs"][name], path)  # type: ignore[index]
+            return
+        for part in node.get("anyOf", []) + node.get("allOf", []):
+            walk(part, path)
+        if "description" in node and path:
+            found.setdefault(path, str(node["description"]))
+        for key, value in node.get("properties", {}).items():
+            walk(value, f"{path}.{key}" if path else key)
+
+    walk(schema, path)
+    return found
+
+
+def _shown(value: object) -> str:
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+PAGES = {"detectors.md": detectors, "configuration.md": configuration}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (FOLDER / page).write_text(write(), encoding="utf-8")
