@@ -11,28 +11,37 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, replay, throughput
+from benchmarks import latency, memory, recovery, replay, throughput
 from benchmarks.kafka import broker
+
+PARTS = ("replay", "throughput", "latency", "memory", "recovery")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="replay, throughput, latency; all by default")
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--records", type=int, default=300_000, help="backlog and log length")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, the median counts")
     parser.add_argument("--seconds", type=int, default=30, help="length of a latency run")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="remembered sales at a recovery")
     parser.add_argument("--output", type=Path, default=Path("out/bench.json"))
     options = parser.parse_args()
-    parts = options.parts or ["replay", "throughput", "latency"]
+    parts = options.parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
     figures: dict[str, Any] = {}
     if "replay" in parts:
         figures["replay"] = _replay(options.records, options.repeat)
-    if {"throughput", "latency"} & set(parts):
+    if "memory" in parts:
+        figures["memory"] = [memory.measure(*size) for size in memory.SIZES]
+    if {"throughput", "latency", "recovery"} & set(parts):
         with broker() as address:
             if "throughput" in parts:
                 figures["throughput"] = _throughput(address, options.records, options.repeat)
             if "latency" in parts:
                 figures["latency"] = _latency(address, options.seconds)
+            if "recovery" in parts:
+                figures["recovery"] = recovery.measure(address, options.entries)
     _show(figures)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(figures, indent=2) + "\n")
@@ -95,6 +104,21 @@ def _show(figures: dict[str, Any]) -> None:
     for name, found in figures.get("latency", {}).items():
         spread = f"p50 {found['p50_ms']:.1f}, p99 {found['p99_ms']:.1f}, max {found['max_ms']:.1f}"
         table.add_row(f"alert latency in ms, 500 events/s, {name}", "", spread, "")
+    for found in figures.get("memory", []):
+        what = (
+            f"state of {found['stores']:,} stores with {found['cashiers']} cashiers, {found['sales']:,} sales"
+        )
+        size = f"{found['memory_mb']:.0f} MB in memory, {found['records_mb']:.1f} MB in {found['records']:,} records"
+        table.add_row(what, "", size, "")
+    if found := figures.get("recovery"):
+        table.add_row(
+            f"start to first alert in s, {found['entries']:,} remembered sales",
+            "",
+            f"{found['from_local_state_s']:.1f} from local state ({found['state_mb']:.0f} MB), "
+            f"{found['from_changelog_s']:.1f} from the changelog",
+            "",
+        )
+        table.add_row("streamer's memory with them in MB", "", f"{found['memory_mb']:.0f}", "")
     Console().print(table)
 
 

@@ -12,13 +12,13 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.load import events
+from benchmarks.process import status_mb
 from retail_anomaly import codec
 from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.settings import Settings, load
@@ -123,16 +123,8 @@ def _catch_up(broker: str, mode: str, records: int) -> dict[str, Any]:
     return {
         "records_per_second": records / seconds,
         "cpu_seconds_per_million": cpu / records * 1e6,
-        "peak_rss_mb": _peak_rss_mb(),
+        "peak_rss_mb": status_mb("VmHWM"),
     }
-
-
-def _peak_rss_mb() -> float:
-    # Not ru_maxrss: that of a child starts at its parent's.
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
 
 
 if __name__ == "__main__":

@@ -53,21 +53,19 @@ class Engine:
         self.detectors = tuple(detectors)
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
+        self.config_hashes = {detector.name: detector.config_hash for detector in self.detectors}
         self._on_security = self._overriding("on_security")
         self._on_count = self._overriding("on_count")
         self._on_time = tuple(d for d in self._overriding("on_time") if d.needs_time)
 
     def new_store(self, store_id: str) -> StoreState:
-        """Return the memory of a store of which nothing is known yet."""
-        states = {detector.name: detector.new_state() for detector in self.detectors}
-        return StoreState(
-            store_id,
-            max_late=self.max_late,
-            dedupe_memory=self.dedupe_memory,
-            detectors=states,
-            on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
-            on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
-        )
+        """Return the memory of a store of which nothing is known yet, for a host that only replays.
+
+        It lives in this process and has no records; `load_store` is for a host that writes them.
+        """
+        store = self._empty_store(store_id)
+        store.untrack()
+        return store
 
     def load_store(self, store_id: str, load: Load) -> StoreState:
         """Return the memory of a store as its records have it.
@@ -84,7 +82,7 @@ class Engine:
         StoredFormatError
             The records were written by a version that this one can't read.
         """
-        store = self.new_store(store_id)
+        store = self._empty_store(store_id)
         store.restore(load)
         return store
 
@@ -180,6 +178,18 @@ class Engine:
                 count += waiting[0]
                 first = waiting[1] if first is None else min(first, waiting[1])
         return count, first
+
+    def _empty_store(self, store_id: str) -> StoreState:
+        states = {detector.name: detector.new_state() for detector in self.detectors}
+        return StoreState(
+            store_id,
+            max_late=self.max_late,
+            dedupe_memory=self.dedupe_memory,
+            detectors=states,
+            on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
+            on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
+            config_hashes=self.config_hashes,
+        )
 
     def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
         """Return the detectors that look at a kind of event: those with a method of their own."""

@@ -207,7 +207,15 @@ def _column(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any
 
 
 def _text(cell: Any) -> Any:
-    if type(cell) is str or isinstance(cell, bool):
+    if type(cell) is str:
+        if cell.isascii():
+            return cell
+        try:
+            cell.encode()
+        except UnicodeEncodeError:  # half a character, which no JSON can hold
+            return cell.encode("utf-8", "backslashreplace")
+        return cell
+    if isinstance(cell, bool):
         return cell
     if isinstance(cell, Integral):
         return str(int(cell))

@@ -3,27 +3,32 @@
 Detectors read and change live Python objects. A host that must survive a crash calls
 ``records()`` at its checkpoints and gets only what changed since the last call, packed into few
 records: the number of distinct keys, not of bytes, is what a checkpoint costs. A host that need
-not, such as a replay, never calls it and pays nothing.
+not, such as a replay, has its state untracked and pays nothing.
 
 Two collections serve every detector: `Table`, entries by key, and `TimedIds`, the newest time of
 very many ids.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from zlib import crc32
 
 import msgspec
+import numpy as np
 
 Record = tuple[str, bytes | None]
 """A record's name and its packed content; None deletes it."""
 Load = Callable[[str], bytes | None]
 """Reads a record by name."""
 Number = int
+_Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _PAGE_ENTRIES: Final = 64
 _CHUNK_IDS: Final = 512
+_RECENT_IDS: Final = 512
 
 E = TypeVar("E")
 
@@ -36,6 +41,9 @@ class Collection(Protocol):
     def sweep(self, clock: int) -> None:
         """Forget what is no longer of use at `clock`."""
 
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest entry, or None where none has one."""
+
     def describe(self) -> list[Number]:
         """Return what `restore` needs to find the records again."""
 
@@ -44,6 +52,9 @@ class Collection(Protocol):
 
     def records(self) -> Iterator[Record]:
         """Yield what changed since the last call."""
+
+    def untrack(self) -> None:
+        """Let go of what only `records` needs: it will not be called any more."""
 
 
 class Table(Generic[E]):
@@ -56,6 +67,8 @@ class Table(Generic[E]):
     due
         The time after which an entry is of no more use, in epoch milliseconds, or None when
         entries are kept without limit.
+    time
+        The time of an entry in epoch milliseconds, for `times`; None when entries have none.
 
     Notes
     -----
@@ -77,15 +90,20 @@ class Table(Generic[E]):
     0
     """
 
-    __slots__ = ("_decode", "_dirty", "_due", "_entries", "_pages")
+    __slots__ = ("_decode", "_dirty", "_due", "_entries", "_pages", "_time")
 
-    def __init__(self, entry_type: type[E], due: Callable[[E], int] | None = None) -> None:
+    def __init__(
+        self,
+        entry_type: type[E],
+        due: Callable[[E], int] | None = None,
+        time: Callable[[E], int] | None = None,
+    ) -> None:
         self._decode = msgspec.msgpack.Decoder(dict[str, entry_type]).decode  # type: ignore[valid-type]
         self._due = due
+        self._time = time
         self._entries: dict[str, E] = {}
         self._pages: list[set[str]] = []  # none before the first entry
-        # None until something was written or read: a host that never asks for records pays nothing.
-        self._dirty: set[str] | None = None
+        self._dirty: set[str] | None = set()  # None: there will be no records
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -126,13 +144,19 @@ class Table(Generic[E]):
         for key in [key for key, entry in self._entries.items() if due(entry) < clock]:
             self.drop(key)
 
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest entry, or None where none has one."""
+        if self._time is None or not self._entries:
+            return None
+        times = [self._time(entry) for entry in self._entries.values()]
+        return min(times), max(times)
+
     def describe(self) -> list[Number]:
         """Return the number of pages."""
         return [len(self._pages)]
 
     def restore(self, description: list[Number], load: Load) -> None:
         """Read all pages."""
-        self._dirty = set()
         self._pages = []
         for number in range(description[0]):
             packed = load(str(number))
@@ -141,8 +165,14 @@ class Table(Generic[E]):
             self._pages.append(set(entries))
 
     def records(self) -> Iterator[Record]:
-        """Yield the pages that changed; an empty one is deleted."""
-        if self._dirty is None or len(self._entries) > 2 * _PAGE_ENTRIES * len(self._pages):
+        """Yield the pages that changed.
+
+        An empty one is written and not deleted. Where an older copy of the records is brought up
+        to date from a compacted log, deletions may be gone from the log, and the page would be back.
+        """
+        if self._dirty is None:
+            raise RuntimeError("untracked state has no records")
+        if len(self._entries) > 2 * _PAGE_ENTRIES * len(self._pages):
             self._grow()
             # All of them, for a page of old may have become empty.
             changed = set(range(len(self._pages)))
@@ -150,8 +180,12 @@ class Table(Generic[E]):
             changed = {self._number(key) for key in self._dirty}
         for number in changed:
             keys = sorted(self._pages[number])  # sorted, so that equal state has equal bytes
-            yield str(number), _pack({key: self._entries[key] for key in keys}) if keys else None
-        self._dirty = set()
+            yield str(number), _pack({key: self._entries[key] for key in keys})
+        self._dirty.clear()
+
+    def untrack(self) -> None:
+        """Stop noting what changes."""
+        self._dirty = None
 
     def _number(self, key: str) -> int:
         # Not hash(): it differs from one process to the next.
@@ -161,8 +195,6 @@ class Table(Generic[E]):
         return self._pages[self._number(key) if len(self._pages) > 1 else 0]
 
     def _grow(self) -> None:
-        if len(self._entries) <= _PAGE_ENTRIES * len(self._pages):
-            return
         wanted = len(self._pages)
         while len(self._entries) > _PAGE_ENTRIES * wanted:
             wanted *= 2
@@ -172,16 +204,14 @@ class Table(Generic[E]):
 
 
 class _Bucket:
-    """The ids sighted within one span of time, in the order in which they came."""
+    """The ids sighted within one span of time, as far as they are not in full chunks."""
 
-    __slots__ = ("chunks", "full", "names", "read", "written")
+    __slots__ = ("chunks", "dirty", "pending")
 
     def __init__(self, chunks: int = 0) -> None:
-        self.chunks = chunks  # as stored when this bucket was taken up: never written again
-        self.read: list[str] = []  # what those hold, once read
-        self.names: list[str] = []  # what came since
-        self.full = 0  # chunks of `names` that are full and written
-        self.written = 0  # how many of `names` are in records
+        self.chunks = chunks  # full chunks in the records, never written again
+        self.pending: dict[str, int] = {}
+        self.dirty = False
 
 
 class TimedIds:
@@ -196,8 +226,12 @@ class TimedIds:
 
     Notes
     -----
-    Buckets are by time. One is written as chunks of 512 ids that are never rewritten once full, and
-    read back only when an id is looked up that may stand in it.
+    In memory the ids that came last are a dictionary. The others are two sorted arrays, of 64-bit
+    hashes and of times: 24 to 32 bytes an id, all told, where a dictionary takes over 200. Two ids of one hash would
+    count as one; among a million ids that befalls a look-up once in 10**13.
+
+    In the records the ids stand as they are, by time: a bucket is written as chunks of 512 that are
+    never rewritten once full, and read back only when an id is looked up that may stand in it.
 
     Examples
     --------
@@ -212,54 +246,101 @@ class TimedIds:
     2300
     """
 
-    __slots__ = ("_buckets", "_dropped", "_keep", "_load", "_span", "_times", "_unread")
+    __slots__ = (
+        "_buckets",
+        "_dropped",
+        "_hashes",
+        "_keep",
+        "_limit",
+        "_load",
+        "_mask",
+        "_present",
+        "_recent",
+        "_span",
+        "_times",
+        "_tracked",
+        "_unread",
+    )
 
     _decode: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
     def __init__(self, span: int, keep: int) -> None:
         self._span = span
         self._keep = keep
-        self._times: dict[str, int] = {}
+        self._recent: dict[str, int] = {}
+        self._limit = _RECENT_IDS
+        self._hashes = array("q")  # sorted; of Python's own hash, which no other process knows
+        self._times = array("q")
+        self._present = bytearray(1)  # by the hash's last bits: whether such a hash is among them
+        self._mask = 0
         self._buckets: dict[int, _Bucket] = {}
         self._unread: list[int] = []  # stored buckets still to be read, the newest last
         self._load: Load = _nothing
-        # Stored chunks to delete; None until something was written or read.
-        self._dropped: list[str] | None = None
+        self._dropped: list[str] = []  # stored chunks to delete
+        self._tracked = True
 
     def __len__(self) -> int:
         """Count ids, those in buckets not read yet at what full chunks hold."""
-        return len(self._times) + sum(self._buckets[n].chunks * _CHUNK_IDS for n in self._unread)
+        unread = sum(self._buckets[n].chunks * _CHUNK_IDS for n in self._unread)
+        return len(self._recent) + len(self._hashes) + unread
 
     def add(self, name: str, time: int) -> None:
         """Note a sighting of an id at a time in epoch milliseconds."""
-        known = self._times.get(name)
-        if known is None or known < time:
-            self._times[name] = time
-            bucket = self._buckets.get(time // self._span)
-            if bucket is None:
-                bucket = self._buckets[time // self._span] = _Bucket()
-            bucket.names.append(name)
+        recent = self._recent
+        known = recent.get(name)
+        if known is not None and known >= time:
+            return
+        recent[name] = time
+        bucket = self._buckets.get(time // self._span)
+        if bucket is None:
+            bucket = self._buckets[time // self._span] = _Bucket()
+        if self._tracked:
+            bucket.pending[name] = time
+            bucket.dirty = True
+        if len(recent) > self._limit:
+            self._compact()
 
     def newest(self, name: str) -> int | None:
         """Return the newest time of an id, or None when it isn't known."""
-        time = self._times.get(name)
+        time = self._recent.get(name)
+        wanted = hash(name)
+        if self._present[wanted & self._mask]:  # perhaps: nearly all ids that are looked up are new
+            hashes = self._hashes
+            at = bisect_left(hashes, wanted)
+            while at < len(hashes) and hashes[at] == wanted:
+                if time is None or self._times[at] > time:
+                    time = self._times[at]
+                at += 1
         # A bucket not read yet can matter only where it is no older than what is known.
-        while self._unread and (time is None or self._unread[-1] >= time // self._span):
+        if self._unread and (time is None or self._unread[-1] >= time // self._span):
             self._read(self._unread.pop())
-            time = self._times.get(name)
+            return self.newest(name)
         return time
 
     def sweep(self, clock: int) -> None:
         """Forget the buckets whose last moment is more than `keep` before `clock`."""
-        for number in [n for n in self._buckets if (n + 1) * self._span + self._keep < clock]:
-            bucket, end = self._buckets.pop(number), (number + 1) * self._span
-            for name in (*bucket.read, *bucket.names):
-                if self._times.get(name, end) < end:  # else sighted later, or gone
-                    del self._times[name]
+        old = [n for n in self._buckets if (n + 1) * self._span + self._keep < clock]
+        if not old:
+            return
+        for number in old:
+            bucket = self._buckets.pop(number)
             if number in self._unread:
                 self._unread.remove(number)
-            if self._dropped is not None:
+            if self._tracked:
                 self._dropped += [f"{number}/{chunk}" for chunk in range(_chunks(bucket))]
+        end = (max(old) + 1) * self._span
+        self._recent = {name: time for name, time in self._recent.items() if time >= end}
+        times = np.frombuffer(self._times, dtype=np.int64)
+        hashes = np.frombuffer(self._hashes, dtype=np.int64)
+        kept = times >= end
+        self._settle(hashes[kept], times[kept])
+
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest id; this reads all that is stored."""
+        while self._unread:
+            self._read(self._unread.pop())
+        times = [*self._times, *self._recent.values()]
+        return (min(times), max(times)) if times else None
 
     def describe(self) -> list[Number]:
         """Return the buckets' width, then their numbers and counts of chunks in turn."""
@@ -271,7 +352,6 @@ class TimedIds:
     def restore(self, description: list[Number], load: Load) -> None:
         """Take up the buckets; their chunks are read when an id is looked up."""
         self._load = load
-        self._dropped = []
         span, *buckets = description
         stored = dict(zip(buckets[::2], buckets[1::2], strict=True))
         if span == self._span:
@@ -288,30 +368,76 @@ class TimedIds:
 
     def records(self) -> Iterator[Record]:
         """Yield the chunks that changed, and delete those of forgotten buckets."""
-        for name in self._dropped or ():
+        if not self._tracked:
+            raise RuntimeError("untracked state has no records")
+        for name in self._dropped:
             yield name, None
-        self._dropped = []
+        self._dropped.clear()
+        newest = max(self._buckets, default=0)
         for number, bucket in self._buckets.items():
-            while len(bucket.names) > bucket.written:
-                start = bucket.full * _CHUNK_IDS
-                part = bucket.names[start : start + _CHUNK_IDS]
-                packed = _pack({name: self._times[name] for name in part})
-                yield f"{number}/{bucket.chunks + bucket.full}", packed
-                bucket.written = start + len(part)
-                bucket.full += len(part) == _CHUNK_IDS
+            if not bucket.dirty:
+                if bucket.pending and number != newest:
+                    # Quiet for a checkpoint, and its time has passed: what was written stands.
+                    bucket.chunks += 1
+                    bucket.pending = {}
+                continue
+            pending = list(bucket.pending.items())
+            for start in range(0, len(pending), _CHUNK_IDS):
+                part = dict(pending[start : start + _CHUNK_IDS])
+                yield f"{number}/{bucket.chunks}", _pack(part)
+                if len(part) == _CHUNK_IDS:
+                    bucket.chunks += 1
+                    bucket.pending = {}
+                else:
+                    bucket.pending = part
+            bucket.dirty = False
+
+    def untrack(self) -> None:
+        """Stop keeping ids as they are: their hashes are enough."""
+        self._tracked = False
+        self._dropped.clear()
+        for bucket in self._buckets.values():
+            bucket.pending.clear()
+
+    def _compact(self) -> None:
+        """Move the recent ids to the sorted arrays."""
+        came = np.fromiter(map(hash, self._recent), dtype=np.int64, count=len(self._recent))
+        at = np.fromiter(self._recent.values(), dtype=np.int64, count=len(self._recent))
+        hashes = np.concatenate([np.frombuffer(self._hashes, dtype=np.int64), came])
+        times = np.concatenate([np.frombuffer(self._times, dtype=np.int64), at])
+        order = np.argsort(hashes, kind="stable")
+        self._settle(hashes[order], times[order])
+        self._recent = {}
+        # In proportion, so that an id is moved a handful of times however many there are.
+        self._limit = max(_RECENT_IDS, len(self._hashes) // 4)
+
+    def _settle(self, hashes: _Numbers, times: _Numbers) -> None:
+        self._hashes, self._times = _array(hashes), _array(times)
+        size = 8
+        while size < 8 * len(hashes):
+            size *= 2
+        present = np.zeros(size, dtype=np.uint8)
+        present[hashes & (size - 1)] = 1
+        self._present, self._mask = bytearray(present.tobytes()), size - 1
 
     def _read(self, number: int) -> None:
-        bucket, times = self._buckets[number], self._times
-        for chunk in range(bucket.chunks):
+        for chunk in range(self._buckets[number].chunks):
             packed = self._load(f"{number}/{chunk}")
             for name, time in (self._decode(packed) if packed else {}).items():
-                bucket.read.append(name)
-                if times.get(name, 0) < time:
-                    times[name] = time
+                if self._recent.get(name, 0) < time:
+                    self._recent[name] = time
+        if len(self._recent) > self._limit:
+            self._compact()
 
 
 def _chunks(bucket: _Bucket) -> int:
-    return bucket.chunks + -(-len(bucket.names) // _CHUNK_IDS)
+    return bucket.chunks + -(-len(bucket.pending) // _CHUNK_IDS)
+
+
+def _array(values: _Numbers) -> "array[int]":
+    found = array("q")
+    found.frombytes(values.tobytes())
+    return found
 
 
 def _nothing(_name: str) -> None:

@@ -58,6 +58,8 @@ class _Header(msgspec.Struct, array_like=True):
     next_sweep: int
     first_pos_time: int | None
     collections: dict[str, list[Number]]
+    # Added since; the format allows for more at the end.
+    config_hashes: dict[str, str] = {}
 
 
 class DetectorState:
@@ -84,6 +86,8 @@ class StoreState:
         The detectors' states by detector name.
     on_sale, on_refund
         What a receipt line passes: a detector's step and its state of this store, in turn.
+    config_hashes
+        The hashes of the detectors' parameters by detector name, to be kept with the state.
 
     Attributes
     ----------
@@ -93,6 +97,9 @@ class StoreState:
         The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
         Event time of the store's first POS event.
+    written_with
+        The hashes of the parameters under which the state was written, by detector name; empty
+        when it was not read from records.
 
     Examples
     --------
@@ -103,6 +110,7 @@ class StoreState:
     """
 
     __slots__ = (
+        "_config_hashes",
         "_max_late",
         "_outlived",
         "clock",
@@ -115,6 +123,7 @@ class StoreState:
         "seen_security",
         "shifts",
         "store_id",
+        "written_with",
     )
 
     def __init__(
@@ -126,6 +135,7 @@ class StoreState:
         detectors: dict[str, DetectorState],
         on_sale: Steps = (),
         on_refund: Steps = (),
+        config_hashes: dict[str, str] | None = None,
     ) -> None:
         self.store_id = store_id
         self.clock = 0
@@ -134,11 +144,13 @@ class StoreState:
         self.detectors = detectors
         self.on_sale = on_sale
         self.on_refund = on_refund
-        self.shifts: Table[list[Shift]] = Table(list[Shift])
+        self.shifts: Table[list[Shift]] = Table(list[Shift], time=lambda shifts: max(s.start for s in shifts))
         # Four buckets cover the memory, so that an id is found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
         self.seen_security = TimedIds(span, dedupe_memory)
+        self._config_hashes = config_hashes or {}
+        self.written_with: dict[str, str] = {}
         self._max_late = max_late
         self._outlived = 0
 
@@ -179,7 +191,7 @@ class StoreState:
     def forget(self) -> None:
         """Let go of what is of no more use; `next_sweep` says when that is due again."""
         self.next_sweep = self.clock + _HOUR
-        for collection in self._collections().values():
+        for collection in self.collections().values():
             collection.sweep(self.clock)
         for employee, shifts in list(self.shifts.items()):
             kept = self._still_of_use(shifts)
@@ -192,13 +204,25 @@ class StoreState:
         oldest_use = self.clock - self._max_late
         return [shift for shift in shifts if shift.end >= oldest_use or shift.start == newest]
 
+    def collections(self) -> dict[str, Collection]:
+        """Return all collections, by ``collection`` or ``detector.collection``."""
+        found: dict[str, Collection] = {
+            "shifts": self.shifts,
+            "seen_pos": self.seen_pos,
+            "seen_security": self.seen_security,
+        }
+        for detector, state in self.detectors.items():
+            for name, collection in state.collections().items():
+                found[f"{detector}.{name}"] = collection
+        return found
+
     def entries(self) -> dict[str, int]:
         """Count the entries of every collection, by ``detector.collection``."""
-        return {name: len(collection) for name, collection in self._collections().items()}
+        return {name: len(collection) for name, collection in self.collections().items()}
 
     def records(self) -> Iterator[Record]:
         """Yield what changed since the last call; names are unique within the store."""
-        collections = self._collections()
+        collections = self.collections()
         for name, collection in collections.items():
             for part, content in collection.records():
                 yield f"{name}/{part}", content
@@ -208,8 +232,14 @@ class StoreState:
             self.next_sweep,
             self.first_pos_time,
             {name: collection.describe() for name, collection in collections.items()},
+            self._config_hashes,
         )
         yield "header", msgspec.msgpack.encode(header)
+
+    def untrack(self) -> None:
+        """Keep the store in memory only: it takes less of it, and `records` is not to be called."""
+        for collection in self.collections().values():
+            collection.untrack()
 
     def restore(self, load: Load) -> None:
         """Take up what `records` wrote; a store without a header stays empty.
@@ -228,21 +258,11 @@ class StoreState:
         header = msgspec.msgpack.decode(packed, type=_Header)
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time
-        for name, collection in self._collections().items():
+        self.written_with = header.config_hashes
+        for name, collection in self.collections().items():
             description = header.collections.get(name)
             if description is not None:
                 collection.restore(description, _prefixed(load, name))
-
-    def _collections(self) -> dict[str, Collection]:
-        found: dict[str, Collection] = {
-            "shifts": self.shifts,
-            "seen_pos": self.seen_pos,
-            "seen_security": self.seen_security,
-        }
-        for detector, state in self.detectors.items():
-            for name, collection in state.collections().items():
-                found[f"{detector}.{name}"] = collection
-        return found
 
 
 def _prefixed(load: Load, name: str) -> Load:

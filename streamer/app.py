@@ -6,10 +6,12 @@ from typing import Final
 import structlog
 from quixstreams import Application
 from quixstreams.models import Topic, TopicManager
+from quixstreams.state.rocksdb import RocksDBOptions
 
 from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
+from streamer.failures import on_processing_error
 from streamer.pipeline import define_pipeline
 from streamer.tally import Tally
 from streamer.topic_manager import topic_manager as quix_topics
@@ -17,8 +19,16 @@ from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
 _POLL_SECONDS: Final = 0.01
-_CONSUMER: Final = {"fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 5}
+_CONSUMER: Final = {
+    "fetch.wait.max.ms": 50,
+    "fetch.queue.backoff.ms": 5,
+    "queued.max.messages.kbytes": 16_384,
+}
 _PRODUCER: Final = {"linger.ms": 0}
+# What is read ahead and held for writing, kept small: defaults of 10,000 messages a partition and of
+# 64 MB a partition's write buffer would outgrow the state itself.
+_BUFFERED_MESSAGES: Final = 2_000
+_ROCKSDB: Final = RocksDBOptions(write_buffer_size=4 << 20, block_cache_size=16 << 20)
 
 
 def new_application(
@@ -54,10 +64,13 @@ def new_application(
         producer_extra_config=dict(_PRODUCER),
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,
+        max_partition_buffer_size=_BUFFERED_MESSAGES,
+        rocksdb_options=_ROCKSDB,
         auto_create_topics=streamer.manage_topics,
         # State that is lost must be noticed, not made up for from wherever the log now begins.
         auto_recover_from_source_offset_out_of_range=False,
         on_message_processed=tally.message if tally else None,
+        on_processing_error=on_processing_error,
         loglevel=None,
     )
 

@@ -213,6 +213,32 @@ def skip(
 
 
 @app.command()
+def state(
+    *,
+    config: Config = None,
+    consumer_group: Group = None,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every store.")] = False,
+) -> int:
+    """Print what a stopped streamer remembers on disk: entries, bytes and age by detector.
+
+    Ages are in event time, before the newest event of the store. Nothing is changed and no broker is needed.
+
+    Example: retail-streamer state --state-dir state --consumer-group retail-anomaly
+    """
+    from streamer.stored import read_state
+
+    flags = {"streamer.consumer_group": consumer_group, "streamer.state_dir": state_dir}
+    settings = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer
+    report = read_state(Path(settings.state_dir), settings.consumer_group)
+    if as_json:
+        typer.echo(json.dumps(report.content()))
+    else:
+        typer.echo("\n".join(report.lines()))
+    return 0
+
+
+@app.command()
 def alerts(
     *,
     config: Config = None,

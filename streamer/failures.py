@@ -1,8 +1,11 @@
 """What Quix Streams raises, in words that an operator can act on."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from quixstreams.error_callbacks import default_on_processing_error
 from quixstreams.exceptions import QuixException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
 from quixstreams.models.topics.exceptions import (
@@ -10,8 +13,9 @@ from quixstreams.models.topics.exceptions import (
     TopicConfigurationMismatch,
     TopicNotFoundError,
 )
-from quixstreams.state.exceptions import StateRecoveryOffsetOutOfRange
+from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
 
+from retail_anomaly.store import StoredFormatError
 from streamer.errors import StreamerError
 
 _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
@@ -27,7 +31,13 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     (
         TopicConfigurationMismatch,
         "the number of partitions was changed under stored state: start with a new --consumer-group "
-        "and --state-dir, which reads the topics from their beginning",
+        "and --state-dir, which reads the topics from their beginning; a store that changed its "
+        "partition begins anew there (docs/operations.md)",
+    ),
+    (
+        InvalidStoreChangelogOffset,
+        "the local state is ahead of Kafka, as after a restore of Kafka: delete the --state-dir, which "
+        "the changelog then fills again",
     ),
     (
         StateRecoveryOffsetOutOfRange,
@@ -39,7 +49,7 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what Quix Streams raises into a `StreamerError`; its cause stays attached.
+    """Turn what Quix Streams raises, and unreadable state, into a `StreamerError` with its cause.
 
     Examples
     --------
@@ -50,6 +60,8 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
+    except StoredFormatError as error:
+        raise StreamerError(str(error)) from error
     except QuixException as error:
         advice = next(
             (text for kind, text in _ADVICE if isinstance(error, kind)),
@@ -57,3 +69,14 @@ def explained() -> Iterator[None]:
         )
         said = " ".join(str(error.__cause__ or error).split()).rstrip(".") or type(error).__name__
         raise StreamerError(f"{said}: {advice}") from error
+
+
+def on_processing_error(error: Exception, row: Any, logger: logging.Logger) -> bool:
+    """Take Quix's callback of this name: log what failed, unless `explained` says all there is.
+
+    Examples
+    --------
+    >>> on_processing_error(StoredFormatError("store-1", 9), None, None)
+    False
+    """
+    return False if isinstance(error, StoredFormatError) else default_on_processing_error(error, row, logger)

@@ -16,6 +16,7 @@ state store, whenever
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import structlog
 from quixstreams import State
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import HeadersTuples
@@ -25,6 +26,7 @@ from quixstreams.state import PartitionTransaction
 from retail_anomaly.engine import Engine
 from retail_anomaly.store import StoreState
 
+_log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
 
@@ -61,6 +63,7 @@ class LiveState(BaseSink):
         self._engine = engine
         self._checkpoint: object = None
         self._live: dict[int, _Partition] = {}
+        self._noted: set[tuple[str, str | None]] = set()
 
     def store(self, store_id: str, partition: int) -> StoreState:
         """Return the memory of a store, to be changed by the message being processed.
@@ -88,6 +91,7 @@ class LiveState(BaseSink):
             store = live.stores[store_id] = self._engine.load_store(
                 store_id, self._reader(store_id, partition)
             )
+            self._note_changes(store.written_with)
         live.touched.add(store_id)
         return store
 
@@ -124,6 +128,20 @@ class LiveState(BaseSink):
 
     def setup(self) -> None:
         """Connect to nothing."""
+
+    def _note_changes(self, written_with: dict[str, str]) -> None:
+        """Log once which detectors go on with other parameters than those that wrote the state."""
+        running = self._engine.config_hashes
+        if not written_with or written_with == running:
+            return
+        for detector in sorted(written_with.keys() | running.keys()):
+            before, now = written_with.get(detector), running.get(detector)
+            if before != now and (detector, before) not in self._noted:
+                self._noted.add((detector, before))
+                outcome = "from the next event on"
+                if now is None or before is None:
+                    outcome = "starts empty" if now else "its state is given up"
+                _log.info("parameters changed", detector=detector, before=before, now=now, outcome=outcome)
 
     def _drop_uncommitted(self) -> None:
         for partition, live in list(self._live.items()):

@@ -71,7 +71,11 @@ class RefundBurstState(DetectorState):
 
     def __init__(self, keep: int) -> None:
         # After the window and the lateness allowed, a new refund would clear all that is here.
-        self.cashiers: Table[Cashier] = Table(Cashier, due=lambda cashier: cashier.newest + keep)
+        self.cashiers: Table[Cashier] = Table(
+            Cashier,
+            due=lambda cashier: cashier.newest + keep,
+            time=lambda cashier: cashier.newest,
+        )
 
 
 class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):

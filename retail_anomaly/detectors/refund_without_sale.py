@@ -53,8 +53,8 @@ class RefundWithoutSaleState(DetectorState):
 
     def __init__(self, sale_memory: int, max_late: int) -> None:
         self.sales = TimedIds(span=_DAY, keep=sale_memory + max_late)
-        self.alerted: Table[int] = Table(int, due=lambda time: time + max_late)
-        self.held: Table[list[Line]] = Table(list[Line])
+        self.alerted: Table[int] = Table(int, due=lambda time: time + max_late, time=lambda time: time)
+        self.held: Table[list[Line]] = Table(list[Line], time=lambda lines: lines[0].event.event_time)
         # The held receipts by time, a heap; made anew from them after a restart.
         self.queue: list[tuple[int, str]] = []
 
@@ -101,21 +101,11 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 
     def on_refund(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
         """Look for the sale; without one alert, or wait for it."""
-        if self._is_matched(event, state) or self._in_warm_up(event, store):
-            return ()
-        receipt = f"{event.event_time}/{event.transaction_id}"
-        if state.alerted.get(receipt) is not None:
-            return ()
-        line = Line(event, store.off_shift(event.cashier_id, event.event_time))
-        if self.parameters.match_grace:
-            lines = state.held.get(receipt)
-            if lines is None:
-                self._queue(state)
-                heappush(state.queue, (event.event_time, receipt))
-            state.held.put(receipt, [*(lines or ()), line])
-            return ()
-        state.alerted.put(receipt, event.event_time)
-        return (self._unmatched(line),)
+        if state.held and not self.needs_time:
+            # They waited when the streamer stopped, and were told by its new settings not to.
+            released = self.on_time(event.event_time, state, store)
+            return [*released, *self._look_for_sale(event, state, store)]
+        return self._look_for_sale(event, state, store)
 
     def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
         """Release the refunds that have waited long enough, after one more look."""
@@ -135,6 +125,25 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         if not state.held:
             return None
         return len(state.held), self._queue(state)[0][0] + self.parameters.match_grace
+
+    def _look_for_sale(
+        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
+    ) -> Sequence[Alert]:
+        if self._is_matched(event, state) or self._in_warm_up(event, store):
+            return ()
+        receipt = f"{event.event_time}/{event.transaction_id}"
+        if state.alerted.get(receipt) is not None:
+            return ()
+        line = Line(event, store.off_shift(event.cashier_id, event.event_time))
+        if self.parameters.match_grace:
+            lines = state.held.get(receipt)
+            if lines is None:
+                self._queue(state)
+                heappush(state.queue, (event.event_time, receipt))
+            state.held.put(receipt, [*(lines or ()), line])
+            return ()
+        state.alerted.put(receipt, event.event_time)
+        return (self._unmatched(line),)
 
     def _queue(self, state: RefundWithoutSaleState) -> list[tuple[int, str]]:
         if len(state.queue) != len(state.held):

@@ -48,7 +48,9 @@ class SecurityCorrelationState(DetectorState):
 
     def __init__(self, keep: int) -> None:
         self.sales: Table[list[HighValueSale]] = Table(
-            list[HighValueSale], due=lambda sales: max(sale.time for sale in sales) + keep
+            list[HighValueSale],
+            due=lambda sales: max(sale.time for sale in sales) + keep,
+            time=lambda sales: max(sale.time for sale in sales),
         )
 
 

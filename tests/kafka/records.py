@@ -60,8 +60,17 @@ def create_topics(
 def produce(address: str, records: Iterable[Record], **config: object) -> int:
     """Produce in order, wait for every acknowledgement and return how many there were."""
     errors: list[KafkaError] = []
-    # Kafka's own partitioner, so that a key meets its partition whoever writes.
-    producer = Producer({"bootstrap.servers": address, "partitioner": "murmur2", "linger.ms": 5} | config)
+    producer = Producer(
+        {
+            "bootstrap.servers": address,
+            # Kafka's own partitioner, so that a key meets its partition whoever writes.
+            "partitioner": "murmur2",
+            # Or else a batch that is sent again, as to a topic just made, comes after those behind it.
+            "enable.idempotence": True,
+            "linger.ms": 5,
+        }
+        | config
+    )
 
     def acknowledged(error: KafkaError | None, _message: object) -> None:
         if error is not None:

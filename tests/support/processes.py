@@ -74,6 +74,10 @@ class StreamerProcess:
         self._process.kill()
         self._process.wait(PATIENCE_S)
 
+    def wait(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self._process.wait(PATIENCE_S)
+
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; return its exit code."""
         if self._process.poll() is None:

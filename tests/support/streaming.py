@@ -109,7 +109,12 @@ class RunningStreamer:
     def send_in_step(self, records: Iterable[Record]) -> None:
         """Produce; a record of another topic only once all before it were processed."""
         producer = Producer(
-            {"bootstrap.servers": self._address, "linger.ms": 0, "partitioner": "murmur2", "acks": "all"}
+            {
+                "bootstrap.servers": self._address,
+                "linger.ms": 0,
+                "partitioner": "murmur2",
+                "enable.idempotence": True,
+            }
         )
         for record in records:
             if record.topic != self._last_topic:

@@ -1,0 +1,86 @@
+"""State of every format version: it is read, and the run goes on as if it had not been stopped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from retail_anomaly.codec import encode
+from retail_anomaly.engine import Engine
+from retail_anomaly.store import FORMAT_VERSION
+from tests import state
+from tests.support.events import DAY, HOUR
+from tests.support.runs import RestartingRun
+
+
+def alerts_from(version: int, engine: Engine, *, restart_every: int = 10**6) -> list[dict[str, object]]:
+    """Return what the events after a version's state raise."""
+    run = RestartingRun(engine, disks=state.records(version))
+    alerts = []
+    for number, event in enumerate(state.events_after(version), 1):
+        alerts += run.step(event)
+        if number % restart_every == 0:
+            run.restart()
+    return [state.essence(json.loads(encode(alert))) for alert in alerts]
+
+
+def test_the_present_version_has_a_fixture():
+    assert max(state.VERSIONS) == FORMAT_VERSION, "write it with python -m tests.state"
+
+
+@pytest.mark.parametrize("restart_every", [10**6, 50], ids=["one run", "written anew on the way"])
+@pytest.mark.parametrize("version", state.VERSIONS)
+def test_state_of_a_version_is_read_and_the_run_goes_on(version, restart_every):
+    expected = [state.essence(alert) for alert in state.expected(version)]
+    assert alerts_from(version, state.engine(), restart_every=restart_every) == expected
+
+
+@pytest.mark.parametrize("version", state.VERSIONS)
+def test_without_its_state_other_alerts_come(version):
+    """Or else the fixture would prove nothing; each collection must count."""
+    expected = [state.essence(alert) for alert in state.expected(version)]
+    (stored,) = state.records(version).values()
+    collections = {name.partition("/")[0] for name in stored} - {"header"}
+    silent = set()
+    for collection in collections:
+        run = RestartingRun(
+            state.engine(),
+            disks={
+                store: {
+                    name: content for name, content in disk.items() if not name.startswith(f"{collection}/")
+                }
+                for store, disk in state.records(version).items()
+            },
+        )
+        alerts = [alert for event in state.events_after(version) for alert in run.step(event)]
+        if [state.essence(json.loads(encode(alert))) for alert in alerts] == expected:
+            silent.add(collection)
+    assert silent <= {"refund_without_sale.alerted"}
+
+
+@pytest.mark.parametrize("version", state.VERSIONS)
+@pytest.mark.parametrize(
+    "changed", [{"max_late": HOUR}, {"max_late": 7 * DAY}, {"dedupe_memory": 2 * DAY}], ids=str
+)
+def test_changed_memory_over_stored_state_changes_nothing_for_events_on_time(version, changed):
+    expected = [state.essence(alert) for alert in state.expected(version)]
+    assert alerts_from(version, state.engine(**changed)) == expected
+
+
+def test_older_copy_and_a_compacted_log_of_what_came_later_are_the_latest_state():
+    """Of the log only the last content of each record need be left, and deletions may be gone from it."""
+    run = RestartingRun(state.engine(), disks=state.records(max(state.VERSIONS)))
+    events = state.events_after(max(state.VERSIONS))
+    half = len(events) // 2
+    older = {store: dict(disk) for store, disk in run.disks.items()}
+    for event in events[:half]:
+        run.step(event)
+    run.checkpoint()
+    restored = {store: older[store] | disk for store, disk in run.disks.items()}
+
+    def rest(disks: dict[str, dict[str, bytes]]) -> list[bytes]:
+        again = RestartingRun(state.engine(), disks=disks)
+        return [encode(alert) for event in events[half:] for alert in again.step(event)]
+
+    assert rest(restored) == rest(run.disks)
