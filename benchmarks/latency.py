@@ -65,7 +65,9 @@ def measure(broker: str, *, per_second: int, seconds: int, four_topics: bool) ->
 def _exchange(
     broker: str, group: str, per_second: int, seconds: int, four_topics: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
-    producer = Producer({"bootstrap.servers": broker, "linger.ms": 0, "partitioner": "murmur2"})
+    producer = Producer(
+        {"bootstrap.servers": broker, "linger.ms": 0, "partitioner": "murmur2", "enable.idempotence": True}
+    )
     received: dict[str, float] = {}
     stop = threading.Event()
     listener = threading.Thread(target=_listen, args=(broker, received, stop))
