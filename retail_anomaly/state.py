@@ -294,7 +294,7 @@ class TimedIds:
         bucket = self._buckets.get(time // self._span)
         if bucket is None:
             bucket = self._buckets[time // self._span] = _Bucket()
-        if self._tracked:
+        if self._tracked and bucket.pending.get(name, 0) < time:
             bucket.pending[name] = time
             bucket.dirty = True
         if len(recent) > self._limit:

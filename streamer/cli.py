@@ -142,7 +142,7 @@ def topics(
     rekey: Rekey = None,
     embedded_broker: Embedded = False,
 ) -> int:
-    """Create the topics or say what differs; exit code 0: all as configured, 1: something differs.
+    """Create the topics or say what differs; exit code of --check: 0 all as configured, 1 something differs.
 
     Example: retail-streamer topics --create --broker localhost:9092 --partitions 12
     """
@@ -166,7 +166,8 @@ def topics(
         typer.echo(f"create what is missing: retail-streamer topics --create --broker {connection.broker}")
     if internal:
         _create_internal(settings, connection)
-    return 0 if all(report.fine for report in reports) else 1
+    # What exists is never changed: creating has done its work although something may differ.
+    return 0 if create or all(report.fine for report in reports) else 1
 
 
 @app.command()
@@ -355,7 +356,7 @@ def _text(error: Exception) -> str:
 
 
 def _fail(message: str, code: int, error: Exception | None = None) -> int:
-    if structlog.is_configured() and not sys.stderr.isatty():
+    if logs.is_configured() and not sys.stderr.isatty():
         # Whoever collects the log as JSON gets the reason for its end in the same form.
         log = structlog.stdlib.get_logger("retail-streamer")
         log.debug("traceback", exc_info=error)

@@ -58,6 +58,12 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
     )
 
 
+def is_configured() -> bool:
+    """Tell whether `configure` has taken over the log of this process."""
+    formatters = (handler.formatter for handler in logging.getLogger().handlers)
+    return any(isinstance(formatter, structlog.stdlib.ProcessorFormatter) for formatter in formatters)
+
+
 @contextmanager
 def without_httpx_notice() -> Iterator[None]:
     """Import Quix Streams inside: a dependency's dependency speaks to its authors, not to ours.

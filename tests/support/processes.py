@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class StreamerProcess:
         with self.log.open("ab") as log:
             self._begin = log.tell()
             self._process = subprocess.Popen(command, stderr=log, env=_environment())
+        # A test that fails half-way leaves nothing running.
+        weakref.finalize(self, _end, self._process)
 
     def wait_until_running(self) -> None:
         """Wait until it reads the topics."""
@@ -91,6 +94,11 @@ class StreamerProcess:
 
     def tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-20:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _environment() -> dict[str, str]:
