@@ -1,7 +1,7 @@
 """The Quix Streams application: settings and a broker around the pipeline."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from quixstreams import Application
@@ -13,6 +13,7 @@ from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
 from streamer.failures import on_processing_error
 from streamer.pipeline import define_pipeline
+from streamer.settled import SettledApplication
 from streamer.tally import Tally
 from streamer.topic_manager import topic_manager as quix_topics
 from streamer.topics import Plan, ensure_topics
@@ -52,7 +53,13 @@ def new_application(
         Counts the records processed.
     """
     streamer = settings.streamer
-    return Application(
+    producer: dict[str, Any] = dict(_PRODUCER)
+    kind = Application
+    if streamer.processing_guarantee == "exactly-once":
+        kind = SettledApplication
+        # A crashed process leaves its transaction open, and readers wait at it until it is timed out.
+        producer["transaction.timeout.ms"] = int(streamer.session_timeout + streamer.commit_interval)
+    return kind(
         **connection.application_arguments(),
         consumer_group=streamer.consumer_group,
         # A new group reads what is there; on "latest" a quiet topic with history stops all others.
@@ -61,7 +68,7 @@ def new_application(
         commit_interval=streamer.commit_interval / 1000,
         consumer_poll_timeout=_POLL_SECONDS,
         consumer_extra_config={**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)},
-        producer_extra_config=dict(_PRODUCER),
+        producer_extra_config=producer,
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,
         max_partition_buffer_size=_BUFFERED_MESSAGES,

@@ -31,9 +31,10 @@ def expected(simulation: Simulation) -> Content:
     return by_key(json.loads(encode(alert)) for alert in alerts)
 
 
-def alerts_in(address: str) -> Content:
+def alerts_in(address: str, at_least: int = 0) -> Content:
     """Return the alerts of the topic; those that stand in it twice must be equal."""
-    return by_key(json.loads(record.value or b"null") for record in consume(address, ALERTS))
+    found = consume(address, ALERTS, at_least=at_least, timeout=60)
+    return by_key(json.loads(record.value or b"null") for record in found)
 
 
 def by_key(alerts: Iterable[dict[str, Any]]) -> Content:
