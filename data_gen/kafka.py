@@ -126,7 +126,8 @@ class KafkaWriter:
         """
         self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
         missing = self.sent - self.acknowledged.total()
-        if missing:
+        # Below zero: stopped after the last record was handed over and before it was counted.
+        if missing > 0:
             why = self._failure or "the broker did not answer in time"
             raise KafkaError(f"{missing} of {self.sent} records were not acknowledged; {why}")
 
