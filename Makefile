@@ -36,7 +36,7 @@ format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
 	$(BIN)/ruff format .
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout $(NOTEBOOKS))
 
-bench: $(VENV)/.dev ## throughput, latency, memory and recovery
+bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery: a table, JSON and a page
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## write the pages that come from the code
