@@ -58,11 +58,12 @@ def table(figures: Iterable[Figure]) -> Table:
         column.justify = "right"
     for figure in figures:
         at = "" if figure.x is None else f", {figure.x:,g} {figure.x_name}"
-        floor = "" if figure.floor is None else _short(figure.floor)
+        floor = "" if figure.floor is None else short(figure.floor)
         share = f"{figure.value / figure.floor:.0%}" if figure.floor else ""
-        shown.add_row(figure.part, figure.what + at, figure.unit, floor, _short(figure.value), share)
+        shown.add_row(figure.part, figure.what + at, figure.unit, floor, short(figure.value), share)
     return shown
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a figure with as many digits as say something."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.3g}"

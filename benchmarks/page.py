@@ -6,16 +6,21 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, short
 
 _MEASURED, _FLOOR = "#1f5fa8", "#b9c3cf"
 
 
 def write_page(figures: Iterable[Figure], path: Path) -> None:
     """Write one self-contained page: lines where figures have a place on one, else bars beside their floor."""
-    drawn = [_chart(title, list(group)) for title, group in groupby(figures, key=_title)]
+    charts: dict[tuple[str, str, str], list[Figure]] = {}
+    for figure in figures:
+        charts.setdefault((figure.part, figure.unit, figure.x_name), []).append(figure)
     parts = [
-        chart.to_html(full_html=False, include_plotlyjs=number == 0) for number, chart in enumerate(drawn)
+        _chart(*title, shown).to_html(
+            full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False}
+        )
+        for number, (title, shown) in enumerate(charts.items())
     ]
     page = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Benchmarks</title>"
@@ -26,12 +31,7 @@ def write_page(figures: Iterable[Figure], path: Path) -> None:
     path.write_text(page)
 
 
-def _title(figure: Figure) -> tuple[str, str, str]:
-    return figure.part, figure.unit, figure.x_name
-
-
-def _chart(title: tuple[str, str, str], figures: list[Figure]) -> go.Figure:
-    part, unit, x_name = title
+def _chart(part: str, unit: str, x_name: str, figures: list[Figure]) -> go.Figure:
     chart = go.Figure()
     if x_name:
         _add_lines(chart, figures, x_name)
@@ -40,9 +40,9 @@ def _chart(title: tuple[str, str, str], figures: list[Figure]) -> go.Figure:
     chart.update_layout(
         title=f"{part}: {unit}" + (f" by {x_name}" if x_name else ""),
         template="plotly_white",
-        height=420 if x_name else 160 + 60 * len(figures),
-        legend={"orientation": "h", "y": -0.25},
-        margin={"l": 20, "r": 20},
+        height=440 if x_name else 170 + 60 * len(figures),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 20, "r": 60, "t": 110 if x_name else 90},
     )
     return chart
 
@@ -56,7 +56,7 @@ def _add_lines(chart: go.Figure, figures: list[Figure], x_name: str) -> None:
             floors = [figure.floor for figure in line]
             dash = {"dash": "dot", "color": _FLOOR}
             chart.add_scatter(x=places, y=floors, name=f"floor of {what}", line=dash, showlegend=False)
-    chart.update_xaxes(title=x_name, type="log")
+    chart.update_xaxes(title=x_name, type="log", dtick=1)
     chart.update_yaxes(title=figures[0].unit, type="log" if figures[0].part == "memory" else "linear")
     if figures[0].part != "memory":
         chart.update_yaxes(rangemode="tozero")
@@ -66,7 +66,7 @@ def _add_bars(chart: go.Figure, figures: list[Figure]) -> None:
     names = [figure.what.replace("; ", "<br>") for figure in figures]
     floors = [figure.floor for figure in figures]
     values = [figure.value for figure in figures]
-    text = [f"{value:,.4g}" for value in values]
+    text = list(map(short, values))
     chart.add_bar(y=names, x=values, name="measured", orientation="h", marker_color=_MEASURED, text=text)
     if any(floor is not None for floor in floors):
         chart.add_bar(y=names, x=floors, name="floor", orientation="h", marker_color=_FLOOR)
