@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import structlog
@@ -10,14 +10,16 @@ from quixstreams import Application
 from quixstreams.models import Topic, TopicManager
 from quixstreams.state.rocksdb import RocksDBOptions
 
-from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
 from streamer.failures import on_processing_error
 from streamer.pipeline import define_pipeline
 from streamer.settled import SettledApplication
 from streamer.tally import Tally
+from streamer.ticks import Ticker
 from streamer.topic_manager import topic_manager as quix_topics
+from streamer.topic_plan import ALIGNED
 from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
@@ -139,7 +141,8 @@ def build_app(
     engine = build_engine(settings, only)
     app = new_application(settings, connection=connection, topic_manager=topic_manager, tally=tally)
     raised = define_pipeline(
-        {name: app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS},
+        # Ticks too where no detector waits for time: the state goes by the topics' names.
+        {name: app.dataframe(raw_topic(app, name)) for name in ALIGNED},
         alerts=raw_topic(app, ALERTS),
         dead_letters=raw_topic(app, DEAD_LETTERS),
         engine=engine,
@@ -175,7 +178,7 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     create = settings.streamer.manage_topics
     stamped: set[str] = set()
     if connection.broker is not None:
-        names = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS)
+        names = (*ALIGNED, ALERTS, DEAD_LETTERS)
         reports = ensure_topics(connection, Plan.of(settings), names, create=create)
         stamped = {report.name for report in reports if report.stamped_at_append}
     tally = Tally()
@@ -194,7 +197,10 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         consumer_group=settings.streamer.consumer_group,
         processing_guarantee=settings.streamer.processing_guarantee,
     )
-    app.run()
+    with ExitStack() as stack:
+        if connection.broker is not None and build_engine(settings, only).needs_ticks:
+            stack.enter_context(Ticker(connection, settings.streamer.tick_interval))
+        app.run()
     tally.log_stop()
     return 0
 
