@@ -49,11 +49,18 @@ def alerts_of(world: tuple[int, int, int] = USUAL) -> Content:
     return expected(Simulation(stores, days, seed))
 
 
-def kill_points(count: int, seed: int, total: int | None = None) -> list[int]:
-    """Draw after how many records each process in turn ends; all of them together end before the log."""
-    share = (total or len(log())) // (count + 1)
+def kill_points(count: int, seed: int) -> list[str]:
+    """Draw where each process in turn ends: after how many records, and how many seconds later.
+
+    The seconds, up to half a commit interval, let it end anywhere in its work and not only between two records.
+    All of them together end before the log does.
+    """
+    share = len(log()) // (count + 1)
     rng = Random(seed)
-    return [rng.randint(share // 10, share) for _ in range(count)]
+    return [
+        f"kill:processed:{rng.randint(share // 10, share * 2 // 3)}:{rng.uniform(0, 0.05):.3f}"
+        for _ in range(count)
+    ]
 
 
 def variants(name: str, short: Sequence[object], long: Sequence[object]) -> pytest.MarkDecorator:
@@ -73,7 +80,9 @@ class Scene:
     arguments
         Options of every process.
     world
-        What is in the topics at the start.
+        What the log is made of.
+    first
+        How many records of the log are there from the start; `send_rest` sends those behind. None is all.
     given, alerts
         Another log, and what must come of it.
     topic_config
@@ -86,6 +95,7 @@ class Scene:
         folder: Path,
         *arguments: str,
         world: tuple[int, int, int] = USUAL,
+        first: int | None = None,
         given: Sequence[Record] | None = None,
         alerts: Content | None = None,
         topic_config: Mapping[str, str] | None = None,
@@ -105,8 +115,8 @@ class Scene:
         ensure_topics(kafka, Plan(PARTITIONS, 1, RETENTION_MS), create=True)
         for name in TOPICS if topic_config else ():
             set_topic(self.address, name, topic_config or {})
-        # Idempotent, or a batch that is sent again stands behind the next one: another log.
-        produce(self.address, self._log, **{"enable.idempotence": True})
+        self._sent = len(self._log) if first is None else first
+        produce(self.address, self._log[: self._sent])
 
     def start(self, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str) -> StreamerProcess:
         """Start a process; those of one name find each other's state."""
@@ -120,50 +130,64 @@ class Scene:
             module="tests.support.faulty",
             environment={
                 "PYTHONPATH": str(ROOT),
-                "FAULT": fault or "::",
+                "FAULT": fault,
                 "FAULT_PACE": str(pace),
                 "FAULT_GATE": str(self.gate),
+                "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",
                 **variables,
             },
         )
         self.processes.append(process)
         return process
 
+    def die(self, fault: str, name: str = "a") -> None:
+        """Start a process that kills itself at a point of its work, and see that it did."""
+        process = self.start(name, fault=fault)
+        assert process.wait_until_ended() == -signal.SIGKILL, f"{fault} did not happen\n{process.tail()}"
+
+    def send_rest(self) -> None:
+        """Send what of the log was held back."""
+        produce(self.address, self._log[self._sent :])
+        self._sent = len(self._log)
+
     def lose_state(self, name: str = "a") -> None:
         """Delete the local state of a process that has ended."""
         shutil.rmtree(self.folder / name / "state")
 
     @contextmanager
-    def held(self, point: str, name: str = "a") -> Iterator[StreamerProcess]:
+    def held(
+        self, point: str, name: str = "a", *, fault: str = "", **variables: str
+    ) -> Iterator[StreamerProcess]:
         """Start a process and stand still in it at a point of its work; it goes on at the end of the block."""
-        process = self.start(name, fault=f"hold:{point}")
+        for file in ("held", "go"):
+            (self.gate / file).unlink(missing_ok=True)
+        process = self.start(name, fault=f"hold:{point} {fault}", **variables)
         process.wait_for((self.gate / "held").exists)
         yield process
-        self.release()
-
-    def release(self) -> None:
-        """Let what is held or paced go on."""
         (self.gate / "go").touch()
 
-    def wait_for_members(self, count: int) -> None:
-        """Wait until so many processes share the stores."""
+    def wait_for_group(self, state: str, members: int) -> None:
+        """Wait until the group is in a state of Kafka's, with so many processes."""
+        wait_for(
+            lambda: self.group_is() == (state, members), f"a group that is {state} with {members} members"
+        )
+
+    def group_is(self) -> tuple[str, int]:
+        """Return the group's state and how many processes are in it."""
         admin = AdminClient({"bootstrap.servers": self.address})
-
-        def settled() -> bool:
-            group = admin.describe_consumer_groups([self.group])[self.group].result(30)
-            return group.state.name == "STABLE" and len(group.members) == count
-
-        wait_for(settled, f"{count} members")
+        group = admin.describe_consumer_groups([self.group])[self.group].result(30)
+        return group.state.name, len(group.members)
 
     def wait_for_progress(self, more: int = 200) -> None:
         """Wait until so many more records are committed."""
         begun = self.processes[-1].committed()
         wait_for(lambda: self.processes[-1].committed() > begun + more, f"{more} more records")
-        assert begun + more < len(self._log), "it was done before the fault"
+        assert begun + more < self._sent, "it was done before the fault"
 
     def finish(self) -> None:
         """Let the rest be processed, with a restart of what has ended, and compare the alerts."""
-        self.release()
+        assert self._sent == len(self._log), "a part of the log was not sent"
+        (self.gate / "full-speed").touch()
         last = self.processes[-1]
         with GroupOffsets(self.kafka.properties(), self.group) as offsets:
             deadline = time.monotonic() + PATIENCE_S

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class StreamerProcess:
             self._process = subprocess.Popen(
                 command, stderr=log, env=_environment() | dict(environment or {})
             )
+        # A test that fails half-way leaves nothing running.
+        weakref.finalize(self, _end, self._process)
 
     @property
     def pid(self) -> int:
@@ -118,6 +121,11 @@ class StreamerProcess:
 
     def tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-20:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _environment() -> dict[str, str]:
