@@ -13,7 +13,7 @@ class StreamerError(Exception):
 
 
 class OvertakenError(StreamerError):
-    """This process was away for too long, and others of its group went on without it.
+    """The process was away for too long, and others of its group went on without it.
 
     Parameters
     ----------

@@ -12,13 +12,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import plotly.graph_objects as go
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from plotly.subplots import make_subplots
 
 from data_gen import Simulation
 from data_gen.world import recorded_at
@@ -47,8 +49,12 @@ class Sample:
     hour: float
     """Hours of event time since the start."""
     resident: int
+    """Bytes of memory."""
     state_bytes: int
+    """Of all newest records in the changelog."""
     state_keys: int
+    disk: int
+    """Bytes of the local state."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,15 @@ def soak(address: str, folder: Path, *, seconds: float, hours_a_second: float, s
                 while time.monotonic() < deadline:
                     assert streamer.running, streamer.tail()
                     state_bytes, state_keys = next(sizes)
-                    samples.append(Sample(feed.hours, process.memory_info().rss, state_bytes, state_keys))
+                    samples.append(
+                        Sample(
+                            feed.hours,
+                            process.memory_info().rss,
+                            state_bytes,
+                            state_keys,
+                            _disk_bytes(folder / "state"),
+                        )
+                    )
         finally:
             over.set()
             feed.join()
@@ -135,6 +149,14 @@ class _Feed(threading.Thread):
         assert producer.flush(60) == 0
 
 
+def _disk_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # RocksDB deletes what it has merged
+            total += path.stat().st_size
+    return total
+
+
 def _changelog_sizes(address: str, group: str) -> Generator[tuple[int, int], None, None]:
     """Yield, as often as asked, the bytes and the keys of the state that the changelog holds."""
 
@@ -173,6 +195,7 @@ def main() -> int:
     parser.add_argument("--hours-a-second", type=float, default=1)
     parser.add_argument("--stores", type=int, default=20)
     parser.add_argument("--output", type=Path, help="Write every sample to this file, as JSON.")
+    parser.add_argument("--page", type=Path, help="Draw memory and state over time into this HTML file.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = KafkaServer(Path(folder) / "kafka")
@@ -189,16 +212,52 @@ def main() -> int:
             server.stop()
     if options.output:
         options.output.write_text(json.dumps(asdict(report)))
-    print(f"{report.records:,} records, {report.samples[-1].hour / 24:.1f} days, lag {report.lag} at the end")
-    flat = True
+    if options.page:
+        draw(report).write_html(options.page, include_plotlyjs="cdn")
+    return print_verdict(report)
+
+
+def print_verdict(report: Report) -> int:
+    """Print the table and the verdict; return the exit code."""
+    days = report.samples[-1].hour / 24
+    print(f"{report.records:,} records, {days:.1f} days of event time, lag {report.lag} at the end")
+    print(f"{'peak of':<24}{'first half':>14}{'second half':>14}{'ratio':>8}{'limit':>8}")
+    growing = []
     for name, measure, slack in MEASURES:
         before, after = report.busiest(measure)
-        fine = after <= before * slack
-        flat &= fine
-        print(
-            f"{name}: peak {before:,.0f} in the first half, {after:,.0f} in the second{'' if fine else ': GROWS'}"
+        print(f"{name:<24}{before:>14,.0f}{after:>14,.0f}{after / before:>8.3f}{slack:>8.2f}")
+        if after > before * slack:
+            growing.append(name)
+    if report.lag or report.exit_code:
+        print(f"FAILED: lag {report.lag}, exit code {report.exit_code}")
+        return 1
+    print(f"GROWS: {', '.join(growing)}" if growing else "flat")
+    return 1 if growing else 0
+
+
+def draw(report: Report) -> go.Figure:
+    """Draw what was measured over the days of event time, each measure in a row of its own."""
+    figure = make_subplots(
+        rows=len(MEASURES),
+        shared_xaxes=True,
+        vertical_spacing=0.06,
+        subplot_titles=[name for name, _, _ in MEASURES],
+    )
+    days = [sample.hour / 24 for sample in report.samples]
+    for row, (name, measure, _) in enumerate(MEASURES, 1):
+        figure.add_scatter(
+            x=days,
+            y=[measure(sample) for sample in report.samples],
+            name=name,
+            hovertemplate="day %{x:.2f}: %{y:,}<extra></extra>",
+            row=row,
+            col=1,
         )
-    return 0 if flat and report.lag == 0 and report.exit_code == 0 else 1
+        figure.update_yaxes(rangemode="tozero", row=row, col=1)
+    figure.update_xaxes(title="days of event time", row=len(MEASURES), col=1)
+    return figure.update_layout(
+        title=f"Soak: {report.records:,} records", showlegend=False, template="plotly_white", height=900
+    )
 
 
 # What is measured, and by how much the second half may exceed the first.
@@ -206,6 +265,7 @@ MEASURES: tuple[tuple[str, Callable[[Sample], float], float], ...] = (
     ("resident bytes", lambda sample: sample.resident, 1.05),
     ("state bytes", lambda sample: sample.state_bytes, 1.10),
     ("state keys", lambda sample: sample.state_keys, 1.10),
+    ("state bytes on disk", lambda sample: sample.disk, 1.25),
 )
 
 if __name__ == "__main__":

@@ -38,19 +38,22 @@ def test_a_broker_that_stalls_again_and_again_slows_and_changes_nothing(
 ) -> None:
     here = scene(guarantee)
     assert broker.pid is not None
-    with here.held(f"processed:{MIDWAY // 4}"):
-        pass
-    with stalling(broker.pid, stands=1.0, runs=0.3):
-        here.processes[-1].wait_until_processed()
+    # So slow that it meets many stalls.
+    streamer = here.start(pace=3_000)
+    streamer.wait_until_running()
+    with stalling(broker.pid, stands=0.6, runs=0.3) as stalls:
+        streamer.wait_until_processed()
+    assert len(stalls) > 2
     here.finish()
 
     assert here.restarts == 0
 
 
+@variants("guarantee", BOTH[1:], BOTH)
 def test_a_changelog_that_refuses_the_state_ends_the_streamer_before_it_commits(
-    scene: Callable[..., Scene],
+    scene: Callable[..., Scene], guarantee: str
 ) -> None:
-    here = scene()
+    here = scene(guarantee)
     with here.held("delivered:2") as streamer:
         _set_largest_message(here, "200")
     assert streamer.wait_until_ended() == 1

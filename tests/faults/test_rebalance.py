@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.faults import LARGE, LONG, Scene, log, variants, wait_for
+from tests.support.faults import LARGE, LONG, MEDIUM, Scene, log, variants, wait_for
 
 BOTH = ["--at-least-once", "--exactly-once"]
 # So slow that the log outlasts the rebalances, even on a busy machine; `finish` lets them run.
@@ -22,7 +22,7 @@ ROUNDS = 3 if LONG else 1
 def test_processes_that_join_leave_and_die_share_the_work_without_loss(
     scene: Callable[..., Scene], guarantee: str
 ) -> None:
-    here = scene(guarantee, world=LARGE)
+    here = scene(guarantee, world=LARGE if LONG else MEDIUM)
     here.start("a", pace=PACE)
     here.wait_for_progress()
     for _ in range(ROUNDS):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -31,7 +32,7 @@ RETENTION_MS = 3650 * 86_400_000
 ROOT = Path(__file__).parents[2]
 
 # No two topics of a store have events at one time: no decision hangs on their order.
-SMALL, LARGE = (4, 2, 11), (6, 7, 12)
+SMALL, MEDIUM, LARGE = (4, 2, 11), (6, 3, 12), (6, 7, 12)
 USUAL = LARGE if LONG else SMALL
 
 
@@ -63,9 +64,11 @@ def kill_points(count: int, seed: int) -> list[str]:
     ]
 
 
-def variants(name: str, short: Sequence[object], long: Sequence[object]) -> pytest.MarkDecorator:
+def variants(
+    name: str, short: Sequence[object], long: Sequence[object], **options: Any
+) -> pytest.MarkDecorator:
     """Parametrise by a few values in `make test`, and by all in `make soak`."""
-    return pytest.mark.parametrize(name, long if LONG else short)
+    return pytest.mark.parametrize(name, long if LONG else short, **options)
 
 
 class Scene:
@@ -249,20 +252,28 @@ class Scene:
 
 
 @contextmanager
-def stalling(pid: int, *, stands: float, runs: float) -> Iterator[None]:
-    """Let a process stand still again and again, as a broker with long pauses or a slow disk does."""
+def stalling(pid: int, *, stands: float, runs: float) -> Iterator[list[float]]:
+    """Let a process stand still again and again, as a broker with long pauses or a slow disk does.
+
+    Yields
+    ------
+    list of float
+        When it stood still, in seconds; grows.
+    """
     over = threading.Event()
+    stalls: list[float] = []
 
     def stall() -> None:
         while not over.wait(runs):
             os.kill(pid, signal.SIGSTOP)
+            stalls.append(time.monotonic())
             over.wait(stands)
             os.kill(pid, signal.SIGCONT)
 
     thread = threading.Thread(target=stall)
     thread.start()
     try:
-        yield
+        yield stalls
     finally:
         over.set()
         thread.join()

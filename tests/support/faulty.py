@@ -7,6 +7,7 @@ Points are exact where a signal from outside can only be near. ``FAULT`` names t
   seconds later, wherever it is by then.
 - ``hold:delivered:3``: in its third commit make the file ``FAULT_GATE/held`` and wait for ``FAULT_GATE/go``.
 - ``mark:processed:1200``: make the file ``FAULT_GATE/marked`` and go on.
+- ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
 
 The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose alerts
 and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose local state
@@ -18,6 +19,7 @@ With ``FAULT_PACE=300`` it processes that many records a second, until ``FAULT_G
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -64,6 +66,8 @@ class _Point:
                 _end()
         elif self.action == "mark":
             (_gate / "marked").touch()
+        elif self.action == "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, resource.RLIM_INFINITY))
         else:
             (_gate / "held").touch()
             while not (_gate / "go").exists():
