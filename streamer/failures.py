@@ -62,7 +62,7 @@ _OVERTAKEN: Final = {
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what Quix Streams raises, and unreadable state, into a `StreamerError` with its cause.
+    """Turn what Quix Streams and Kafka raise, and unreadable state, into a `StreamerError` with its cause.
 
     Examples
     --------
@@ -70,6 +70,10 @@ def explained() -> Iterator[None]:
     ...     raise TopicNotFoundError("no such topic")
     Traceback (most recent call last):
     streamer.errors.StreamerError: no such topic: create it with ...
+    >>> with explained():
+    ...     raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+    Traceback (most recent call last):
+    streamer.errors.OvertakenError: the group went on without this process (UNKNOWN_MEMBER_ID), ...
     """
     try:
         yield

@@ -213,7 +213,8 @@ def main() -> int:
     if options.output:
         options.output.write_text(json.dumps(asdict(report)))
     if options.page:
-        draw(report).write_html(options.page, include_plotlyjs="cdn")
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        draw(report).write_html(options.page, include_plotlyjs=True)
     return print_verdict(report)
 
 
