@@ -14,6 +14,7 @@ from retail_anomaly.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
 from streamer.failures import on_processing_error
+from streamer.ownership import OwningApplication
 from streamer.pipeline import define_pipeline
 from streamer.settled import SettledApplication
 from streamer.tally import Tally
@@ -30,6 +31,7 @@ _CONSUMER: Final = {
     "queued.max.messages.kbytes": 16_384,
 }
 _PRODUCER: Final = {"linger.ms": 0}
+_HEARTBEAT_MS: Final = 3_000
 # What is read ahead and held for writing, kept small: defaults of 10,000 messages a partition and of
 # 64 MB a partition's write buffer would outgrow the state itself.
 _BUFFERED_MESSAGES: Final = 2_000
@@ -59,7 +61,7 @@ def new_application(
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
-    kind = Application
+    kind = OwningApplication
     if streamer.processing_guarantee == "exactly-once":
         kind = SettledApplication
         # A crashed process leaves its transaction open, and readers wait at it until it is timed out.
@@ -72,7 +74,12 @@ def new_application(
         processing_guarantee=streamer.processing_guarantee,
         commit_interval=streamer.commit_interval / 1000,
         consumer_poll_timeout=_POLL_SECONDS,
-        consumer_extra_config={**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)},
+        consumer_extra_config={
+            **_CONSUMER,
+            "session.timeout.ms": int(streamer.session_timeout),
+            # A third of the session, so that one lost heartbeat does not end a short one.
+            "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),
+        },
         producer_extra_config=producer,
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,

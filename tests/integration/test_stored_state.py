@@ -51,7 +51,7 @@ def process(connection: Connection, group: str, folder: Path, some: list[Record]
 
 def refused(streamer: StreamerProcess) -> str:
     """Wait until a streamer ends by itself; return the one line that says why."""
-    assert streamer.wait() == 1
+    assert streamer.wait_until_ended() == 1
     said = [json.loads(line) for line in streamer.log.read_text().splitlines()]
     errors = [line for line in said if line["level"] in {"error", "critical"}]
     assert [line for line in said if "exception" in line] == []
