@@ -19,7 +19,7 @@ from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
 from retail_anomaly.replay import Replay, tracked
-from retail_anomaly.report import report
+from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
 from retail_anomaly.sources import STDIN, SourceError, open_input
 
@@ -35,6 +35,7 @@ config_app = typer.Typer(
 
 # Commands of other modules, which import what is slow to import when they are called.
 app.command()(demo)
+app.command()(evaluate)
 app.command()(report)
 app.add_typer(config_app, name="config")
 
