@@ -38,7 +38,8 @@ def found(incident: dict[str, Any], alerts: pd.DataFrame | None = None) -> Any:
 
 def citing(evidence: dict[str, Any], employee: str | None = "c-1") -> pd.DataFrame:
     """Return one alert with other evidence."""
-    return example_alerts().head(1).assign(evidence=[evidence], employee_id=[employee])
+    alert = {**example_alerts().iloc[0].to_dict(), "evidence": evidence, "employee_id": employee}
+    return pd.DataFrame([alert])
 
 
 def test_found_by_transaction_by_sku_or_by_employee():

@@ -10,6 +10,7 @@ import pytest
 
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
 from retail_anomaly.frames import alerts_frame
+from retail_anomaly.plots.scorecard import row_of
 from tests.unit.evaluate.world import (
     EVENTS,
     INCIDENTS,
@@ -184,17 +185,16 @@ def test_the_same_seed_gives_the_same_card_and_another_another():
 def test_one_store_has_no_interval():
     one = alerts().query("store_id == 'a'")
     card = scorecard(one, INCIDENTS.query("store_id == 'a'"), store_days={"a": 2})
-    assert card.overall.loc["Alerts"][["low", "high"]].isna().all(axis=None)
+    assert row_of(card.overall, "Alerts")[["low", "high"]].isna().to_numpy().all()
     assert card.value("recall") == 0.5
 
 
 def test_a_bootstrap_over_stores_by_hand():
     """Stores a and b are drawn twice: both (1 in 2), a twice or b twice (1 in 4 each)."""
     card = scorecard(alerts(), INCIDENTS, activity=Activity.of(EVENTS), resamples=4_000)
-    recall = card.overall.loc[("Alerts", "recall")]
-    assert recall[["low", "high"]].tolist() == [0.5, 1.0]  # a alone has 1 of 2, b alone 1 of 1
-    precision = card.overall.loc[("Alerts", "precision")]
-    assert precision[["low", "high"]].tolist() == pytest.approx([1 / 2, 2 / 3])
+    intervals = row_of(card.overall, "Alerts")[["low", "high"]].T
+    assert intervals["recall"].tolist() == [0.5, 1.0]  # a alone has 1 of 2, b alone 1 of 1
+    assert intervals["precision"].tolist() == pytest.approx([1 / 2, 2 / 3])
 
 
 def test_repeated_rows_of_a_restart_are_one_alert():
