@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks import latency, memory, recovery, replay, throughput
 from benchmarks.kafka import broker
 
-PARTS = ("replay", "throughput", "latency", "memory", "recovery")
+PARTS = ("replay", "jobs", "throughput", "latency", "memory", "recovery")
 
 
 def main() -> int:
@@ -32,6 +32,8 @@ def main() -> int:
     figures: dict[str, Any] = {}
     if "replay" in parts:
         figures["replay"] = _replay(options.records, options.repeat)
+    if "jobs" in parts:
+        figures["jobs"] = _jobs(options.records, options.repeat)
     if "memory" in parts:
         figures["memory"] = [memory.measure(*size) for size in memory.SIZES]
     if {"throughput", "latency", "recovery"} & set(parts):
@@ -64,6 +66,14 @@ def _replay(records: int, repeat: int) -> dict[str, Any]:
     return {"decode_per_second": _median(floor), "replay_per_second": _median(full)}
 
 
+def _jobs(records: int, repeat: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        return {
+            kind: {f"{jobs} jobs": _median(seconds) for jobs, seconds in runs.items()}
+            for kind, runs in replay.side_by_side(Path(folder), records, repeat).items()
+        }
+
+
 def _throughput(address: str, records: int, repeat: int) -> dict[str, Any]:
     count = throughput.produce_backlog(address, records)
     runs: dict[str, list[dict[str, Any]]] = {"decode": [], "rules": []}
@@ -93,6 +103,11 @@ def _show(figures: dict[str, Any]) -> None:
     if found := figures.get("replay"):
         floor, full = found["decode_per_second"], found["replay_per_second"]
         table.add_row("replay, events/s", f"{floor:,.0f}", f"{full:,.0f}", f"{full / floor:.0%}")
+    for kind, found in figures.get("jobs", {}).items():
+        one, two = found["1 jobs"], found["2 jobs"]
+        table.add_row(
+            f"replay of {kind} in s, 1 and 2 jobs", f"{one:.1f}", f"{two:.1f}", f"{one / two:.2f} x"
+        )
     if found := figures.get("throughput"):
         for name, unit in (
             ("records_per_second", "streamer, records/s"),

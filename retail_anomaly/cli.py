@@ -40,6 +40,7 @@ app.command()(report)
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file; see config show.")]
+_INTERRUPTED: Final = 130  # what typer makes of Ctrl-C
 # What typer raises for a command line it does not understand; it has no public name.
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
@@ -228,6 +229,8 @@ def main(arguments: list[str] | None = None) -> int:
         at = traceback.extract_tb(error.__traceback__)[-1]
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return _fail(f"{said} (at {Path(at.filename).name}:{at.lineno}): please report it", 1)
+    if result == _INTERRUPTED:
+        return _fail("stopped before the end", 1)
     return result if isinstance(result, int) else 0
 
 

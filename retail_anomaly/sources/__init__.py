@@ -76,9 +76,10 @@ class Input:
     def placed(self, reject: RejectAt, share: Share) -> Iterator[tuple[Place, Event]]:
         """Yield the events of a share in the order of `events`, each with its place in that order."""
         groups = groupby(self._sources, key=lambda source: source.topic is not None)
-        for index, (by_time, group) in enumerate(groups):
-            if by_time:
-                yield from merged_places(list(group), index, reject, share)
+        for index, (by_time, sources) in enumerate(groups):
+            group = list(sources)
+            if by_time and not (len(group) == 1 and group[0].is_sorted()):
+                yield from merged_places(group, index, reject, share)
                 continue
             for part, source in enumerate(group):
                 rejecting = partial(_reject_line, reject, index, part)
