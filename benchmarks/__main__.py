@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import commits, latency, memory, recovery, replay, throughput
+from benchmarks import commits, jobs, latency, memory, recovery, replay, throughput
 from benchmarks.figures import Figure, table
 from benchmarks.kafka import broker
 from benchmarks.page import write_page
@@ -16,6 +16,10 @@ from benchmarks.page import write_page
 
 def _replay(options: argparse.Namespace) -> Iterator[Figure]:
     return replay.figures(records=options.records, repeat=options.repeat)
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[Figure]:
+    return jobs.figures(records=options.records, repeat=options.repeat)
 
 
 def _throughput(options: argparse.Namespace) -> Iterator[Figure]:
@@ -44,6 +48,7 @@ def _commits(options: argparse.Namespace) -> Iterator[Figure]:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "replay": _replay,
+    "jobs": _jobs,
     "throughput": _throughput,
     "latency": _latency,
     "commits": _commits,

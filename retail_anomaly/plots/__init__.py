@@ -15,6 +15,14 @@ Examples
 
 from retail_anomaly.plots.counts import alert_counts
 from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.scorecard import (
+    alert_rate_by_store,
+    loss_per_alert,
+    precision_at_k,
+    precision_recall,
+    recall_by_scenario,
+    time_to_detect,
+)
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
@@ -22,10 +30,16 @@ from retail_anomaly.plots.timeline import timeline
 __all__ = [
     "COLOURS",
     "alert_counts",
+    "alert_rate_by_store",
     "evidence_table",
     "example_alerts",
     "last_revisions",
+    "loss_per_alert",
     "pos_frame",
+    "precision_at_k",
+    "precision_recall",
+    "recall_by_scenario",
     "refund_window",
+    "time_to_detect",
     "timeline",
 ]
