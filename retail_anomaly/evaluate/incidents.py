@@ -17,6 +17,7 @@ _COLUMNS: Final = {
     "transactionIds": "transaction_ids",
     "expectedLoss": "expected_loss",
     "sku": "sku",
+    "detector": "detector",
     "distractor": "distractor",
 }
 _REQUIRED: Final = ("incidentId", "scenario", "storeId", "start", "end")
@@ -78,8 +79,9 @@ def incidents_frame(incidents: Iterable[object]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``incident_id``, ``scenario``, ``store_id``, ``employee_id``, ``start``, ``end``,
-        ``transaction_ids``, ``expected_loss``, ``sku``, ``distractor`` (bool: honest trade that only
-        looks like an incident, so that an alert about it is a false one).
+        ``transaction_ids``, ``expected_loss``, ``sku``, ``detector`` (the one meant to see it),
+        ``distractor`` (bool: honest trade that only looks like an incident, so that an alert about it is a
+        false one).
 
     Examples
     --------
