@@ -172,12 +172,12 @@ def write(
         raise typer.BadParameter(f"--format: expected one of {', '.join(FORMATS)}, got {layout!r}")
     began = monotonic()
     written = write_files(simulation, out, layout)
-    incidents, faults = written.pop("incidents", 0), written.pop("faults", 0)
     seconds = monotonic() - began
-    hidden = f"{incidents} incidents" + (f" and {faults:,} faults" if simulation.faults else "")
+    hidden = {kind: written.pop(kind, 0) for kind in ("incidents", "distractors", "faults")}
+    parts = [f"{hidden.pop('incidents')} incidents", *(f"{n:,} {kind}" for kind, n in hidden.items() if n)]
     typer.echo(
-        f"{written.total():,} events and {hidden} of {simulation.stores} stores and {simulation.days} days"
-        f" in {out} ({seconds:.1f} s)"
+        f"{written.total():,} events and {' and '.join(parts)} of {simulation.stores} stores and"
+        f" {simulation.days} days in {out} ({seconds:.1f} s)"
     )
 
 

@@ -192,8 +192,8 @@ class Profile:
             "a diamond is somebody at the service desk",
             height=760,
         )
-        # Beside the title of the first picture, not on it.
-        figure.update_layout(legend={"x": 1, "xanchor": "right"})
+        # Between the titles of the two pictures below it.
+        figure.update_layout(legend={"x": 0.5, "xanchor": "center"})
         figure.update_xaxes(title_text="local hour", row=1, col=1)
         figure.update_yaxes(title_text="receipts an hour, mean of the stores", row=1, col=1)
         figure.update_xaxes(title_text="day", row=1, col=2)

@@ -96,7 +96,7 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
     Returns
     -------
     Counter
-        Records by topic, and incidents and faults under these names.
+        Records by topic, and ``incidents``, ``distractors`` and ``faults``.
 
     Examples
     --------
@@ -117,13 +117,19 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
         stack.callback(writer.close)  # Before the files, also after an error.
         for record in simulation.records():
             if simulation.incidents:
-                written["incidents"] += drain(simulation.incidents, incidents)
+                written.update(_kinds(simulation))
+                drain(simulation.incidents, incidents)
             if simulation.faults_made and faults is not None:
                 written["faults"] += drain(simulation.faults_made, faults)
             writer.write(record)
             written[record.topic] += 1
-        written["incidents"] += drain(simulation.incidents, incidents)
+        written.update(_kinds(simulation))
+        drain(simulation.incidents, incidents)
     return written
+
+
+def _kinds(simulation: Simulation) -> Counter[str]:
+    return Counter("distractors" if entry.distractor else "incidents" for entry in simulation.incidents)
 
 
 def drain(truth: list[Any], file: IO[bytes]) -> int:
