@@ -54,8 +54,8 @@ class Outcome(NamedTuple):
 
     @property
     def matched(self) -> pd.DataFrame:
-        """The incidents, with what found them."""
-        return match_incidents(alerts_frame(self.alerts), self.incidents)
+        """The incidents, with what found them; there is nothing to find in a distractor."""
+        return match_incidents(alerts_frame(self.alerts), self.incidents).query("not distractor")
 
     def failures(self) -> list[str]:
         """Return what went wrong, in words: nothing when all counts agree and all was found."""

@@ -82,7 +82,9 @@ def write_report(
     (True, False)
     """
     shown = last_revisions(alerts)
-    matched = None if incidents is None else match_incidents(shown, incidents)
+    matched = None
+    if incidents is not None:
+        matched = match_incidents(alerts, incidents).query("not distractor")
     sections = [_figure(timeline(shown, events, zones=zones))]
     if len(shown):
         sections += [

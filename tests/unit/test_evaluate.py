@@ -45,7 +45,6 @@ def test_found_by_transaction_by_sku_or_by_employee():
     "other",
     [
         {**BURST, "storeId": "store-2"},
-        {**BURST, "scenario": "refund_without_sale"},
         {**BURST, "transactionIds": ["t-9"]},
         {**BURST, "transactionIds": [], "employeeId": "c-2"},
         {**BURST, "transactionIds": [], "end": TIME - 1},
