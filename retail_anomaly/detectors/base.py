@@ -46,9 +46,9 @@ class Range(NamedTuple):
     {'range': Range(low=10, high=500, step=5)}
     """
 
-    low: int
-    high: int
-    step: int = 1
+    low: float
+    high: float
+    step: float = 1
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -70,13 +70,11 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         >>> Parameters.ranges()
         {}
         """
-        hints = get_type_hints(cls, include_extras=True)
-        declared = {
-            name: meta.extra["range"]
-            for name, hint in hints.items()
-            for meta in getattr(hint, "__metadata__", ())
-            if isinstance(meta, Meta) and "range" in (meta.extra or {})
-        }
+        declared = {}
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            for meta in getattr(hint, "__metadata__", ()):
+                if isinstance(meta, Meta) and meta.extra and "range" in meta.extra:
+                    declared[name] = meta.extra["range"]
         return {name: declared[name] for name in cls.__struct_fields__ if name in declared}
 
 

@@ -18,6 +18,7 @@ from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
+from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 
 __all__ = [
     "COLOURS",
@@ -25,7 +26,9 @@ __all__ = [
     "evidence_table",
     "example_alerts",
     "last_revisions",
+    "parameter_slices",
     "pos_frame",
+    "recall_and_alert_rate",
     "refund_window",
     "timeline",
 ]

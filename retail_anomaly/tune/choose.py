@@ -1,11 +1,13 @@
 """From what each detector could do to the combination that finds most within the budget."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.study import Tried
+
+Worth: TypeAlias = Callable[[frozenset[int]], float]
 
 
 class Combination(NamedTuple):
@@ -29,21 +31,7 @@ class Combination(NamedTuple):
     worth: float
 
 
-def worth_of(found: frozenset[int], weights: Sequence[float]) -> float:
-    """Return the share of all weights that what was found has.
-
-    Examples
-    --------
-    >>> worth_of(frozenset({0, 2}), [1.0, 1.0, 2.0])
-    0.75
-    """
-    # Summed in order: equal sets have equal worth to the last bit.
-    return sum(weights[place] for place in sorted(found)) / (sum(weights) or 1.0)
-
-
-def frontier(
-    candidates: Mapping[str, Sequence[Tried]], weights: Sequence[float], most: int
-) -> list[Combination]:
+def frontier(candidates: Mapping[str, Sequence[Tried]], worth: Worth, most: int) -> list[Combination]:
     """Return the combinations that no other beats: more found costs more alerts.
 
     Detectors don't interact: the alerts of several are those of each, so that any trial's parameters
@@ -55,8 +43,8 @@ def frontier(
     ----------
     candidates
         By detector what was tried; all must have one at least.
-    weights
-        The worth of each incident.
+    worth
+        Tells what finding some incidents is worth, 0 to 1.
     most
         Combinations with more alerts are left out.
 
@@ -74,9 +62,7 @@ def frontier(
                 if alerts <= most:
                     found = so_far.found.union(outcome.found)
                     grown.append(
-                        Combination(
-                            {**so_far.parameters, detector: parameters}, found, alerts, worth_of(found, weights)
-                        )
+                        Combination({**so_far.parameters, detector: parameters}, found, alerts, worth(found))
                     )
         # Stable: of equals the first stays, and candidates come nearest to the base first.
         grown.sort(key=lambda combination: (combination.alerts, -combination.worth))
@@ -111,3 +97,63 @@ def candidates_of(space: Space, base: Tried, tried: Sequence[Tried], most: int) 
         if one.outcome.alerts <= most:
             nearest.setdefault((one.outcome.alerts, one.outcome.found), one)
     return list(nearest.values())
+
+
+def combined(tried: Mapping[str, Tried], worth: Worth) -> Combination:
+    """Return what several detectors do together."""
+    found = frozenset(place for one in tried.values() for place in one.outcome.found)
+    return Combination(
+        {name: one.parameters for name, one in tried.items()},
+        found,
+        sum(one.outcome.alerts for one in tried.values()),
+        worth(found),
+    )
+
+
+def choose(
+    spaces: Sequence[Space],
+    base: Mapping[str, Tried],
+    tried: Mapping[str, Sequence[Tried]],
+    worth: Worth,
+    most: int,
+) -> list[Combination]:
+    """Return the combinations that no other beats, within the budget; the last one finds most.
+
+    A detector of which neither the base nor a trial found any incident stays as it is, for the
+    incidents say nothing about it; unless there is no other way to keep the budget.
+
+    Parameters
+    ----------
+    spaces
+        Of the detectors that are tuned.
+    base
+        What every detector does as it is.
+    tried
+        By detector what the trials made of it.
+    worth
+        Tells what finding some incidents is worth, 0 to 1.
+    most
+        The budget, in alerts.
+
+    Returns
+    -------
+    list of Combination
+        Fewest alerts first; empty when nothing keeps the budget. The base is the last one unless
+        another finds more, or as much with fewer alerts.
+    """
+    every = {name: [one] for name, one in base.items()}
+    every |= {
+        space.detector: candidates_of(space, base[space.detector], tried[space.detector], most)
+        for space in spaces
+    }
+    told = {
+        name: found if any(one.outcome.found for one in found) else [base[name]]
+        for name, found in every.items()
+    }
+    front = frontier(told, worth, most) or frontier(every, worth, most)
+    as_it_is = combined(base, worth)
+    if as_it_is.alerts <= most:
+        best = front[-1] if front else None
+        if best is None or (as_it_is.worth, -as_it_is.alerts) >= (best.worth, -best.alerts):
+            front = [one for one in front if one.alerts < as_it_is.alerts] + [as_it_is]
+    return front

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.evaluate import local_days
+from retail_anomaly.evaluate.activity import local_days
 from retail_anomaly.tune.errors import TuneError
 
 TUNED: Final = "tuned on"
@@ -86,6 +86,13 @@ class Parts:
             },
         )
 
+    def days(self, part: str) -> str:
+        """Return the first and the last day of a part, as text."""
+        first, last = (
+            (self.first, self.held_out - timedelta(days=1)) if part == TUNED else (self.held_out, self.last)
+        )
+        return f"{first} to {last}"
+
     def of_alerts(self, alerts: pd.DataFrame) -> "pd.Series[str]":
         """Return the part of each alert; a revision is in that of its alert."""
         return self._part(alerts["store_id"], alerts["opened_at"])
@@ -107,7 +114,9 @@ def midnight(day: date, zone: str) -> int:
     >>> midnight(date(2025, 10, 9), "Europe/Berlin")
     1759960800000
     """
-    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC).timestamp() * 1000)
+    return int(
+        datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC).timestamp() * 1000
+    )
 
 
 def _day(number: int) -> date:

@@ -1,12 +1,11 @@
 """The search: one Optuna study a detector, in memory or in a file that a later call goes on with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from hashlib import blake2b
 from json import JSONDecodeError
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import optuna
 from optuna.samplers import TPESampler

@@ -1,0 +1,224 @@
+"""What a tuning found, and how it is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, sqrt
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.evaluate import Scorecard
+from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
+from retail_anomaly.settings import Settings, flatten
+from retail_anomaly.tune.choose import Combination, combined
+from retail_anomaly.tune.config_file import config_text
+from retail_anomaly.tune.ground import MEASURES, Ground, Objective
+from retail_anomaly.tune.parts import HELD_OUT, TUNED
+from retail_anomaly.tune.study import Tried
+
+BEFORE: Final = "before"
+AFTER: Final = "after"
+_MEASURES: Final = {
+    "recall": "recall",
+    "loss_recall": "share of loss found",
+    "alert_rate": "alerts a store-day",
+    "precision": "precision",
+}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Parameters that find more within the budget, if there are such, and what speaks for them.
+
+    Parameters
+    ----------
+    base, tuned
+        The settings begun with, and those that find most on the days tuned on.
+    budget
+        Alerts a store-day.
+    objective
+        ``recall`` or ``loss``.
+    ground
+        The days and incidents of both parts.
+    scorecards
+        By part (``tuned on``, ``held out``) and ``before`` or ``after``.
+    trials
+        One row a trial: ``trial``, ``alert_rate`` (alerts per store-day), ``worth`` (what was found,
+        0 to 1) of all detectors together, and every parameter that was tried.
+    candidates
+        One row a trial, detector and parameter: ``trial``, ``detector``, ``parameter``, ``value``,
+        ``text``, ``alert_rate`` and ``worth`` of that detector alone.
+    frontier
+        The combinations that no other beats, on the days tuned on: ``alert_rate``, ``worth``.
+    start
+        What the base does on the days tuned on.
+    bad_lines
+        How many lines of the log were no events.
+    """
+
+    base: Settings
+    tuned: Settings
+    budget: float
+    objective: Objective
+    ground: Ground
+    scorecards: Mapping[tuple[str, str], Scorecard]
+    trials: pd.DataFrame
+    candidates: pd.DataFrame
+    frontier: pd.DataFrame
+    start: Combination
+    bad_lines: int
+
+    @property
+    def beats_base(self) -> bool:
+        """Whether the tuned settings are better than the base on the held-out days.
+
+        Keeping the budget comes first: as far as chance explains more alerts, two standard
+        deviations of a Poisson count, it is kept. Then more found is better, then fewer alerts.
+        """
+        if self.tuned == self.base:
+            return False
+        days = float(self.ground.parts.store_days[HELD_OUT].sum())
+        limit = self.budget + 2 * sqrt(self.budget / days)
+        worth, rate = self._figures(AFTER)
+        base_worth, base_rate = self._figures(BEFORE)
+        if (rate <= limit) != (base_rate <= limit):
+            return rate <= limit and worth > 0
+        return (worth, -rate) > (base_worth, -base_rate)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings to use: the tuned ones where they beat the base, else the base."""
+        return self.tuned if self.beats_base else self.base
+
+    @property
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """Every tuned value that differs from the base, by dotted path: before and after."""
+        before, after = flatten(self.base), flatten(self.tuned)
+        return {path: (before[path], after[path]) for path in after if before[path] != after[path]}
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, in one sentence."""
+        if self.tuned == self.base:
+            return "Tuning found nothing better than the settings it began with, so these are kept."
+        if not self.beats_base:
+            return (
+                "On the held-out days the tuned settings do not beat those that tuning began with, so "
+                "these are kept."
+            )
+        return "On the held-out days the tuned settings beat those that tuning began with."
+
+    @property
+    def config(self) -> str:
+        """The configuration file: all that differs from the packaged defaults, below what speaks for it."""
+        return config_text(self.settings, ["Written by `retail-anomaly tune`.", "", *self.lines()])
+
+    def comparison(self) -> pd.DataFrame:
+        """Return recall, loss found, alert rate and precision of both parts, before and after."""
+        return pd.DataFrame(
+            {
+                key: {text: card.value(measure) for measure, text in _MEASURES.items()}
+                for key, card in self.scorecards.items()
+            }
+        )
+
+    def lines(self) -> list[str]:
+        """Return what a person should know, line by line."""
+        parts = self.ground.parts
+        found = [
+            f"{part.capitalize()}: {parts.days(part)}, {int(parts.store_days[part].sum()):,} store-days, "
+            f"{int((self.ground.weights[part] > 0).sum()):,} incidents."
+            for part in (TUNED, HELD_OUT)
+        ]
+        wanted = "incidents" if self.objective == "recall" else "expected loss"
+        found.append(
+            f"Wanted: most {wanted} within {self.budget:g} alerts a store-day, {len(self.trials)} trials."
+        )
+        if self.ground.left_out:
+            found.append(f"Left out: {self.ground.left_out:,} incidents of other stores or times.")
+        if self.bad_lines:
+            found.append(f"Left out: {self.bad_lines:,} lines of the log that could not be read.")
+        found += ["", *_table(self.comparison()), "", self.verdict]
+        if self.changes:
+            found.append("Changed:" if self.beats_base else "Found on the days tuned on, and not kept:")
+            found += [f"  {path}: {_text(old)} -> {_text(new)}" for path, (old, new) in self.changes.items()]
+        return found
+
+    def recall_and_alert_rate(self) -> go.Figure:
+        """Draw what was found against the price in alerts: trials, frontier, before and after."""
+        return recall_and_alert_rate(
+            self.trials,
+            self.frontier,
+            before=(self.start.alerts / self.ground.tuned_days, self.start.worth),
+            budget=self.budget,
+            objective=self.objective,
+        )
+
+    def parameter_slices(self) -> go.Figure:
+        """Draw what each detector found by the values that were tried."""
+        return parameter_slices(self.candidates, chosen=flatten(self.tuned), budget=self.budget)
+
+    def _figures(self, when: str) -> tuple[float, float]:
+        card = self.scorecards[HELD_OUT, when]
+        worth = card.value(MEASURES[self.objective])
+        return (0.0 if isnan(worth) else worth), card.value("alert_rate")
+
+
+def trials_frame(
+    base: Mapping[str, Tried], tried: Mapping[str, Sequence[Tried]], ground: Ground
+) -> pd.DataFrame:
+    """Return one row a trial, with what all detectors did together."""
+    rows = []
+    for number in range(max(map(len, tried.values()))):
+        together = {**base, **{name: found[number] for name, found in tried.items() if number < len(found)}}
+        whole = combined(together, ground.worth)
+        row: dict[str, Any] = {
+            "trial": number + 1,
+            "alert_rate": whole.alerts / ground.tuned_days,
+            "worth": whole.worth,
+        }
+        for name in tried:
+            parameters = together[name].parameters
+            row |= {f"{name}.{field}": getattr(parameters, field) for field in type(parameters).ranges()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def candidates_frame(tried: Mapping[str, Sequence[Tried]], ground: Ground) -> pd.DataFrame:
+    """Return one row a trial, detector and parameter, with what that detector did alone."""
+    rows = [
+        {
+            "trial": number,
+            "detector": name,
+            "parameter": field,
+            "value": float(getattr(one.parameters, field)),
+            "text": _text(getattr(one.parameters, field)),
+            "alert_rate": one.outcome.alerts / ground.tuned_days,
+            "worth": ground.worth(frozenset(one.outcome.found)),
+        }
+        for name, found in tried.items()
+        for number, one in enumerate(found, 1)
+        for field in type(one.parameters).ranges()
+    ]
+    return pd.DataFrame(rows)
+
+
+def frontier_frame(front: Sequence[Combination], ground: Ground) -> pd.DataFrame:
+    """Return the frontier as a table."""
+    rows = [(one.alerts / ground.tuned_days, one.worth) for one in front]
+    return pd.DataFrame(rows, columns=["alert_rate", "worth"])
+
+
+def _table(comparison: pd.DataFrame) -> list[str]:
+    width = max(map(len, comparison.index))
+    cells = [", ".join(pair) for pair in comparison.columns]
+    lines = [f"{'':{width}}  " + "  ".join(f"{cell:>16}" for cell in cells)]
+    for name, row in comparison.iterrows():
+        values = ("-" if isnan(value) else f"{value:.2f}" for value in row)
+        lines.append(f"{name!s:{width}}  " + "  ".join(f"{value:>16}" for value in values))
+    return lines
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
