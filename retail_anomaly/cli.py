@@ -19,9 +19,11 @@ from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
 from retail_anomaly.replay import Replay, tracked
-from retail_anomaly.report import report
+from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
 from retail_anomaly.sources import STDIN, SourceError, open_input
+from retail_anomaly.tune.command import tune
+from retail_anomaly.tune.errors import TuneError
 
 app = typer.Typer(
     add_completion=False,
@@ -35,7 +37,9 @@ config_app = typer.Typer(
 
 # Commands of other modules, which import what is slow to import when they are called.
 app.command()(demo)
+app.command()(evaluate)
 app.command()(report)
+app.command()(tune)
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file; see config show.")]
@@ -208,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except SourceError as error:
+    except (SourceError, TuneError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.

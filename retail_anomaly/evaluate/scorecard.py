@@ -1,5 +1,6 @@
 """The scorecard: what alerts are worth, beside none, random and perfect ones."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,12 @@ from retail_anomaly.evaluate.match import distractors, match_incidents
 from retail_anomaly.evaluate.measures import Resampling, quantiles_of
 from retail_anomaly.evaluate.references import perfect_alerts, random_alerts
 from retail_anomaly.evaluate.tally import Tally, tally
-from retail_anomaly.evaluate.words import readable
+from retail_anomaly.evaluate.words import (
+    detectors_table,
+    distractors_table,
+    measures_table,
+    scenarios_table,
+)
 from retail_anomaly.plots.table import expect, in_order
 from retail_anomaly.plots.words import Zones
 
@@ -53,7 +59,7 @@ _NO_ACTIVITY: Final = (
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What alerts are worth, as DataFrames; a notebook shows the first two.
+    """What alerts are worth, as DataFrames; a notebook shows them as tables.
 
     Rows are ``Alerts`` (those that were scored), ``Null`` (no alerts), ``Random`` (as many, about
     random receipt lines and counts of the log, the mean of several drawings) and ``Perfect`` (one for
@@ -127,8 +133,49 @@ class Scorecard:
         """
         return float(self.overall["estimate"][row, measure])
 
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Return the figures as tables of texts: measures, scenarios, detectors, distractors.
+
+        Examples
+        --------
+        >>> from retail_anomaly.evaluate import incidents_frame
+        >>> from retail_anomaly.plots import example_alerts
+        >>> card = scorecard(example_alerts(), incidents_frame([]), store_days={"store-1": 4})
+        >>> card.tables()[2].iloc[0].to_dict()
+        {'Detector': 'Inventory shrinkage', 'Alerts': '1', 'Per store-day': '0.25', '95 % interval': '-',
+         'Right': '0.0 %', 'Incidents found': '0'}
+        """
+        return (
+            measures_table(self.overall),
+            scenarios_table(self.by_scenario),
+            detectors_table(self.by_detector),
+            distractors_table(self.distractors),
+        )
+
+    def to_csv(self) -> str:
+        """Return the figures as one table: ``row``, ``scenario`` (or none), ``measure``, the figures."""
+        recall = self.by_scenario[["recall", "low", "high"]].rename(columns={"recall": "estimate"})
+        recall = recall.reset_index().assign(measure="recall")
+        both = pd.concat([self.overall.reset_index(), recall], ignore_index=True)
+        return both[["row", "scenario", "measure", "estimate", "low", "high"]].to_csv(index=False)
+
+    def to_json(self) -> str:
+        """Return all figures as JSON: a list of records for each frame; what is not known is null."""
+        frames = {
+            "overall": self.overall.reset_index(),
+            "byScenario": self.by_scenario.reset_index(),
+            "byDetector": self.by_detector.reset_index(),
+            "byStore": self.by_store.reset_index(),
+            "foundBy": self.found_by.reset_index(),
+            "distractors": self.distractors.reset_index(),
+            "curve": self.curve,
+        }
+        parts = [f'"{name}":{frame.to_json(orient="records")}' for name, frame in frames.items()]
+        notes = json.dumps(self.notes)
+        return "{" + ",\n".join([*parts, f'"notes":{notes}']) + "}\n"
+
     def _repr_html_(self) -> str:
-        parts = [frame.to_html(index=False) for frame in readable(self.overall, self.by_scenario)]
+        parts = [rows.to_html(index=False) for rows in self.tables() if len(rows)]
         return "\n".join([*parts, *(f"<p>{note}</p>" for note in self.notes)])
 
 

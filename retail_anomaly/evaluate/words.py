@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from retail_anomaly.plots.scorecard import row_of
 from retail_anomaly.plots.words import label_of
 
 _LABELS = {
@@ -18,9 +19,9 @@ _LABELS = {
     "events_p90": "Events to detect, p90",
 }
 _LABELS_AT = {
-    "precision_at": "Right among the {} riskiest of a store-day",
-    "recall_at": "Found by the {} riskiest of a store-day",
-    "loss_per_alert_at": "Loss found per alert, {} riskiest of a store-day",
+    "precision_at": "Right, reading the top {} a store-day",
+    "recall_at": "Found, reading the top {} a store-day",
+    "loss_per_alert_at": "Loss per alert, reading the top {} a store-day",
 }
 
 
@@ -30,7 +31,7 @@ def measure_label(measure: str) -> str:
     Examples
     --------
     >>> measure_label("precision_at_3")
-    'Right among the 3 riskiest of a store-day'
+    'Right, reading the top 3 a store-day'
     """
     name, _, k = measure.rpartition("_")
     return _LABELS_AT[name].format(k) if name in _LABELS_AT else _LABELS[measure]
@@ -65,48 +66,71 @@ def interval_text(measure: str, low: float, high: float) -> str:
     return f"{first.removesuffix(' %')} to {last}"
 
 
-def readable(overall: pd.DataFrame, by_scenario: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return two tables of texts: the measures beside the references, and the scenarios.
+def measures_table(overall: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures as texts, the references beside them; see `Scorecard.overall`."""
+    own = row_of(overall, "Alerts")
+    columns = {
+        "Measure": list(map(measure_label, map(str, own.index))),
+        "Alerts": _texts(own["estimate"]),
+        "95 % interval": [
+            interval_text(str(name), low, high) for name, low, high in own[["low", "high"]].itertuples()
+        ],
+    }
+    for row in dict.fromkeys(overall.index.get_level_values("row")):
+        columns.setdefault(row, _texts(row_of(overall, row)["estimate"]))
+    return pd.DataFrame(columns)
 
-    Parameters
-    ----------
-    overall, by_scenario
-        As a `Scorecard` has them.
-    """
-    rows = list(dict.fromkeys(overall.index.get_level_values("row")))
-    own = overall.loc["Alerts"]
-    first = pd.DataFrame(
+
+def scenarios_table(by_scenario: pd.DataFrame) -> pd.DataFrame:
+    """Return the scenarios as texts; see `Scorecard.by_scenario`."""
+    if by_scenario.empty:
+        return pd.DataFrame({"Scenario": []})
+    own = row_of(by_scenario, "Alerts")
+    columns = {
+        "Scenario": list(map(label_of, map(str, own.index))),
+        "Incidents": [f"{count:,.0f}" for count in own["incidents"]],
+        "Found": [f"{count:,.0f}" for count in own["found"]],
+        "Recall": _texts(own["recall"], "recall"),
+        "95 % interval": _intervals(own, "recall", "low", "high"),
+    }
+    if "Random" in by_scenario.index.get_level_values("row"):
+        columns["Random"] = _texts(row_of(by_scenario, "Random")["recall"], "recall")
+    columns["Loss found"] = [f"{loss:,.2f}" for loss in own["loss_found"]]
+    columns["Minutes median"] = _texts(own["minutes_median"], "minutes")
+    columns["p90"] = _texts(own["minutes_p90"], "minutes")
+    columns["Events median"] = _texts(own["events_median"], "events")
+    return pd.DataFrame(columns)
+
+
+def detectors_table(by_detector: pd.DataFrame) -> pd.DataFrame:
+    """Return the detectors as texts; see `Scorecard.by_detector`."""
+    return pd.DataFrame(
         {
-            "Measure": [measure_label(name) for name in own.index],
-            "Alerts": [measure_text(str(name), value) for name, value in own["estimate"].items()],
-            "95 % interval": [
-                interval_text(name, low, high) for name, low, high in own[["low", "high"]].itertuples()
-            ],
-            **{
-                row: [measure_text(str(name), value) for name, value in overall.loc[row, "estimate"].items()]
-                for row in rows
-                if row != "Alerts"
-            },
+            "Detector": list(map(label_of, map(str, by_detector.index))),
+            "Alerts": [f"{count:,}" for count in by_detector["alerts"]],
+            "Per store-day": _texts(by_detector["alert_rate"], "alert_rate"),
+            "95 % interval": _intervals(by_detector, "alert_rate", "alert_rate_low", "alert_rate_high"),
+            "Right": _texts(by_detector["precision"], "precision"),
+            "Incidents found": [f"{count:,}" for count in by_detector["incidents"]],
         }
     )
-    found = by_scenario.loc["Alerts"]
-    second = pd.DataFrame(
+
+
+def distractors_table(distractors: pd.DataFrame) -> pd.DataFrame:
+    """Return the distractors as texts; see `Scorecard.distractors`."""
+    return pd.DataFrame(
         {
-            "Scenario": [label_of(name) for name in found.index],
-            "Incidents": [f"{count:,.0f}" for count in found["incidents"]],
-            "Found": [f"{count:,.0f}" for count in found["found"]],
-            "Recall": [measure_text("recall", value) for value in found["recall"]],
-            "95 % interval": [
-                interval_text("recall", *pair) for pair in zip(found["low"], found["high"], strict=True)
-            ],
-            **{
-                row: [measure_text("recall", value) for value in by_scenario.loc[row, "recall"]]
-                for row in rows
-                if row in {"Random"}
-            },
-            "Loss found": [f"{loss:,.2f}" for loss in found["loss_found"]],
-            "Minutes, median": [measure_text("minutes", value) for value in found["minutes_median"]],
-            "Events, median": [measure_text("events", value) for value in found["events_median"]],
+            "Distractor": list(map(label_of, map(str, distractors.index))),
+            "Of these": [f"{count:,}" for count in distractors["distractors"]],
+            "Drew an alert": [f"{count:,}" for count in distractors["drew"]],
+            "Alerts drawn": [f"{count:,}" for count in distractors["alerts"]],
         }
     )
-    return first, second
+
+
+def _texts(values: "pd.Series[float]", measure: str | None = None) -> list[str]:
+    return [measure_text(measure or str(name), value) for name, value in values.items()]
+
+
+def _intervals(frame: pd.DataFrame, measure: str, low: str, high: str) -> list[str]:
+    return [interval_text(measure, *pair) for pair in zip(frame[low], frame[high], strict=True)]

@@ -139,10 +139,13 @@ def parameter_slices(
     )
     panels = list(candidates.groupby(["detector", "parameter"], sort=False))
     rows = -(-len(panels) // _COLUMNS)
-    titles = [f"{escape(label_of(str(detector)))}: {escape(str(parameter))}" for (detector, parameter), _ in panels]
+    titles = [
+        f"{escape(label_of(str(detector)))}: {escape(str(parameter))}" for (detector, parameter), _ in panels
+    ]
     figure = make_subplots(
         rows, _COLUMNS, subplot_titles=titles, vertical_spacing=0.3 / rows, horizontal_spacing=0.06
     )
+    named: set[str] = set()
     for place, ((detector, parameter), tried) in enumerate(panels):
         at = {"row": place // _COLUMNS + 1, "col": place % _COLUMNS + 1}
         within = tried["alert_rate"] <= budget
@@ -160,13 +163,15 @@ def parameter_slices(
                 mode="markers",
                 name=name,
                 legendgroup=name,
-                showlegend=place == 0,
+                showlegend=len(part) > 0 and name not in named,
                 marker=marker,
                 customdata=part[["text", "alert_rate", "trial"]],
                 hovertemplate="%{customdata[0]}: %{y:.0%} found with %{customdata[1]:.2f} alerts a store-day"
                 "<extra>trial %{customdata[2]}</extra>",
                 **at,
             )
+            if len(part):
+                named.add(name)
         value = (chosen or {}).get(f"detectors.{detector}.{parameter}")
         if value is not None:
             figure.add_vline(x=float(value), line={"color": INK, "width": 1, "dash": "dot"}, **at)

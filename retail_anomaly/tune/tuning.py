@@ -9,7 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.evaluate import Scorecard
+from retail_anomaly.evaluate.words import measure_label, measure_text
+from retail_anomaly.plots.scorecard import row_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
+from retail_anomaly.plots.words import label_of
 from retail_anomaly.settings import Settings, flatten
 from retail_anomaly.tune.choose import Combination, combined
 from retail_anomaly.tune.config_file import config_text
@@ -19,12 +22,8 @@ from retail_anomaly.tune.study import Tried
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
-_MEASURES: Final = {
-    "recall": "recall",
-    "loss_recall": "share of loss found",
-    "alert_rate": "alerts a store-day",
-    "precision": "precision",
-}
+COMPARED: Final = ("recall", "loss_recall", "alert_rate", "precision", "loss_per_alert")
+"""The measures shown before and after."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +114,37 @@ class Tuning:
         return config_text(self.settings, ["Written by `retail-anomaly tune`.", "", *self.lines()])
 
     def comparison(self) -> pd.DataFrame:
-        """Return recall, loss found, alert rate and precision of both parts, before and after."""
+        """Return what was found, and the price of it, in both parts, before and after.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a measure, one column a part and ``before`` or ``after``: texts for a person.
+        """
         return pd.DataFrame(
             {
-                key: {text: card.value(measure) for measure, text in _MEASURES.items()}
+                key: [measure_text(measure, card.value(measure)) for measure in COMPARED]
                 for key, card in self.scorecards.items()
+            },
+            index=list(map(measure_label, COMPARED)),
+        )
+
+    def scenarios(self) -> pd.DataFrame:
+        """Return by scenario how many incidents there were on the held-out days, and what share was found."""
+        before, after = (
+            row_of(self.scorecards[HELD_OUT, when].by_scenario, "Alerts") for when in (BEFORE, AFTER)
+        )
+        return pd.DataFrame(
+            {
+                "Held out": list(map(label_of, map(str, before.index))),
+                "Incidents": [f"{count:,.0f}" for count in before["incidents"]],
+                BEFORE: [measure_text("recall", value) for value in before["recall"]],
+                AFTER: [measure_text("recall", value) for value in after["recall"]],
             }
         )
 
-    def lines(self) -> list[str]:
-        """Return what a person should know, line by line."""
+    def facts(self) -> list[str]:
+        """Return what the figures stand on, in sentences."""
         parts = self.ground.parts
         found = [
             f"{part.capitalize()}: {parts.days(part)}, {int(parts.store_days[part].sum()):,} store-days, "
@@ -133,16 +153,25 @@ class Tuning:
         ]
         wanted = "incidents" if self.objective == "recall" else "expected loss"
         found.append(
-            f"Wanted: most {wanted} within {self.budget:g} alerts a store-day, {len(self.trials)} trials."
+            f"Wanted: most {wanted} within {self.budget:g} alerts a store-day; "
+            f"{len(self.trials)} trials of each detector."
         )
         if self.ground.left_out:
             found.append(f"Left out: {self.ground.left_out:,} incidents of other stores or times.")
         if self.bad_lines:
             found.append(f"Left out: {self.bad_lines:,} lines of the log that could not be read.")
+        return found
+
+    def lines(self) -> list[str]:
+        """Return what a person should know, line by line."""
+        found = self.facts()
         found += ["", *_table(self.comparison()), "", self.verdict]
         if self.changes:
-            found.append("Changed:" if self.beats_base else "Found on the days tuned on, and not kept:")
-            found += [f"  {path}: {_text(old)} -> {_text(new)}" for path, (old, new) in self.changes.items()]
+            found.append("Changed:" if self.beats_base else "Best on the days tuned on, and not kept:")
+            found += [
+                f"  {path}: {value_text(old)} -> {value_text(new)}"
+                for path, (old, new) in self.changes.items()
+            ]
         return found
 
     def recall_and_alert_rate(self) -> go.Figure:
@@ -193,7 +222,7 @@ def candidates_frame(tried: Mapping[str, Sequence[Tried]], ground: Ground) -> pd
             "detector": name,
             "parameter": field,
             "value": float(getattr(one.parameters, field)),
-            "text": _text(getattr(one.parameters, field)),
+            "text": value_text(getattr(one.parameters, field)),
             "alert_rate": one.outcome.alerts / ground.tuned_days,
             "worth": ground.worth(frozenset(one.outcome.found)),
         }
@@ -211,14 +240,18 @@ def frontier_frame(front: Sequence[Combination], ground: Ground) -> pd.DataFrame
 
 
 def _table(comparison: pd.DataFrame) -> list[str]:
-    width = max(map(len, comparison.index))
-    cells = [", ".join(pair) for pair in comparison.columns]
-    lines = [f"{'':{width}}  " + "  ".join(f"{cell:>16}" for cell in cells)]
-    for name, row in comparison.iterrows():
-        values = ("-" if isnan(value) else f"{value:.2f}" for value in row)
-        lines.append(f"{name!s:{width}}  " + "  ".join(f"{value:>16}" for value in values))
-    return lines
+    heads = ["", *(", ".join(pair) for pair in comparison.columns)]
+    rows = [heads, *([str(name), *texts] for name, *texts in comparison.itertuples())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [f"{row[0]:{widths[0]}}  " + "  ".join(map(str.rjust, row[1:], widths[1:])) for row in rows]
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a parameter's value as a configuration has it.
+
+    Examples
+    --------
+    >>> value_text(75.0), value_text(3)
+    ('75', '3')
+    """
     return f"{value:g}" if isinstance(value, float) else str(value)
