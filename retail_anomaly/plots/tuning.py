@@ -89,12 +89,12 @@ def recall_and_alert_rate(
         )
     figure.add_annotation(
         x=budget,
-        y=1,
+        y=0,
         yref="paper",
         text="over the budget",
         showarrow=False,
         xanchor="left",
-        yanchor="top",
+        yanchor="bottom",
         xshift=6,
         font={"color": MUTED},
     )

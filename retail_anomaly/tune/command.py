@@ -1,19 +1,11 @@
 """The command `retail-anomaly tune`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from retail_anomaly.sources import STDIN, SourceError
-
-
-class Wanted(StrEnum):
-    """What is to be found."""
-
-    RECALL = "recall"
-    LOSS = "loss"
 
 
 def tune(
@@ -31,8 +23,9 @@ def tune(
     ] = 1.0,
     trials: Annotated[int, typer.Option(min=1, help="How many parameters of each detector to try.")] = 30,
     objective: Annotated[
-        Wanted, typer.Option(help="Find most incidents (recall) or most of their expected loss (loss).")
-    ] = Wanted.RECALL,
+        Literal["recall", "loss"],
+        typer.Option(help="Find most incidents (recall) or most of their expected loss (loss)."),
+    ] = "recall",
     detectors: Annotated[
         str | None,
         typer.Option(help="Tune these only, comma-separated; the others run as they are and count."),
@@ -80,7 +73,7 @@ def tune(
             settings=load(config, environ={}).settings,
             budget=budget,
             trials=trials,
-            objective=objective.value,
+            objective=objective,
             detectors=None if detectors is None else [name.strip() for name in detectors.split(",")],
             split=split,
             jobs=jobs,
