@@ -14,6 +14,7 @@ Examples
 """
 
 from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.scorecard import (
     alert_rate_by_store,
@@ -42,7 +43,10 @@ __all__ = [
     "precision_recall",
     "recall_and_alert_rate",
     "recall_by_scenario",
+    "refund_shares",
     "refund_window",
+    "sales_by_day",
+    "sales_by_hour",
     "time_to_detect",
     "timeline",
 ]

@@ -131,7 +131,7 @@ def parameter_slices(
     >>> candidates = pd.DataFrame({"trial": [1, 2], "detector": "refund_burst", "parameter": "count",
     ...     "value": [2.0, 3.0], "text": ["2", "3"], "alert_rate": [9.0, 0.4], "worth": [0.0, 0.5]})
     >>> figure = parameter_slices(candidates, budget=1.0)
-    >>> [(trace.name, list(trace.x)) for trace in figure.data]
+    >>> [(trace.name, trace.x.tolist()) for trace in figure.data]
     [('Within the budget', [3.0]), ('More than the budget alone', [2.0])]
     """
     expect(
