@@ -120,7 +120,7 @@ def choose(
     """Return the combinations that no other beats, within the budget; the last one finds most.
 
     A detector of which neither the base nor a trial found any incident stays as it is, for the
-    incidents say nothing about it; unless there is no other way to keep the budget.
+    incidents say nothing about it; unless quieting it pays for more to be found by the others.
 
     Parameters
     ----------
@@ -150,7 +150,9 @@ def choose(
         name: found if any(one.outcome.found for one in found) else [base[name]]
         for name, found in every.items()
     }
-    front = frontier(told, worth, most) or frontier(every, worth, most)
+    front, rather = frontier(every, worth, most), frontier(told, worth, most)
+    if rather and rather[-1].worth >= front[-1].worth:
+        front = rather
     as_it_is = combined(base, worth)
     if as_it_is.alerts <= most:
         best = front[-1] if front else None

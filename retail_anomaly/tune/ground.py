@@ -86,7 +86,7 @@ def identity(
     ranges = [type(one).ranges() for one in msgspec.structs.astuple(settings.detectors)]
     return {
         "log": _digest(sorted(facts.digests.items())),
-        "incidents": _digest(incidents),
+        "list of incidents": _digest(incidents),
         "configuration": _digest(
             [settings.detectors, settings.max_late, settings.dedupe_memory, settings.stores]
         ),

@@ -7,7 +7,7 @@ memory once, however many processes there are, and every trial has the same outc
 import multiprocessing
 import signal
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from hashlib import blake2b
@@ -188,6 +188,7 @@ class Shards:
         self._jobs = jobs
         self._here: Shard | None = None
         self._pools: list[ProcessPoolExecutor] = []
+        self._limit = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> "Shards":
@@ -227,6 +228,7 @@ class Shards:
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
         """Say what the trials are about; see `Shard.begin`."""
+        self._limit = limit
         self._call("begin", incidents, cuts, limit)
 
     def outcomes(
@@ -234,7 +236,8 @@ class Shards:
     ) -> dict[str, Outcome]:
         """Run detectors over the days that are tuned on; see `Shard.outcomes`."""
         every = self._call("outcomes", settings, detectors, limited)
-        return {name: _added(outcomes[name] for outcomes in every) for name in detectors}
+        limit = self._limit if limited else None
+        return {name: _added([outcomes[name] for outcomes in every], limit) for name in detectors}
 
     def alerts(self, settings: Settings) -> pd.DataFrame:
         """Return the alerts of all detectors that the settings enable, over all days, in order of time."""
@@ -248,10 +251,11 @@ class Shards:
         return [call.result() for call in calls]
 
 
-def _added(outcomes: Iterable[Outcome]) -> Outcome:
-    every = list(outcomes)
-    found = sorted(place for outcome in every for place in outcome.found)
-    return Outcome(sum(outcome.alerts for outcome in every), tuple(found))
+def _added(outcomes: Sequence[Outcome], limit: int | None) -> Outcome:
+    alerts = sum(outcome.alerts for outcome in outcomes)
+    # Each shard by itself may be within a limit that all together are over.
+    known = limit is None or alerts <= limit
+    return Outcome(alerts, tuple(sorted(place for one in outcomes for place in one.found)) if known else ())
 
 
 def _share(event: PosEvent, shared: dict[str, str]) -> None:
