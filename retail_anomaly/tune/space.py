@@ -10,7 +10,7 @@ from retail_anomaly.detectors import REGISTRY, Parameters, Range
 from retail_anomaly.settings import Settings
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+    from optuna.distributions import IntDistribution
 
 
 class Space:
@@ -38,11 +38,11 @@ class Space:
         self.base = base
         self.ranges: dict[str, Range] = REGISTRY[detector].Parameters.ranges()
 
-    def distributions(self) -> "dict[str, BaseDistribution]":
+    def distributions(self) -> "dict[str, IntDistribution]":
         """Return what Optuna draws from, by parameter."""
         from optuna.distributions import IntDistribution
 
-        found: dict[str, BaseDistribution] = {}
+        found = {}
         for name, limits in self.ranges.items():
             low, high = round(limits.low / limits.step), round(limits.high / limits.step)
             found[name] = IntDistribution(low, high, log=low > 0)

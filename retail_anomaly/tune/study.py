@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from json import JSONDecodeError
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import optuna
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
@@ -68,7 +68,7 @@ class Search:
         purpose = f"{self._seed}/{self.space.detector}/{len(self.tried)}"
         seed = int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest())
         self._study.sampler = TPESampler(seed=seed)
-        self._asked = self._study.ask(self.space.distributions())
+        self._asked = self._study.ask(dict(self.space.distributions()))
         return self.space.parameters(self._asked.params)
 
     def learn(self, parameters: Parameters, outcome: Outcome, *, worth: float, excess: float) -> None:
@@ -148,7 +148,18 @@ def quiet() -> Iterator[None]:
 def _storage(file: Path | None) -> BaseStorage:
     if file is None:
         return InMemoryStorage()
-    try:
-        return JournalStorage(JournalFileBackend(str(file)))
-    except (JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        raise TuneError(f"{file}: no study: name another file with --study") from None
+    if file.exists() and file.stat().st_size:
+        # Optuna would go on after what it can't read, or fail in many ways.
+        with file.open("rb") as lines:
+            try:
+                msgspec.json.decode(next(lines), type=_Journal)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise TuneError(f"{file}: no study: name another file with --study") from None
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+class _Journal(msgspec.Struct):
+    """How a line of Optuna's journal begins."""
+
+    op_code: int
+    worker_id: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pandas as pd
 import pytest
@@ -119,7 +121,8 @@ def test_held_out_days_take_no_part_in_the_choice(found):
     late = incidents["end"] >= pd.Timestamp(cut, unit="ms", tz="UTC")
     # Other incidents there, and one event fewer: nothing of it may be seen.
     other = incidents[~late | (incidents.index == incidents.index[-1])]
-    fewer = [event for event in events if event.event_time < cut or "honest" not in event.transaction_id]
+    fewer: list[Any] = events
+    fewer = [event for event in fewer if event.event_time < cut or "honest" not in event.transaction_id]
     tuning = tune(fewer, other, settings=STRICT, budget=1.0, trials=30, progress=False)
     assert tuning.tuned == found.tuned
     pd.testing.assert_frame_equal(tuning.trials, found.trials)
@@ -314,7 +317,9 @@ def test_incidents_of_other_stores_and_times_are_left_out_and_counted():
 def test_distractors_are_nothing_to_be_found():
     events, incidents = shops()
     honest = incidents.head(1).assign(
-        transaction_ids=[["store-1-0-honest-0", "store-1-0-honest-1"]], employee_id="c-2", distractor=True
+        transaction_ids=pd.Series([["store-1-0-honest-0", "store-1-0-honest-1"]]),
+        employee_id="c-2",
+        distractor=True,
     )
     every = pd.concat([incidents.assign(distractor=False), honest], ignore_index=True)
     tuning = tune(events, every, settings=GOOD, budget=2.0, trials=25, progress=False)
