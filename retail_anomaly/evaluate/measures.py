@@ -41,9 +41,10 @@ class Resampling:
     def draw(cls, stores: Sequence[str], *, resamples: int, seed: int) -> "Resampling":
         """Draw `resamples` times."""
         count = len(stores)
+        if not count:
+            return cls(stores, np.empty((resamples, 0), dtype="int64"))
         rng = np.random.default_rng(seed)
-        chances = np.full(count, 1 / count) if count else np.empty(0)
-        return cls(stores, rng.multinomial(count, chances, size=resamples))
+        return cls(stores, rng.multinomial(count, np.full(count, 1 / count), size=resamples))
 
     def ratios(self, counts: pd.DataFrame, ratios: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
         """Return ratios of sums over stores with their intervals.

@@ -127,6 +127,7 @@ def _each(alerts: pd.DataFrame, zones: Zones) -> pd.DataFrame:
     if "run" not in alerts:
         alerts = alerts.assign(run=0)
     last = alerts.sort_values("revision", kind="stable").drop_duplicates("alert_id", keep="last")
+    last = last.reset_index(drop=True)  # frames put together may have an index twice
     each = last[["alert_id", "store_id", "detector", "risk_score", "run"]].copy()
     each["opened"] = millis(last["opened_at"])
     each["day"] = 0
