@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, sqrt
-from typing import Any, Final
+from math import sqrt
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -72,18 +72,11 @@ class Tuning:
     def beats_base(self) -> bool:
         """Whether the tuned settings are better than the base on the held-out days.
 
-        Keeping the budget comes first: as far as chance explains more alerts, two standard
-        deviations of a Poisson count, it is kept. Then more found is better, then fewer alerts.
+        Keeping the budget comes first; it is kept as far as chance explains more alerts, by two
+        standard deviations of a Poisson count. Then more found is better, then fewer alerts.
         """
-        if self.tuned == self.base:
-            return False
-        days = float(self.ground.parts.store_days[HELD_OUT].sum())
-        limit = self.budget + 2 * sqrt(self.budget / days)
-        worth, rate = self._figures(AFTER)
-        base_worth, base_rate = self._figures(BEFORE)
-        if (rate <= limit) != (base_rate <= limit):
-            return rate <= limit and worth > 0
-        return (worth, -rate) > (base_worth, -base_rate)
+        before, after = self._held_out(BEFORE), self._held_out(AFTER)
+        return self.tuned != self.base and after.worth > 0 and after.key > before.key
 
     @property
     def settings(self) -> Settings:
@@ -99,6 +92,7 @@ class Tuning:
     @property
     def verdict(self) -> str:
         """What came of it, in one sentence."""
+        before, after = self._held_out(BEFORE), self._held_out(AFTER)
         if self.tuned == self.base:
             return "Tuning found nothing better than the settings it began with, so these are kept."
         if not self.beats_base:
@@ -106,7 +100,13 @@ class Tuning:
                 "On the held-out days the tuned settings do not beat those that tuning began with, so "
                 "these are kept."
             )
-        return "On the held-out days the tuned settings beat those that tuning began with."
+        if after.within > before.within:
+            how = "they keep the budget"
+        elif after.worth > before.worth:
+            how = "they find more"
+        else:
+            how = "they find as much with fewer alerts"
+        return f"On the held-out days the tuned settings beat those that tuning began with: {how}."
 
     @property
     def config(self) -> str:
@@ -188,10 +188,23 @@ class Tuning:
         """Draw what each detector found by the values that were tried."""
         return parameter_slices(self.candidates, chosen=flatten(self.tuned), budget=self.budget)
 
-    def _figures(self, when: str) -> tuple[float, float]:
+    def _held_out(self, when: str) -> "_Judged":
         card = self.scorecards[HELD_OUT, when]
-        worth = card.value(MEASURES[self.objective])
-        return (0.0 if isnan(worth) else worth), card.value("alert_rate")
+        worth, rate = card.value(MEASURES[self.objective]), card.value("alert_rate")
+        days = float(self.ground.parts.store_days[HELD_OUT].sum())
+        return _Judged(rate <= self.budget + 2 * sqrt(self.budget / days), worth, rate)
+
+
+class _Judged(NamedTuple):
+    """How settings do on the held-out days; more of the key is better."""
+
+    within: bool
+    worth: float
+    alert_rate: float
+
+    @property
+    def key(self) -> tuple[bool, float, float]:
+        return self.within, self.worth, -self.alert_rate
 
 
 def trials_frame(
