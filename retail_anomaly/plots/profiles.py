@@ -225,7 +225,8 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
 def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.DataFrame:
     """Return the sales, with the time on the store's own clock as ``local``."""
     expect(events, columns, "events")
-    sales = events[events["event_type"].str.upper() == SALE]
+    # Frames that were put together may have an index twice.
+    sales = events[events["event_type"].str.upper() == SALE].reset_index(drop=True)
     local = pd.Series(pd.NaT, index=sales.index, dtype="datetime64[ms]")
     for store, times in sales.groupby("store_id", observed=True)["event_time"]:
         local[times.index] = times.dt.tz_convert(zone_of(str(store), zones)).dt.tz_localize(None)
