@@ -8,7 +8,8 @@ import multiprocessing
 import signal
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from hashlib import blake2b
 from typing import Any, Final
@@ -25,6 +26,7 @@ from retail_anomaly.logs import BadLines
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import Where, open_input
+from retail_anomaly.tune.errors import TuneError
 
 _REPEATED: Final = ("store_id", "cashier_id", "sku", "event_type", "register_id", "tender")
 
@@ -206,8 +208,7 @@ class Shards:
             loading = [
                 pool.submit(_load, self._where, number, self._jobs) for number, pool in enumerate(self._pools)
             ]
-            for future in loading:
-                future.result()
+            _results(loading)
         except BaseException:
             self._stack.close()
             raise
@@ -247,8 +248,16 @@ class Shards:
     def _call(self, method: str, *arguments: Any) -> list[Any]:
         if self._here is not None:
             return [getattr(self._here, method)(*arguments)]
-        calls = [pool.submit(_ask, method, arguments) for pool in self._pools]
+        return _results([pool.submit(_ask, method, arguments) for pool in self._pools])
+
+
+def _results(calls: Sequence["Future[Any]"]) -> list[Any]:
+    try:
         return [call.result() for call in calls]
+    except BrokenProcessPool:
+        raise TuneError(
+            "a process was killed from outside, most likely for want of memory: tune on fewer stores or days"
+        ) from None
 
 
 def _added(outcomes: Sequence[Outcome], limit: int | None) -> Outcome:
