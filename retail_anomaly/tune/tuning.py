@@ -72,8 +72,8 @@ class Tuning:
     def beats_base(self) -> bool:
         """Whether the tuned settings are better than the base on the held-out days.
 
-        Keeping the budget comes first; it is kept as far as chance explains more alerts, by two
-        standard deviations of a Poisson count. Then more found is better, then fewer alerts.
+        Fewer alerts over the budget come first; it is kept as far as chance explains more alerts, by
+        two standard deviations of a Poisson count. Then more found is better, then fewer alerts.
         """
         before, after = self._held_out(BEFORE), self._held_out(AFTER)
         return self.tuned != self.base and after.worth > 0 and after.key > before.key
@@ -100,8 +100,12 @@ class Tuning:
                 "On the held-out days the tuned settings do not beat those that tuning began with, so "
                 "these are kept."
             )
-        if after.within > before.within:
-            how = "they keep the budget"
+        if after.excess < before.excess:
+            how = (
+                "they are nearer to the budget, which neither keeps"
+                if after.excess
+                else "they keep the budget"
+            )
         elif after.worth > before.worth:
             how = "they find more"
         else:
@@ -192,19 +196,19 @@ class Tuning:
         card = self.scorecards[HELD_OUT, when]
         worth, rate = card.value(MEASURES[self.objective]), card.value("alert_rate")
         days = float(self.ground.parts.store_days[HELD_OUT].sum())
-        return _Judged(rate <= self.budget + 2 * sqrt(self.budget / days), worth, rate)
+        return _Judged(max(0.0, rate - self.budget - 2 * sqrt(self.budget / days)), worth, rate)
 
 
 class _Judged(NamedTuple):
     """How settings do on the held-out days; more of the key is better."""
 
-    within: bool
+    excess: float
     worth: float
     alert_rate: float
 
     @property
-    def key(self) -> tuple[bool, float, float]:
-        return self.within, self.worth, -self.alert_rate
+    def key(self) -> tuple[float, float, float]:
+        return -self.excess, self.worth, -self.alert_rate
 
 
 def trials_frame(

@@ -115,6 +115,26 @@ def test_what_pays_on_the_days_tuned_on_only_is_not_kept():
     assert "not kept" in tuning.config
 
 
+@pytest.mark.parametrize(("later", "how"), [(0, "they keep the budget."), (2, "nearer to the budget")])
+def test_where_the_base_is_over_the_budget_what_is_not_or_less_so_is_better(later, how):
+    def day(store, number, noon):
+        bad = burst(store, f"{store}-{number}-bad", noon, [400.0] * 3, "c-1")
+        honest = [burst(store, f"{store}-{number}-{n}", noon, [100.0] * 3, f"c-{n}") for n in (2, 3, 4)]
+        if number >= 3:
+            honest += [
+                burst(store, f"{store}-{number}-x{n}", noon, [400.0] * 3, f"c-{n}")
+                for n in range(8, 8 + later)
+            ]
+        return [*bad, *(line for lines in honest for line in lines)], [incident_of(bad)]
+
+    events, incidents = shops(day=day)
+    tuning = tune(events, incidents, settings=GOOD, budget=1.0, trials=30, progress=False)
+    assert recall(tuning, HELD_OUT, "after") == recall(tuning, HELD_OUT, "before") == 1
+    assert (rate(tuning, HELD_OUT, "before"), rate(tuning, HELD_OUT, "after")) == (4 + later, 1 + later)
+    assert tuning.beats_base
+    assert how in tuning.verdict
+
+
 def test_held_out_days_take_no_part_in_the_choice(found):
     events, incidents = shops()
     cut = found.ground.parts.cuts["store-1"]
