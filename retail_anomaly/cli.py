@@ -22,6 +22,8 @@ from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
 from retail_anomaly.sources import STDIN, SourceError
+from retail_anomaly.tune.command import tune
+from retail_anomaly.tune.errors import TuneError
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +39,7 @@ config_app = typer.Typer(
 app.command()(demo)
 app.command()(evaluate)
 app.command()(report)
+app.command()(tune)
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file; see config show.")]
@@ -214,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except SourceError as error:
+    except (SourceError, TuneError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.

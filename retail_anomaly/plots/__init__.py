@@ -14,6 +14,7 @@ Examples
 """
 
 from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.scorecard import (
     alert_rate_by_store,
@@ -26,6 +27,7 @@ from retail_anomaly.plots.scorecard import (
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
+from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 
 __all__ = [
     "COLOURS",
@@ -35,11 +37,16 @@ __all__ = [
     "example_alerts",
     "last_revisions",
     "loss_per_alert",
+    "parameter_slices",
     "pos_frame",
     "precision_at_k",
     "precision_recall",
+    "recall_and_alert_rate",
     "recall_by_scenario",
+    "refund_shares",
     "refund_window",
+    "sales_by_day",
+    "sales_by_hour",
     "time_to_detect",
     "timeline",
 ]
