@@ -11,7 +11,7 @@ Points are exact where a signal from outside can only be near. ``FAULT`` names t
 
 The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose alerts
 and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose local state
-is not written; ``written``, the local state of one partition; ``lost``, partitions after a session ran out.
+is not written; ``written``, the local state of one partition.
 
 With ``FAULT_PACE=300`` it processes that many records a second, until ``FAULT_GATE/full-speed`` is there.
 """
@@ -37,7 +37,7 @@ from quixstreams.state.recovery import RecoveryPartition
 
 import streamer.app
 from streamer.cli import main
-from streamer.ownership import Membership, OwningApplication
+from streamer.ownership import Membership
 from streamer.tally import Tally
 
 _gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
@@ -68,7 +68,7 @@ class _Point:
             (_gate / "marked").touch()
         elif self.action == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, resource.RLIM_INFINITY))
-        else:
+        elif self.action == "hold":
             (_gate / "held").touch()
             while not (_gate / "go").exists():
                 time.sleep(0.01)
@@ -143,7 +143,6 @@ PartitionTransaction.flush = _observed(PartitionTransaction.flush, after="writte
 RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[method-assign]
     RecoveryPartition.recover_from_changelog_message, after="recovered"
 )
-OwningApplication._on_lost = _observed(OwningApplication._on_lost, after="lost")  # type: ignore[method-assign]
 if _pace:
     # What is read ahead is processed before a process notices a rebalance.
     streamer.app._BUFFERED_MESSAGES = 50  # type: ignore[misc]

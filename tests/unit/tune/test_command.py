@@ -14,7 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from data_gen.writers import log_line
+from data_gen.records import Record
+from data_gen.writers import LogWriter
 from retail_anomaly.cli import main
 from retail_anomaly.settings import load
 from tests.support.tuning import shops
@@ -32,7 +33,9 @@ STRICT = {
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("tune")
     events, incidents = shops()
-    (path / "events.jsonl").write_bytes(b"".join(map(log_line, events)))
+    with (path / "events.jsonl").open("wb") as log:
+        for event in events:
+            LogWriter(log).write(Record.of(event))
     camel = {
         "incident_id": "incidentId",
         "store_id": "storeId",
