@@ -44,7 +44,7 @@ class OwningApplication(Application):
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         super()._on_lost(consumer, topic_partitions)
         self._processing_context.checkpoint.close(revoking=True)
-        self._processing_context.init_checkpoint()
+        self._processing_context.init_checkpoint()  # type: ignore[no-untyped-call]
 
 
 class Membership(BaseSink):

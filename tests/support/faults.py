@@ -159,12 +159,12 @@ class Scene:
 
     @contextmanager
     def held(
-        self, point: str, name: str = "a", *, fault: str = "", **variables: str
+        self, point: str, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str
     ) -> Iterator[StreamerProcess]:
         """Start a process and stand still in it at a point of its work; it goes on at the end of the block."""
         for file in ("held", "go"):
             (self.gate / file).unlink(missing_ok=True)
-        process = self.start(name, fault=f"hold:{point} {fault}", **variables)
+        process = self.start(name, fault=f"hold:{point} {fault}", pace=pace, **variables)
         process.wait_for((self.gate / "held").exists)
         yield process
         (self.gate / "go").touch()

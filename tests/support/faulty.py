@@ -110,8 +110,8 @@ def _observed(call: Callable[..., Any], *, before: str = "", after: str = "") ->
     return observed
 
 
-def _paced_message(self: Tally, topic: str, partition: int, offset: int) -> None:
-    _message(self, topic, partition, offset)
+def _paced_message(self: Tally, topic: str, _partition: int, _offset: int) -> None:
+    _message(self, topic, _partition, _offset)
     _reached("processed")
     _keep_pace()
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -82,8 +83,8 @@ def assert_equal(where, tmp_path, **how):
         results.append(ra.replay(where, jobs=jobs, dead_letters=dead, **how))
         letters.append(dead.read_text().splitlines())
     one, other = results
-    frames = [result.alerts.drop(columns="detected_at") for result in results]
-    pd.testing.assert_frame_equal(*frames)
+    first, second = (result.alerts.drop(columns="detected_at") for result in results)
+    pd.testing.assert_frame_equal(first, second)
     for name in ("events", "bad_lines", "bad_reasons", "held", "stores"):
         assert getattr(one, name) == getattr(other, name), name
     return one, letters
@@ -199,7 +200,7 @@ def in_shares(path, chosen, processes, assigned):
         held += run.held
     found.sort(key=lambda item: item[:2])
     alerts = [(a.key, a.store_id, a.evidence) for *_, a in found if not isinstance(a, BadLine)]
-    return alerts, [str(bad) for *_, bad in found if isinstance(bad, BadLine)], +events, held
+    return alerts, [str(bad) for *_, bad in found if isinstance(bad, BadLine)], Counter(events), held
 
 
 @given(lines=LINES, processes=st.integers(2, 4), waits=st.booleans(), known=st.sets(STORES))
@@ -344,7 +345,7 @@ def test_an_iterator_that_is_left_ends_the_workers(log):
     next(alerts)
     workers = workers_of(os.getpid())
     assert len(workers) >= 2
-    alerts.close()
+    alerts.close()  # type: ignore[attr-defined]
     assert not set(workers_of(os.getpid())) & set(workers)
 
 
