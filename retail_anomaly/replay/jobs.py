@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from heapq import heappop, heappush
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -194,7 +194,8 @@ def _started(task: Task, stack: ExitStack) -> Connection:
     stack.callback(process.kill)
     assert process.stdin is not None  # noqa: S101 - for the type checker
     assert process.stdout is not None  # noqa: S101
-    with process.stdin as stdin:
+    # If it was ended before it has read, that shows where its answer is read.
+    with suppress(BrokenPipeError), process.stdin as stdin:
         pickle.dump(task, stdin, pickle.HIGHEST_PROTOCOL)
     return stack.enter_context(Connection(os.dup(process.stdout.fileno()), writable=False))
 

@@ -13,7 +13,7 @@ import msgspec
 from retail_anomaly.columns import Columns
 from retail_anomaly.events import STAFF_SHIFTS, Event
 from retail_anomaly.logs import BadLine, Reject, read_log, read_values
-from retail_anomaly.sources.share import OwnLines, Share, sampled_stores
+from retail_anomaly.sources.share import Numbered, Share, sampled_stores
 
 STDIN: Final = "-"
 # A glance at a file: so many lines at so many places.
@@ -53,18 +53,21 @@ class Lines:
 
     def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
         """Yield the events of a share, each with the number of its line."""
+        owned: dict[str, bool] = {}
+
+        def reject_own(bad: BadLine) -> None:
+            # A line that is no event is no store's; the processes tell of such lines in turn.
+            if share.has_turn(bad.number):
+                reject(bad)
+
         with self._path.open("rb") as self._file:
-            own = OwnLines(self._file, share, self._columns or Columns())
-
-            def reject_own(bad: BadLine) -> None:
-                # A line without a store is in every share; they tell of such lines in turn.
-                if own.sure or share.has_turn(own.number):
-                    place = f"{self._name}:{own.number}"
-                    reject(msgspec.structs.replace(bad, place=place, number=own.number))
-
-            for event in self._read(own, reject_own):
-                if own.sure or share.everything or share.owns(event.store_id):
-                    yield own.number, event
+            lines = Numbered(self._file)
+            for event in self._read(lines, reject_own):
+                mine = owned.get(event.store_id)
+                if mine is None:
+                    mine = owned[event.store_id] = share.everything or share.owns(event.store_id)
+                if mine:
+                    yield lines.number, event
 
     def _read(self, lines: Iterable[bytes], reject: Reject) -> Iterator[Event]:
         if self._values_of is None:

@@ -1,18 +1,20 @@
 """A share of the stores: what one of several processes that read the same events takes of them.
 
-Every process reads everything, for reading is cheap, and decodes the events of its own stores only.
+Every process reads everything. Lines are decoded all: that takes no longer than to look for the store
+in them. Of tables, which take long to convert, only the rows of the share are.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Generic, TypeAlias, TypeVar
 from zlib import crc32
 
 import msgspec
 
 from retail_anomaly.columns import Columns
 
+T = TypeVar("T")
 Place: TypeAlias = tuple[int, int, int, int]
 """Where an event stands in the order of all events; the first and the last of these are compared."""
 
@@ -29,7 +31,7 @@ class Share(msgspec.Struct, frozen=True):
     assigned
         The process of each store that is known beforehand; another store goes by a hash of its name.
     everything
-        Whether the process needs the times of other stores' events too.
+        Whether the process is to have the events of other stores too, for their times.
 
     Examples
     --------
@@ -70,91 +72,34 @@ def balanced(rows: Mapping[str, int], processes: int) -> dict[str, int]:
     return assigned
 
 
-class OwnLines:
-    """The lines of a file of JSON lines that may be about the stores of a share.
-
-    A line's store is found without decoding it. Where that can't be told for sure, the line is in
-    every share, and `sure` is False while it is the last one.
-
-    Parameters
-    ----------
-    lines
-        The file.
-    share
-        The stores.
-    columns
-        Foreign names of fields.
-
-    Attributes
-    ----------
-    number
-        Of the last line, from 1.
-    sure
-        Whether the last line surely belongs to the share.
+class Numbered(Generic[T]):
+    """Items one at a time, and the number of the last that was taken, from 1.
 
     Examples
     --------
-    >>> lines = [b'{"storeId":"b"}', b'{"storeId": "a"}', b"{"]
-    >>> own = OwnLines(lines, Share(0, 2, {"a": 0, "b": 1}), Columns())
-    >>> [(own.number, own.sure, line) for line in own]
-    [(2, True, b'{"storeId": "a"}'), (3, False, b'{')]
+    >>> lines = Numbered([b"a", b"b"])
+    >>> [(line, lines.number) for line in lines]
+    [(b'a', 1), (b'b', 2)]
     """
 
-    def __init__(self, lines: Iterable[bytes], share: Share, columns: Columns) -> None:
-        self._lines = lines
-        self._share = share
-        self._key = store_key(columns)
+    def __init__(self, items: Iterable[T]) -> None:
+        self._items = items
         self.number = 0
-        self.sure = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        share, key = self._share, self._key
-        if key is None or share.everything:
-            for number, line in enumerate(self._lines, 1):
-                self.number = number
-                yield line
-            return
-        owned = {store.encode(): process == share.index for store, process in share.assigned.items()}
-        find = store_finder(key)
-        for number, line in enumerate(self._lines, 1):
-            found = find(line)
-            # With the name once in it and no escapes, an event has its store there; or it is none.
-            if found is not None and b"\\" not in line and line.find(key, found.end()) < 0:
-                store = found[1]
-                mine = owned.get(store)
-                if mine is None:
-                    mine = share.owns(store.decode("utf-8", "backslashreplace"))
-                if mine:
-                    self.number, self.sure = number, True
-                    yield line
-            else:
-                self.number, self.sure = number, False
-                yield line
+    def __iter__(self) -> Iterator[T]:
+        for number, item in enumerate(self._items, 1):
+            self.number = number
+            yield item
 
 
-def store_key(columns: Columns) -> bytes | None:
-    """Return a store's quoted name in a line, or None where it may come from elsewhere.
+def sampled_stores(lines: Iterable[bytes], columns: Columns) -> Counter[str]:
+    """Count the lines of each store, as far as that is seen at a glance.
 
     Examples
     --------
-    >>> store_key(Columns()), store_key(Columns({"storeId": "shop.no"}))
-    (b'"storeId"', None)
+    >>> sampled_stores([b'{"storeId":"a"}', b'{"storeId": "a"}', b"{"], Columns())
+    Counter({'a': 2})
     """
-    name = columns.column("storeId")
-    if "storeId" in columns.constants or "." in name or not name.isascii() or not name.isprintable():
-        return None
-    return f'"{name}"'.encode()
-
-
-def store_finder(key: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
-    """Return a function that finds the first store in a line: group 1 of a match, or None."""
-    return re.compile(re.escape(key) + rb'\s*:\s*"([^"\\]+)"').search
-
-
-def sampled_stores(samples: Iterable[bytes], columns: Columns) -> Counter[str]:
-    """Count the lines of each store, as far as that is seen at a glance."""
-    key = store_key(columns)
-    if key is None:
-        return Counter()
-    found = map(store_finder(key), samples)
+    name = re.escape(columns.column("storeId").encode())
+    found = map(re.compile(rb'"%b"\s*:\s*"([^"\\]+)"' % name).search, lines)
     return Counter(match[1].decode("utf-8", "backslashreplace") for match in found if match)

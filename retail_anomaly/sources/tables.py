@@ -16,7 +16,7 @@ from retail_anomaly.events import POS_EVENTS, STAFF_SHIFTS, Event
 from retail_anomaly.frames import frame_events, frame_stores, frame_times
 from retail_anomaly.logs import BadLine, Reject
 from retail_anomaly.sources.base import SourceError
-from retail_anomaly.sources.share import Share
+from retail_anomaly.sources.share import Numbered, Share
 
 _BATCH_ROWS: Final = 65_536
 
@@ -77,10 +77,11 @@ class Table:
         self._read = 0
         for raw in self._raw_batches(self._wanted()):
             mine = [True] * len(raw) if share.everything else self._own_rows(raw, share)
-            numbers = _Numbers(compress(count(self._read + 1), mine))
+            places = list(compress(count(self._read + 1), mine))
+            numbers = Numbered(places)
             own = raw.filter(pa.array(mine)) if isinstance(raw, pa.RecordBatch) else raw[mine]
             for event in self._events(_frame(own), reject_own, numbers):
-                yield numbers.last, event
+                yield places[numbers.number - 1], event
             self._read += len(raw)
 
     def stores(self) -> Counter[str]:
@@ -207,19 +208,6 @@ class Table:
             kind = "CSV" if str(self._table).endswith(".csv") else "Parquet"
             detail = " ".join(str(error).split()).rstrip(".")
             raise SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?") from None
-
-
-class _Numbers:
-    """Numbers of rows, and the last that was taken."""
-
-    def __init__(self, numbers: Iterator[int]) -> None:
-        self._numbers = numbers
-        self.last = 0
-
-    def __iter__(self) -> Iterator[int]:
-        for number in self._numbers:
-            self.last = number
-            yield number
 
 
 def _frame(batch: Any) -> pd.DataFrame:
