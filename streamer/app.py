@@ -38,6 +38,7 @@ def new_application(
     connection: Connection,
     topic_manager: TopicManager | None,
     tally: Tally | None = None,
+    commit_every: int = 0,
 ) -> Application:
     """Return an application without a pipeline, set up to read topics aligned and at once.
 
@@ -51,6 +52,8 @@ def new_application(
         Looks topics up and creates those of the state; None leaves it to Quix.
     tally
         Counts the records processed.
+    commit_every
+        Commit after so many records, if the interval has not passed before; 0 leaves it to that.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
@@ -66,6 +69,7 @@ def new_application(
         auto_offset_reset="earliest",
         processing_guarantee=streamer.processing_guarantee,
         commit_interval=streamer.commit_interval / 1000,
+        commit_every=commit_every,
         consumer_poll_timeout=_POLL_SECONDS,
         consumer_extra_config={**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)},
         producer_extra_config=producer,

@@ -124,6 +124,41 @@ def metrics(
 
 
 @app.command()
+def sink(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only see whether InfluxDB would take writes; exit code 1 if not.")
+    ] = False,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's group; -sink is added to it.")
+    ] = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Write alerts and store metrics to InfluxDB, until SIGTERM or Ctrl-C.
+
+    Which InfluxDB comes from the environment alone: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET,
+    INFLUXDB_ORG (version 2) and INFLUXDB_SSL_CA_CERT (an authority of one's own).
+
+    Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
+    """
+    _end_quietly()
+    settings, connection = _prepare(config, embedded_broker, broker=broker, consumer_group=consumer_group)
+    if not check:
+        logs.configure(log_level)
+    with logs.without_httpx_notice():
+        from streamer import failures
+        from streamer.sinks import app as sinks
+    if check:
+        typer.echo(sinks.check_influx(settings, os.environ))
+        return 0
+    with failures.explained():
+        return sinks.run_sink(settings, connection=connection, environ=os.environ)
+
+
+@app.command()
 def topics(
     *,
     create: Annotated[

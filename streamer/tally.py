@@ -23,6 +23,7 @@ class Tally:
         self._processed: Counter[str] = Counter()
         self._alerts: Counter[str] = Counter()
         self._dead_letters = 0
+        self._written: Counter[str] = Counter()
 
     def message(self, topic: str, _partition: int, _offset: int) -> None:
         """Count a record whose processing is over."""
@@ -34,6 +35,17 @@ class Tally:
             self._alerts[outcome.type] += 1
         else:
             self._dead_letters += 1
+
+    def written(self, topic: str, records: int) -> None:
+        """Count records that InfluxDB has acknowledged."""
+        self._written[topic] += records
+
+    def request(self, outcome: str, seconds: float) -> None:
+        """Count a request to InfluxDB."""
+
+    def buried(self, letter: DeadLetter) -> None:
+        """Count a record that InfluxDB can't hold."""
+        self.raised(letter)
 
     def totals(self) -> dict[str, object]:
         """Return the counts: `processed` by topic, `alerts` by type, and `dead_letters`."""
