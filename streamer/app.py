@@ -1,6 +1,7 @@
 """The Quix Streams application: settings and a broker around the pipeline."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -12,6 +13,8 @@ from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
 from streamer.failures import on_processing_error
+from streamer.health import observed
+from streamer.metrics import Metrics
 from streamer.pipeline import define_pipeline
 from streamer.settled import SettledApplication
 from streamer.tally import Tally
@@ -20,7 +23,8 @@ from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
 _POLL_SECONDS: Final = 0.01
-_CONSUMER: Final = {
+_STATISTICS_MS: Final = 1_000
+_CONSUMER: Final[dict[str, Any]] = {
     "fetch.wait.max.ms": 50,
     "fetch.queue.backoff.ms": 5,
     "queued.max.messages.kbytes": 16_384,
@@ -51,12 +55,15 @@ def new_application(
     topic_manager
         Looks topics up and creates those of the state; None leaves it to Quix.
     tally
-        Counts the records processed.
+        Counts the records processed, and takes the consumer's statistics if they are to be served.
     commit_every
         Commit after so many records, if the interval has not passed before; 0 leaves it to that.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
+    consumer = {**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)}
+    if tally is not None and streamer.metrics_port:
+        consumer |= {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": tally.statistics}
     kind = Application
     if streamer.processing_guarantee == "exactly-once":
         kind = SettledApplication
@@ -71,7 +78,7 @@ def new_application(
         commit_interval=streamer.commit_interval / 1000,
         commit_every=commit_every,
         consumer_poll_timeout=_POLL_SECONDS,
-        consumer_extra_config={**_CONSUMER, "session.timeout.ms": int(streamer.session_timeout)},
+        consumer_extra_config=consumer,
         producer_extra_config=producer,
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,
@@ -147,6 +154,7 @@ def build_app(
         rekey=settings.streamer.rekey,
         max_ahead=settings.max_ahead,
         stamped_at_append=stamped_at_append,
+        metrics=tally if isinstance(tally, Metrics) else None,
     )
     if tally is not None:
         raised.update(tally.raised)
@@ -178,14 +186,15 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         names = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS)
         reports = ensure_topics(connection, Plan.of(settings), names, create=create)
         stamped = {report.name for report in reports if report.stamped_at_append}
-    tally = Tally()
+    streamer = settings.streamer
+    metrics = Metrics("run", streamer.consumer_group, Path(streamer.state_dir) / streamer.consumer_group)
     app = build_app(
         settings,
         connection=connection,
         topic_manager=quix_topics(connection, settings.streamer.consumer_group, create=create),
         only=only,
         stamped_at_append=stamped,
-        tally=tally,
+        tally=metrics,
     )
     log = structlog.stdlib.get_logger("retail-streamer")
     log.info(
@@ -194,6 +203,7 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         consumer_group=settings.streamer.consumer_group,
         processing_guarantee=settings.streamer.processing_guarantee,
     )
-    app.run()
-    tally.log_stop()
+    with observed(app, metrics, streamer):
+        app.run()
+    metrics.log_stop()
     return 0

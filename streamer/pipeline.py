@@ -7,7 +7,7 @@ A record's walk: `_Reader.read` decodes it, `LiveState.store` finds its store's 
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from quixstreams import message_context
 from quixstreams.dataframe import StreamingDataFrame
@@ -18,9 +18,12 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import DeadLetter, InvalidEvent
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event, ShiftEvent
+from streamer.metrics import Metrics
 from streamer.state import LiveState
 
 Outcome: TypeAlias = Event | DeadLetter
+Raised: TypeAlias = list[Alert] | tuple[DeadLetter]
+_SAMPLE: Final = 64  # of so many events one is timed, which costs the others next to nothing
 
 
 def wall_clock() -> int:
@@ -28,7 +31,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def define_pipeline(
+def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     inputs: Mapping[str, StreamingDataFrame],
     *,
     alerts: Topic,
@@ -38,6 +41,7 @@ def define_pipeline(
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
     clock: Callable[[], int] = wall_clock,
+    metrics: Metrics | None = None,
 ) -> StreamingDataFrame:
     """Wire the detectors between the input topics and the output topics.
 
@@ -58,6 +62,8 @@ def define_pipeline(
         The input topics whose record timestamps are set by the broker.
     clock
         Gives the time for `detectedAt`, in epoch milliseconds.
+    metrics
+        Is told how long the detectors take, and may count what they remember.
 
     Returns
     -------
@@ -79,17 +85,39 @@ def define_pipeline(
     merged = reduce(StreamingDataFrame.concat, outcomes)
     state = LiveState(merged, engine)
 
-    def detect(outcome: Outcome) -> list[Alert] | tuple[DeadLetter]:
+    def detect(outcome: Outcome) -> Raised:
         if isinstance(outcome, DeadLetter):
             return (outcome,)
         store = state.store(outcome.store_id, message_context().partition)
         raised = engine.process(outcome, store)
         return [alert.detected(clock()) for alert in raised] if raised else raised
 
-    raised = merged.apply(detect, expand=True)
+    if metrics is not None:
+        metrics.entries = state.entries
+    raised = merged.apply(_sampled(detect, metrics.processed_in) if metrics else detect, expand=True)
     _send(raised, DeadLetter, dead_letters)
     _send(raised, Alert, alerts)
     return raised
+
+
+def _sampled(
+    detect: Callable[[Outcome], Raised], observe: Callable[[float], None]
+) -> Callable[[Outcome], Raised]:
+    """Return `detect` with one call of `_SAMPLE` timed."""
+    countdown = _SAMPLE
+
+    def sampled(outcome: Outcome) -> Raised:
+        nonlocal countdown
+        countdown -= 1
+        if countdown:
+            return detect(outcome)
+        countdown = _SAMPLE
+        started = time.perf_counter()
+        raised = detect(outcome)
+        observe(time.perf_counter() - started)
+        return raised
+
+    return sampled
 
 
 class _Reader:

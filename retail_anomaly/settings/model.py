@@ -139,6 +139,13 @@ class StreamerSettings(_Section, frozen=True):
     store_metrics_window: Annotated[
         Duration, Meta(description="Interval over which a store's sales and refunds are summed up.")
     ] = Duration(5 * _MINUTE)
+    metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 serves none."),
+    ] = 0
+    metrics_address: Annotated[
+        str, Meta(min_length=1, description="Address of that port; 0.0.0.0 is reached from other machines.")
+    ] = "127.0.0.1"
     sink: SinkSettings = msgspec.field(default_factory=SinkSettings)
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
 

@@ -16,6 +16,8 @@ from retail_anomaly.settings import Settings
 from streamer.app import new_application, raw_topic
 from streamer.connection import Connection
 from streamer.errors import StreamerError
+from streamer.health import observed
+from streamer.metrics import Metrics
 from streamer.sinks.influx import Influx, Target, UnavailableError
 from streamer.sinks.points import POINTS
 from streamer.sinks.sink import InfluxSink
@@ -151,20 +153,21 @@ def run_sink(settings: Settings, *, connection: Connection, environ: Mapping[str
     if connection.broker is not None:
         ensure_topics(connection, Plan.of(settings), (*POINTS, DEAD_LETTERS), create=create)
     influx = Influx(target, settings.streamer.sink.timeout)
-    tally = Tally()
+    metrics = Metrics("sink", sink_group(settings))
     app = build_sink_app(
         settings,
         connection=connection,
         topic_manager=topic_manager(connection, sink_group(settings), create=create),
         influx=influx,
-        tally=tally,
+        tally=metrics,
     )
     _log.info("starting", broker=connection.broker, consumer_group=sink_group(settings), influxdb=target.url)
     try:
-        app.run()
+        with observed(app, metrics, settings.streamer):
+            app.run()
     finally:
         influx.close()
-    tally.log_stop()
+    metrics.log_stop()
     return 0
 
 
