@@ -22,7 +22,6 @@ from streamer.metrics import Metrics
 from streamer.state import LiveState
 
 Outcome: TypeAlias = Event | DeadLetter
-Raised: TypeAlias = list[Alert] | tuple[DeadLetter]
 _SAMPLE: Final = 64  # of so many events one is timed, which costs the others next to nothing
 
 
@@ -85,39 +84,29 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     merged = reduce(StreamingDataFrame.concat, outcomes)
     state = LiveState(merged, engine)
 
-    def detect(outcome: Outcome) -> Raised:
+    if metrics is not None:
+        metrics.entries = state.entries
+    countdown = _SAMPLE if metrics else 0  # which never comes by 0 again
+
+    def detect(outcome: Outcome) -> list[Alert] | tuple[DeadLetter]:
+        nonlocal countdown
         if isinstance(outcome, DeadLetter):
             return (outcome,)
         store = state.store(outcome.store_id, message_context().partition)
-        raised = engine.process(outcome, store)
+        countdown -= 1
+        if countdown or metrics is None:
+            raised = engine.process(outcome, store)
+        else:
+            countdown = _SAMPLE
+            started = time.perf_counter()
+            raised = engine.process(outcome, store)
+            metrics.processed_in(time.perf_counter() - started)
         return [alert.detected(clock()) for alert in raised] if raised else raised
 
-    if metrics is not None:
-        metrics.entries = state.entries
-    raised = merged.apply(_sampled(detect, metrics.processed_in) if metrics else detect, expand=True)
+    raised = merged.apply(detect, expand=True)
     _send(raised, DeadLetter, dead_letters)
     _send(raised, Alert, alerts)
     return raised
-
-
-def _sampled(
-    detect: Callable[[Outcome], Raised], observe: Callable[[float], None]
-) -> Callable[[Outcome], Raised]:
-    """Return `detect` with one call of `_SAMPLE` timed."""
-    countdown = _SAMPLE
-
-    def sampled(outcome: Outcome) -> Raised:
-        nonlocal countdown
-        countdown -= 1
-        if countdown:
-            return detect(outcome)
-        countdown = _SAMPLE
-        started = time.perf_counter()
-        raised = detect(outcome)
-        observe(time.perf_counter() - started)
-        return raised
-
-    return sampled
 
 
 class _Reader:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -212,6 +214,16 @@ def test_another_server_is_no_streamer(http_server: Callable[[bytes], str]):
     for body in (b"up 1\n", b"<html>", b"\xff"):
         with pytest.raises(StreamerError, match="is no retail-streamer"):
             ask(http_server(body))
+
+
+def test_the_page_names_the_metrics_that_there_are(tmp_path: Path):
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"^\| `(retail_\w+)` \|", page, re.MULTILINE))
+    served = set()
+    for family in Metrics("run", "g", tmp_path).registry.collect():
+        if family.name.startswith("retail_"):
+            served.add(f"{family.name}_total" if family.type == "counter" else family.name)
+    assert named == served
 
 
 def test_an_empty_histogram_has_no_quantile():
