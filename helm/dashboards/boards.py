@@ -10,7 +10,7 @@ from streamer.sinks.points import ALERT_POINTS, STORE_METRIC_POINTS
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import dashboard
-    from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh
+    from grafana_foundation_sdk.models.dashboard import DashboardLinkType, VariableOption, VariableRefresh
 
 BUDGET: Final = 5.0
 """Alerts a store and day that someone can look at; the dashed line."""
@@ -267,7 +267,7 @@ def sales() -> Any:
     board = _board(
         "sales", "Retail: sales", "Each store's sales, and the range in which those of all stores lie."
     )
-    band = f'FROM "{STORE_METRIC_POINTS}" WHERE $timeFilter GROUP BY time($__interval) fill(none)'
+    band = f'FROM "{STORE_METRIC_POINTS}" WHERE $timeFilter GROUP BY time($__interval) fill(null)'
     return _with(
         board,
         figure(
@@ -291,7 +291,7 @@ def sales() -> Any:
         lines(
             "Sales of an interval, beside the range of all stores",
             influx(
-                f'SELECT MEAN("salesAmount") AS "sales" {_SALES} GROUP BY time($__interval), "store" fill(none)',
+                f'SELECT MEAN("salesAmount") AS "sales" {_SALES} GROUP BY time($__interval), "store" fill(null)',
                 alias="$tag_store",
             )
             + _renamed(
@@ -301,6 +301,7 @@ def sales() -> Any:
                 )
             ),
             "Average of the intervals that one point stands for. The range is of all stores, whichever are shown.",
+            ranges=("10 % of all", "half of all", "90 % of all"),
             width=24,
         ),
         columns(
@@ -436,7 +437,7 @@ def _base(uid: str, title: str, text: str) -> Any:
         .timezone("browser")
         .link(
             dashboard.DashboardLink("Retail")
-            .type("dashboards")
+            .type(DashboardLinkType.DASHBOARDS)
             .tags(["retail-anomaly"])
             .keep_time(True)
             .include_vars(True)

@@ -116,8 +116,9 @@ def lines(
     *,
     width: int = 12,
     limit: float | None = None,
+    ranges: Sequence[str] = (),
 ) -> Any:
-    """Return a panel of lines over time, with a dashed limit if there is one."""
+    """Return a panel of lines over time, with a dashed limit if there is one; `ranges` name series in grey."""
     panel = timeseries.Panel().line_width(2).fill_opacity(5).show_points(models.VisibilityMode.AUTO)
     panel.legend(
         common.VizLegendOptions().show_legend(True).placement(models.LegendPlacement.BOTTOM).calcs(["max"])
@@ -131,7 +132,7 @@ def lines(
         panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
         )
-    return _coloured(_finished(panel, title, targets, text, unit, width))
+    return _as_range(_coloured(_finished(panel, title, targets, text, unit, width)), ranges)
 
 
 def columns(title: str, targets: Sequence[Builder[Any]], text: str, *, width: int = 12) -> Any:
@@ -229,6 +230,19 @@ def _is_promql(target: Builder[Any]) -> bool:
 def _coloured(panel: Any) -> Any:
     for name, colour in COLOURS.items():
         panel.override_by_name(name, [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
+
+
+def _as_range(panel: Any, names: Sequence[str]) -> Any:
+    """Draw series as what others are compared with."""
+    for name in names:
+        panel.override_by_name(
+            name,
+            [
+                DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "#888888"}),
+                DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]}),
+            ],
+        )
     return panel
 
 

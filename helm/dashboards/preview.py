@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
@@ -58,7 +57,7 @@ def answer(panel: Mapping[str, Any], run: Run, start: int, end: int) -> list[Row
 
 
 def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figure:
-    """Return a dashboard as one figure, a row a panel of InfluxDB's.
+    """Return a dashboard as one figure, its panels where Grafana has them.
 
     Parameters
     ----------
@@ -69,73 +68,84 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figu
     start, end
         The time shown, in epoch milliseconds.
     """
-    panels = board["panels"]
-    kinds = {"stat": "domain", "table": "domain"}
-    columns = 2
-    rows = -(-len(panels) // columns)
-    figure = make_subplots(
-        rows,
-        columns,
-        specs=[
-            [
-                {"type": kinds.get(panels[n]["type"], "xy") if n < len(panels) else "xy"}
-                for n in range(row * columns, (row + 1) * columns)
-            ]
-            for row in range(rows)
-        ],
-        subplot_titles=[panel["title"] for panel in panels],
-        vertical_spacing=0.35 / max(rows, 1),
-    )
-    for n, panel in enumerate(panels):
-        place = {"row": n // columns + 1, "col": n % columns + 1}
+    figure = go.Figure()
+    bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
+    layout: dict[str, Any] = {}
+    for n, panel in enumerate(board["panels"], 1):
+        place = panel["gridPos"]
+        x = [place["x"] / 24 + 0.025, (place["x"] + place["w"]) / 24 - 0.01]
+        y = [1 - (place["y"] + place["h"] - 2.0) / bottom, 1 - (place["y"] + 1.0) / bottom]
+        figure.add_annotation(
+            text=panel["title"], x=x[0], y=y[1], xref="paper", yref="paper", xanchor="left", yanchor="bottom",
+            showarrow=False, font_size=14,
+        )  # fmt: skip
         for trace in _traces(panel, answer(panel, run, start, end)):
-            figure.add_trace(trace, **place)
-    figure.update_layout(
+            if isinstance(trace, go.Indicator | go.Table):
+                trace.domain = {"x": x, "y": y}
+            else:
+                trace.update(xaxis=f"x{n}", yaxis=f"y{n}", legend=f"legend{n + 1}")
+                layout[f"xaxis{n}"] = {"domain": x, "anchor": f"y{n}"}
+                layout[f"yaxis{n}"] = {"domain": y, "anchor": f"x{n}", "rangemode": "tozero"}
+                layout[f"legend{n + 1}"] = {
+                    "x": x[0], "y": y[0] - 1.1 / bottom, "yanchor": "top", "orientation": "h", "font_size": 10,
+                }  # fmt: skip
+            figure.add_trace(trace)
+        for step in panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])[1:]:
+            figure.add_hline(step["value"], line_dash="dash", line_color=step["color"])
+            figure.layout.shapes[-1].update(xref=f"x{n} domain", yref=f"y{n}")
+    return figure.update_layout(
         title=board["title"],
-        height=330 * rows,
+        height=44 * bottom,
         width=1500,
         barmode="stack",
         template="plotly_white",
-        showlegend=False,
+        **layout,
     )
-    return figure
 
 
 def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     if panel["type"] == "stat":
-        values = [row["value"] for row in rows if row["value"] is not None]
-        percent = panel["fieldConfig"]["defaults"]["unit"] == "percentunit"
-        form = {"valueformat": ".1%" if percent else ",.4~g"}
-        return [go.Indicator(mode="number", value=sum(values), number=form)]
+        value = sum(row["value"] for row in rows if row["value"] is not None)
+        form = ".1%" if panel["fieldConfig"]["defaults"]["unit"] == "percentunit" else ",.2~f"
+        number = {"valueformat": form if value < 10_000 else ",.0f", "font_size": 40}
+        return [go.Indicator(mode="number", value=value, number=number)]
     if panel["type"] == "table":
         names = list(rows[0]) if rows else []
         cells = [[_shown(name, row.get(name)) for row in rows[:8]] for name in names]
-        return [go.Table(header={"values": names}, cells={"values": cells, "align": "left"})]
+        widths = [6 if name == "What happened" else 1.5 for name in names]
+        return [
+            go.Table(columnwidth=widths, header={"values": names}, cells={"values": cells, "align": "left"})
+        ]
     if panel["type"] == "barchart":
         by = panel["options"]["xField"]
         value = next(name for name in rows[0] if name not in (by, "time")) if rows else "value"
-        return [go.Bar(x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h")]
-    colours = {
-        each["matcher"]["options"]: each["properties"][0]["value"]["fixedColor"]
+        bars = go.Bar(
+            x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h", showlegend=False
+        )
+        return [bars]
+    styles = {
+        each["matcher"]["options"]: {part["id"]: part["value"] for part in each["properties"]}
         for each in panel["fieldConfig"]["overrides"]
-        if each["properties"][0]["id"] == "color"
     }
     is_columns = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
-    traces = []
+    traces: list[Any] = []
     for name in dict.fromkeys(row["series"] for row in rows):
-        points = [row for row in rows if row["series"] == name and row["value"] is not None]
+        points = [row for row in rows if row["series"] == name]
         x, y = [_time(row["time"]) for row in points], [row["value"] for row in points]
-        colour = colours.get(name)
+        style = styles.get(name, {})
+        colour = style.get("color", {}).get("fixedColor")
         if is_columns:
             traces.append(go.Bar(x=x, y=y, name=name, marker_color=colour))
         else:
-            traces.append(go.Scatter(x=x, y=y, name=name, line_color=colour, mode="lines+markers"))
+            line = {"color": colour, "dash": "dot" if "custom.lineStyle" in style else None}
+            traces.append(go.Scatter(x=x, y=y, name=name, line=line, mode="lines+markers", marker_size=4))
     return traces
 
 
 def _organize(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
     kept = options.get("includeByName")
-    names = list(options.get("indexByName") or (rows[0] if rows else ()))
+    order = options.get("indexByName", {})
+    names = sorted(order, key=lambda name: order[name]) or list(rows[0] if rows else ())
     return [
         {
             options["renameByName"].get(name, name): row.get(name)
