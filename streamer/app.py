@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -14,6 +15,8 @@ from retail_anomaly.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings, build_engine
 from streamer.connection import Connection
 from streamer.failures import on_processing_error
+from streamer.health import observed
+from streamer.metrics import Metrics
 from streamer.ownership import OwningApplication
 from streamer.pipeline import define_pipeline
 from streamer.settled import SettledApplication
@@ -25,7 +28,8 @@ from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
 _POLL_SECONDS: Final = 0.01
-_CONSUMER: Final = {
+_STATISTICS_MS: Final = 1_000
+_CONSUMER: Final[dict[str, Any]] = {
     "fetch.wait.max.ms": 50,
     "fetch.queue.backoff.ms": 5,
     "queued.max.messages.kbytes": 16_384,
@@ -48,6 +52,7 @@ def new_application(
     connection: Connection,
     topic_manager: TopicManager | None,
     tally: Tally | None = None,
+    commit_every: int = 0,
 ) -> Application:
     """Return an application without a pipeline, set up to read topics aligned and at once.
 
@@ -60,10 +65,20 @@ def new_application(
     topic_manager
         Looks topics up and creates those of the state; None leaves it to Quix.
     tally
-        Counts the records processed.
+        Counts the records processed, and takes the consumer's statistics if they are to be served.
+    commit_every
+        Commit after so many records, if the interval has not passed before; 0 leaves it to that.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
+    consumer = {
+        **_CONSUMER,
+        "session.timeout.ms": int(streamer.session_timeout),
+        # A third of the session, so that one lost heartbeat does not end a short one.
+        "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),
+    }
+    if tally is not None and streamer.metrics_port:
+        consumer |= {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": tally.statistics}
     kind = OwningApplication
     if streamer.processing_guarantee == "exactly-once":
         kind = SettledApplication
@@ -76,13 +91,9 @@ def new_application(
         auto_offset_reset="earliest",
         processing_guarantee=streamer.processing_guarantee,
         commit_interval=streamer.commit_interval / 1000,
+        commit_every=commit_every,
         consumer_poll_timeout=_POLL_SECONDS,
-        consumer_extra_config={
-            **_CONSUMER,
-            "session.timeout.ms": int(streamer.session_timeout),
-            # A third of the session, so that one lost heartbeat does not end a short one.
-            "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),
-        },
+        consumer_extra_config=consumer,
         producer_extra_config=producer,
         state_dir=streamer.state_dir,
         topic_manager=topic_manager,
@@ -159,6 +170,7 @@ def build_app(
         rekey=settings.streamer.rekey,
         max_ahead=settings.max_ahead,
         stamped_at_append=stamped_at_append,
+        metrics=tally if isinstance(tally, Metrics) else None,
     )
     if tally is not None:
         raised.update(tally.raised)
@@ -191,14 +203,15 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         names = (*ALIGNED, ALERTS, DEAD_LETTERS)
         reports = ensure_topics(connection, Plan.of(settings), names, create=create)
         stamped = {report.name for report in reports if report.stamped_at_append}
-    tally = Tally()
+    streamer = settings.streamer
+    metrics = Metrics("run", streamer.consumer_group, Path(streamer.state_dir) / streamer.consumer_group)
     app = build_app(
         settings,
         connection=connection,
         topic_manager=quix_topics(connection, settings.streamer.consumer_group, create=create),
         only=only,
         stamped_at_append=stamped,
-        tally=tally,
+        tally=metrics,
     )
     log = structlog.stdlib.get_logger("retail-streamer")
     log.info(
@@ -209,9 +222,10 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     )
     with ExitStack() as stack:
         if connection.broker is not None and build_engine(settings, only).needs_ticks:
-            stack.enter_context(Ticker(connection, settings.streamer.tick_interval))
+            stack.enter_context(Ticker(connection, streamer.tick_interval))
+        stack.enter_context(observed(app, metrics, streamer))
         app.run()
-    tally.log_stop()
+    metrics.log_stop()
     return 0
 
 

@@ -37,6 +37,10 @@ ExactlyOnce = Annotated[
     bool | None,
     typer.Option("--exactly-once/--at-least-once", help="With exactly-once output waits for commits."),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65_535, help="Serve /metrics, /healthz and /readyz on this port; 0: don't."),
+]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     typer.Option(envvar=logs.VARIABLE, help="What is less important is not logged."),
@@ -60,6 +64,7 @@ def run(
     detectors: Annotated[
         str | None, typer.Option(help="Names separated by commas: run these and no others.")
     ] = None,
+    metrics_port: MetricsPort = None,
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
@@ -77,6 +82,7 @@ def run(
         state_dir=state_dir,
         rekey=rekey,
         processing_guarantee=_guarantee(exactly_once),
+        metrics_port=metrics_port,
     )
     only = None if detectors is None else [name.strip() for name in detectors.split(",")]
     build_engine(settings, only)  # A wrong name is said before anything is connected.
@@ -99,6 +105,7 @@ def metrics(
     state_dir: StateDir = None,
     rekey: Rekey = None,
     exactly_once: ExactlyOnce = None,
+    metrics_port: MetricsPort = None,
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
@@ -116,11 +123,50 @@ def metrics(
         state_dir=state_dir,
         rekey=rekey,
         processing_guarantee=_guarantee(exactly_once),
+        metrics_port=metrics_port,
     )
     with logs.without_httpx_notice():
         from streamer import failures, store_metrics
     with failures.explained():
         return store_metrics.run_metrics(settings, connection=connection)
+
+
+@app.command()
+def sink(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only see whether InfluxDB would take writes; exit code 1 if not.")
+    ] = False,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's group; -sink is added to it.")
+    ] = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Write alerts and store metrics to InfluxDB, until SIGTERM or Ctrl-C.
+
+    Which InfluxDB comes from the environment alone: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET,
+    INFLUXDB_ORG (version 2) and INFLUXDB_SSL_CA_CERT (an authority of one's own).
+
+    Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
+    """
+    _end_quietly()
+    settings, connection = _prepare(
+        config, embedded_broker, broker=broker, consumer_group=consumer_group, metrics_port=metrics_port
+    )
+    if not check:
+        logs.configure(log_level)
+    with logs.without_httpx_notice():
+        from streamer import failures
+        from streamer.sinks import app as sinks
+    if check:
+        typer.echo(sinks.check_influx(settings, os.environ))
+        return 0
+    with failures.explained():
+        return sinks.run_sink(settings, connection=connection, environ=os.environ)
 
 
 @app.command()
@@ -191,6 +237,33 @@ def lag(
         found = offsets.lag() if wait is None else offsets.wait(wait)
     typer.echo(json.dumps(found))
     return 1 if wait is not None and any(found.values()) else 0
+
+
+@app.command()
+def status(
+    *,
+    config: Config = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="The port that the process was started with.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="The machine that it runs on.")] = "127.0.0.1",
+) -> int:
+    """Print what a running process says of itself; exit code 1 if it is not ready.
+
+    Example: retail-streamer status --metrics-port 9464
+    """
+    flags = {"streamer.metrics_port": metrics_port}
+    port = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer.metrics_port
+    if not port:
+        raise StreamerError(
+            "no port to ask: start a process with --metrics-port 9464 and ask with the same; "
+            "`retail-streamer lag` asks Kafka instead"
+        )
+    from streamer.status import ask
+
+    found = ask(f"http://{address}:{port}")
+    typer.echo("\n".join(found.lines()))
+    return 0 if found.ready else 1
 
 
 @app.command()

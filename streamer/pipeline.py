@@ -19,11 +19,13 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import DeadLetter, InvalidEvent
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event, ShiftEvent
+from streamer.metrics import Metrics
 from streamer.state import LiveState
 from streamer.ticks import Tick
 from streamer.topic_plan import TICKS
 
 Outcome: TypeAlias = Event | Tick | DeadLetter
+_SAMPLE: Final = 64  # of so many events one is timed, which costs the others next to nothing
 
 
 def wall_clock() -> int:
@@ -31,7 +33,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def define_pipeline(
+def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     inputs: Mapping[str, StreamingDataFrame],
     *,
     alerts: Topic,
@@ -41,6 +43,7 @@ def define_pipeline(
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
     clock: Callable[[], int] = wall_clock,
+    metrics: Metrics | None = None,
 ) -> StreamingDataFrame:
     """Wire the detectors between the input topics and the output topics.
 
@@ -62,6 +65,8 @@ def define_pipeline(
         The input topics whose record timestamps are set by the broker.
     clock
         Gives the time for `detectedAt`, in epoch milliseconds.
+    metrics
+        Is told how long the detectors take, and may count what they remember.
 
     Returns
     -------
@@ -86,7 +91,12 @@ def define_pipeline(
     merged = reduce(StreamingDataFrame.concat, outcomes)
     state = LiveState(merged, engine)
 
+    if metrics is not None:
+        metrics.entries = state.entries
+    countdown = _SAMPLE if metrics else 0  # which never comes by 0 again
+
     def detect(outcome: Outcome) -> list[Alert] | tuple[DeadLetter]:
+        nonlocal countdown
         if isinstance(outcome, DeadLetter):
             return (outcome,)
         partition = message_context().partition
@@ -96,8 +106,16 @@ def define_pipeline(
                 for store_id in state.due_stores(outcome.time, partition)
                 for alert in engine.tick(outcome.time, state.store(store_id, partition))
             ]
+            return [alert.detected(clock()) for alert in raised]
+        store = state.store(outcome.store_id, partition)
+        countdown -= 1
+        if countdown or metrics is None:
+            raised = engine.process(outcome, store)
         else:
-            raised = engine.process(outcome, state.store(outcome.store_id, partition))
+            countdown = _SAMPLE
+            started = time.perf_counter()
+            raised = engine.process(outcome, store)
+            metrics.processed_in(time.perf_counter() - started)
         return [alert.detected(clock()) for alert in raised] if raised else raised
 
     raised = merged.apply(detect, expand=True)

@@ -13,6 +13,7 @@ state store, whenever
   partition being revoked): the messages come again and must meet the state before them.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -38,7 +39,7 @@ _read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 class _Partition:
     """The live stores of one partition."""
 
-    __slots__ = ("due", "due_written", "source", "stores", "touched", "written")
+    __slots__ = ("due", "due_written", "entries", "source", "stores", "touched", "written")
 
     def __init__(self, source: object, due: dict[str, int]) -> None:
         self.source = source  # the opened state these objects were read from
@@ -46,6 +47,7 @@ class _Partition:
         self.due_written = dict(due)
         self.stores: dict[str, StoreState] = {}
         self.touched: set[str] = set()  # changed since the last flush
+        self.entries: dict[str, dict[str, int]] = {}  # by store, at its last flush
         self.written: _Transaction | None = None  # took the last flush
 
 
@@ -122,6 +124,7 @@ class LiveState(BaseSink):
             live.written = self._transaction(partition)
             for store_id in live.touched:
                 state = self._state(store_id, partition)
+                live.entries[store_id] = live.stores[store_id].entries()
                 for name, content in live.stores[store_id].records():
                     if content is None:
                         state.delete(name.encode())
@@ -132,6 +135,15 @@ class LiveState(BaseSink):
                 self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
                 live.due_written = dict(live.due)
             live.touched.clear()
+
+    def entries(self) -> Counter[str]:
+        """Count what the stores in memory hold, by collection, as of the last checkpoint; for other threads."""
+        total: Counter[str] = Counter()
+        # Each list() is one step to other threads, so that the poll loop can go on meanwhile.
+        for live in list(self._live.values()):
+            for counts in list(live.entries.values()):
+                total.update(counts)
+        return total
 
     def add(
         self,

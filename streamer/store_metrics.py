@@ -16,6 +16,7 @@ What the numbers are and aren't:
 - What can't be read is skipped; the alert streamer puts it into `dead-letters`.
 """
 
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec import structs
@@ -29,6 +30,9 @@ from retail_anomaly.events import POS_EVENTS, REFUND, SALE, PosEvent
 from retail_anomaly.settings import Settings
 from streamer.app import new_application, raw_topic
 from streamer.connection import Connection
+from streamer.health import observed
+from streamer.metrics import Metrics
+from streamer.tally import Tally
 from streamer.topic_manager import topic_manager
 from streamer.topics import STORE_METRICS, Plan, ensure_topics
 
@@ -85,7 +89,11 @@ def define_store_metrics(
 
 
 def build_metrics_app(
-    settings: Settings, *, connection: Connection, topic_manager: TopicManager | None
+    settings: Settings,
+    *,
+    connection: Connection,
+    topic_manager: TopicManager | None,
+    tally: Tally | None = None,
 ) -> Application:
     """Build the application that fills `store-metrics`; the broker is asked for its topics.
 
@@ -97,6 +105,8 @@ def build_metrics_app(
         The broker.
     topic_manager
         Looks topics up and creates those of the state.
+    tally
+        Counts what is done.
 
     Returns
     -------
@@ -107,7 +117,7 @@ def build_metrics_app(
     own = structs.replace(
         settings, streamer=structs.replace(streamer, consumer_group=metrics_group(settings))
     )
-    app = new_application(own, connection=connection, topic_manager=topic_manager)
+    app = new_application(own, connection=connection, topic_manager=topic_manager, tally=tally)
     metrics = app.topic(STORE_METRICS, key_serializer="bytes", value_serializer="json")
     define_store_metrics(
         app.dataframe(raw_topic(app, POS_EVENTS)),
@@ -136,8 +146,13 @@ def run_metrics(settings: Settings, *, connection: Connection) -> int:
     create = settings.streamer.manage_topics
     if connection.broker is not None:
         ensure_topics(connection, Plan.of(settings), (POS_EVENTS, STORE_METRICS), create=create)
-    manager = topic_manager(connection, metrics_group(settings), create=create)
-    build_metrics_app(settings, connection=connection, topic_manager=manager).run()
+    group = metrics_group(settings)
+    metrics = Metrics("metrics", group, Path(settings.streamer.state_dir) / group)
+    manager = topic_manager(connection, group, create=create)
+    app = build_metrics_app(settings, connection=connection, topic_manager=manager, tally=metrics)
+    with observed(app, metrics, settings.streamer):
+        app.run()
+    metrics.log_stop()
     return 0
 
 

@@ -76,6 +76,29 @@ class TopicSettings(_Section, frozen=True):
         self._require_positive("retention")
 
 
+class SinkSettings(_Section, frozen=True):
+    """How alerts are written to InfluxDB; which one, the environment says.
+
+    Examples
+    --------
+    >>> SinkSettings().interval
+    Duration('500ms')
+    """
+
+    interval: Annotated[Duration, Meta(description="Time between two writes.")] = Duration(_SECOND // 2)
+    batch: Annotated[int, Meta(ge=1, le=50_000, description="Most records in one write.")] = 5_000
+    timeout: Annotated[Duration, Meta(description="How long a write may take, up to 30 s.")] = Duration(
+        10 * _SECOND
+    )
+
+    def __post_init__(self) -> None:
+        self._require_positive("interval", "timeout")
+        # The group gives a process up that does not ask for records for five minutes.
+        for name, most in (("interval", _MINUTE), ("timeout", _MINUTE // 2)):
+            if getattr(self, name) > most:
+                raise ValueError(f"{name}: expected at most {Duration(most)}")
+
+
 class StreamerSettings(_Section, frozen=True):
     """The streamer's own settings.
 
@@ -119,6 +142,14 @@ class StreamerSettings(_Section, frozen=True):
     store_metrics_window: Annotated[
         Duration, Meta(description="Interval over which a store's sales and refunds are summed up.")
     ] = Duration(5 * _MINUTE)
+    metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 serves none."),
+    ] = 0
+    metrics_address: Annotated[
+        str, Meta(min_length=1, description="Address of that port; 0.0.0.0 is reached from other machines.")
+    ] = "127.0.0.1"
+    sink: SinkSettings = msgspec.field(default_factory=SinkSettings)
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
 
     def __post_init__(self) -> None:

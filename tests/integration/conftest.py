@@ -1,14 +1,18 @@
-"""The topics of the contract, emptied for each test, on the Kafka that the session shares."""
+"""The topics of the contract, emptied for each test, on the Kafka that the session shares; an InfluxDB."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from streamer.connection import Connection
 from streamer.topics import TOPICS
+from tests.conftest import IN_CI
+from tests.influx import InfluxServer, InfluxUnavailableError
 
 
 @pytest.fixture
@@ -27,3 +31,17 @@ def clean_kafka(kafka: str) -> Connection:
         assert time.monotonic() < deadline, f"the broker still lists {ours()}"
         time.sleep(0.05)
     return Connection(kafka)
+
+
+@pytest.fixture
+def influx(tmp_path: Path) -> Iterator[InfluxServer]:
+    """Give a real InfluxDB with an empty bucket."""
+    server = InfluxServer(tmp_path / "influx")
+    try:
+        yield server.start()
+    except InfluxUnavailableError as error:
+        if IN_CI:
+            pytest.fail(f"CI must run a real InfluxDB: {error}", pytrace=False)
+        pytest.skip(f"no real InfluxDB: {error}")
+    finally:
+        server.kill()

@@ -1,0 +1,251 @@
+"""The kinds of panels, and the InfluxQL query that the SDK lacks."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+with warnings.catch_warnings():
+    # The SDK tells its authors' users of a newer model, which Grafana 11 does not read yet.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.builders import (
+        barchart,
+        common,
+        dashboard,
+        prometheus,
+        stat,
+        table,
+        timeseries,
+    )
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.cog.variants import Dataquery
+    from grafana_foundation_sdk.models import common as models
+    from grafana_foundation_sdk.models.dashboard import (
+        DataTransformerConfig,
+        DynamicConfigValue,
+        Threshold,
+        ThresholdsMode,
+    )
+
+INFLUXDB: Final = models.DataSourceRef("influxdb", "${influxdb}")
+PROMETHEUS: Final = models.DataSourceRef("prometheus", "${prometheus}")
+
+COLOURS: Final = {
+    "REFUND_BURST": "#d62728",
+    "REFUND_WITHOUT_SALE": "#ff7f0e",
+    "SECURITY_CORRELATION": "#9467bd",
+    "SHRINKAGE": "#1f77b4",
+    "STOCK_DISCREPANCY": "#17becf",
+    "REFUND_DEVIATION": "#e377c2",
+    "SALES_DEVIATION": "#2ca02c",
+}
+"""One colour an alert type, in every panel."""
+
+
+class InfluxQuery(Dataquery):
+    """A query in InfluxQL, as Grafana stores it.
+
+    Parameters
+    ----------
+    query
+        InfluxQL with Grafana's variables.
+    form
+        ``time_series`` or ``table``.
+    alias
+        Names a series; ``$tag_type`` is a tag's value.
+    ref_id
+        Distinguishes the queries of a panel.
+    """
+
+    def __init__(self, query: str, form: str = "time_series", alias: str = "", ref_id: str = "A") -> None:
+        self._content = {
+            "refId": ref_id,
+            "datasource": INFLUXDB,
+            "rawQuery": True,
+            "query": query,
+            "resultFormat": form,
+            **({"alias": alias} if alias else {}),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as Grafana stores it."""
+        return self._content
+
+
+class Built(Builder[Any]):
+    """What is built already, where the SDK asks for a builder."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def build(self) -> Any:
+        """Return it."""
+        return self._content
+
+
+def influx(*queries: str, form: str = "time_series", alias: str = "") -> list[Builder[Any]]:
+    """Return targets, named A, B ... in order."""
+    return [Built(InfluxQuery(query, form, alias, chr(65 + n))) for n, query in enumerate(queries)]
+
+
+def promql(*queries: tuple[str, str]) -> list[Builder[Any]]:
+    """Return targets of expressions and their legends."""
+    return [
+        prometheus.Dataquery()
+        .expr(expression)
+        .legend_format(legend)
+        .ref_id(chr(65 + n))
+        .datasource(PROMETHEUS)
+        for n, (expression, legend) in enumerate(queries)
+    ]
+
+
+def figure(
+    title: str, targets: Sequence[Builder[Any]], text: str, unit: str = "short", width: int = 6
+) -> Any:
+    """Return a panel with one number."""
+    options = common.ReduceDataOptions().calcs(["sum" if unit != "percentunit" else "mean"])
+    panel = stat.Panel().reduce_options(options).graph_mode(models.BigValueGraphMode.NONE)
+    return _finished(panel, title, targets, text, unit, width, height=4)
+
+
+def lines(
+    title: str,
+    targets: Sequence[Builder[Any]],
+    text: str,
+    unit: str = "short",
+    *,
+    width: int = 12,
+    limit: float | None = None,
+    ranges: Sequence[str] = (),
+) -> Any:
+    """Return a panel of lines over time, with a dashed limit if there is one; `ranges` name series in grey."""
+    panel = timeseries.Panel().line_width(2).fill_opacity(5).show_points(models.VisibilityMode.AUTO)
+    panel.legend(
+        common.VizLegendOptions().show_legend(True).placement(models.LegendPlacement.BOTTOM).calcs(["max"])
+    )
+    if limit is not None:
+        panel.thresholds(
+            dashboard.ThresholdsConfig()
+            .mode(ThresholdsMode.ABSOLUTE)
+            .steps([Threshold(None, "green"), Threshold(limit, "red")])
+        )
+        panel.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
+        )
+    return _as_range(_coloured(_finished(panel, title, targets, text, unit, width)), ranges)
+
+
+def columns(title: str, targets: Sequence[Builder[Any]], text: str, *, width: int = 12) -> Any:
+    """Return a panel of stacked columns over time."""
+    panel = timeseries.Panel().draw_style(models.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
+    panel.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL).group("A"))
+    panel.legend(
+        common.VizLegendOptions().show_legend(True).placement(models.LegendPlacement.BOTTOM).calcs(["sum"])
+    )
+    return _coloured(_finished(panel, title, targets, text, "short", width))
+
+
+def bars(title: str, targets: Sequence[Builder[Any]], text: str, by: str, *, width: int = 12) -> Any:
+    """Return a panel of horizontal bars, one for each value of a column."""
+    panel = barchart.Panel().orientation(models.VizOrientation.HORIZONTAL).x_field(by)
+    return _finished(panel, title, targets, text, "short", width)
+
+
+def rows(
+    title: str,
+    targets: Sequence[Builder[Any]],
+    text: str,
+    names: Mapping[str, str],
+    *,
+    width: int = 24,
+    units: Mapping[str, str] | None = None,
+) -> Any:
+    """Return a table that shows columns under names for people."""
+    panel = (
+        table.Panel()
+        .filterable(True)
+        .with_transformation(
+            DataTransformerConfig(
+                "organize",
+                options={
+                    "renameByName": dict(names),
+                    "indexByName": {name: n for n, name in enumerate(names)},
+                    "includeByName": dict.fromkeys(names, True),
+                },
+            )
+        )
+    )
+    _units(panel, {names[name]: unit for name, unit in (units or {}).items()})
+    return _finished(panel, title, targets, text, "short", width, height=10)
+
+
+def ranking(
+    title: str,
+    targets: Sequence[Builder[Any]],
+    text: str,
+    by: Sequence[tuple[str, str]],
+    sums: Mapping[str, tuple[str, str]],
+    *,
+    width: int = 12,
+) -> Any:
+    """Return a table that adds rows up by columns that are fields, which InfluxQL can't group by.
+
+    Parameters
+    ----------
+    by
+        Columns that rows are put together by, each with its name for people.
+    sums
+        By column: what is made of its values (``count``, ``sum``, ``max``) and the name for people.
+        The first one decides the order.
+    """
+    fields: dict[str, dict[str, Any]] = {name: {"operation": "groupby", "aggregations": []} for name, _ in by}
+    for name, (how, _) in sums.items():
+        fields[name] = {"operation": "aggregate", "aggregations": [how]}
+    renamed = dict(by) | {f"{name} ({how})": title for name, (how, title) in sums.items()}
+    first = next(iter(sums.values()))[1]
+    panel = table.Panel()
+    panel.with_transformation(DataTransformerConfig("groupBy", options={"fields": fields}))
+    panel.with_transformation(DataTransformerConfig("organize", options={"renameByName": renamed}))
+    panel.with_transformation(
+        DataTransformerConfig("sortBy", options={"sort": [{"field": first, "desc": True}]})
+    )
+    panel.with_transformation(DataTransformerConfig("limit", options={"limitField": 10}))
+    return _finished(panel, title, targets, text, "short", width, height=10)
+
+
+def _finished(
+    panel: Any, title: str, targets: Sequence[Builder[Any]], text: str, unit: str, width: int, height: int = 8
+) -> Any:
+    panel.title(title).description(text).unit(unit).span(width).height(height)
+    panel.datasource(targets[0].build().datasource if _is_promql(targets[0]) else INFLUXDB)
+    for target in targets:
+        panel.with_target(target)
+    return panel
+
+
+def _is_promql(target: Builder[Any]) -> bool:
+    return isinstance(target, prometheus.Dataquery)
+
+
+def _coloured(panel: Any) -> Any:
+    for name, colour in COLOURS.items():
+        panel.override_by_name(name, [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
+
+
+def _as_range(panel: Any, names: Sequence[str]) -> Any:
+    """Draw series as what others are compared with."""
+    for name in names:
+        panel.override_by_name(
+            name,
+            [
+                DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "#888888"}),
+                DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]}),
+            ],
+        )
+    return panel
+
+
+def _units(panel: Any, units: Mapping[str, str]) -> None:
+    for name, unit in units.items():
+        panel.override_by_name(name, [DynamicConfigValue("unit", unit)])

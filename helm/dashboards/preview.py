@@ -1,0 +1,194 @@
+"""A picture of a dashboard without Grafana: its own queries, drawn with Plotly.
+
+What Grafana does to a query's answer before it draws (variables, aliases, transformations) is done here
+as far as the dashboards use it; tests look at the same tables.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+import plotly.graph_objects as go
+
+Row: TypeAlias = dict[str, Any]
+Run: TypeAlias = Callable[[str], list[Row]]
+"""Runs InfluxQL; rows hold tags and columns by name, `time` in epoch nanoseconds."""
+
+_BEFORE_GROUPS: Final = re.compile(r"\bGROUP BY\b")
+_TAG: Final = re.compile(r'"(\w+)"')
+_AGGREGATE: Final[dict[str, Callable[[list[Any]], Any]]] = {"count": len, "sum": sum, "max": max}
+
+
+def expanded(query: str, start: int, end: int, interval: str = "30m") -> str:
+    """Put values for Grafana's variables into a query: a time in epoch milliseconds, and all of the rest."""
+    given = {
+        "$timeFilter": f"time >= {start}ms AND time <= {end}ms",
+        "$__interval": interval,
+        "$store": ".*",
+        "$type": ".*",
+    }
+    for name, value in given.items():
+        query = query.replace(name, value)
+    return query
+
+
+def answer(panel: Mapping[str, Any], run: Run, start: int, end: int) -> list[Row]:
+    """Return what a panel of InfluxDB shows: the rows of its queries after its transformations."""
+    found: list[Row] = []
+    for target in panel["targets"]:
+        query = target["query"]
+        groups = _BEFORE_GROUPS.split(query)[1:]
+        tags = _TAG.findall(groups[0]) if groups else []
+        for row in run(expanded(query, start, end)):
+            alias = target.get("alias", "")
+            columns = {name: value for name, value in row.items() if name != "time" and name not in tags}
+            if target["resultFormat"] == "table":
+                found.append(row)
+                continue
+            for column, value in columns.items():
+                name = alias.replace("$col", column) or column
+                for tag in tags:
+                    name = name.replace(f"$tag_{tag}", str(row.get(tag)))
+                found.append({"time": row["time"], "series": name, "value": value})
+    for step in panel.get("transformations", ()):
+        found = _TRANSFORMATIONS[step["id"]](found, step["options"])
+    return found
+
+
+def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figure:
+    """Return a dashboard as one figure, its panels where Grafana has them.
+
+    Parameters
+    ----------
+    board
+        The dashboard as Grafana reads it.
+    run
+        Runs InfluxQL.
+    start, end
+        The time shown, in epoch milliseconds.
+    """
+    figure = go.Figure()
+    bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
+    layout: dict[str, Any] = {}
+    for n, panel in enumerate(board["panels"], 1):
+        place = panel["gridPos"]
+        x = [place["x"] / 24 + 0.025, (place["x"] + place["w"]) / 24 - 0.01]
+        y = [1 - (place["y"] + place["h"] - 2.0) / bottom, 1 - (place["y"] + 1.0) / bottom]
+        figure.add_annotation(
+            text=panel["title"], x=x[0], y=y[1], xref="paper", yref="paper", xanchor="left", yanchor="bottom",
+            showarrow=False, font_size=14,
+        )  # fmt: skip
+        for trace in _traces(panel, answer(panel, run, start, end)):
+            if isinstance(trace, go.Indicator | go.Table):
+                trace.domain = {"x": x, "y": y}
+            else:
+                trace.update(xaxis=f"x{n}", yaxis=f"y{n}", legend=f"legend{n + 1}")
+                layout[f"xaxis{n}"] = {"domain": x, "anchor": f"y{n}"}
+                layout[f"yaxis{n}"] = {"domain": y, "anchor": f"x{n}", "rangemode": "tozero"}
+                layout[f"legend{n + 1}"] = {
+                    "x": x[0], "y": y[0] - 1.1 / bottom, "yanchor": "top", "orientation": "h", "font_size": 10,
+                }  # fmt: skip
+            figure.add_trace(trace)
+        for step in panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])[1:]:
+            figure.add_hline(step["value"], line_dash="dash", line_color=step["color"])
+            figure.layout.shapes[-1].update(xref=f"x{n} domain", yref=f"y{n}")
+    return figure.update_layout(
+        title=board["title"],
+        height=44 * bottom,
+        width=1500,
+        barmode="stack",
+        template="plotly_white",
+        **layout,
+    )
+
+
+def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
+    if panel["type"] == "stat":
+        value = sum(row["value"] for row in rows if row["value"] is not None)
+        form = ".1%" if panel["fieldConfig"]["defaults"]["unit"] == "percentunit" else ",.2~f"
+        number = {"valueformat": form if value < 10_000 else ",.0f", "font_size": 40}
+        return [go.Indicator(mode="number", value=value, number=number)]
+    if panel["type"] == "table":
+        names = list(rows[0]) if rows else []
+        cells = [[_shown(name, row.get(name)) for row in rows[:8]] for name in names]
+        widths = [6 if name == "What happened" else 1.5 for name in names]
+        return [
+            go.Table(columnwidth=widths, header={"values": names}, cells={"values": cells, "align": "left"})
+        ]
+    if panel["type"] == "barchart":
+        by = panel["options"]["xField"]
+        value = next(name for name in rows[0] if name not in (by, "time")) if rows else "value"
+        bars = go.Bar(
+            x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h", showlegend=False
+        )
+        return [bars]
+    styles = {
+        each["matcher"]["options"]: {part["id"]: part["value"] for part in each["properties"]}
+        for each in panel["fieldConfig"]["overrides"]
+    }
+    is_columns = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
+    traces: list[Any] = []
+    for name in dict.fromkeys(row["series"] for row in rows):
+        points = [row for row in rows if row["series"] == name]
+        x, y = [_time(row["time"]) for row in points], [row["value"] for row in points]
+        style = styles.get(name, {})
+        colour = style.get("color", {}).get("fixedColor")
+        if is_columns:
+            traces.append(go.Bar(x=x, y=y, name=name, marker_color=colour))
+        else:
+            line = {"color": colour, "dash": "dot" if "custom.lineStyle" in style else None}
+            traces.append(go.Scatter(x=x, y=y, name=name, line=line, mode="lines+markers", marker_size=4))
+    return traces
+
+
+def _organize(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
+    kept = options.get("includeByName")
+    order = options.get("indexByName", {})
+    names = sorted(order, key=lambda name: order[name]) or list(rows[0] if rows else ())
+    return [
+        {
+            options["renameByName"].get(name, name): row.get(name)
+            for name in names
+            if kept is None or kept.get(name)
+        }
+        for row in rows
+    ]
+
+
+def _group(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
+    by = [name for name, what in options["fields"].items() if what["operation"] == "groupby"]
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row)
+    return [
+        dict(zip(by, key, strict=True))
+        | {
+            f"{name} ({how})": _AGGREGATE[how]([row[name] for row in members if row[name] is not None])
+            for name, what in options["fields"].items()
+            for how in what["aggregations"]
+        }
+        for key, members in groups.items()
+    ]
+
+
+def _sort(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
+    (how,) = options["sort"]
+    return sorted(rows, key=lambda row: row[how["field"]], reverse=how["desc"])
+
+
+def _limit(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
+    return rows[: options["limitField"]]
+
+
+_TRANSFORMATIONS: Final = {"organize": _organize, "groupBy": _group, "sortBy": _sort, "limit": _limit}
+
+
+def _time(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in ("Time", "time"):
+        return f"{_time(value):%m-%d %H:%M}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

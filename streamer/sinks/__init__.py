@@ -1,0 +1,1 @@
+"""Where alerts and figures go besides Kafka: InfluxDB, for people and their dashboards."""

@@ -1,0 +1,262 @@
+"""The sink: what Quix's checkpoints hand over becomes points, before the checkpoint's offsets are committed.
+
+A record is dealt with when InfluxDB has acknowledged its line or Kafka its dead letter. Everything
+else ends in backpressure: Quix goes back to the last commit, waits and delivers the records again.
+So nothing is lost, and what is written again overwrites itself.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
+
+from retail_anomaly.codec import DeadLetter, InvalidEvent
+from streamer.sinks import points
+from streamer.sinks.influx import RefusedError, TooLargeError, UnavailableError
+
+_log = structlog.stdlib.get_logger("retail-streamer")
+
+PAUSES: Final = (0.25, 1.0)
+"""Seconds between the tries of one request, so one more try than pauses."""
+PATIENCE_SECONDS: Final = 30.0
+"""No request is begun later than this after the flush; the group gives a silent process up after 300 s."""
+_LONGEST_PAUSE: Final = 15.0
+
+
+class Writes(Protocol):
+    """Takes lines, as `streamer.sinks.influx.Influx` does."""
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write lines or raise what keeps them from being written."""
+
+    def check(self) -> None:
+        """Raise what would keep any line from being written."""
+
+
+class Observer(Protocol):
+    """Is told what the sink does."""
+
+    def written(self, topic: str, records: int) -> None:
+        """Note that so many records of a topic were acknowledged."""
+
+    def request(self, outcome: str, seconds: float) -> None:
+        """Note how a request ended, and after how many seconds."""
+
+    def buried(self, letter: DeadLetter) -> None:
+        """Note that a record became a dead letter."""
+
+
+class Record(NamedTuple):
+    """A record on its way, with the line that is made of it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    line: str
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it stands in Kafka."""
+        return self.topic, self.partition, self.offset
+
+
+Bury = Callable[[Sequence[tuple[bytes | None, DeadLetter]]], None]
+
+
+class InfluxSink(BatchingSink):
+    """Writes records to InfluxDB when Quix commits.
+
+    Parameters
+    ----------
+    influx
+        Takes the lines.
+    bury
+        Produces dead letters with their records' keys; on return Kafka has acknowledged them.
+    observer
+        Is told what is done.
+    batch
+        Most lines in one request.
+    pauses
+        Seconds between the tries of one request.
+    """
+
+    def __init__(
+        self,
+        influx: Writes,
+        *,
+        bury: Bury,
+        observer: Observer,
+        batch: int,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        super().__init__(on_client_connect_success=_nothing, on_client_connect_failure=_raise)
+        self._influx = influx
+        self._bury = bury
+        self._observer = observer
+        self._batch = self._limit = batch
+        self._pauses = pauses
+        self._records: list[Record] = []
+        self._letters: list[tuple[Record, DeadLetter]] = []
+        # Of what is not committed yet: dealt with, so that a flush that comes again gets further than
+        # the one before, however slow the server is.
+        self._done: set[tuple[str, int, int]] = set()
+        self._failures = 0
+
+    def setup(self) -> None:
+        """Refuse to start where no write can succeed; a server that is away may come back."""
+        try:
+            self._influx.check()
+        except UnavailableError as error:
+            _log.warning("InfluxDB is not there yet", reason=str(error))
+
+    def write(self, batch: SinkBatch) -> None:
+        """Make the lines of a partition's records; `flush` sends those of all partitions together."""
+        for item in batch:
+            record = Record(
+                batch.topic, batch.partition, item.offset, item.timestamp, item.key, item.value, line=""
+            )
+            if record.place in self._done:
+                continue
+            try:
+                self._records.append(record._replace(line=points.line(batch.topic, item.value)))
+            except InvalidEvent as error:
+                self._refuse(record, error)
+
+    def flush(self) -> None:
+        """Write all records of the checkpoint, dead letters included.
+
+        Raises
+        ------
+        SinkBackpressureError
+            InfluxDB takes no lines at present.
+        StreamerError
+            It will take none until an operator has changed something.
+        """
+        try:
+            super().flush()  # type: ignore[no-untyped-call]
+            try:
+                self._send(self._records)
+            finally:
+                self._bury_refused()
+        finally:
+            self._records.clear()
+            self._letters.clear()
+        self._done.clear()
+        # What was too much for one request once may be taken another time; this asks once a flush.
+        self._limit = min(2 * self._limit, self._batch)
+
+    def on_paused(self) -> None:
+        """Drop what will come again."""
+        super().on_paused()  # type: ignore[no-untyped-call]
+        self._records.clear()
+
+    def _send(self, records: Sequence[Record]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        # Parts in the order of the records: of an alert's revisions the last must be written last.
+        parts = deque([records] if records else [])
+        while parts:
+            part = parts.popleft()
+            if len(part) > self._limit:
+                parts.extendleft((part[self._limit :], part[: self._limit]))
+                continue
+            try:
+                self._try(part, deadline)
+            except RefusedError as error:
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    parts.extendleft((part[middle:], part[:middle]))
+                else:
+                    self._refuse(part[0], InvalidEvent(None, f"InfluxDB refuses it: {error}"))
+            except TooLargeError as error:
+                if len(part) > 1:
+                    self._limit = len(part) // 2
+                    parts.appendleft(part)
+                else:
+                    self._refuse(part[0], InvalidEvent(None, f"InfluxDB refuses it as too large: {error}"))
+            else:
+                self._acknowledge(part)
+
+    def _try(self, part: Sequence[Record], deadline: float) -> None:
+        lines = [record.line for record in part]
+        for pause in (*self._pauses, None):
+            began = time.monotonic()
+            try:
+                self._influx.write(lines)
+            except UnavailableError as error:
+                self._observer.request("unavailable", time.monotonic() - began)
+                if error.timed_out and len(part) > 1:
+                    self._limit = len(part) // 2  # what comes again is asked for in smaller pieces
+                over = pause is None or time.monotonic() + pause > deadline
+                if over or error.timed_out or error.retry_after is not None:
+                    self._hold(error)
+                time.sleep(pause or 0)
+            except (RefusedError, TooLargeError) as error:
+                outcome = "refused" if isinstance(error, RefusedError) else "too large"
+                self._observer.request(outcome, time.monotonic() - began)
+                raise
+            else:
+                self._observer.request("written", time.monotonic() - began)
+                return
+
+    def _hold(self, error: UnavailableError) -> None:
+        """Let Quix wait and come again; a poll loop that waited here would lose its partitions."""
+        wait = error.retry_after
+        if wait is None:
+            wait = min(2.0**self._failures, _LONGEST_PAUSE)
+        self._failures += 1
+        _log.warning(
+            "InfluxDB takes no writes; nothing is lost, reading waits", reason=str(error), seconds=wait
+        )
+        raise SinkBackpressureError(retry_after=wait) from None
+
+    def _acknowledge(self, part: Sequence[Record]) -> None:
+        self._done.update(record.place for record in part)
+        if self._failures:
+            _log.info("InfluxDB takes writes again", failures=self._failures)
+            self._failures = 0
+        for topic in {record.topic for record in part}:
+            self._observer.written(topic, sum(record.topic == topic for record in part))
+
+    def _refuse(self, record: Record, error: InvalidEvent) -> None:
+        letter = DeadLetter.of(
+            record.value,
+            error,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=record.timestamp,
+            key=record.key,
+        )
+        self._letters.append((record, letter))
+
+    def _bury_refused(self) -> None:
+        if not self._letters:
+            return
+        self._bury([(record.key, letter) for record, letter in self._letters])
+        for record, letter in self._letters:
+            self._done.add(record.place)
+            self._observer.buried(letter)
+        first = self._letters[0][1]
+        _log.warning(
+            "records that InfluxDB can't hold went to dead-letters",
+            records=len(self._letters),
+            topic=first.topic,
+            partition=first.partition,
+            offset=first.offset,
+            reason=first.reason,
+        )
+
+
+def _nothing() -> None:
+    """Say nothing: Quix would log a shout at each start."""
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error

@@ -1,0 +1,57 @@
+"""An InfluxDB filled by the real sink with simulated days: alerts, and sales by interval."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from data_gen import Simulation
+from retail_anomaly.codec import encode
+from retail_anomaly.events import ALERTS, SALE, PosEvent, ShiftEvent
+from retail_anomaly.replay import replay_events
+from retail_anomaly.settings import Settings, build_engine
+from streamer.sinks.influx import Influx, Target
+from streamer.sinks.sink import InfluxSink
+from streamer.tally import Tally
+from streamer.topics import STORE_METRICS
+from tests.influx import InfluxServer
+
+WINDOW_MS = 5 * 60_000
+
+
+def fill(server: InfluxServer, simulation: Simulation) -> tuple[int, int]:
+    """Write the alerts and figures of the simulation; return its first and last time in epoch milliseconds."""
+    events = list(simulation.events())
+    influx = Influx(Target.of(server.environ), 10_000)
+
+    def bury(letters: object) -> None:
+        raise AssertionError(f"refused: {letters}")
+
+    sink = InfluxSink(influx, bury=bury, observer=Tally(), batch=5_000)
+    sink.start()
+    alerts = [encode(alert) for alert in replay_events(events, build_engine(Settings()))]
+    for topic, values in ((ALERTS, alerts), (STORE_METRICS, _store_metrics(events))):
+        for offset, value in enumerate(values):
+            sink.add(value, b"", 0, [], topic, 0, offset)
+    sink.flush()
+    influx.close()
+    times = [event.event_time for event in events if not isinstance(event, ShiftEvent)]
+    # A point may lie up to a second after its alert, and a window begins before its first line.
+    return min(times) - WINDOW_MS, max(times) + 1_000
+
+
+def _store_metrics(events: list[Any]) -> list[bytes]:
+    windows: dict[tuple[str, int], dict[str, Any]] = defaultdict(
+        lambda: {"salesLines": 0, "salesAmount": 0.0, "refundLines": 0, "refundAmount": 0.0}
+    )
+    for event in events:
+        if isinstance(event, PosEvent):
+            window = windows[event.store_id, event.event_time // WINDOW_MS * WINDOW_MS]
+            kind = "sales" if event.event_type.upper() == SALE else "refund"
+            window[f"{kind}Lines"] += 1
+            window[f"{kind}Amount"] += event.amount
+    return [
+        json.dumps({"storeId": store, "windowStart": start, "windowEnd": start + WINDOW_MS, **sums}).encode()
+        for (store, start), sums in windows.items()
+    ]

@@ -1,0 +1,78 @@
+"""The sink as its own process, started by its ordinary command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+
+from streamer.connection import Connection
+from streamer.offsets import GroupOffsets
+from streamer.sinks.points import POINTS
+from tests.support.processes import PATIENCE_S, StreamerProcess
+
+
+class SinkProcess(StreamerProcess):
+    """`retail-streamer sink` with a group of its own; its log goes to a file.
+
+    Parameters
+    ----------
+    connection
+        The broker.
+    group
+        The streamer's consumer group, to which the sink adds its own ending.
+    folder
+        Where the log goes.
+    environ
+        Where to write.
+    """
+
+    def __init__(
+        self, connection: Connection, group: str, folder: Path, environ: Mapping[str, str], *arguments: str
+    ) -> None:
+        self._properties = connection.properties()
+        self._group = f"{group}-sink"
+        self.log = folder / "sink.log"
+        command = [
+            *(sys.executable, "-m", "streamer.cli", "sink"),
+            *("--broker", self._properties["bootstrap.servers"], "--consumer-group", group, *arguments),
+        ]
+        settings = {
+            "RETAIL__STREAMER__SESSION_TIMEOUT": "6s",
+            "RETAIL__STREAMER__SINK__INTERVAL": "100ms",
+            "RETAIL__STREAMER__SINK__TIMEOUT": "2s",
+            "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",
+        }
+        with self.log.open("ab") as log:
+            self._begin = log.tell()
+            self._process = subprocess.Popen(
+                command, stderr=log, cwd=folder, env={**os.environ, **settings, **environ}
+            )
+        weakref.finalize(self, _end, self._process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_until_processed(self) -> None:
+        """Wait until the group has committed all that is in the topics that the sink reads."""
+        with GroupOffsets(self._properties, self._group, POINTS) as offsets:
+            lag = offsets.wait(PATIENCE_S)
+        assert not any(lag.values()), f"lag {lag}\n{self.tail()}"
+
+    def committed(self) -> int:
+        """Return how many records the group has committed."""
+        with GroupOffsets(self._properties, self._group, POINTS) as offsets:
+            return offsets.progress().processed
+
+    def said(self, words: str) -> bool:
+        """Tell whether the log has these words, since this process began."""
+        return words.encode() in self.log.read_bytes()[self._begin :]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()

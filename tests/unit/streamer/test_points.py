@@ -1,0 +1,107 @@
+"""Records to points: revisions share one, and whatever the texts, a line says what the record said."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import InvalidEvent, decode, encode
+from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.events import ALERTS
+from retail_anomaly.replay import replay_events
+from retail_anomaly.settings import Settings, build_engine
+from streamer.sinks.points import alert_point, alert_time, line
+from streamer.topics import STORE_METRICS
+from tests.golden.cases import NAMES, records
+from tests.support.alerts import an_alert
+
+
+def _head_and_time(written: str) -> tuple[str, str]:
+    return written.split(" alertId=", maxsplit=1)[0], written.rpartition(" ")[2]
+
+
+def test_a_revision_is_the_point_of_the_alert_it_revises():
+    first = an_alert(evidence={"refundCount": 3})
+    second = msgspec.structs.replace(
+        first, revision=2, risk_score=1.0, event_time=first.event_time + 60_000, message="worse",
+        evidence={"refundCount": 4}, detected_at=5,
+    )  # fmt: skip
+    one, two = (line(ALERTS, encode(alert)) for alert in (first, second))
+    assert one != two
+    assert _head_and_time(one) == _head_and_time(two)
+
+
+def test_alerts_of_one_moment_are_points_of_their_own():
+    # All skus of a store counted at once: as many alerts with one store, type and time.
+    times = {alert_time(an_alert(alert_id=f"{n:032x}")) for n in range(10_000)}
+    assert len(times) >= 9_998  # two of a billion places meet once in twenty such moments
+
+
+def test_the_golden_cases_alerts_show_their_evidence_and_hide_nothing():
+    alerts: list[Alert] = []
+    for name in NAMES:
+        events = []
+        for topic, value in records(name):
+            with contextlib.suppress(InvalidEvent):
+                events.append(decode(topic, value))
+        alerts += replay_events(events, build_engine(Settings()))
+    assert {alert.detector for alert in alerts} == set(REGISTRY)
+    for alert in alerts:
+        fields = alert_point(encode(alert))._fields
+        assert msgspec.json.decode(fields["evidence"]) == alert.evidence
+        for name in ("transactionId", "sku", "amount", "missing", "difference", "saleAmount"):
+            if name in alert.evidence:
+                assert fields[name] == alert.evidence[name]
+        # What the contract names is never hidden by evidence of the same name.
+        assert fields["alertId"] == alert.alert_id
+        assert fields["riskScore"] == alert.risk_score
+
+
+@given(st.text(), st.integers(-(2**63), 2**63 - 1))
+def test_evidence_never_changes_what_the_contract_names(text: str, number: int):
+    evidence = {"store": text, "time": number, "revision": text, "message": number, text: text}
+    fields = alert_point(encode(an_alert(evidence=evidence)))._fields
+    assert fields["revision"] == 1
+    assert fields["message"] == an_alert().message
+    assert not {"store", "time"} & set(fields)
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (None, None),
+        (b"", None),
+        (b"{", None),
+        (b"[]", None),
+        (b"\xff", None),
+        (encode(an_alert()).replace(b'"revision":1', b'"revision":"one"'), "revision"),
+        (encode(an_alert()).replace(b'"alertId"', b'"id"'), None),
+    ],
+)
+def test_what_is_no_alert_is_told_by_its_field(raw: bytes | None, field: str | None):
+    with pytest.raises(InvalidEvent) as caught:
+        line(ALERTS, raw)
+    assert caught.value.field == field
+    assert caught.value.reason
+
+
+def test_an_alert_of_another_version_with_more_fields_is_written():
+    raw = encode(an_alert()).replace(b'{"alertId"', b'{"new":1,"alertId"')
+    assert line(ALERTS, raw) == line(ALERTS, encode(an_alert()))
+
+
+def test_store_metrics_are_points_of_their_window():
+    raw = b'{"storeId":"s","windowStart":1,"windowEnd":2,"salesLines":3,"salesAmount":4,"refundLines":0,"refundAmount":0.5}'
+    assert line(STORE_METRICS, raw).endswith(" 1000000")
+    assert "salesAmount=4," in line(STORE_METRICS, raw)
+
+
+def test_alert_without_employee_or_detection_time():
+    written = line(ALERTS, encode(an_alert(employee_id=None, detected_at=None)))
+    assert 'employee=""' in written
+    assert "detectedAt" not in written
