@@ -24,15 +24,20 @@ def schema() -> str:
     definitions = {**own.pop("definitions"), **settings["$defs"]}
     definitions.pop("Settings", None)
     root = _resolve(settings, definitions)
-    definitions["Settings"] = {key: value for key, value in root.items() if not key.startswith("$") and key != "title"}
+    definitions["Settings"] = {
+        key: value for key, value in root.items() if not key.startswith("$") and key != "title"
+    }
     section, key = _SET_BY_CHART
     del definitions[section]["properties"][key]
     for path, text in described():
         _describe(own, path, text)
     _close(own)
-    for name in definitions:
-        _close(definitions[name])
-    draft = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart retail-anomaly"}
+    for definition in definitions.values():
+        _close(definition)
+    draft = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Values of the chart retail-anomaly",
+    }
     return json.dumps({**draft, **own, "definitions": definitions}, indent=1) + "\n"
 
 
@@ -94,7 +99,9 @@ def readme() -> str:
         value: Any = values
         for key in path:
             value = value[key]
-        shown = "" if isinstance(value, dict) and value and path[-1] != "resources" else f"`{json.dumps(value)}`"
+        shown = (
+            "" if isinstance(value, dict) and value and path[-1] != "resources" else f"`{json.dumps(value)}`"
+        )
         rows.append(f"| `{'.'.join(path)}` | {shown} | {text.replace('|', '&#124;')} |")
     head = (HELM / "README.head.md").read_text(encoding="utf-8")
     return "\n".join(

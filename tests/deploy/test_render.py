@@ -70,11 +70,18 @@ def test_custom_resources_fit_their_schemas(everything):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubeconform_agrees(kubeconform, everything, version, tmp_path):
     """A second opinion, by another program, from the same schemas: nothing is fetched."""
-    source = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"v{version}.0-local-strict"
+    source = (
+        Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"v{version}.0-local-strict"
+    )
     kinds = {manifest["kind"].lower() for manifest in everything}
-    for schema in [source / "_definitions.json", *(f for kind in kinds for f in source.glob(f"{kind}-*.json"))]:
+    for schema in [
+        source / "_definitions.json",
+        *(f for kind in kinds for f in source.glob(f"{kind}-*.json")),
+    ]:
         # They name their definitions by a path on a server.
-        here = schema.read_text().replace('"/api/_definitions.json', f'"{tmp_path.as_uri()}/_definitions.json')
+        here = schema.read_text().replace(
+            '"/api/_definitions.json', f'"{tmp_path.as_uri()}/_definitions.json'
+        )
         (tmp_path / schema.name).write_text(here)
     for kind, content in CRDS.items():
         (tmp_path / f"{kind.lower()}-crd.json").write_text(json.dumps(content))
@@ -108,7 +115,10 @@ def test_notes_say_what_comes_next(either_helm, tmp_path):
         notes = yaml.safe_load(done.stdout)["text"]
         assert "helm -n loss-prevention test shops" in notes
         if case == "values-dev":
-            assert "1 streamer(s) over 3 partitions of shops-retail-anomaly-kafka.loss-prevention.svc:9092" in notes
+            assert (
+                "1 streamer(s) over 3 partitions of shops-retail-anomaly-kafka.loss-prevention.svc:9092"
+                in notes
+            )
             assert "create secret generic retail-anomaly --from-env-file=.env" in notes
             assert "svc/shops-retail-anomaly-grafana 3000" in notes
         else:

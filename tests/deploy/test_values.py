@@ -31,7 +31,11 @@ def test_every_value_is_described():
         if path in described and path.rpartition(".")[2] in {"resources", "config"}:
             return []
         if isinstance(node, dict) and node:
-            return [name for key, child in node.items() for name in undescribed(child, f"{path}.{key}".lstrip("."))]
+            return [
+                name
+                for key, child in node.items()
+                for name in undescribed(child, f"{path}.{key}".lstrip("."))
+            ]
         return [] if path in described else [path]
 
     assert not undescribed(VALUES, "")
@@ -52,7 +56,10 @@ REFUSED = {
     "a broker twice": ([*GOOD, "config.streamer.broker=kafka:9092"], r"exclude each other"),
     "no InfluxDB": (["kafka.enabled=true"], r"influxdb"),
     "no Secret for InfluxDB": (["kafka.enabled=true", "influxdb.url=http://i:8086"], r"influxdb"),
-    "no InfluxDB for Grafana": (["kafka.enabled=true", "sink.enabled=false", "grafana.enabled=true"], r"influxdb"),
+    "no InfluxDB for Grafana": (
+        ["kafka.enabled=true", "sink.enabled=false", "grafana.enabled=true"],
+        r"influxdb",
+    ),
     "an unknown value": ([*GOOD, "streemer.replicas=1"], r"streemer"),
     "an unknown value below": ([*GOOD, "streamer.replica=1"], r"streamer.*replica"),
     "an unknown setting": ([*GOOD, "config.detectors.refund_burst.cuont=4"], r"refund_burst.*cuont"),
@@ -72,10 +79,16 @@ REFUSED = {
         [*GOOD, "autoscaling.enabled=true", "autoscaling.maxReplicas=24"],
         r"autoscaling.maxReplicas is 24",
     ),
-    "fewest above most": ([*GOOD, "autoscaling.enabled=true", "autoscaling.minReplicas=4"], r"minReplicas is above"),
+    "fewest above most": (
+        [*GOOD, "autoscaling.enabled=true", "autoscaling.minReplicas=4"],
+        r"minReplicas is above",
+    ),
     "no process": ([*GOOD, "streamer.replicas=0"], r"streamer.*replicas"),
     "a password in the values": ([*GOOD, "sink.env.INFLUXDB_TOKEN=hunter2"], r"sink.*env"),
-    "a generator that can't log in": ([*GOOD, "generator.enabled=true", "kafka.existingSecret=k"], r"generator.enabled"),
+    "a generator that can't log in": (
+        [*GOOD, "generator.enabled=true", "kafka.existingSecret=k"],
+        r"generator.enabled",
+    ),
     "no memory limit": ([*GOOD, "sink.resources.limits.memory=null"], r"limits"),
 }
 
@@ -103,7 +116,9 @@ def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
     loaded = load(file, environ={})
 
     asked = yaml.safe_load(CASES[case].read_text()).get("config", {})
-    asked.setdefault("streamer", {}).setdefault("broker", "shops-retail-anomaly-kafka.loss-prevention.svc:9092")
+    asked.setdefault("streamer", {}).setdefault(
+        "broker", "shops-retail-anomaly-kafka.loss-prevention.svc:9092"
+    )
     asked["streamer"]["state_dir"] = "/var/lib/retail-anomaly"
     (tmp_path / "asked.yaml").write_text(yaml.safe_dump(asked))
     assert flatten(loaded.settings) == flatten(load(tmp_path / "asked.yaml", environ={}).settings)

