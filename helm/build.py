@@ -13,7 +13,7 @@ from retail_anomaly.settings import json_schema
 HELM = Path(__file__).parent
 CHART = HELM / "retail-anomaly"
 # Of the settings, what the chart itself sets: giving it would have no effect.
-_SET_BY_CHART = ("StreamerSettings", "state_dir")
+_SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address")
 
 
 def schema() -> str:
@@ -27,8 +27,8 @@ def schema() -> str:
     definitions["Settings"] = {
         key: value for key, value in root.items() if not key.startswith("$") and key != "title"
     }
-    section, key = _SET_BY_CHART
-    del definitions[section]["properties"][key]
+    for key in _SET_BY_CHART:
+        del definitions["StreamerSettings"]["properties"][key]
     for path, text in described():
         _describe(own, path, text)
     _close(own)

@@ -15,6 +15,7 @@ from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pic
 
 GENERATED = runpy.run_path(str(ROOT / "helm" / "build.py"))
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+SET_BY_CHART = {"state_dir": "/var/lib/retail-anomaly", "metrics_port": 8080, "metrics_address": "0.0.0.0"}
 GOOD = ("kafka.enabled=true", "influxdb.enabled=true")
 
 
@@ -119,7 +120,7 @@ def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
     asked.setdefault("streamer", {}).setdefault(
         "broker", "shops-retail-anomaly-kafka.loss-prevention.svc:9092"
     )
-    asked["streamer"]["state_dir"] = "/var/lib/retail-anomaly"
+    asked["streamer"] |= SET_BY_CHART
     (tmp_path / "asked.yaml").write_text(yaml.safe_dump(asked))
     assert flatten(loaded.settings) == flatten(load(tmp_path / "asked.yaml", environ={}).settings)
 
@@ -127,11 +128,11 @@ def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
 def test_all_defaults_pass_through_the_chart(helm, tmp_path):
     """Every setting at once, as `retail_anomaly/config.yaml` has them: none is lost or turned into another type."""
     config = yaml.safe_load((ROOT / "retail_anomaly" / "config.yaml").read_text())
-    del config["streamer"]["state_dir"]
+    for key in SET_BY_CHART:
+        del config["streamer"][key]
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"config": config, "influxdb": {"enabled": True}}))
     file = tmp_path / "config.yaml"
     file.write_text(pick(render(helm, values), "ConfigMap", "config")["data"]["config.yaml"])
-    assert flatten(load(file, environ={}).settings) == flatten(Settings()) | {
-        "streamer.state_dir": "/var/lib/retail-anomaly"
-    }
+    wanted = flatten(Settings()) | {f"streamer.{key}": value for key, value in SET_BY_CHART.items()}
+    assert flatten(load(file, environ={}).settings) == wanted

@@ -10,6 +10,8 @@
 {{- $_ := required "config.streamer.broker: name your Kafka (host:port), or set kafka.enabled for a trial" $streamer.broker -}}
 {{- end -}}
 {{- $_ := set $streamer "state_dir" "/var/lib/retail-anomaly" -}}
+{{- $_ := set $streamer "metrics_port" (include "retail-anomaly.healthPort" . | int) -}}
+{{- $_ := set $streamer "metrics_address" "0.0.0.0" -}}
 {{- $_ := set $config "streamer" $streamer -}}
 {{- toYaml $config -}}
 {{- end -}}
@@ -19,9 +21,8 @@
 {{- dig "streamer" "topics" "partitions" 12 .Values.config -}}
 {{- end -}}
 
-{{- define "retail-anomaly.healthPort" -}}
-{{- dig "streamer" "health_port" 8080 .Values.config -}}
-{{- end -}}
+{{/* Of /metrics, /healthz and /readyz. */}}
+{{- define "retail-anomaly.healthPort" -}}8080{{- end -}}
 
 {{/* What the schema can't say: more processes than partitions would idle. */}}
 {{- define "retail-anomaly.check" -}}
