@@ -65,14 +65,20 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{/* A container of our image: "name", "command"; "kafkaSecret" instead of the usual one, "state" for a mounted
-     state folder other than the temporary one, "env" further variables, "resources". */}}
+     state folder other than the temporary one, "env" further variables, "resources", "live" where Tilt may
+     replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
 {{- define "retail-anomaly.container" -}}
 {{- $values := .root.Values -}}
+{{- $live := $values.development.liveUpdate | ternary (.live | default "") "" -}}
 name: {{ .name }}
 image: {{ include "retail-anomaly.image" .root }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
-command: {{ toJson .command }}
+command: {{ eq $live "run" | ternary (concat (list "python" "/etc/live/live_update.py") .command) .command | toJson }}
 env:
+  {{- if eq $live "run" }}
+  - name: LIVE_CODE
+    value: /live
+  {{- end }}
   - name: RETAIL_LOG_LEVEL
     value: {{ $values.logLevel }}
   {{- range $name, $value := .env }}
@@ -110,6 +116,15 @@ volumeMounts:
   - name: temporary
     mountPath: /tmp
     subPath: tmp
+  {{- if $live }}
+  - name: live
+    mountPath: /live
+  {{- end }}
+  {{- if eq $live "run" }}
+  - name: live-update
+    mountPath: /etc/live
+    readOnly: true
+  {{- end }}
   {{- if $values.kafka.tlsSecret }}
   - name: kafka-tls
     mountPath: /etc/kafka-tls
@@ -124,6 +139,16 @@ volumeMounts:
 - name: temporary
   emptyDir:
     sizeLimit: 256Mi
+{{- if and .live .root.Values.development.liveUpdate }}
+- name: live
+  emptyDir:
+    sizeLimit: 256Mi
+{{- end }}
+{{- if and (eq (.live | default "") "run") .root.Values.development.liveUpdate }}
+- name: live-update
+  configMap:
+    name: {{ include "retail-anomaly.fullname" .root }}-live-update
+{{- end }}
 {{- with .root.Values.kafka.tlsSecret }}
 - name: kafka-tls
   secret:

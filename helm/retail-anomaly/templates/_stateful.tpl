@@ -50,10 +50,10 @@ spec:
       terminationGracePeriodSeconds: 90
       {{- include "retail-anomaly.waitForKafka" (dict "root" .root "resources" .values.resources) | nindent 6 }}
       containers:
-        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "env" .values.env "resources" .values.resources) | nindent 10 }}
+        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "live" "run" "env" .values.env "resources" .values.resources) | nindent 10 }}
           {{- include "retail-anomaly.healthProbes" . | nindent 10 }}
       volumes:
-        {{- include "retail-anomaly.volumes" . | nindent 8 }}
+        {{- include "retail-anomaly.volumes" (merge (dict "live" "run") .) | nindent 8 }}
   volumeClaimTemplates:
     - apiVersion: v1
       kind: PersistentVolumeClaim
