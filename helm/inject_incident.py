@@ -41,9 +41,7 @@ def main(broker: str) -> int:
     except KafkaError as error:
         print(f"inject_incident: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    print(
-        f"sent: three refunds without a sale, a burst of them, an alarm after a sale, all in store injected-{now}"
-    )
+    print(f"sent to store injected-{now}: a burst of refunds without sales, an alarm after a sale")  # noqa: T201
     return 0
 
 

@@ -27,9 +27,12 @@ INJECT = ROOT / "helm" / "inject_incident.py"
 PRELUDE = """
 os = struct(path = struct(exists = _exists))
 TRIGGER_MODE_MANUAL = "manual"
+NAMING = []
+def workload_to_resource_function(naming):
+    NAMING.append(naming)
 """
 AFTER = """
-NAMES = [short_name(struct(name = name, kind = kind)) for name, kind in WORKLOADS]
+NAMES = [NAMING[0](struct(name = name, kind = kind)) for name, kind in WORKLOADS]
 """
 
 
@@ -43,7 +46,7 @@ class Tilt:
         module = starlark.Module()
         for name in (
             *("allow_k8s_contexts", "default_registry", "watch_file", "docker_build", "k8s_resource"),
-            *("workload_to_resource_function", "local_resource"),
+            "local_resource",
         ):
             module.add_callable(name, self._recorder(name))
         # What is handed on from one to another.
@@ -55,8 +58,8 @@ class Tilt:
         module.add_callable("k8s_namespace", lambda: "shops")
         module.add_callable("fail", self._fail)
         module.add_callable("helm", self._render)
-        module.add_callable("encode_yaml", lambda one: yaml.safe_dump(one))
-        module.add_callable("encode_yaml_stream", lambda many: yaml.safe_dump_all(many))
+        module.add_callable("encode_yaml", yaml.safe_dump)
+        module.add_callable("encode_yaml_stream", yaml.safe_dump_all)
         module.add_callable("decode_yaml_stream", lambda text: [o for o in yaml.safe_load_all(text) if o])
         module.add_callable("k8s_yaml", lambda text: self.objects.extend(yaml.safe_load_all(text)))
         dialect = starlark.Dialect.extended()
@@ -72,7 +75,6 @@ class Tilt:
 
     def _recorder(self, name: str) -> Any:
         def record(*arguments: Any, **named: Any) -> None:
-            # A function of the Tiltfile can't leave it; that it is given is enough.
             self.calls[name].append((arguments, named))
 
         return record
@@ -198,7 +200,7 @@ def test_button_sends_an_incident(tilt, kafka):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
-    store = done.stdout.split()[-1]
+    store = done.stdout.split()[3].rstrip(":")
     sent = [r for r in consume(kafka, list(INPUT_TOPICS)) if r.key == store.encode()]
     assert len(sent) == 5
 
