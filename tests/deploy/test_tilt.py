@@ -228,7 +228,12 @@ def test_replaced_code_runs_after_a_hangup(tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(CHART / "files" / "live_update.py"), sys.executable, "-m", "streamer.work"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "LIVE_CODE": str(live), "PYTHONPATH": str(tmp_path / "installed")},
+        env={
+            "PATH": os.environ["PATH"],
+            "LIVE_CODE": str(live),
+            "PYTHONDONTWRITEBYTECODE": "1",  # as in the image
+            "PYTHONPATH": str(tmp_path / "installed"),
+        },
     )
     try:
         _wait(tmp_path / "said", "old\n")

@@ -16,6 +16,7 @@ OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting; InfluxDB's names are the sink's.
 NAMES = {
     LOG_LEVEL,
+    "LIVE_CODE",
     "MALLOC_ARENA_MAX",
     "TZ",
     "INFLUXDB_URL",

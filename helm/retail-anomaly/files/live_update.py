@@ -20,7 +20,9 @@ def copy_packages(folder: Path) -> None:
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations and not (folder / name).exists():
-            shutil.copytree(spec.submodule_search_locations[0], folder / name)
+            # Without compiled code, which can pass for that of a file replaced within its second.
+            source, leave_out = spec.submodule_search_locations[0], shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / name, ignore=leave_out)
 
 
 def main(command: list[str]) -> int:
