@@ -47,7 +47,7 @@ def main(command: list[str]) -> int:
             child.terminate()
         code = child.wait()
         if signal.SIGHUP not in wishes or signal.SIGTERM in wishes:
-            return code
+            return code if code >= 0 else 128 - code  # ended by a signal: as a shell says it
 
 
 if __name__ == "__main__":
