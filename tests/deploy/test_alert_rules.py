@@ -34,7 +34,7 @@ def test_expressions_parse(rules):
 def test_metrics_exist_with_these_labels(rules):
     metrics = Metrics("run", "retail-anomaly")
     metrics.message("pos-events", 0, 1)
-    metrics.lag[("pos-events", 0)] = 1
+    metrics.lag = {("pos-events", 0): 1}
     known: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         # A counter without counts has no sample yet, but has its name.

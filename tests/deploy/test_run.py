@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -138,15 +139,15 @@ class Host:
             self.do(part, container)
         self.running[part] = self.start(part, spec["containers"][0])
 
-    def probe(self, part: str, probe: Manifest) -> int:
-        """Ask what the kubelet would ask; return the status, 0 when nobody answers."""
+    def answers(self, part: str, probe: Manifest) -> bool:
+        """Whether the kubelet would be content with what it asks."""
         try:
             with urlopen(
                 f"http://127.0.0.1:{self.ports[part]}{probe['httpGet']['path']}", timeout=5
             ) as answer:
-                return int(answer.status)
-        except URLError as error:
-            return int(getattr(error, "code", 0))
+                return bool(answer.status == 200)
+        except URLError:
+            return False
 
     def log(self, part: str, name: str) -> Path:
         return self._folder / part / f"{name}.log"
@@ -265,10 +266,8 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
         here.serve(part, _pod(manifests, kind, part))
     for part, kind in workloads.items():
         probes = _pod(manifests, kind, part)["containers"][0]
-        _until(
-            lambda p=part, c=probes: here.probe(p, c["readinessProbe"]) == 200, f"{part} is not ready", here
-        )
-        assert here.probe(part, probes["livenessProbe"]) == 200
+        _until(partial(here.answers, part, probes["readinessProbe"]), f"{part} is not ready", here)
+        assert here.answers(part, probes["livenessProbe"])
         with urlopen(f"http://127.0.0.1:{here.ports[part]}/metrics", timeout=5) as answer:
             assert b"retail_ready 1.0" in answer.read()
 

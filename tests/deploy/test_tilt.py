@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import starlark
@@ -71,7 +71,7 @@ class Tilt:
         self.workloads = [(o["metadata"]["name"], o["kind"]) for o in self.objects if o["kind"] in kinds]
         module["WORKLOADS"] = [list(pair) for pair in self.workloads]
         starlark.eval(module, starlark.parse("after", AFTER, dialect), libraries)
-        self.names: list[str] = module["NAMES"]
+        self.names = [str(name) for name in cast("list[str]", module["NAMES"])]
 
     def _recorder(self, name: str) -> Any:
         def record(*arguments: Any, **named: Any) -> None:

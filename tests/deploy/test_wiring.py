@@ -78,7 +78,7 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
         elif manifest["kind"] == "PodDisruptionBudget":
             assert sum(_selects(manifest["spec"]["selector"], labels) for labels, _ in specs) == 1
         elif manifest["kind"] == "PodMonitor":
-            found = {
+            watched = {
                 _part(labels): spec
                 for labels, spec in specs
                 if _selects(manifest["spec"]["selector"], labels)
@@ -88,12 +88,10 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
                 for m in manifests
                 if m["kind"] in {"StatefulSet", "Deployment"}
             }
-            assert set(found) == parts
+            assert set(watched) == parts
             for endpoint in manifest["spec"]["podMetricsEndpoints"]:
-                assert all(
-                    endpoint["port"] in {p["name"] for p in s["containers"][0]["ports"]}
-                    for s in found.values()
-                )
+                for spec in watched.values():
+                    assert endpoint["port"] in {port["name"] for port in spec["containers"][0]["ports"]}
         elif manifest["kind"] == "ScaledObject":
             assert (
                 pick(manifests, "StatefulSet", "streamer")["metadata"]["name"]
