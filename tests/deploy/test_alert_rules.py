@@ -6,8 +6,8 @@ import re
 
 import promql_parser
 import pytest
-from streamer.metrics import Metrics
 
+from streamer import metrics
 from tests.deploy.chart import CASES, ROOT, Manifest, pick, render
 
 # From the kubelet and kube-state-metrics.
@@ -32,11 +32,11 @@ def test_expressions_parse(rules):
 
 
 def test_metrics_exist_with_these_labels(rules):
-    metrics = Metrics("run", "retail-anomaly")
-    metrics.message("pos-events", 0, 1)
-    metrics.lag = {("pos-events", 0): 1}
+    told = metrics.Metrics("run", "retail-anomaly")
+    told.message("pos-events", 0, 1)
+    told.lag = {("pos-events", 0): 1}
     known: dict[str, set[str]] = {}
-    for family in metrics.registry.collect():
+    for family in told.registry.collect():
         # A counter without counts has no sample yet, but has its name.
         known.setdefault(f"{family.name}_total" if family.type == "counter" else family.name, set())
         for sample in family.samples:
