@@ -6,11 +6,12 @@ import json
 import re
 
 import pytest
+import yaml
 
 from retail_anomaly.settings import Settings, flatten
 from streamer.connection import VARIABLES
 from streamer.logs import VARIABLE as LOG_LEVEL
-from tests.deploy.chart import CASES, Manifest, containers, pick, pods, render
+from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 
 OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting; InfluxDB's names are the sink's.
@@ -320,3 +321,29 @@ def test_topics_are_made_by_who_may(helm):
     assert {c["envFrom"][0]["secretRef"]["name"] for c in containers(job)} == {"retail-kafka-admin"}
     only_checked = pick(render(helm, CASES["check-topics"]), "Job", "topics")["spec"]["template"]["spec"]
     assert [c["command"][:3] for c in containers(only_checked)] == [["retail-streamer", "topics", "--check"]]
+
+
+def test_dashboards_find_their_data_sources(helm):
+    """Grafana has what the dashboards and the alert rules ask for, and gets all of them."""
+    manifests = render(helm, CASES["grafana-external"])
+    data = pick(manifests, "ConfigMap", "grafana")["data"]
+    dashboards = pick(manifests, "ConfigMap", "grafana-dashboards")["data"]
+    folder = CHART / "dashboards"
+    assert {name: json.loads(text) for name, text in dashboards.items()} == {
+        path.name: json.loads(path.read_text()) for path in folder.glob("*.json")
+    }
+    sources = {source["uid"]: source for source in yaml.safe_load(data["datasource.yaml"])["datasources"]}
+    for name, text in dashboards.items():
+        variables = json.loads(text)["templating"]["list"]
+        asked = {v["query"] for v in variables if v["type"] == "datasource"}
+        assert asked, name
+        assert asked <= {source["type"] for source in sources.values()}
+    rules = yaml.safe_load(data["rules.yaml"])
+    asked = {part["datasourceUid"] for g in rules["groups"] for rule in g["rules"] for part in rule["data"]}
+    assert asked <= {*sources, "__expr__"}
+    (grafana,) = [spec for name, _, spec in pods(manifests) if name.endswith("-grafana")]
+    (provisioning,) = [v["configMap"]["items"] for v in grafana["volumes"] if v["name"] == "provisioning"]
+    assert {item["key"] for item in provisioning} == set(data)
+    # Its own network policy lets it reach Prometheus.
+    policy = pick(manifests, "NetworkPolicy", "grafana")["spec"]
+    assert policy["egress"] == [{"ports": [{"protocol": "TCP", "port": 9090}]}]
