@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs lock clean
+.PHONY: help demo test soak lint format bench docs secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -45,6 +45,14 @@ bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery
 
 docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/build.py
+	@$(BIN)/python helm/build.py
+
+# Never written over: what is running was set up with them. Read by compose, Tilt and `kubectl create secret`.
+secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers
+	@test ! -e .env || { echo ".env is there already: remove it first, and the volumes that were set up with it" >&2; exit 1; }
+	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in \
+	    ("INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN", "GRAFANA_ADMIN_PASSWORD")]' > .env
+	@echo "Written: .env"
 
 # Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
 lock: ## write constraints.txt anew from pyproject.toml

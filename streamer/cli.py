@@ -178,6 +178,10 @@ def topics(
     internal: Annotated[
         bool, typer.Option(help="With --create: also the topics that hold the streamers' state.")
     ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds to wait for Kafka and, with --check, for missing topics."),
+    ] = 0,
     config: Config = None,
     broker: Broker = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="Of each topic.")] = None,
@@ -205,7 +209,7 @@ def topics(
             "topics.replication_factor": replication_factor,
         },
     )
-    reports = check_topics(connection, Plan.of(settings), create=create)
+    reports = check_topics(connection, Plan.of(settings), create=create, wait=wait)
     for report in reports:
         typer.echo(str(report))
     if not create and any(report.partitions is None for report in reports):

@@ -20,6 +20,7 @@ __all__ = ["STORE_METRICS", "TOPICS", "Plan", "TopicReport", "check_topics", "en
 
 _log = structlog.stdlib.get_logger(__name__)
 _TIMEOUT_S: Final = 10.0
+_PAUSE_S: Final = 0.5
 _DENIED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _NOISE: Final = re.compile(r"^\S+/\w+: | \(after [^)]*\)")
 
@@ -37,7 +38,12 @@ def _admin_client(connection: Connection, said: list[str]) -> AdminClient:
 
 
 def check_topics(
-    connection: Connection, plan: Plan, names: Iterable[str] = TOPICS, *, create: bool = False
+    connection: Connection,
+    plan: Plan,
+    names: Iterable[str] = TOPICS,
+    *,
+    create: bool = False,
+    wait: float = 0.0,
 ) -> list[TopicReport]:
     """Compare topics with a plan, and create those that are missing if so wished.
 
@@ -54,6 +60,8 @@ def check_topics(
         The topics.
     create
         Create what is missing.
+    wait
+        Seconds to wait for a broker that does not answer and, without `create`, for a topic that is missing.
 
     Returns
     -------
@@ -68,12 +76,21 @@ def check_topics(
     names = tuple(names)
     said: list[str] = []
     admin = _admin_client(connection, said)
-    try:
-        found = _partitions(admin)
-    except KafkaException as error:
-        admin.poll(0)
-        raise StreamerError(_unreachable(connection, said[0] if said else error.args[0].str())) from None
-    missing = [name for name in names if name not in found]
+    deadline = time.monotonic() + wait
+    while True:
+        said.clear()
+        try:
+            found = _partitions(admin)
+        except KafkaException as error:
+            admin.poll(0)
+            if time.monotonic() >= deadline:
+                reason = said[0] if said else error.args[0].str()
+                raise StreamerError(_unreachable(connection, reason)) from None
+        else:
+            missing = [name for name in names if name not in found]
+            if create or not missing or time.monotonic() >= deadline:
+                break
+            time.sleep(_PAUSE_S)
     if create and missing:
         inputs = Counter(found[name] for name in ALIGNED if name in found)
         usual = inputs.most_common(1)[0][0] if inputs else plan.partitions

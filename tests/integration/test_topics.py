@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,22 @@ def test_missing_input_topics_get_the_partitions_of_the_others(fresh):
     counts = {report.name: report.partitions for report in reports}
     assert {counts[name] for name in INPUT_TOPICS} == {5}
     assert counts["anomaly-alerts"] == 3
+
+
+def test_waits_for_a_broker_and_for_topics_that_others_make(kafka_server):
+    broker = kafka_server()
+    address = broker.address
+    broker.stop()
+    with ThreadPoolExecutor() as pool:
+        created = pool.submit(check_topics, Connection(address), PLAN, create=True, wait=60)
+        checked = pool.submit(check_topics, Connection(address), PLAN, wait=60)
+        with pytest.raises(StreamerError, match="no Kafka answers"):
+            check_topics(Connection(address), PLAN, create=True)
+        assert not created.done()
+        broker.start()
+        assert all(report.created for report in created.result(60))
+        assert all(report.fine for report in checked.result(60))
+    broker.stop()
 
 
 def test_without_creation_a_missing_topic_is_named_with_the_command(fresh):

@@ -1,0 +1,52 @@
+# One image for the streamer, the sink and the generator: the command chooses.
+#
+#   docker build --tag retail-anomaly:0.1.0 .
+#   docker run --rm retail-anomaly:0.1.0 retail-streamer --help
+#
+# Quix builds from `streamer/dockerfile` instead: its build context has the application's folders and none of the
+# files at the root. Both install the same list, `streamer/requirements.txt`, which leaves out the analyst's libraries.
+ARG PYTHON=3.11.14-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+WORKDIR /source
+# Dependencies first: a layer that lasts until one of these files changes.
+COPY constraints.txt ./
+COPY streamer/requirements.txt streamer/requirements.txt
+RUN python -m venv --without-pip /opt/retail-anomaly \
+    && python -m pip --python /opt/retail-anomaly install --only-binary :all: \
+        --constraint constraints.txt --requirement streamer/requirements.txt \
+    && python -m pip install --constraint constraints.txt hatchling
+COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
+COPY retail_anomaly retail_anomaly
+COPY streamer streamer
+COPY data_gen data_gen
+RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+    && python -m pip --python /opt/retail-anomaly install --no-deps dist/*.whl \
+    && python -m compileall -q /opt/retail-anomaly
+
+FROM python:${PYTHON}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="retail-anomaly" \
+      org.opencontainers.image.description="Loss prevention for shops: detectors over Kafka, their sink and a generator." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# The folder belongs to the user, so that a new volume mounted there does too.
+RUN groupadd --system --gid 10001 retail \
+    && useradd --system --uid 10001 --gid retail --no-create-home --home-dir /nonexistent retail \
+    && install --directory --owner retail --group retail /var/lib/retail-anomaly
+COPY --from=build /opt/retail-anomaly /opt/retail-anomaly
+# librdkafka's threads each hold an arena of freed memory otherwise.
+ENV PATH=/opt/retail-anomaly/bin:$PATH \
+    MALLOC_ARENA_MAX=2 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    RETAIL__STREAMER__STATE_DIR=/var/lib/retail-anomaly
+# By number: Kubernetes' runAsNonRoot can't look up a name.
+USER 10001:10001
+WORKDIR /var/lib/retail-anomaly
+STOPSIGNAL SIGTERM
+CMD ["retail-streamer", "run"]

@@ -1,0 +1,45 @@
+{{/* The configuration as the commands get it: `config` with what the chart knows. */}}
+
+{{- define "retail-anomaly.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- $streamer := $config.streamer | default dict -}}
+{{- if .Values.kafka.enabled -}}
+{{- if $streamer.broker }}{{ fail "config.streamer.broker and kafka.enabled exclude each other: leave one out" }}{{ end -}}
+{{- $_ := set $streamer "broker" (include "retail-anomaly.kafkaAddress" .) -}}
+{{- else -}}
+{{- $_ := required "config.streamer.broker: name your Kafka (host:port), or set kafka.enabled for a trial" $streamer.broker -}}
+{{- end -}}
+{{- $_ := set $streamer "state_dir" "/var/lib/retail-anomaly" -}}
+{{- $_ := set $streamer "metrics_port" (include "retail-anomaly.healthPort" . | int) -}}
+{{- $_ := set $streamer "metrics_address" "0.0.0.0" -}}
+{{- $_ := set $config "streamer" $streamer -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Number of partitions, as the settings' default has it. */}}
+{{- define "retail-anomaly.partitions" -}}
+{{- dig "streamer" "topics" "partitions" 12 .Values.config -}}
+{{- end -}}
+
+{{/* Of /metrics, /healthz and /readyz. */}}
+{{- define "retail-anomaly.healthPort" -}}8080{{- end -}}
+
+{{/* What the schema can't say: more processes than partitions would idle. */}}
+{{- define "retail-anomaly.check" -}}
+{{- $partitions := include "retail-anomaly.partitions" . | int -}}
+{{- $asked := dict "streamer.replicas" .Values.streamer.replicas "storeMetrics.replicas" .Values.storeMetrics.replicas "sink.replicas" .Values.sink.replicas -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- $_ := set $asked "autoscaling.maxReplicas" .Values.autoscaling.maxReplicas -}}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}{{ fail "autoscaling.minReplicas is above autoscaling.maxReplicas" }}{{ end -}}
+{{- end -}}
+{{- range $name, $replicas := $asked -}}
+{{- if gt (int $replicas) $partitions -}}
+{{- fail (printf "%s is %d, and the topics have %d partitions (config.streamer.topics.partitions): a process without a partition does nothing" $name (int $replicas) $partitions) -}}
+{{- end -}}
+{{- end -}}
+{{- range $part := list "generator" "kafkaUi" -}}
+{{- if and (index $.Values $part).enabled $.Values.kafka.existingSecret -}}
+{{- fail (printf "%s.enabled: it is for trials and knows a Kafka without a log-in only; leave out kafka.existingSecret" $part) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,71 @@
+{{/* Names, labels and images. */}}
+
+{{- define "retail-anomaly.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What selects a part's pods, and only these: dict "root" $ "part" "sink". */}}
+{{- define "retail-anomaly.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .part }}
+{{- end -}}
+
+{{- define "retail-anomaly.labels" -}}
+{{ include "retail-anomaly.selector" . }}
+app.kubernetes.io/part-of: {{ .root.Chart.Name }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Name and labels of an object: dict "root" $ "part" "sink" ("name" "sink-x"). */}}
+{{- define "retail-anomaly.metadata" -}}
+name: {{ include "retail-anomaly.fullname" .root }}-{{ .name | default .part }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "retail-anomaly.labels" . | nindent 2 }}
+{{- end -}}
+
+{{/* Image of a part: dict "image" .Values.x.image "tag" "default tag". */}}
+{{- define "retail-anomaly.imageOf" -}}
+{{- with .image -}}
+{{- .repository -}}
+{{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.tag }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "retail-anomaly.image" -}}
+{{ include "retail-anomaly.imageOf" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
+{{- end -}}
+
+{{/* With the namespace: KEDA asks from its own. */}}
+{{- define "retail-anomaly.kafkaAddress" -}}
+{{ include "retail-anomaly.fullname" . }}-kafka.{{ .Release.Namespace }}.svc:9092
+{{- end -}}
+
+{{/* Kafka's address for those that don't read the configuration. */}}
+{{- define "retail-anomaly.broker" -}}
+{{ (include "retail-anomaly.config" . | fromYaml).streamer.broker }}
+{{- end -}}
+
+{{- define "retail-anomaly.influxdbUrl" -}}
+{{- if .Values.influxdb.enabled -}}
+http://{{ include "retail-anomaly.fullname" . }}-influxdb:8086
+{{- else -}}
+{{ required "influxdb.url: name your InfluxDB, or set influxdb.enabled or sink.enabled=false" .Values.influxdb.url }}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with INFLUXDB_TOKEN and GRAFANA_INFLUXDB_TOKEN. */}}
+{{- define "retail-anomaly.influxdbSecret" -}}
+{{- if .Values.influxdb.enabled -}}
+{{ include "retail-anomaly.fullname" . }}-influxdb-tokens
+{{- else -}}
+{{ required "influxdb.existingSecret: name the Secret with INFLUXDB_TOKEN, or set influxdb.enabled or sink.enabled=false" .Values.influxdb.existingSecret }}
+{{- end -}}
+{{- end -}}

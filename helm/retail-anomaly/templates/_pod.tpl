@@ -1,0 +1,204 @@
+{{/* What the pods of our image have in common. Each takes dict "root" $ and what is named. */}}
+
+{{/* The restricted pod security standard; "uid" for an image with a user of its own. */}}
+{{- define "retail-anomaly.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ .uid | default 10001 }}
+runAsGroup: {{ .uid | default 10001 }}
+fsGroup: {{ .uid | default 10001 }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "retail-anomaly.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* Start of every pod's spec; "account" for a ServiceAccount of the part's own. */}}
+{{- define "retail-anomaly.podBase" -}}
+serviceAccountName: {{ include "retail-anomaly.fullname" .root }}{{ with .account }}-{{ . }}{{ end }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext:
+  {{- include "retail-anomaly.podSecurity" . | nindent 2 }}
+{{- end -}}
+
+{{/* Where a pod may run: "values" of its part. */}}
+{{- define "retail-anomaly.placement" -}}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Over nodes and zones, as far as there are several: "part". */}}
+{{- define "retail-anomaly.spread" -}}
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "retail-anomaly.selector" $ | nindent 8 }}
+  {{- end }}
+{{- end -}}
+
+{{/* A container of our image: "name", "command"; "kafkaSecret" instead of the usual one, "state" for a mounted
+     state folder other than the temporary one, "env" further variables, "resources", "live" where Tilt may
+     replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
+{{- define "retail-anomaly.container" -}}
+{{- $values := .root.Values -}}
+{{- $live := $values.development.liveUpdate | ternary (.live | default "") "" -}}
+name: {{ .name }}
+image: {{ include "retail-anomaly.image" .root }}
+imagePullPolicy: {{ $values.image.pullPolicy }}
+command: {{ eq $live "run" | ternary (concat (list "python" "/etc/live/live_update.py") .command) .command | toJson }}
+env:
+  {{- if eq $live "run" }}
+  - name: LIVE_CODE
+    value: /live
+  {{- end }}
+  - name: RETAIL_LOG_LEVEL
+    value: {{ $values.logLevel }}
+  {{- range $name, $value := .env }}
+  - name: {{ $name }}
+    value: {{ $value | quote }}
+  {{- end }}
+  {{- if .influxdb }}
+  - name: INFLUXDB_URL
+    value: {{ include "retail-anomaly.influxdbUrl" .root | quote }}
+  - name: INFLUXDB_ORG
+    value: {{ $values.influxdb.org | quote }}
+  - name: INFLUXDB_BUCKET
+    value: {{ $values.influxdb.bucket | quote }}
+  - name: INFLUXDB_TOKEN
+    valueFrom:
+      secretKeyRef:
+        name: {{ include "retail-anomaly.influxdbSecret" .root }}
+        key: INFLUXDB_TOKEN
+  {{- end }}
+{{- with .kafkaSecret | default $values.kafka.existingSecret }}
+envFrom:
+  - secretRef:
+      name: {{ . }}
+{{- end }}
+securityContext:
+  {{- include "retail-anomaly.containerSecurity" . | nindent 2 }}
+resources:
+  {{- toYaml .resources | nindent 2 }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/retail-anomaly
+    readOnly: true
+  - name: {{ .state | default "temporary" }}
+    mountPath: /var/lib/retail-anomaly
+  - name: temporary
+    mountPath: /tmp
+    subPath: tmp
+  {{- if $live }}
+  - name: live
+    mountPath: /live
+  {{- end }}
+  {{- if eq $live "run" }}
+  - name: live-update
+    mountPath: /etc/live
+    readOnly: true
+  {{- end }}
+  {{- if $values.kafka.tlsSecret }}
+  - name: kafka-tls
+    mountPath: /etc/kafka-tls
+    readOnly: true
+  {{- end }}
+{{- end -}}
+
+{{- define "retail-anomaly.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "retail-anomaly.fullname" .root }}-config
+- name: temporary
+  emptyDir:
+    sizeLimit: 256Mi
+{{- if and .live .root.Values.development.liveUpdate }}
+- name: live
+  emptyDir:
+    sizeLimit: 256Mi
+{{- end }}
+{{- if and (eq (.live | default "") "run") .root.Values.development.liveUpdate }}
+- name: live-update
+  configMap:
+    name: {{ include "retail-anomaly.fullname" .root }}-live-update
+{{- end }}
+{{- with .root.Values.kafka.tlsSecret }}
+- name: kafka-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end -}}
+
+{{/* Waits for the in-cluster Kafka; yours is there before the release. */}}
+{{- define "retail-anomaly.waitForKafka" -}}
+{{- if .root.Values.kafka.enabled -}}
+initContainers:
+  - {{- include "retail-anomaly.container" (dict "root" .root "name" "wait-for-kafka" "command" (list "retail-streamer" "topics" "--create" "--wait" "300" "--config" "/etc/retail-anomaly/config.yaml") "resources" .resources) | nindent 4 }}
+{{- end -}}
+{{- end -}}
+
+{{- define "retail-anomaly.healthProbes" -}}
+ports:
+  - name: http
+    containerPort: {{ include "retail-anomaly.healthPort" .root }}
+# Long: a process without its volume reads its whole state from Kafka before it goes on.
+startupProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 5
+  failureThreshold: 120
+livenessProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end -}}
+
+{{/* A changed configuration rolls the pods. */}}
+{{- define "retail-anomaly.podAnnotations" -}}
+checksum/config: {{ include "retail-anomaly.config" .root | sha256sum }}
+{{- with .values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* A Job's name ends with a hash of what it runs, for a Job can't be changed: dict "root" "part" "spec". */}}
+{{- define "retail-anomaly.job" -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "retail-anomaly.metadata" (dict "root" .root "part" .part "name" (printf "%s-%s" .part (sha256sum .spec | trunc 8))) | nindent 2 }}
+spec:
+  {{- .spec | nindent 2 }}
+{{- end -}}

@@ -1,0 +1,103 @@
+{{/* A part with local state: dict "root" $ "part" "streamer" "values" .Values.streamer "command" (list ...)
+     "scaled" whether something else decides the replicas. */}}
+{{- define "retail-anomaly.stateful" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "retail-anomaly.metadata" . | nindent 2 }}
+spec:
+  # Headless: gives the processes their names and Prometheus their addresses; nobody calls them.
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "retail-anomaly.selector" . | nindent 4 }}
+  ports:
+    - name: http
+      port: {{ include "retail-anomaly.healthPort" .root }}
+      targetPort: http
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  {{- include "retail-anomaly.metadata" . | nindent 2 }}
+spec:
+  serviceName: {{ include "retail-anomaly.fullname" .root }}-{{ .part }}
+  {{- if not .scaled }}
+  replicas: {{ .values.replicas }}
+  {{- end }}
+  # All at once: they share one consumer group and don't wait for one another.
+  podManagementPolicy: Parallel
+  updateStrategy:
+    type: RollingUpdate
+  # A process that comes back finds its state, and reads from the changelog only what it missed.
+  persistentVolumeClaimRetentionPolicy:
+    whenDeleted: Retain
+    whenScaled: Retain
+  selector:
+    matchLabels:
+      {{- include "retail-anomaly.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "retail-anomaly.selector" . | nindent 8 }}
+      annotations:
+        {{- include "retail-anomaly.podAnnotations" . | nindent 8 }}
+    spec:
+      {{- include "retail-anomaly.podBase" . | nindent 6 }}
+      {{- include "retail-anomaly.placement" . | nindent 6 }}
+      {{- include "retail-anomaly.spread" . | nindent 6 }}
+      # A last commit and the hand-over of the partitions.
+      terminationGracePeriodSeconds: 90
+      {{- include "retail-anomaly.waitForKafka" (dict "root" .root "resources" .values.resources) | nindent 6 }}
+      containers:
+        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "live" "run" "env" .values.env "resources" .values.resources) | nindent 10 }}
+          {{- include "retail-anomaly.healthProbes" . | nindent 10 }}
+      volumes:
+        {{- include "retail-anomaly.volumes" (merge (dict "live" "run") .) | nindent 8 }}
+  volumeClaimTemplates:
+    - apiVersion: v1
+      kind: PersistentVolumeClaim
+      metadata:
+        name: state
+        labels:
+          {{- include "retail-anomaly.selector" . | nindent 10 }}
+      spec:
+        accessModes: [ReadWriteOnce]
+        {{- with .values.storage.className }}
+        storageClassName: {{ . }}
+        {{- end }}
+        resources:
+          requests:
+            storage: {{ .values.storage.size }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "retail-anomaly.metadata" . | nindent 2 }}
+spec:
+  # One at a time: its partitions move, then come back.
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "retail-anomaly.selector" . | nindent 6 }}
+{{- end -}}
+
+
+{{/* The volume of a server: dict "part" (dict ...) "storage" .Values.x.storage. */}}
+{{- define "retail-anomaly.dataClaim" -}}
+- apiVersion: v1
+  kind: PersistentVolumeClaim
+  metadata:
+    name: data
+    labels:
+      {{- include "retail-anomaly.selector" .part | nindent 6 }}
+  spec:
+    accessModes: [ReadWriteOnce]
+    {{- with .storage.className }}
+    storageClassName: {{ . }}
+    {{- end }}
+    resources:
+      requests:
+        storage: {{ .storage.size }}
+{{- end -}}

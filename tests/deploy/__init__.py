@@ -1,0 +1,1 @@
+"""The chart, the image, compose and Tilt: what can be known of them without a cluster."""

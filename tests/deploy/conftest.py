@@ -1,0 +1,47 @@
+"""Programs as fixtures: absent, they skip a test with the reason; in CI they fail it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import IN_CI
+from tests.deploy import tools
+
+
+def _available(find: Callable[[], Path]) -> Path:
+    try:
+        return find()
+    except tools.ToolUnavailableError as error:
+        if IN_CI:
+            pytest.fail(f"CI must have it: {error}", pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=["3", "4"], ids=["helm3", "helm4"])
+def either_helm(request: pytest.FixtureRequest) -> Path:
+    """Give Helm 3, then Helm 4."""
+    return _available(lambda: tools.helm(request.param))
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """Give Helm 3; a test compares what Helm 4 renders."""
+    return _available(lambda: tools.helm("3"))
+
+
+@pytest.fixture(scope="session")
+def checkov() -> Path:
+    return _available(tools.checkov)
+
+
+@pytest.fixture(scope="session")
+def kubeconform() -> Path:
+    return _available(tools.kubeconform)
+
+
+@pytest.fixture(scope="session")
+def compose_schema() -> Path:
+    return _available(tools.compose_schema)

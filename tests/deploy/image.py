@@ -1,0 +1,69 @@
+"""What the image holds, made on this machine by the image's own recipe."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.deploy.chart import ROOT
+from tests.kafka.jars import CACHE
+
+RECIPE = ROOT / "Dockerfile"
+PLACE = "/opt/retail-anomaly"
+
+
+def make_image(folder: Path) -> Path:
+    """Run the first stage's commands in a copy of what it copies; return the environment that the image would hold.
+
+    The dependencies are installed once for each list of them, the package anew each time.
+    """
+    stage = RECIPE.read_text().split("\nFROM ")[1].replace("\\\n", " ")
+    recipe = re.sub(r"^#.*\n", "", stage, flags=re.MULTILINE)
+    copied = [path for line in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE) for path in line.split()]
+    for name in copied:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    dependencies, package = re.findall(r"^RUN (.+)$", recipe, re.MULTILINE)
+    wanted = hashlib.sha256((ROOT / "constraints.txt").read_bytes() + dependencies.encode())
+    wanted.update((ROOT / "streamer" / "requirements.txt").read_bytes())
+    base = CACHE / f"image-{wanted.hexdigest()[:12]}"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / ".complete").exists():
+            shutil.rmtree(base, ignore_errors=True)
+            _run(dependencies.replace(PLACE, str(base)), folder)
+            (base / ".complete").touch()
+        _run(
+            package.replace(PLACE, str(base)).replace(
+                "install --no-deps", "install --no-deps --force-reinstall"
+            ),
+            folder,
+        )
+    return base
+
+
+def _run(command: str, folder: Path) -> None:
+    # `python` of the recipe is the one of these tests, which has what the build needs.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"

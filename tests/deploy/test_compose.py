@@ -1,0 +1,178 @@
+"""compose.yaml against the Compose specification and against the chart: one stack, described twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from retail_anomaly.settings import Settings, flatten
+from tests.deploy.chart import CASES, CHART, ROOT, Manifest, containers, pick, pods, render
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {"topics", "streamer", "store-metrics", "sink", "generator", "influxdb-bootstrap"}
+
+
+@pytest.fixture(scope="module")
+def parts(helm) -> dict[str, Manifest]:
+    """Give the main container of each part of the chart with development values."""
+    found = {}
+    for name, metadata, spec in pods(render(helm, CASES["values-dev"])):
+        if not name.startswith("Pod/"):
+            found[metadata["labels"]["app.kubernetes.io/component"]] = spec["containers"][0]
+    return found
+
+
+def test_fits_the_specification(compose_schema):
+    schema = json.loads(compose_schema.read_text())
+    # The newest draft that the validator knows; the file names the same one with a typo that it does not find.
+    jsonschema.Draft7Validator(schema).validate(COMPOSE)
+    broken = {**COMPOSE, "services": {**SERVICES, "sink": {**SERVICES["sink"], "enviroment": {}}}}
+    assert not jsonschema.Draft7Validator(schema).is_valid(broken)
+
+
+def test_services_are_the_charts_parts(parts):
+    assert set(SERVICES) == set(parts)
+
+
+def test_images_are_the_charts(parts):
+    assert {name: service["image"] for name, service in SERVICES.items()} == {
+        name: container["image"] for name, container in parts.items()
+    }
+    kafka = re.search(
+        r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests" / "kafka" / "pom.xml").read_text()
+    )
+    assert kafka is not None
+    # What the tests run is what is deployed.
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka[1]}"
+
+
+def test_commands_are_the_charts(parts):
+    for name in ("streamer", "store-metrics", "sink"):
+        command = parts[name]["command"][:2]
+        said = SERVICES[name]["command"]
+        assert said == command or said[2].endswith(f"exec {' '.join(command)}")
+    assert (
+        parts["influxdb"]["command"] == SERVICES["influxdb"]["entrypoint"] + SERVICES["influxdb"]["command"]
+    )
+    assert SERVICES["generator"]["command"][:2] == parts["generator"]["command"][:2]
+    script = parts["influxdb-bootstrap"]["command"]
+    assert SERVICES["influxdb-bootstrap"]["command"] == script
+    mounted = [v for v in SERVICES["influxdb-bootstrap"]["volumes"] if v.startswith("./")]
+    assert mounted == ["./helm/retail-anomaly/files:/etc/bootstrap:ro"]
+    assert (CHART / "files" / script[-1].rpartition("/")[2]).is_file()
+
+
+def test_ports_are_the_charts_and_bound_to_this_machine(parts):
+    hosts = []
+    for name, service in SERVICES.items():
+        for port in service.get("ports", []):
+            address, host, inside = port.split(":")
+            assert address == "127.0.0.1"
+            hosts.append(host)
+            assert int(inside) in {p["containerPort"] for p in parts[name]["ports"]}
+    assert len(hosts) == len(set(hosts))
+
+
+def test_environment_is_the_charts(parts):
+    settings = {f"RETAIL__{path.replace('.', '__').upper()}" for path in flatten(Settings())}
+    for name, service in SERVICES.items():
+        given = service.get("environment", {})
+        theirs = {variable["name"]: variable.get("value") for variable in parts[name].get("env", [])}
+        if name == "kafka":
+            continue
+        for variable, value in given.items():
+            if variable.startswith("RETAIL__"):
+                assert variable in settings
+            elif variable in {"GF_SECURITY_ADMIN_PASSWORD", "TOKENS_FOLDER"}:
+                assert any(other.startswith(("GF_SECURITY_ADMIN_PASSWORD", "TOKENS_")) for other in theirs)
+            else:
+                assert variable in theirs, (name, variable)
+                if theirs[variable] is not None and "://" not in value and "kafka" not in value:
+                    assert value == theirs[variable], (name, variable)
+
+
+def test_kafka_is_set_up_as_the_charts(helm):
+    """The image makes properties of variables: KAFKA_LOG_DIRS is log.dirs."""
+    lines = pick(render(helm, CASES["values-dev"]), "ConfigMap", "kafka")["data"][
+        "server.properties"
+    ].splitlines()
+    theirs = {
+        name: value for name, _, value in (line.partition("=") for line in lines if not line.startswith("#"))
+    }
+    ours = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in SERVICES["kafka"]["environment"].items()
+    }
+    address = "shops-retail-anomaly-kafka.loss-prevention.svc:9092"
+    theirs["advertised.listeners"] = theirs["advertised.listeners"].replace(address, "kafka:9092")
+    # The image's script formats for a fixed set of controllers, the chart's command for one that may grow.
+    assert theirs.pop("controller.quorum.bootstrap.servers") == "localhost:9093"
+    assert ours.pop("controller.quorum.voters") == "1@localhost:9093"
+    assert ours == theirs
+
+
+def test_grafana_is_provisioned_as_the_charts(helm):
+    data = pick(render(helm, CASES["values-dev"]), "ConfigMap", "grafana")["data"]
+    ours = {
+        name: yaml.safe_load(config["content"].replace("$$", "$"))
+        for name, config in COMPOSE["configs"].items()
+    }
+    theirs = {name: yaml.safe_load(data[f"{name}.yaml"]) for name in ours}
+    theirs["datasource"]["datasources"][0]["url"] = "http://influxdb:8086"
+    assert ours == theirs
+    mounted = [v.split(":")[0] for v in SERVICES["grafana"]["volumes"] if v.startswith("./")]
+    assert all((ROOT / path).exists() for path in mounted)
+
+
+def test_order_follows_health():
+    for name, service in SERVICES.items():
+        for needed, how in (service.get("depends_on") or {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[needed]
+            else:
+                assert how["condition"] == "service_completed_successfully"
+                assert SERVICES[needed]["restart"] == "no", f"{name} waits for what starts again for ever"
+    assert "topics" in SERVICES["streamer"]["depends_on"]
+    assert {"topics", "influxdb-bootstrap"} == set(SERVICES["sink"]["depends_on"])
+
+
+def test_everything_is_hardened():
+    for name, service in SERVICES.items():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is (name != "kafka")
+        assert not service["image"].endswith(":latest")
+
+
+def test_secrets_come_from_the_environment_file():
+    text = (ROOT / "compose.yaml").read_text()
+    asked = set(re.findall(r"\$\{(\w+):\?run make secrets\}", text))
+    assert asked == set(re.findall(r"\w+(?=})", " ".join(re.findall(r"\$\{\w+}", text)))) | asked
+    makefile = (ROOT / "Makefile").read_text()
+    assert asked == set(
+        re.findall(r'"(\w+)"', makefile[makefile.index("secrets: ##") :].split("\n\n")[0])
+    ) - {""}
+    assert "\n.env\n" in (ROOT / ".gitignore").read_text()
+    # The chart takes the same names from a Secret that is made of the same file.
+    chart = "".join(path.read_text() for path in (CHART / "templates").glob("*.yaml"))
+    assert all(name in chart for name in asked)
+
+
+def test_only_the_generator_has_no_state_of_its_own():
+    for name in OURS:
+        mounts = [v.split(":")[-1 if ":" not in v else 1] for v in SERVICES[name].get("volumes", [])]
+        assert ("/var/lib/retail-anomaly" in mounts) is (name != "generator"), name
+
+
+@pytest.mark.parametrize("part", ["streamer", "store-metrics", "sink"])
+def test_manifests_and_compose_ask_for_readiness_alike(parts, part):
+    probe = parts[part]["readinessProbe"]["httpGet"]["path"]
+    port = SERVICES[part]["environment"]["RETAIL__STREAMER__METRICS_PORT"]
+    assert f"http://localhost:{port}{probe}" in SERVICES[part]["healthcheck"]["test"][-1]
+    assert containers({"containers": [parts[part]]})[0]["ports"][0]["containerPort"] == int(port)

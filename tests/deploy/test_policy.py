@@ -1,0 +1,127 @@
+"""Policy checks of others: checkov over all that is rendered and over the images' recipes, hadolint over the latter."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.chart import CASES, ROOT, render
+
+DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
+
+# What is left out: check, where it may fail, and why that is right.
+ACCEPTED = {
+    "CKV_K8S_11": (
+        r".*",
+        "No CPU limit: it would throttle a process that catches up, although the node has time to spare. Requests are "
+        "set, and memory is limited.",
+    ),
+    "CKV_K8S_15": (
+        r".*",
+        "Images are pinned by version or digest, and `latest` is refused: asking the registry at each start would "
+        "only make a restart depend on it.",
+    ),
+    "CKV_K8S_35": (
+        r"(StatefulSet|Deployment|Job|Pod)\..*-(streamer|store-metrics|sink|topics-\w+|influxdb-bootstrap-\w+|test-\w+)$",
+        "Our commands take secrets from the environment alone, so that none stands in a file or a command line. "
+        "Grafana gets its own as files.",
+    ),
+    "CKV_K8S_40": (
+        r"(StatefulSet|Deployment)\..*-(kafka|influxdb|grafana)$",
+        "Images of others run as the user that their publisher made for them; ours is 10001.",
+    ),
+    "CKV_K8S_43": (
+        r".*",
+        "Where an image lies, and so its digest, is the operator's to say; values-prod.yaml does, and has no such failure.",
+    ),
+    "CKV_K8S_8": (r"Pod\..*-test-\w+$", "A `helm test` pod ends within seconds."),
+    "CKV_K8S_9": (r"Pod\..*-test-\w+$", "A `helm test` pod serves nobody."),
+    "CKV_DOCKER_2": (
+        r".*",
+        "The image has several roles; the chart's probes and compose ask each in its own way.",
+    ),
+    "CKV_DOCKER_3": (
+        r"streamer/dockerfile",
+        "As Quix's own template has it: its platform mounts the state folder. The chart's image has a user.",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def failed(checkov, helm, tmp_path_factory) -> list[tuple[str, str, str]]:
+    """Give id, resource and name of each check that failed."""
+    folder: Path = tmp_path_factory.mktemp("rendered")
+    for case, values in CASES.items():
+        (folder / f"{case}.yaml").write_text(yaml.safe_dump_all(render(helm, values)))
+    for number, recipe in enumerate(DOCKERFILES):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "Dockerfile").write_text(recipe.read_text())
+    # By the interpreter beside it: its script starts with `env python`. It asks its maker for nothing.
+    command = [str(checkov.parent / "python"), str(checkov), "--directory", str(folder), "--skip-download"]
+    options = ["--framework", "kubernetes", "dockerfile", "--quiet", "--compact", "--output", "json"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, timeout=200, check=False, env=environment
+    )
+    reports = json.loads(done.stdout)
+    assert {report["check_type"] for report in reports} == {"kubernetes", "dockerfile"}, done.stderr
+    assert all(report["summary"]["passed"] > 20 for report in reports)
+    assert not any(report["summary"]["parsing_errors"] for report in reports)
+    found = []
+    for report in reports:
+        for check in report["results"]["failed_checks"]:
+            place = check["file_path"].strip("/")
+            for number, recipe in enumerate(DOCKERFILES):
+                if place == f"{number}/Dockerfile":
+                    place = str(recipe.relative_to(ROOT))
+            resource = place if report["check_type"] == "dockerfile" else check["resource"]
+            found.append((check["check_id"], f"{resource}", f"{place}: {check['check_name']}"))
+    return found
+
+
+def test_checkov_finds_nothing_that_has_no_reason(failed):
+    unexpected = [
+        f"{check} {resource} ({name})"
+        for check, resource, name in failed
+        if check not in ACCEPTED or not re.fullmatch(ACCEPTED[check][0], resource)
+    ]
+    assert not unexpected, "\n".join(sorted(set(unexpected)))
+
+
+def test_each_exception_is_still_one(failed):
+    assert set(ACCEPTED) == {check for check, _, _ in failed}
+
+
+def test_production_values_need_fewer(failed):
+    in_production = {check for check, _, name in failed if name.startswith("values-prod.yaml")}
+    assert in_production == {"CKV_K8S_11", "CKV_K8S_35", "CKV_K8S_8", "CKV_K8S_9"}
+
+
+@pytest.mark.parametrize("recipe", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_hadolint(recipe):
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run(
+        [str(hadolint), str(recipe)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_image_is_pinned_small_and_runs_as_a_user():
+    """What hadolint does not ask for."""
+    recipe = (ROOT / "Dockerfile").read_text()
+    last = recipe[recipe.rindex("\nFROM ") :]
+    assert re.search(r"^ARG PYTHON=3\.\d+\.\d+-slim-\w+$", recipe, re.MULTILINE)
+    assert "USER 10001:10001" in last
+    assert "STOPSIGNAL SIGTERM" in last
+    assert "MALLOC_ARENA_MAX=2" in last
+    assert "org.opencontainers.image.version" in last
+    # Nothing is installed in the last stage, a compiler least of all.
+    assert not re.search(r"apt|pip|gcc|build-essential", last)
+    assert "--constraint constraints.txt --requirement streamer/requirements.txt" in " ".join(recipe.split())

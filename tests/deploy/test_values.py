@@ -1,0 +1,138 @@
+"""What the chart refuses, and that its schema and README are what the code says."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+
+import jsonschema
+import pytest
+import yaml
+
+from retail_anomaly.settings import Settings, flatten, load
+from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pick, render
+
+GENERATED = runpy.run_path(str(ROOT / "helm" / "build.py"))
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+SET_BY_CHART = {"state_dir": "/var/lib/retail-anomaly", "metrics_port": 8080, "metrics_address": "0.0.0.0"}  # noqa: S104
+GOOD = ("kafka.enabled=true", "influxdb.enabled=true")
+
+
+@pytest.mark.parametrize("file", GENERATED["FILES"])
+def test_generated_file_is_up_to_date(file):
+    assert (CHART / file).read_text(encoding="utf-8") == GENERATED["FILES"][file](), "run `make docs`"
+
+
+def test_every_value_is_described():
+    described = {".".join(path) for path, _ in GENERATED["described"]()}
+
+    def undescribed(node: object, path: str) -> list[str]:
+        # What stands in a described value that is a whole, as resources, needs no words of its own.
+        if path in described and path.rpartition(".")[2] in {"resources", "config"}:
+            return []
+        if isinstance(node, dict) and node:
+            return [
+                name
+                for key, child in node.items()
+                for name in undescribed(child, f"{path}.{key}".lstrip("."))
+            ]
+        return [] if path in described else [path]
+
+    assert not undescribed(VALUES, "")
+
+
+def test_schema_knows_every_value_and_no_other():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    unnamed = {key for key in schema["properties"] if key not in VALUES}
+    assert unnamed == {"global"}
+    assert set(VALUES) <= set(schema["properties"])
+
+
+# What is set, and the words of the error, which name the key and what is wrong with it.
+REFUSED = {
+    "nothing said of Kafka": ([], r"config.*streamer"),
+    "no broker": (["config.max_late=1h", "influxdb.enabled=true"], r"config.*streamer"),
+    "a broker twice": ([*GOOD, "config.streamer.broker=kafka:9092"], r"exclude each other"),
+    "no InfluxDB": (["kafka.enabled=true"], r"influxdb"),
+    "no Secret for InfluxDB": (["kafka.enabled=true", "influxdb.url=http://i:8086"], r"influxdb"),
+    "no InfluxDB for Grafana": (
+        ["kafka.enabled=true", "sink.enabled=false", "grafana.enabled=true"],
+        r"influxdb",
+    ),
+    "an unknown value": ([*GOOD, "streemer.replicas=1"], r"streemer"),
+    "an unknown value below": ([*GOOD, "streamer.replica=1"], r"streamer.*replica"),
+    "an unknown setting": ([*GOOD, "config.detectors.refund_burst.cuont=4"], r"refund_burst.*cuont"),
+    "an impossible setting": ([*GOOD, "config.detectors.refund_burst.count=0"], r"refund_burst.*count"),
+    "a duration without a unit": ([*GOOD, "config.max_late=24"], r"max_late"),
+    "a setting that the chart makes": ([*GOOD, "config.streamer.state_dir=/tmp"], r"state_dir"),
+    "a tag that moves": ([*GOOD, "image.tag=latest"], r"image.*tag"),
+    "a server's tag that moves": ([*GOOD, "influxdb.image.tag=latest"], r"influxdb.*image"),
+    "no tag of a server": ([*GOOD, "kafka.image.tag="], r"kafka.*image"),
+    "half a digest": ([*GOOD, "image.digest=sha256:12"], r"image.*digest"),
+    "idle processes": ([*GOOD, "streamer.replicas=13"], r"streamer.replicas is 13.*12 partitions"),
+    "idle processes by configuration": (
+        [*GOOD, "config.streamer.topics.partitions=2", "sink.replicas=3"],
+        r"sink.replicas is 3.*2 partitions",
+    ),
+    "idle processes by autoscaling": (
+        [*GOOD, "autoscaling.enabled=true", "autoscaling.maxReplicas=24"],
+        r"autoscaling.maxReplicas is 24",
+    ),
+    "fewest above most": (
+        [*GOOD, "autoscaling.enabled=true", "autoscaling.minReplicas=4"],
+        r"minReplicas is above",
+    ),
+    "no process": ([*GOOD, "streamer.replicas=0"], r"streamer.*replicas"),
+    "a password in the values": ([*GOOD, "sink.env.INFLUXDB_TOKEN=hunter2"], r"sink.*env"),
+    "a generator that can't log in": (
+        [*GOOD, "generator.enabled=true", "kafka.existingSecret=k"],
+        r"generator.enabled",
+    ),
+    "no memory limit": ([*GOOD, "sink.resources.limits.memory=null"], r"limits"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_is_refused_with_the_reason(either_helm, case):
+    sets, words = REFUSED[case]
+    arguments = [part for text in sets for part in ("--set", text)]
+    done = call(either_helm, "template", RELEASE, str(CHART), "--namespace", NAMESPACE, *arguments)
+    assert done.returncode != 0
+    said = " ".join(re.sub(r"[/'\"]", ".", done.stderr).split())
+    assert re.search(words, said), done.stderr
+
+
+def test_good_values_of_the_cases_above_are_taken(either_helm):
+    assert render(either_helm, None, *GOOD)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
+    """The rendered file through the settings' own reader: each key is one, each value fits and is what was asked."""
+    manifests = render(helm, CASES[case])
+    file = tmp_path / "config.yaml"
+    file.write_text(pick(manifests, "ConfigMap", "config")["data"]["config.yaml"])
+    loaded = load(file, environ={})
+
+    asked = yaml.safe_load(CASES[case].read_text()).get("config", {})
+    asked.setdefault("streamer", {}).setdefault(
+        "broker", "shops-retail-anomaly-kafka.loss-prevention.svc:9092"
+    )
+    asked["streamer"] |= SET_BY_CHART
+    (tmp_path / "asked.yaml").write_text(yaml.safe_dump(asked))
+    assert flatten(loaded.settings) == flatten(load(tmp_path / "asked.yaml", environ={}).settings)
+
+
+def test_all_defaults_pass_through_the_chart(helm, tmp_path):
+    """Every setting at once, as `retail_anomaly/config.yaml` has them: none is lost or turned into another type."""
+    config = yaml.safe_load((ROOT / "retail_anomaly" / "config.yaml").read_text())
+    for key in SET_BY_CHART:
+        del config["streamer"][key]
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"config": config, "influxdb": {"enabled": True}}))
+    file = tmp_path / "config.yaml"
+    file.write_text(pick(render(helm, values), "ConfigMap", "config")["data"]["config.yaml"])
+    wanted = flatten(Settings()) | {f"streamer.{key}": value for key, value in SET_BY_CHART.items()}
+    assert flatten(load(file, environ={}).settings) == wanted

