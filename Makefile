@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs lock clean
+.PHONY: help demo test soak lint format bench docs lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -22,6 +22,10 @@ demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an em
 
 test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.dev ## every fault in its long form, then event time at an hour a second for ten minutes; over an hour
+	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m tests.faults.soak --page out/soak.html
 
 lint: $(VENV)/.dev ## style, types, layers, dependencies and stripped notebooks
 	$(BIN)/ruff check .
@@ -36,7 +40,7 @@ format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
 	$(BIN)/ruff format .
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout $(NOTEBOOKS))
 
-bench: $(VENV)/.dev ## throughput, latency, memory and recovery
+bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery: a table, JSON and a page
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## write the pages that come from the code

@@ -10,13 +10,13 @@ from tests.kafka import KafkaServer
 
 
 @contextmanager
-def broker() -> Iterator[str]:
+def broker(properties: dict[str, str] | None = None) -> Iterator[str]:
     """Yield a broker's address: ``BENCH_BROKER``, or that of a Kafka that ends with the block."""
     if named := os.environ.get("BENCH_BROKER"):
         yield named
         return
     with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
-        server = KafkaServer(Path(folder)).start()
+        server = KafkaServer(Path(folder), properties).start()
         try:
             yield server.address
         finally:

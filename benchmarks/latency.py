@@ -1,19 +1,24 @@
-"""From the producer's hand to the alert in a consumer's: through the real streamer's process."""
+"""From the producer's hand to the alert in a consumer's: through the real streamer's process.
+
+The floor is the way of the same event to the same consumer straight from its input topic: what Kafka,
+the producer and the consumer take without a streamer between them.
+"""
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 import uuid
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.throughput import recreate_topics
-from retail_anomaly import codec
+from benchmarks import backlog
+from benchmarks.figures import Figure
+from benchmarks.load import HOUR
+from benchmarks.streamer_process import streamer
 from retail_anomaly.events import (
     ALERTS,
     POS_EVENTS,
@@ -26,80 +31,106 @@ from retail_anomaly.events import (
 )
 from streamer.offsets import GroupOffsets
 
-WARM_UP_SECONDS = 5
-HOUR = 3_600_000
+RATES = (100, 500, 5_000)
+_WARM_UP_S = 5
+_Times = dict[str, float]
 
 
-def measure(broker: str, *, per_second: int, seconds: int, four_topics: bool) -> dict[str, Any]:
-    """Send events at a steady rate and return the latency of their alerts in milliseconds.
+def figures(broker: str, *, seconds: int) -> Iterator[Figure]:
+    for rate in RATES:
+        floor, alerts = measure(broker, rate=rate, seconds=seconds)
+        for name in alerts:
+            yield Figure(
+                "latency", f"{name}, four topics live; floor: without a streamer", "ms",
+                alerts[name], floor[name], rate, "events/s",
+            )  # fmt: skip
+    floor, alerts = measure(broker, rate=500, seconds=seconds, four_topics=False)
+    for name in alerts:
+        yield Figure("latency", f"{name}, three topics silent, 500 events/s", "ms", alerts[name], floor[name])
 
-    One event in ten is a refund without a sale, so that it raises an alert at once.
+
+def measure(
+    broker: str,
+    *,
+    rate: int,
+    seconds: int,
+    four_topics: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Send events at a steady rate; return the latency of the events themselves and of their alerts in ms.
+
+    One event in ten, at most 50 a second, is a refund without a sale, so that it raises an alert at once.
     """
-    recreate_topics(broker)
+    backlog.recreate_topics(broker)
     group = f"bench-{uuid.uuid4().hex[:8]}"
-    with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
-        command = [
-            sys.executable, "-m", "streamer", "--broker", broker, "--consumer-group", group,
-            "--state-dir", folder, "--log-level", "error",
-        ]  # fmt: skip
-        streamer = subprocess.Popen(command)
-        try:
-            sent, received = _exchange(broker, group, per_second, seconds, four_topics)
-        finally:
-            streamer.terminate()
-            if streamer.wait(60):
-                raise RuntimeError("the streamer did not end well")
-    if missing := sent.keys() - received.keys():
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-state-") as folder,
+        streamer(broker, group, Path(folder), settings),
+    ):
+        sent, echoed, alerted = _exchange(broker, group, rate, seconds, four_topics)
+    if missing := sent.keys() - alerted.keys():
         raise RuntimeError(f"{len(missing)} of {len(sent)} alerts did not come")
-    warm = min(sent.values()) + WARM_UP_SECONDS
-    latencies = sorted((received[t] - sent[t]) * 1_000 for t in sent if sent[t] >= warm)
+    warm = min(sent.values()) + _WARM_UP_S
+    counted = [refund for refund in sent if sent[refund] >= warm]
+    return _centiles(counted, sent, echoed), _centiles(counted, sent, alerted)
+
+
+def _centiles(counted: list[str], sent: _Times, received: _Times) -> dict[str, float]:
+    latencies = sorted((received[refund] - sent[refund]) * 1_000 for refund in counted)
     centiles = statistics.quantiles(latencies, n=100)
-    return {
-        "alerts": len(latencies),
-        "p50_ms": centiles[49],
-        "p99_ms": centiles[98],
-        "max_ms": latencies[-1],
-    }
+    return {"p50": centiles[49], "p99": centiles[98], "max": latencies[-1]}
 
 
 def _exchange(
-    broker: str, group: str, per_second: int, seconds: int, four_topics: bool
-) -> tuple[dict[str, float], dict[str, float]]:
-    producer = Producer(
-        {"bootstrap.servers": broker, "linger.ms": 0, "partitioner": "murmur2", "enable.idempotence": True}
-    )
-    received: dict[str, float] = {}
+    broker: str, group: str, rate: int, seconds: int, four_topics: bool
+) -> tuple[_Times, _Times, _Times]:
+    producer = backlog.new_producer(broker, linger_ms=0)
+    echoed: _Times = {}
+    alerted: _Times = {}
     stop = threading.Event()
-    listener = threading.Thread(target=_listen, args=(broker, received, stop))
-    listener.start()
+    listeners = [
+        threading.Thread(target=_listen, args=(broker, topic, received, stop))
+        for topic, received in ((POS_EVENTS, echoed), (ALERTS, alerted))
+    ]
+    for listener in listeners:
+        listener.start()
     try:
-        _send(producer, _sale(-1, "first"))
+        backlog.send(producer, _sale(-1, "first"))
         with GroupOffsets({"bootstrap.servers": broker}, group) as offsets:
             if any(offsets.wait(60).values()):  # it runs once the first event is committed
                 raise RuntimeError("the streamer did not start")
-        sent: dict[str, float] = {}
-        begin = time.perf_counter()
-        for n in range(per_second * (seconds + WARM_UP_SECONDS)):
-            wait = begin + n / per_second - time.perf_counter()
-            if wait > 0:
-                time.sleep(wait)
-            event = _event(n, four_topics)
-            if isinstance(event, PosEvent) and event.event_type == "REFUND":
-                sent[event.transaction_id] = time.perf_counter()
-            _send(producer, event)
-        producer.flush(30)
-        deadline = time.perf_counter() + 30
-        while sent.keys() - received.keys() and time.perf_counter() < deadline:
+        sent = _send_steadily(producer, rate, seconds, four_topics)
+        deadline = time.perf_counter() + 60
+        while (sent.keys() - alerted.keys() or sent.keys() - echoed.keys()) and (
+            time.perf_counter() < deadline
+        ):
             time.sleep(0.1)
     finally:
         stop.set()
-        listener.join()
-    return sent, received
+        for listener in listeners:
+            listener.join()
+    return sent, echoed, alerted
 
 
-def _event(n: int, four_topics: bool) -> Event:
+def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: bool) -> _Times:
+    sent: _Times = {}
+    every = max(10, rate // 50)
+    begin = time.perf_counter()
+    for n in range(rate * (seconds + _WARM_UP_S)):
+        wait = begin + n / rate - time.perf_counter()
+        if wait > 0:
+            time.sleep(wait)
+        event = _event(n, every, four_topics)
+        if isinstance(event, PosEvent) and event.event_type == "REFUND":
+            sent[event.transaction_id] = time.perf_counter()
+        backlog.send(producer, event)
+    backlog.flush(producer)
+    return sent
+
+
+def _event(n: int, every: int, four_topics: bool) -> Event:
     store, now = f"store-{n % 50}", time.time_ns() // 1_000_000
-    if n % 10 == 0:
+    if n % every == 0:
         return PosEvent(f"r{n}", store, "c-1", "sku", 5.0, "REFUND", now, event_id=f"e{n}")
     if four_topics and n % 10 == 1:
         return SecurityEvent(f"g{n}", store, now, "GATE", GateData("gate-1", alarm=False))
@@ -115,22 +146,20 @@ def _sale(n: int, store: str) -> PosEvent:
     return PosEvent(f"t{n}", store, "c-1", f"sku-{n % 500}", 5.0, "SALE", now, event_id=f"e{n}")
 
 
-def _send(producer: Producer, event: Event) -> None:
-    at = event.shift_start if isinstance(event, ShiftEvent) else event.event_time
-    producer.produce(codec.topic_of(event), codec.encode(event), event.store_id, timestamp=at)
-    producer.poll(0)
-
-
-def _listen(broker: str, received: dict[str, float], stop: threading.Event) -> None:
+def _listen(broker: str, topic: str, received: _Times, stop: threading.Event) -> None:
+    """Note when each refund, or the alert about it, comes out of a topic."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": "bench-listener", "fetch.wait.max.ms": 5})
     partitions = consumer.list_topics(POS_EVENTS, 10).topics[POS_EVENTS].partitions
-    consumer.assign([TopicPartition(ALERTS, number, 0) for number in partitions])
+    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
     while not stop.is_set():
         message = consumer.poll(0.1)
         if message is None or message.error() is not None:
             continue
         now = time.perf_counter()
-        evidence = json.loads(message.value())["evidence"]
-        if (transaction := evidence.get("transactionId")) is not None:
-            received.setdefault(transaction, now)
+        raw = message.value()
+        if b"REFUND" in raw:
+            value = json.loads(raw)
+            refund = value.get("evidence", value).get("transactionId")
+            if refund is not None:
+                received.setdefault(refund, now)
     consumer.close()

@@ -8,6 +8,7 @@ from retail_anomaly.events import CountEvent, Event, GateData, PosEvent, Securit
 
 START = 1_760_000_000_000
 HOUR = 3_600_000
+DAY = 24 * HOUR
 
 
 def events(count: int, *, stores: int = 100, skus: int = 2_000, per_second: float = 100.0) -> Iterator[Event]:

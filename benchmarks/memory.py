@@ -8,25 +8,40 @@ import gc
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.load import HOUR, START
+from benchmarks.figures import Figure
+from benchmarks.load import DAY, START
 from benchmarks.process import status_mb
 from retail_anomaly.events import PosEvent, ShiftEvent
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.store import StoreState
 
-DAY = 24 * HOUR
 _CHECKPOINT = 50_000
+_STORES, _CASHIERS, _SALES = 100, 10, 100_000
+SALES = (10_000, 100_000, 1_000_000, 10_000_000)
+STORES = (10, 100, 1_000, 10_000)
+CASHIERS = (1, 10, 100, 1_000)
 
-# Stores, cashiers of each, sales remembered in all; the first is the smallest.
-SIZES = (
-    (100, 10, 10_000),
-    (100, 10, 100_000),
-    (100, 10, 1_000_000),
-    (1_000, 10, 100_000),
-    (100, 100, 100_000),
-)
+
+def figures(*, largest: int) -> Iterator[Figure]:
+    """Measure each growth with the other two sizes held."""
+    for sales in SALES:
+        if sales <= largest:
+            found = measure(_STORES, _CASHIERS, sales)
+            yield from _both(found, f"{_STORES} stores of {_CASHIERS} cashiers", sales, "remembered sales")
+    for stores in STORES:
+        found = measure(stores, _CASHIERS, _SALES)
+        yield from _both(found, f"{_SALES:,} sales, {_CASHIERS} cashiers a store", stores, "stores")
+    for cashiers in CASHIERS:
+        found = measure(_STORES, cashiers, _SALES)
+        yield from _both(found, f"{_SALES:,} sales in {_STORES} stores", cashiers, "cashiers a store")
+
+
+def _both(found: dict[str, Any], what: str, x: float, x_name: str) -> Iterator[Figure]:
+    yield Figure("memory", f"in the process: {what}", "MB", found["memory_mb"], x=x, x_name=x_name)
+    yield Figure("memory", f"in the records: {what}", "MB", found["records_mb"], x=x, x_name=x_name)
 
 
 def measure(stores: int, cashiers: int, sales: int) -> dict[str, Any]:
@@ -41,7 +56,7 @@ def _measure(stores: int, cashiers: int, sales: int) -> dict[str, Any]:
     engine = build_engine(Settings())
     gc.collect()
     before = status_mb("VmRSS")
-    memories = [engine.load_store(f"store-{n}", {}.get) for n in range(stores)]
+    memories = [engine.load_store(f"store-{n}", lambda _name: None) for n in range(stores)]
     sizes: dict[tuple[int, str], int] = {}
     for number, store in enumerate(memories):
         for cashier in range(cashiers):
@@ -64,13 +79,8 @@ def _measure(stores: int, cashiers: int, sales: int) -> dict[str, Any]:
     _checkpoint(memories, sizes)
     gc.collect()
     return {
-        "stores": stores,
-        "cashiers": cashiers,
-        "sales": sales,
         "memory_mb": status_mb("VmRSS") - before,
         "records_mb": sum(sizes.values()) / 1e6,
-        "records": len(sizes),
-        "entries": sum(sum(store.entries().values()) for store in memories),
     }
 
 

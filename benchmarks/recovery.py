@@ -1,93 +1,72 @@
-"""Starting again over a million remembered sales: from the local state, and from the changelog."""
+"""Starting: with nothing to remember, over the local state, and over the changelog."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.load import HOUR, START
+from benchmarks import backlog
+from benchmarks.figures import Figure
+from benchmarks.load import DAY, START
 from benchmarks.process import status_mb
-from benchmarks.throughput import recreate_topics
-from retail_anomaly import codec
+from benchmarks.streamer_process import streamer
 from retail_anomaly.events import ALERTS, PosEvent
 from streamer.offsets import GroupOffsets
 
 STORES = 100
-DAY = 24 * HOUR
 _PATIENCE_S = 900
+# What a process that was not stopped well leaves its successor to wait for.
+_SETTINGS = {"SESSION_TIMEOUT": "6s"}
 
 
-def measure(broker: str, sales: int) -> dict[str, Any]:
-    """Fill the state of one streamer, then start it twice and time its first alert.
+def figures(broker: str, *, sales: int) -> Iterator[Figure]:
+    """Fill the state of one streamer, then start it again and time its first alert.
 
     The alert is that of a refund without a sale: to be sure, all that is remembered of its store
     must have been looked through.
     """
-    recreate_topics(broker)
-    producer = Producer(
-        {"bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 50, "partitioner": "murmur2"}
-    )
-    for n in range(sales):
-        at = START + n * (29 * DAY) // sales
-        _send(producer, PosEvent(f"t-{n:012d}", f"store-{n % STORES}", "c-1", "k", 9.0, "SALE", at))
-    producer.flush(60)
+    backlog.recreate_topics(broker)
+    producer = backlog.new_producer(broker, linger_ms=50)
     group = f"bench-{uuid.uuid4().hex[:8]}"
+    part, unit = "recovery", "s to the first alert"
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
         state = Path(folder) / "state"
-        with _streamer(broker, group, state) as pid:
+        empty = _time_to_alert(broker, group, state, producer, "empty", START)
+        yield Figure(part, "start with nothing to remember", unit, empty)
+        for n in range(sales):
+            at = START + n * (29 * DAY) // sales
+            backlog.send(
+                producer, PosEvent(f"t-{n:012d}", f"store-{n % STORES}", "c-1", "k", 9.0, "SALE", at)
+            )
+        backlog.flush(producer)
+        with streamer(broker, group, state, _SETTINGS) as pid:
             _wait_until_processed(broker, group)
             memory = status_mb("VmRSS", pid)
-        figures: dict[str, Any] = {"entries": sales, "memory_mb": memory, "state_mb": _size_mb(state)}
-        figures["from_local_state_s"] = _time_to_alert(broker, group, state, producer, "local")
+        what = f"{sales:,} events and remembered sales"
+        yield Figure(part, f"memory of the process after {what}", "MB", memory)
+        yield Figure(part, f"local state of {what}", "MB on disk", _size_mb(state))
+        end = START + 29 * DAY
+        local = _time_to_alert(broker, group, state, producer, "local", end)
+        yield Figure(part, f"from local state, {what}; floor: with nothing", unit, local, empty)
         shutil.rmtree(state)
-        figures["from_changelog_s"] = _time_to_alert(broker, group, state, producer, "changelog")
-    return figures
+        changelog = _time_to_alert(broker, group, state, producer, "changelog", end)
+        yield Figure(part, f"from the changelog, {what}; floor: with nothing", unit, changelog, empty)
 
 
-def _time_to_alert(broker: str, group: str, state: Path, producer: Producer, name: str) -> float:
-    _send(producer, PosEvent(f"never-{name}", "store-1", "c-1", "k", 5.0, "REFUND", START + 29 * DAY))
-    producer.flush(60)
+def _time_to_alert(
+    broker: str, group: str, state: Path, producer: Producer, name: str, event_time: int
+) -> float:
+    backlog.send(producer, PosEvent(f"never-{name}", "store-1", "c-1", "k", 5.0, "REFUND", event_time))
+    backlog.flush(producer)
     started = time.perf_counter()
-    with _streamer(broker, group, state):
+    with streamer(broker, group, state, _SETTINGS):
         _wait_for_alert(broker, f"never-{name}")
         return time.perf_counter() - started
-
-
-def _send(producer: Producer, event: PosEvent) -> None:
-    while True:
-        try:
-            producer.produce(
-                codec.topic_of(event), codec.encode(event), event.store_id, timestamp=event.event_time
-            )
-            break
-        except BufferError:
-            producer.poll(0.1)
-    producer.poll(0)
-
-
-@contextmanager
-def _streamer(broker: str, group: str, state: Path) -> Iterator[int]:
-    command = [
-        sys.executable, "-m", "streamer", "--broker", broker, "--consumer-group", group,
-        "--state-dir", str(state), "--log-level", "error",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, env={**os.environ, "RETAIL__STREAMER__SESSION_TIMEOUT": "6s"})
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        if process.wait(120):
-            raise RuntimeError("the streamer did not end well")
 
 
 def _wait_until_processed(broker: str, group: str) -> None:

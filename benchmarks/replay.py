@@ -1,12 +1,46 @@
 """Replay against its floor: reading and decoding the same event log, nothing else."""
 
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.figures import Figure, medians
 from benchmarks.load import events
 from retail_anomaly import codec
+from retail_anomaly.replay import replay
+
+
+def figures(*, records: int, repeat: int) -> Iterator[Figure]:
+    """Measure logs of a tenth, a third and the whole of the length: the rate must not hang on it."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        log = Path(folder) / "events.jsonl"
+        write_log(log, 1_000)
+        replay(log)  # imports what it needs once
+        for count in (records // 10, records // 3, records):
+            lines = write_log(log, count)
+            found = medians(
+                repeat,
+                floor=partial(_rate, decode_only, log, lines),
+                full=partial(_rate, _replayed, log, lines),
+            )
+            yield Figure(
+                "replay", "five rules; floor: decoding alone", "events/s",
+                found["full"]["rate"], found["floor"]["rate"], lines, "events",
+            )  # fmt: skip
+
+
+def _rate(timed: Callable[[Path], float], log: Path, lines: int) -> dict[str, float]:
+    return {"rate": lines / timed(log)}
+
+
+def _replayed(log: Path) -> float:
+    started = time.perf_counter()
+    replay(log)
+    return time.perf_counter() - started
 
 
 class _Line(msgspec.Struct):

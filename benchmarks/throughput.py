@@ -1,131 +1,76 @@
-"""Catching up with a backlog: five rules against the same aligned reading with decoding alone.
-
-Run as a module it is one measurement in a process of its own:
-``python -m benchmarks.throughput BROKER decode|rules RECORDS``, which prints one JSON object.
-"""
+"""Catching up with a backlog: five rules against the same aligned reading with decoding alone."""
 
 import json
 import subprocess
 import sys
-import tempfile
-import time
 import uuid
-from collections.abc import Callable
-from functools import reduce
-from typing import Any
+from collections.abc import Iterator
 
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from benchmarks import backlog
+from benchmarks.figures import Figure, medians
+from streamer.offsets import GroupOffsets
 
-from benchmarks.load import events
-from benchmarks.process import status_mb
-from retail_anomaly import codec
-from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
-from retail_anomaly.settings import Settings, load
-from streamer import logs
-from streamer.connection import Connection
-
-PARTITIONS = 4
+_PATIENCE_S = 600
+# Processes that start together join in one round: nobody begins with what another will take over.
+BROKER_PROPERTIES = {"group.initial.rebalance.delay.ms": "3000"}
 
 
-def recreate_topics(broker: str) -> None:
-    """Make the topics empty."""
-    admin = AdminClient({"bootstrap.servers": broker})
-    names = [*INPUT_TOPICS, ALERTS, DEAD_LETTERS]
-    existing = set(admin.list_topics(timeout=10).topics)
-    if stale := [name for name in names if name in existing]:
-        for future in admin.delete_topics(stale).values():
-            future.result(30)
-    _wait_until(lambda: not set(names) & set(admin.list_topics(timeout=10).topics))
-    config = {"retention.ms": "-1"}
-    topics = [NewTopic(name, PARTITIONS, 1, config=config) for name in names]
-    for future in admin.create_topics(topics).values():
-        future.result(30)
-    _wait_until(lambda: set(names) <= set(admin.list_topics(timeout=10).topics))
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the broker did not delete or create the topics in time")
-        time.sleep(0.1)
-
-
-def produce_backlog(broker: str, count: int) -> int:
-    """Fill the input topics and return the number of records."""
-    recreate_topics(broker)
-    producer = Producer(
-        {
-            "bootstrap.servers": broker,
-            "enable.idempotence": True,
-            "linger.ms": 50,
-            "partitioner": "murmur2",
-            "queue.buffering.max.messages": 1_000_000,
-        }
+def figures(broker: str, *, records: int, repeat: int) -> Iterator[Figure]:
+    count = backlog.fill(broker, records)
+    found = medians(
+        repeat,
+        decode=lambda: catch_up(broker, "decode", count),
+        rules=lambda: catch_up(broker, "rules", count),
+        pair=lambda: catch_up(broker, "rules", count, processes=2),
     )
-    records = 0
-    for event in events(count):
-        at = getattr(event, "event_time", None) or event.shift_start  # type: ignore[union-attr]
-        producer.produce(codec.topic_of(event), codec.encode(event), event.store_id, timestamp=at)
-        records += 1
-        if records % 1_000 == 0:
-            producer.poll(0)
-    if producer.flush(60):
-        raise RuntimeError("the broker did not take the whole backlog")
-    return records
+    decode, rules, pair = found["decode"], found["rules"], found["pair"]
+    part = "throughput"
+    yield Figure(
+        part, "five rules; floor: decoding alone", "records/s", rules["per_second"], decode["per_second"]
+    )
+    yield Figure(
+        part, "CPU of five rules; floor: decoding alone", "s per million", rules["cpu_s"], decode["cpu_s"]
+    )
+    yield Figure(
+        part, "peak memory; floor: decoding alone", "MB a process", rules["peak_mb"], decode["peak_mb"]
+    )
+    yield Figure(part, "two processes; floor: one", "records/s", pair["per_second"], rules["per_second"])
+    yield Figure(part, "CPU of two processes; floor: one", "s per million", pair["cpu_s"], rules["cpu_s"])
 
 
-def measure(broker: str, mode: str, records: int) -> dict[str, Any]:
-    """Run one catch-up in a process of its own and return its figures."""
-    command = [sys.executable, "-m", "benchmarks.throughput", broker, mode, str(records)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=600)
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
-
-
-def _catch_up(broker: str, mode: str, records: int) -> dict[str, Any]:
-    with logs.without_httpx_notice():
-        from quixstreams.dataframe import StreamingDataFrame
-
-        from streamer.app import build_app, new_application, raw_topic
-    logs.configure("warning")
-    with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
-        flags = {
-            "streamer.state_dir": folder,
-            "streamer.consumer_group": f"bench-{uuid.uuid4().hex[:8]}",
-        }
-        settings: Settings = load(environ={}, flags=flags).settings
-        connection = Connection(broker)
-        if mode == "rules":
-            app = build_app(settings, connection=connection, topic_manager=None)
-        else:
-            app = new_application(settings, connection=connection, topic_manager=None)
-            decoded = [
-                app.dataframe(raw_topic(app, name)).apply(lambda raw, name=name: codec.decode(name, raw))
-                for name in INPUT_TOPICS
-            ]
-            reduce(StreamingDataFrame.concat, decoded).filter(lambda _event: False)
-        seen, started = 0, (0.0, 0.0)
-
-        def processed(_topic: str, _partition: int, _offset: int) -> None:
-            nonlocal seen, started
-            seen += 1
-            if seen == 1:
-                started = time.perf_counter(), time.process_time()
-            if seen == records:
-                app.stop()
-
-        app._on_message_processed = processed  # the public argument is taken by the tally
-        app.run()
-        seconds = time.perf_counter() - started[0]
-        cpu = time.process_time() - started[1]
+def catch_up(broker: str, mode: str, records: int, *flags: str, processes: int = 1) -> dict[str, float]:
+    """Let new processes of one new group work through the backlog, and return their figures together."""
+    group = f"bench-{uuid.uuid4().hex[:8]}"
+    command = [sys.executable, "-m", "benchmarks.catch_up", broker, mode, group, *flags]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+    try:
+        for process in running:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("a process ended before its first record")
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        with GroupOffsets({"bootstrap.servers": broker}, group) as offsets:
+            if any(offsets.wait(_PATIENCE_S).values()):
+                raise TimeoutError(f"no end of the backlog after {_PATIENCE_S} s")
+        for process in running:
+            process.terminate()
+        results = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    if (seen := sum(result["seen"] for result in results)) != records:
+        raise RuntimeError(f"{seen} records were processed of {records}")
+    marked = sum(result["end"][0] - result["begin"][0] for result in results)
+    seconds = max(result["end"][1] for result in results) - min(result["begin"][1] for result in results)
     return {
-        "records_per_second": records / seconds,
-        "cpu_seconds_per_million": cpu / records * 1e6,
-        "peak_rss_mb": status_mb("VmHWM"),
+        "per_second": marked / seconds,
+        "cpu_s": sum(result["end"][2] - result["begin"][2] for result in results) / marked * 1e6,
+        "peak_mb": max(result["peak_mb"] for result in results),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(_catch_up(sys.argv[1], sys.argv[2], int(sys.argv[3]))))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.detectors import REGISTRY, Range
 from retail_anomaly.settings import Settings, flatten, json_schema
 
 FOLDER = Path(__file__).parent
@@ -19,10 +19,12 @@ def detectors() -> str:
         paragraphs = inspect.getdoc(detector).split("\n\nExamples\n")[0].split("\n\n")  # type: ignore[union-attr]
         parts.append(f"## `{name}` raises `{detector.alert_type}`\n")
         parts += [" ".join(paragraph.split()) + "\n" for paragraph in paragraphs]
-        rows = ["| parameter | default | meaning |", "| --- | --- | --- |"]
+        ranges = detector.Parameters.ranges()
+        rows = ["| parameter | default | tuned within | meaning |", "| --- | --- | --- | --- |"]
         for field in msgspec.inspect.type_info(detector.Parameters).fields:  # type: ignore[attr-defined]
             meaning = field.type.extra_json_schema["description"]
-            rows.append(f"| `{field.name}` | {_shown(field.default)} | {meaning} |")
+            limits = _limits(ranges.get(field.name), type(field.default))
+            rows.append(f"| `{field.name}` | {_shown(field.default)} | {limits} | {meaning} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
 
@@ -68,6 +70,10 @@ def _descriptions(schema: dict[str, object], path: str = "") -> dict[str, str]:
 
     walk(schema, path)
     return found
+
+
+def _limits(limits: Range | None, kind: type) -> str:
+    return f"{_shown(kind(limits.low))} to {_shown(kind(limits.high))}" if limits else ""
 
 
 def _shown(value: object) -> str:

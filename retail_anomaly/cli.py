@@ -18,10 +18,12 @@ from retail_anomaly.columns import Columns, ColumnsError
 from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
-from retail_anomaly.replay import Replay, tracked
-from retail_anomaly.report import report
+from retail_anomaly.replay import Pass, open_replay
+from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
-from retail_anomaly.sources import STDIN, SourceError, open_input
+from retail_anomaly.sources import STDIN, SourceError
+from retail_anomaly.tune.command import tune
+from retail_anomaly.tune.errors import TuneError
 
 app = typer.Typer(
     add_completion=False,
@@ -35,10 +37,13 @@ config_app = typer.Typer(
 
 # Commands of other modules, which import what is slow to import when they are called.
 app.command()(demo)
+app.command()(evaluate)
 app.command()(report)
+app.command()(tune)
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file; see config show.")]
+_INTERRUPTED: Final = 130  # what typer makes of Ctrl-C
 # What typer raises for a command line it does not understand; it has no public name.
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
@@ -53,6 +58,7 @@ def replay(
             "like, a Parquet or CSV file; or several.",
         ),
     ],
+    *,
     config: ConfigFile = None,
     detectors: Annotated[
         str | None, typer.Option(help="Run these only, comma-separated, such as refund_burst.")
@@ -76,6 +82,10 @@ def replay(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if a line could not be read.")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(min=0, help="Processes that share the stores; 0: one for each core. The same alerts."),
+    ] = 1,
 ) -> int:
     """Run the detectors over history; the alerts go to standard output as JSON lines.
 
@@ -87,8 +97,7 @@ def replay(
         raise typer.BadParameter(f"--topic is one of {', '.join(INPUT_TOPICS)}, not {topic!r}")
     settings = load(config).settings
     names = None if detectors is None else [name.strip() for name in detectors.split(",")]
-    run = Replay(build_engine(settings, names))
-    source = open_input(logs, topic, Columns.parse(",".join(columns or ())))
+    run = open_replay(logs, topic, Columns.parse(",".join(columns or ())), settings, names, jobs=jobs)
     _refuse_to_overwrite(logs, {"--output": output, "--dead-letters": dead_letters})
     types: Counter[str] = Counter()
     began = time.perf_counter()
@@ -96,7 +105,7 @@ def replay(
         letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
         target: BinaryIO = stack.enter_context(output.open("wb")) if output else sys.stdout.buffer
         bad = BadLines(letters, show=_show)
-        for alert in run.alerts(tracked(source, source.events(bad), None)):
+        for alert in run.alerts(bad, None):
             target.write(encode(alert) + b"\n")
             types[alert.type] += 1
             if STDIN in logs:  # somebody may be waiting at the other end
@@ -167,10 +176,10 @@ def _show(bad: BadLine) -> None:
     typer.echo(str(bad), err=True)
 
 
-def _summarise(run: Replay, types: Counter[str], bad: BadLines, seconds: float) -> None:
+def _summarise(run: Pass, types: Counter[str], bad: BadLines, seconds: float) -> None:
     events = run.events.total()
     lines = [
-        f"{events:,} events of {len(run.stores):,} stores in {seconds:.1f} s "
+        f"{events:,} events of {run.store_count:,} stores in {seconds:.1f} s "
         f"({events / max(seconds, 1e-9):,.0f} a second): {types.total():,} alerts"
     ]
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
@@ -208,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except SourceError as error:
+    except (SourceError, TuneError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.
@@ -223,6 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
         at = traceback.extract_tb(error.__traceback__)[-1]
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return _fail(f"{said} (at {Path(at.filename).name}:{at.lineno}): please report it", 1)
+    if result == _INTERRUPTED:
+        return _fail("stopped before the end", 1)
     return result if isinstance(result, int) else 0
 
 

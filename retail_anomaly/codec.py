@@ -52,6 +52,10 @@ class InvalidEvent(ValueError):
         self.field = field
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["InvalidEvent"], tuple[str | None, str]]:
+        # An exception is otherwise made again, in another process, from its text alone.
+        return type(self), (self.field, self.reason)
+
 
 class DeadLetter(msgspec.Struct, frozen=True):
     """What could not be read, with everything needed to find and replay it.

@@ -29,7 +29,7 @@ def frame_events(
     reject: Reject,
     *,
     name: str = "row",
-    first_row: int = 1,
+    numbers: Iterable[int] | None = None,
 ) -> Iterator[Event]:
     """Make events of a table's rows.
 
@@ -46,8 +46,8 @@ def frame_events(
         Called with each row that is no event.
     name
         What to call the table in messages.
-    first_row
-        Number of the frame's first row.
+    numbers
+        Number of each row; by default from 1.
 
     Yields
     ------
@@ -65,7 +65,9 @@ def frame_events(
         topics, rows = [topic] * len(frame), _values(frame, topic, columns)
     else:
         topics, rows = _mixed_values(frame, columns)
-    for number, (row_topic, row) in enumerate(zip(topics, rows, strict=True), first_row):
+    if numbers is None:
+        numbers = range(1, len(frame) + 1)
+    for number, row_topic, row in zip(numbers, topics, rows, strict=True):
         try:
             try:
                 event: Event = msgspec.convert(row, EVENT_TYPES[row_topic])
@@ -76,6 +78,17 @@ def frame_events(
             reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row)))
             continue
         yield event
+
+
+def frame_stores(frame: pd.DataFrame, columns: Columns) -> list[Any]:
+    """Return each row's store as its event will have it; what is no text makes no event.
+
+    Examples
+    --------
+    >>> frame_stores(pd.DataFrame({"shop": [7, None]}), Columns({"storeId": "shop"}, {"storeId": "web"}))
+    ['7', 'web']
+    """
+    return _cells(frame, "storeId", "text", columns) or [None] * len(frame)
 
 
 def frame_times(frame: pd.DataFrame, column: str) -> list[Any]:
@@ -161,18 +174,9 @@ def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str,
     """Return the rows' values under the names on the wire."""
     flat: dict[str, list[Any]] = {}
     for field, kind in FIELDS.get(topic, {}).items():
-        column, constant = columns.column(field), columns.constants.get(field)
-        if column in frame.columns:
-            values = _column(frame[column], _time if field in _TIMES else _CONVERT[kind])
-            if constant is not None:
-                values = [constant if v is None or v == "" else v for v in values]
-            flat[field] = values
-        elif constant is not None:
-            flat[field] = [constant] * len(frame)
-        elif column.partition(".")[0] in frame.columns:  # a column of structs: eventData
-            parent, _, child = column.partition(".")
-            inner = [cell.get(child) if isinstance(cell, dict) else None for cell in frame[parent]]
-            flat[field] = inner
+        cells = _cells(frame, field, kind, columns)
+        if cells is not None:
+            flat[field] = cells
     if not flat:
         return [{} for _ in range(len(frame))]
     nested = {field for field in flat if "." in field}
@@ -185,6 +189,22 @@ def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str,
         for row, value in zip(rows, flat[field], strict=True):
             put(row, field, value)
     return rows
+
+
+def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> list[Any] | None:
+    """Return a field's values, or None where the table has none."""
+    column, constant = columns.column(field), columns.constants.get(field)
+    if column in frame.columns:
+        values = _column(frame[column], _time if field in _TIMES else _CONVERT[kind])
+        if constant is not None:
+            values = [constant if v is None or v == "" else v for v in values]
+        return values
+    if constant is not None:
+        return [constant] * len(frame)
+    parent, _, child = column.partition(".")
+    if parent in frame.columns:  # a column of structs: eventData
+        return [cell.get(child) if isinstance(cell, dict) else None for cell in frame[parent]]
+    return None
 
 
 # --- Cells ------------------------------------------------------------------------------------

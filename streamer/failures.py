@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+from confluent_kafka import KafkaError, KafkaException
 from quixstreams.error_callbacks import default_on_processing_error
 from quixstreams.exceptions import QuixException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
@@ -16,7 +17,7 @@ from quixstreams.models.topics.exceptions import (
 from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
 
 from retail_anomaly.store import StoredFormatError
-from streamer.errors import StreamerError
+from streamer.errors import OvertakenError, StreamerError
 
 _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     (KafkaBrokerUnavailableError, "is Kafka up? Start the streamer again: it goes on where it stopped"),
@@ -46,10 +47,22 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     ),
 )
 
+# What a member or a transaction is told that the broker has given up on.
+_OVERTAKEN: Final = {
+    KafkaError._FENCED,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.INVALID_TXN_STATE,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.UNKNOWN_MEMBER_ID,
+}
+
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what Quix Streams raises, and unreadable state, into a `StreamerError` with its cause.
+    """Turn what Quix Streams and Kafka raise, and unreadable state, into a `StreamerError` with its cause.
 
     Examples
     --------
@@ -57,6 +70,10 @@ def explained() -> Iterator[None]:
     ...     raise TopicNotFoundError("no such topic")
     Traceback (most recent call last):
     streamer.errors.StreamerError: no such topic: create it with ...
+    >>> with explained():
+    ...     raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+    Traceback (most recent call last):
+    streamer.errors.OvertakenError: the group went on without this process (UNKNOWN_MEMBER_ID), ...
     """
     try:
         yield
@@ -69,6 +86,13 @@ def explained() -> Iterator[None]:
         )
         said = " ".join(str(error.__cause__ or error).split()).rstrip(".") or type(error).__name__
         raise StreamerError(f"{said}: {advice}") from error
+    except KafkaException as error:  # as it comes from a transaction
+        refusal: KafkaError = error.args[0]
+        if refusal.code() in _OVERTAKEN:
+            raise OvertakenError(refusal.name()) from error
+        raise StreamerError(
+            f"{refusal.str()}: start the streamer again, it goes on from its last commit"
+        ) from error
 
 
 def on_processing_error(error: Exception, row: Any, logger: logging.Logger) -> bool:

@@ -1,4 +1,4 @@
-"""The streaming pipeline: four topics in, alerts and dead letters out; no I/O of its own.
+"""The streaming pipeline: four topics and ticks in, alerts and dead letters out; no I/O of its own.
 
 A record's walk: `_Reader.read` decodes it, `LiveState.store` finds its store's memory,
 `Engine.process` asks the detectors, and what they raise goes to a topic.
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from quixstreams import message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -20,8 +21,10 @@ from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event, ShiftEvent
 from streamer.metrics import Metrics
 from streamer.state import LiveState
+from streamer.ticks import Tick
+from streamer.topic_plan import TICKS
 
-Outcome: TypeAlias = Event | DeadLetter
+Outcome: TypeAlias = Event | Tick | DeadLetter
 _SAMPLE: Final = 64  # of so many events one is timed, which costs the others next to nothing
 
 
@@ -47,7 +50,8 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     Parameters
     ----------
     inputs
-        A dataframe for each input topic, by topic name, of raw bytes (keys too).
+        A dataframe for each input topic, by topic name, of raw bytes (keys too). That of the ticks may be
+        left out: time then passes by events alone.
     alerts, dead_letters
         Output topics, of raw bytes (keys too).
     engine
@@ -71,6 +75,9 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     """
     outcomes = []
     for name, raw in inputs.items():
+        if name == TICKS:
+            outcomes.append(raw.apply(_read_tick, metadata=True))
+            continue
         reader = _Reader(
             name,
             # After a repartition the key is right by construction.
@@ -92,7 +99,15 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
         nonlocal countdown
         if isinstance(outcome, DeadLetter):
             return (outcome,)
-        store = state.store(outcome.store_id, message_context().partition)
+        partition = message_context().partition
+        if isinstance(outcome, Tick):
+            raised = [
+                alert
+                for store_id in state.due_stores(outcome.time, partition)
+                for alert in engine.tick(outcome.time, state.store(store_id, partition))
+            ]
+            return [alert.detected(clock()) for alert in raised]
+        store = state.store(outcome.store_id, partition)
         countdown -= 1
         if countdown or metrics is None:
             raised = engine.process(outcome, store)
@@ -105,7 +120,8 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
 
     raised = merged.apply(detect, expand=True)
     _send(raised, DeadLetter, dead_letters)
-    _send(raised, Alert, alerts)
+    # A tick has no key, and the alerts it raises are about several stores.
+    _send(raised, Alert, alerts, key=_store_key)
     return raised
 
 
@@ -152,6 +168,33 @@ class _Reader:
             )
 
 
+class _AnyStore(msgspec.Struct, rename="camel"):
+    store_id: str
+
+
+_store_of: Final = msgspec.json.Decoder(_AnyStore).decode
+
+
+def _store_key(alert: bytes) -> bytes:
+    return _store_of(alert).store_id.encode()
+
+
+def _read_tick(raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
+    try:
+        return Tick.decode(raw)
+    except InvalidEvent as error:
+        where = message_context()
+        return DeadLetter.of(
+            raw,
+            error,
+            topic=TICKS,
+            partition=where.partition,
+            offset=where.offset,
+            timestamp=timestamp,
+            key=key,
+        )
+
+
 def _repartitioned(raw: StreamingDataFrame, reader: _Reader, dead_letters: Topic) -> StreamingDataFrame:
     """Send good records through a topic keyed by their store, bad ones to the dead letters.
 
@@ -169,5 +212,10 @@ def _repartitioned(raw: StreamingDataFrame, reader: _Reader, dead_letters: Topic
     )
 
 
-def _send(sdf: StreamingDataFrame, kind: type[Alert] | type[DeadLetter], topic: Topic) -> None:
-    sdf.filter(lambda value: isinstance(value, kind)).apply(codec.encode).to_topic(topic)
+def _send(
+    sdf: StreamingDataFrame,
+    kind: type[Alert] | type[DeadLetter],
+    topic: Topic,
+    key: Callable[[bytes], bytes] | None = None,
+) -> None:
+    sdf.filter(lambda value: isinstance(value, kind)).apply(codec.encode).to_topic(topic, key=key)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, TopicPartition
-from quixstreams import Application
 
 from streamer.errors import StreamerError
+from streamer.ownership import OwningApplication
 
 _POLL_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = (
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS: Final = (
 _REQUEST_SECONDS: Final = 30.0
 
 
-class SettledApplication(Application):
+class SettledApplication(OwningApplication):
     """An application that waits, before it reads state back, until all of it can be read."""
 
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:

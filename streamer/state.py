@@ -15,8 +15,9 @@ state store, whenever
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+import msgspec
 import structlog
 from quixstreams import State
 from quixstreams.dataframe import StreamingDataFrame
@@ -30,14 +31,20 @@ from retail_anomaly.store import StoreState
 _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
+# Of a partition, beside the records of its stores: when each store that waits for time is due.
+_DUE: Final = b"due"
+_read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
+
 
 class _Partition:
     """The live stores of one partition."""
 
-    __slots__ = ("entries", "source", "stores", "touched", "written")
+    __slots__ = ("due", "due_written", "entries", "source", "stores", "touched", "written")
 
-    def __init__(self, source: object) -> None:
+    def __init__(self, source: object, due: dict[str, int]) -> None:
         self.source = source  # the opened state these objects were read from
+        self.due = due  # by store; of those not touched since the last flush
+        self.due_written = dict(due)
         self.stores: dict[str, StoreState] = {}
         self.touched: set[str] = set()  # changed since the last flush
         self.entries: dict[str, dict[str, int]] = {}  # by store, at its last flush
@@ -82,12 +89,7 @@ class LiveState(BaseSink):
         StoredFormatError
             The stored state was written by a version that this one can't read.
         """
-        if self._context.checkpoint is not self._checkpoint:
-            self._drop_uncommitted()
-            self._checkpoint = self._context.checkpoint
-        live = self._live.get(partition)
-        if live is None or live.source is not self._opened.get(partition):
-            live = self._live[partition] = _Partition(self._opened.get(partition))
+        live = self._partition(partition)
         store = live.stores.get(store_id)
         if store is None:
             store = live.stores[store_id] = self._engine.load_store(
@@ -96,6 +98,20 @@ class LiveState(BaseSink):
             self._note_changes(store.written_with)
         live.touched.add(store_id)
         return store
+
+    def due_stores(self, time: int, partition: int) -> list[str]:
+        """Return the stores of a partition that wait for a time which has come.
+
+        Parameters
+        ----------
+        time
+            Epoch milliseconds.
+        partition
+            The partition; its stores need not have sent an event since the start.
+        """
+        live = self._partition(partition)
+        self._note_due(live)
+        return sorted(store_id for store_id, due in live.due.items() if due <= time)
 
     def flush(self) -> None:
         """Put what changed into the state transactions of the checkpoint being committed."""
@@ -114,6 +130,10 @@ class LiveState(BaseSink):
                         state.delete(name.encode())
                     else:
                         state.set_bytes(name.encode(), content)
+            self._note_due(live)
+            if live.due != live.due_written:
+                self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
+                live.due_written = dict(live.due)
             live.touched.clear()
 
     def entries(self) -> Counter[str]:
@@ -161,12 +181,37 @@ class LiveState(BaseSink):
                 del self._live[partition]
             live.written = None
 
+    def _partition(self, partition: int) -> _Partition:
+        if self._context.checkpoint is not self._checkpoint:
+            self._drop_uncommitted()
+            self._checkpoint = self._context.checkpoint
+        live = self._live.get(partition)
+        source = self._opened.get(partition)
+        if live is None or live.source is not source:
+            packed = self._own_state(partition).get_bytes(_DUE) if self._engine.needs_ticks else None
+            live = self._live[partition] = _Partition(source, _read_due(packed) if packed else {})
+        return live
+
+    def _note_due(self, live: _Partition) -> None:
+        if not self._engine.needs_ticks:
+            return
+        for store_id in live.touched:
+            due = self._engine.waiting(live.stores[store_id])[1]
+            if due is None:
+                live.due.pop(store_id, None)
+            else:
+                live.due[store_id] = due
+
     def _reader(self, store_id: str, partition: int) -> Callable[[str], bytes | None]:
         # The transaction is looked up at each read: a bucket may be read checkpoints later.
         return lambda name: self._state(store_id, partition).get_bytes(name.encode())
 
     def _state(self, store_id: str, partition: int) -> State[Any, Any]:
         return self._transaction(partition).as_state(prefix=store_id.encode())
+
+    def _own_state(self, partition: int) -> State[Any, Any]:
+        # No store has an empty id.
+        return self._transaction(partition).as_state(prefix=b"")
 
     def _transaction(self, partition: int) -> _Transaction:
         return self._context.checkpoint.get_store_transaction(stream_id=self._stream_id, partition=partition)

@@ -90,6 +90,8 @@ def _read_partition(database: Path, report: StateReport) -> None:
         sizes: dict[str, dict[str, int]] = defaultdict(dict)
         for key, content in _records(opened):
             store_id, _, record = key.rpartition(_SEPARATOR)
+            if not store_id:  # the partition's own, see `LiveState`
+                continue
             sizes[store_id.decode()][record.decode()] = len(key) + len(content)
         for name in sorted(sizes):
             store = _read_store(opened, name, partition.partition, sizes[name], report)

@@ -7,7 +7,10 @@ from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.settings import Settings
 
 STORE_METRICS: Final = "store-metrics"
-TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS)
+TICKS: Final = "store-ticks"
+TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
+# Read side by side, so with one number of partitions.
+ALIGNED: Final = (*INPUT_TOPICS, TICKS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
 

@@ -11,11 +11,10 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from retail_anomaly.durations import Duration
-from retail_anomaly.events import INPUT_TOPICS
 from streamer.connection import Connection
 from streamer.embedded_admin import EmbeddedAdmin
 from streamer.errors import StreamerError
-from streamer.topic_plan import STORE_METRICS, TIMESTAMPS, TOPICS, Plan, TopicReport, count
+from streamer.topic_plan import ALIGNED, STORE_METRICS, TIMESTAMPS, TOPICS, Plan, TopicReport, count
 
 __all__ = ["STORE_METRICS", "TOPICS", "Plan", "TopicReport", "check_topics", "ensure_topics"]
 
@@ -76,14 +75,12 @@ def check_topics(
         raise StreamerError(_unreachable(connection, said[0] if said else error.args[0].str())) from None
     missing = [name for name in names if name not in found]
     if create and missing:
-        inputs = Counter(found[name] for name in INPUT_TOPICS if name in found)
+        inputs = Counter(found[name] for name in ALIGNED if name in found)
         usual = inputs.most_common(1)[0][0] if inputs else plan.partitions
-        _create(
-            admin, connection, plan, {n: usual if n in INPUT_TOPICS else plan.partitions for n in missing}
-        )
+        _create(admin, connection, plan, {n: usual if n in ALIGNED else plan.partitions for n in missing})
         found = _partitions(admin)
     configs = _configs(admin, [name for name in names if name in found])
-    uneven = len({found[name] for name in names if name in INPUT_TOPICS and name in found}) > 1
+    uneven = len({found[name] for name in names if name in ALIGNED and name in found}) > 1
     reports = []
     for name in names:
         if name not in found:
@@ -93,7 +90,7 @@ def check_topics(
         differences = []
         if found[name] != plan.partitions:
             differences.append(f"{count(found[name])}, configured {plan.partitions}")
-        if uneven and name in INPUT_TOPICS:
+        if uneven and name in ALIGNED:
             differences.append("the input topics must have equal numbers of partitions")
         if not isinstance(config, str):
             differences += [
@@ -143,7 +140,7 @@ def ensure_topics(
             f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; create them with "
             f"`retail-streamer topics --create --broker {connection.broker}`"
         )
-    inputs = {r.name: r.partitions for r in reports if r.name in INPUT_TOPICS}
+    inputs = {r.name: r.partitions for r in reports if r.name in ALIGNED}
     if len(set(inputs.values())) > 1:
         raise StreamerError(
             "the input topics must have equal numbers of partitions, so that a store's events meet: "

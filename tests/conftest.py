@@ -13,7 +13,8 @@ from tests.kafka import KafkaServer, KafkaUnavailableError
 
 pytest_plugins = ["tests.hosts"]
 
-# Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration.
+# Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration, and
+# faults, the longest, are last.
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 
 # No deadline: a shared machine is slow at times. In CI the same examples each run, so that red means changed code.
@@ -38,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _rank(item: pytest.Item) -> int:
     top, *below = item.path.relative_to(item.config.rootpath).parts
     folder = below[0] if top == "tests" and len(below) > 1 else top
+    if folder == "faults":
+        return len(ORDER) + 3
     if item.get_closest_marker("kafka"):
         return len(ORDER) + 2
     if folder in {"integration", "notebooks"}:

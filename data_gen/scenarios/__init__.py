@@ -1,31 +1,94 @@
-"""The patterns that can be put into a day, one a file.
+"""The patterns that can be put into honest days, one a file.
 
-A new scenario is a file with a frozen dataclass, its parameters as fields, a `name` and `inject`;
-and a line in `SCENARIOS`.
+A new scenario is a file with a frozen dataclass, its parameters as fields, a `name`, the `detector`
+meant to see it and `act`; and a line in `SCENARIOS`.
 
 Examples
 --------
 >>> from data_gen.scenarios import SCENARIOS
->>> list(SCENARIOS)[:2]
-['refund_burst', 'refund_without_sale']
+>>> [name for name, scenario in SCENARIOS.items() if scenario.distractor]
+['promotion', 'new_cashier', 'role_change']
 """
 
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
-from data_gen.scenarios.base import Incident, Injection, Scenario
+from data_gen.scenarios.base import Course, Incident, Scenario
+from data_gen.scenarios.collusion import Collusion
+from data_gen.scenarios.gate_theft import GateTheft
+from data_gen.scenarios.inflated_refunds import InflatedRefunds
+from data_gen.scenarios.new_cashier import NewCashier
+from data_gen.scenarios.off_shift_refunds import OffShiftRefunds
+from data_gen.scenarios.one_sku_refunds import OneSkuRefunds
+from data_gen.scenarios.oversold_sku import OversoldSku
+from data_gen.scenarios.price_error import PriceError
+from data_gen.scenarios.promotion import Promotion
 from data_gen.scenarios.refund_burst import RefundBurst
 from data_gen.scenarios.refund_without_sale import RefundWithoutSale
-from data_gen.scenarios.security import GateTheft
-from data_gen.scenarios.shrinkage import ShelfSweep
-from data_gen.scenarios.stock_discrepancy import MissingStock
+from data_gen.scenarios.role_change import RoleChange
+from data_gen.scenarios.shelf_theft import ShelfTheft
+from data_gen.scenarios.slow_skimming import SlowSkimming
+from data_gen.scenarios.structuring import Structuring
+from data_gen.scenarios.till_outage import TillOutage
 
 _ALL: Final[tuple[Scenario, ...]] = (
     RefundBurst(),
+    OffShiftRefunds(),
     RefundWithoutSale(),
     GateTheft(),
-    ShelfSweep(),
-    MissingStock(),
+    OversoldSku(),
+    ShelfTheft(),
+    SlowSkimming(),
+    Structuring(),
+    OneSkuRefunds(),
+    InflatedRefunds(),
+    Collusion(),
+    TillOutage(),
+    PriceError(),
+    Promotion(),
+    NewCashier(),
+    RoleChange(),
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _ALL}
 
-__all__ = ["SCENARIOS", "Incident", "Injection", "Scenario"]
+
+def scenario_from(text: str) -> Scenario:
+    """Read a scenario with its strength.
+
+    Parameters
+    ----------
+    text
+        Its name, and after a colon the parameters that differ, ``name=value`` separated by commas.
+
+    Raises
+    ------
+    ValueError
+        There is no such scenario or parameter, or the value is not of its kind.
+
+    Examples
+    --------
+    >>> scenario_from("refund_burst:most=8,rate=2")
+    RefundBurst(rate=2.0, days=1, first_day=0, fewest=3, most=8, minimum=100.0)
+    >>> scenario_from("refund_burst:speed=2")
+    Traceback (most recent call last):
+    ValueError: refund_burst: expected one of rate, days, first_day, fewest, most, minimum, got 'speed=2'
+    """
+    name, _, parameters = text.partition(":")
+    if name not in SCENARIOS:
+        raise ValueError(f"expected a scenario, one of {', '.join(SCENARIOS)}, got {name!r}")
+    scenario = SCENARIOS[name]
+    known = {field.name: type(getattr(scenario, field.name)) for field in fields(scenario)}
+    changed: dict[str, Any] = {}
+    for pair in parameters.split(",") if parameters else []:
+        key, _, value = pair.partition("=")
+        if key not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}, got {pair!r}")
+        try:
+            changed[key] = known[key](value)
+        except ValueError:
+            kind = "a whole number" if known[key] is int else "a number"
+            raise ValueError(f"{name}: {key}: expected {kind}, got {value!r}") from None
+    return replace(scenario, **changed)
+
+
+__all__ = ["SCENARIOS", "Course", "Incident", "Scenario", "scenario_from"]

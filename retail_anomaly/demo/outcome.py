@@ -54,8 +54,8 @@ class Outcome(NamedTuple):
 
     @property
     def matched(self) -> pd.DataFrame:
-        """The incidents, with what found them."""
-        return match_incidents(alerts_frame(self.alerts), self.incidents)
+        """The incidents, with what found them; there is nothing to find in a distractor."""
+        return match_incidents(alerts_frame(self.alerts), self.incidents).query("not distractor")
 
     def failures(self) -> list[str]:
         """Return what went wrong, in words: nothing when all counts agree and all was found."""
@@ -118,7 +118,10 @@ def write_outcome(outcome: Outcome, folder: Path) -> Iterator[RenderableType]:
     by_type = ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
     yield f"[bold]{plural(int(counts.sum()), 'alert')}[/]: {escape(by_type) or 'none'}"
     matched = outcome.matched
-    yield f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
+    about = {alert_id for alert_ids in matched["alert_ids"] for alert_id in alert_ids}
+    others = plural(int(counts.sum()) - len(about), "alert")
+    found = f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
+    yield f"{found}; {others} about something else: honest trade makes mistakes too"
     yield _incidents(matched)
     names = (REPORT_FILE, ALERTS_FILE, EVENTS_FILE, INCIDENTS_FILE)
     yield f"Written: {', '.join(escape(str(folder / name)) for name in names)}"

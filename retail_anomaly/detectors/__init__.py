@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, Parameters, Range
 from retail_anomaly.detectors.inventory_shrinkage import InventoryShrinkage
 from retail_anomaly.detectors.refund_burst import RefundBurst
 from retail_anomaly.detectors.refund_without_sale import RefundWithoutSale
@@ -30,6 +30,7 @@ __all__ = [
     "Detector",
     "InventoryShrinkage",
     "Parameters",
+    "Range",
     "RefundBurst",
     "RefundWithoutSale",
     "SecurityCorrelation",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -26,10 +26,56 @@ def reaches(value: float, limit: float) -> bool:
     return value >= limit - TOLERANCE
 
 
+class Range(NamedTuple):
+    """Which values of a parameter tuning may try; beside the parameter, in ``Meta(extra=...)``.
+
+    A parameter without a range is never tuned: it decides nothing about whether an alert is raised,
+    or it pays in what a scorecard does not see.
+
+    Parameters
+    ----------
+    low, high
+        The smallest and the largest value, multiples of `step`; a duration's in milliseconds. Small
+        values are tried as densely as large ones, in proportion.
+    step
+        Values are multiples of it, so that a person can read them.
+
+    Examples
+    --------
+    >>> Range(10, 500, step=5).declared
+    {'range': Range(low=10, high=500, step=5)}
+    """
+
+    low: float
+    high: float
+    step: float = 1
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What ``Meta(extra=...)`` is given."""
+        return {"range": self}
+
+
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of a detector's parameters: typed, documented, with defaults; a detector checks them."""
 
     enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = True
+
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        """Return the ranges of those parameters that have one, by name.
+
+        Examples
+        --------
+        >>> Parameters.ranges()
+        {}
+        """
+        declared = {}
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            for meta in getattr(hint, "__metadata__", ()):
+                if isinstance(meta, Meta) and meta.extra and "range" in meta.extra:
+                    declared[name] = meta.extra["range"]
+        return {name: declared[name] for name in cls.__struct_fields__ if name in declared}
 
 
 P = TypeVar("P", bound=Parameters)

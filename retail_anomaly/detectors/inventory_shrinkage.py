@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, Parameters, Range
 from retail_anomaly.events import CountEvent, PosEvent
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState, StoreState
@@ -21,7 +21,9 @@ class InventoryShrinkageParameters(Parameters, frozen=True):
     5
     """
 
-    threshold: Annotated[int, Meta(ge=1, description="Difference in pieces that alerts.")] = 5
+    threshold: Annotated[
+        int, Meta(ge=1, description="Difference in pieces that alerts.", extra=Range(1, 60).declared)
+    ] = 5
 
 
 class InventoryShrinkageState(DetectorState):

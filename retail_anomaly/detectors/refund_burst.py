@@ -1,17 +1,19 @@
 """REFUND_BURST: many refunds of one cashier within minutes, worse when off shift."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert, alert_id
-from retail_anomaly.detectors.base import Detector, Parameters, reaches
+from retail_anomaly.detectors.base import Detector, Parameters, Range, reaches
 from retail_anomaly.durations import Duration
 from retail_anomaly.events import PosEvent
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState, StoreState
+
+_MINUTE: Final = 60_000
 
 
 class RefundBurstParameters(Parameters, frozen=True):
@@ -23,11 +25,25 @@ class RefundBurstParameters(Parameters, frozen=True):
     3
     """
 
-    window: Annotated[Duration, Meta(description="How far back refunds are counted.")] = Duration(600_000)
-    count: Annotated[int, Meta(ge=1, description="High refunds in the window that alert.")] = 3
-    amount: Annotated[float, Meta(gt=0, le=1e300, description="From this amount on a refund is high.")] = (
-        100.0
-    )
+    window: Annotated[
+        Duration,
+        Meta(
+            description="How far back refunds are counted.",
+            extra=Range(2 * _MINUTE, 4 * 60 * _MINUTE, step=_MINUTE).declared,
+        ),
+    ] = Duration(10 * _MINUTE)
+    count: Annotated[
+        int, Meta(ge=1, description="High refunds in the window that alert.", extra=Range(2, 12).declared)
+    ] = 3
+    amount: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e300,
+            description="From this amount on a refund is high.",
+            extra=Range(10, 500, step=5).declared,
+        ),
+    ] = 100.0
     off_shift_bump: Annotated[
         float, Meta(ge=0, le=1, description="Added to the risk when one was made off shift.")
     ] = 0.2

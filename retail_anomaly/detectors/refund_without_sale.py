@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, Parameters, Range
 from retail_anomaly.durations import Duration
 from retail_anomaly.events import PosEvent
 from retail_anomaly.state import Table, TimedIds
@@ -26,9 +26,13 @@ class RefundWithoutSaleParameters(Parameters, frozen=True):
     Duration('30d')
     """
 
-    sale_memory: Annotated[Duration, Meta(description="How much older than the refund its sale may be.")] = (
-        Duration(30 * _DAY)
-    )
+    sale_memory: Annotated[
+        Duration,
+        Meta(
+            description="How much older than the refund its sale may be.",
+            extra=Range(_DAY, 180 * _DAY, step=_DAY).declared,
+        ),
+    ] = Duration(30 * _DAY)
     match_grace: Annotated[
         Duration, Meta(description="How long a refund waits for a sale that comes late.")
     ] = Duration(0)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters, reaches
+from retail_anomaly.detectors.base import Detector, Parameters, Range, reaches
 from retail_anomaly.durations import Duration
 from retail_anomaly.events import PosEvent, SecurityEvent
 from retail_anomaly.state import Table
@@ -25,11 +25,21 @@ class SecurityCorrelationParameters(Parameters, frozen=True):
     200.0
     """
 
-    window: Annotated[Duration, Meta(description="How long after the sale an alarm still points at it.")] = (
-        Duration(2 * _MINUTE)
-    )
+    window: Annotated[
+        Duration,
+        Meta(
+            description="How long after the sale an alarm still points at it.",
+            extra=Range(_MINUTE // 2, 15 * _MINUTE, step=_MINUTE // 2).declared,
+        ),
+    ] = Duration(2 * _MINUTE)
     amount: Annotated[
-        float, Meta(ge=0, le=1e300, description="From this amount on a sale is of high value.")
+        float,
+        Meta(
+            ge=0,
+            le=1e300,
+            description="From this amount on a sale is of high value.",
+            extra=Range(20, 1_000, step=10).declared,
+        ),
     ] = 200.0
     risk: Annotated[float, Meta(ge=0, le=1, description="The risk of such an alert.")] = 0.85
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, Parameters, Range
 from retail_anomaly.events import CountEvent, PosEvent
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState, StoreState
@@ -22,7 +22,9 @@ class StockDiscrepancyParameters(Parameters, frozen=True):
     5
     """
 
-    threshold: Annotated[int, Meta(ge=1, description="Missing pieces that alert.")] = 5
+    threshold: Annotated[
+        int, Meta(ge=1, description="Missing pieces that alert.", extra=Range(1, 60).declared)
+    ] = 5
 
 
 class Stock(msgspec.Struct, array_like=True, gc=False):

@@ -14,18 +14,39 @@ Examples
 """
 
 from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.scorecard import (
+    alert_rate_by_store,
+    loss_per_alert,
+    precision_at_k,
+    precision_recall,
+    recall_by_scenario,
+    time_to_detect,
+)
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
+from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 
 __all__ = [
     "COLOURS",
     "alert_counts",
+    "alert_rate_by_store",
     "evidence_table",
     "example_alerts",
     "last_revisions",
+    "loss_per_alert",
+    "parameter_slices",
     "pos_frame",
+    "precision_at_k",
+    "precision_recall",
+    "recall_and_alert_rate",
+    "recall_by_scenario",
+    "refund_shares",
     "refund_window",
+    "sales_by_day",
+    "sales_by_hour",
+    "time_to_detect",
     "timeline",
 ]

@@ -1,9 +1,10 @@
-"""The report: one HTML page that opens offline and needs nothing beside itself.
+"""The report and the scorecard: HTML pages that open offline and need nothing beside themselves.
 
-`retail_anomaly.report.page.write_report` writes it; here is only the command, for what draws the
-page takes long to import.
+`retail_anomaly.report.page.write_report` and `retail_anomaly.report.scorecard.write_scorecard` write
+them; here are only the commands, for what draws the pages takes long to import.
 """
 
 from retail_anomaly.report.command import report
+from retail_anomaly.report.evaluate import evaluate
 
-__all__ = ["report"]
+__all__ = ["evaluate", "report"]

@@ -1,15 +1,11 @@
 """The report: one HTML page that opens offline and needs nothing beside itself."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any, Final
 
 import pandas as pd
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.plots import alert_counts, last_revisions, timeline
@@ -27,15 +23,11 @@ from retail_anomaly.plots.words import (
     who,
     zone_of,
 )
+from retail_anomaly.report.html import figure, section, table, write_page
 
 TOP: Final = 10
 HIGH_RISK: Final = 0.9
 LONG: Final = 34  # characters that still fit one column of the evidence
-_TOOLS: Final = {
-    "responsive": True,
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-}
 
 
 def write_report(
@@ -82,28 +74,26 @@ def write_report(
     (True, False)
     """
     shown = last_revisions(alerts)
-    matched = None if incidents is None else match_incidents(shown, incidents)
-    sections = [_figure(timeline(shown, events, zones=zones))]
+    matched = None
+    if incidents is not None:
+        matched = match_incidents(alerts, incidents).query("not distractor")
+    sections = [figure(timeline(shown, events, zones=zones))]
     if len(shown):
         sections += [
-            _section("Where to look first", _top_alerts(shown, zones), kind="long"),
-            _figure(alert_counts(shown)),
-            _section("Alerts by type and store", _counts(shown)),
+            section("Where to look first", _top_alerts(shown, zones), kind="long"),
+            figure(alert_counts(shown)),
+            section("Alerts by type and store", _counts(shown)),
         ]
     if matched is not None:
-        sections.insert(1, _section("Found and injected", _incidents(matched, zones)))
-    page = Template(files("retail_anomaly").joinpath("templates/report.html").read_text("utf-8"))
-    text = page.substitute(
-        title=escape(title),
-        plotly=get_plotlyjs(),
-        summary=escape(" ".join(summary(shown, matched, zones))),
-        tiles=_tiles(shown, matched, facts or {}),
-        sections="\n".join(sections),
-        footer=escape(_footer(shown)),
+        sections.insert(1, section("Found and injected", _incidents(matched, zones)))
+    return write_page(
+        path,
+        title=title,
+        summary=" ".join(summary(shown, matched, zones)),
+        facts={**_facts(shown, matched), **(facts or {})},
+        sections=sections,
+        footer=_footer(shown),
     )
-    path = Path(path)
-    path.write_text(text, "utf-8")
-    return path
 
 
 def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zones = "UTC") -> list[str]:
@@ -160,18 +150,14 @@ def _period(alerts: pd.DataFrame, zones: Zones) -> str:
     return f"from {day_text(first)} to {day_text(last)}"
 
 
-def _tiles(shown: pd.DataFrame, matched: pd.DataFrame | None, facts: Mapping[str, str]) -> str:
-    tiles = {"Alerts": f"{len(shown):,}"}
-    tiles[f"Risk {HIGH_RISK} or more"] = f"{int((shown['risk_score'] >= HIGH_RISK).sum()):,}"
+def _facts(shown: pd.DataFrame, matched: pd.DataFrame | None) -> dict[str, str]:
+    facts = {"Alerts": f"{len(shown):,}"}
+    facts[f"Risk {HIGH_RISK} or more"] = f"{int((shown['risk_score'] >= HIGH_RISK).sum()):,}"
     money = sum(at_stake(evidence) or 0 for evidence in shown["evidence"])
-    tiles["Money in question"] = f"{money:,.2f}"
+    facts["Money in question"] = f"{money:,.2f}"
     if matched is not None:
-        tiles["Incidents found"] = f"{int(matched['found'].sum()):,} of {len(matched):,}"
-    items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in {**tiles, **facts}.items()
-    )
-    return f'<dl class="tiles">{items}</dl>'
+        facts["Incidents found"] = f"{int(matched['found'].sum()):,} of {len(matched):,}"
+    return facts
 
 
 def _top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
@@ -210,7 +196,7 @@ def _counts(shown: pd.DataFrame) -> str:
     ]
     if len(stores) > 1:
         rows.append(["All", *(f"{(shown['type'] == name).sum():,}" for name in types), f"{len(shown):,}"])
-    return _table(["Store", *map(label_of, types), "All"], rows, numbers=range(1, len(types) + 2))
+    return table(["Store", *map(label_of, types), "All"], rows, numbers=range(1, len(types) + 2))
 
 
 def _incidents(matched: pd.DataFrame, zones: Zones) -> str:
@@ -223,11 +209,11 @@ def _incidents(matched: pd.DataFrame, zones: Zones) -> str:
         ]
         for name, group in matched.groupby("scenario", sort=False)
     ]
-    table = _table(["Scenario", "Injected", "Found", "Expected loss"], rows, numbers=range(1, 4))
+    found = table(["Scenario", "Injected", "Found", "Expected loss"], rows, numbers=range(1, 4))
     missed = matched[~matched["found"]]
     if missed.empty:
-        return f'<p class="found">Every injected incident was found.</p>{table}'
-    missing = _table(
+        return f'<p class="found">Every injected incident was found.</p>{found}'
+    missing = table(
         ["Not found", "Store", "Employee", "From", "To"],
         [
             [
@@ -239,30 +225,7 @@ def _incidents(matched: pd.DataFrame, zones: Zones) -> str:
             for row in missed.head(100).to_dict("records")
         ],
     )
-    return f'<p class="missed">{plural(len(missed), "injected incident")} not found.</p>{table}{missing}'
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = ()) -> str:
-    kinds = dict.fromkeys(numbers, "number")
-
-    def row(tag: str, cells: Iterable[object]) -> str:
-        filled = (
-            f"<{tag} class='{kinds.get(index, 'text')}'>{escape(str(cell))}</{tag}>"
-            for index, cell in enumerate(cells)
-        )
-        return f"<tr>{''.join(filled)}</tr>"
-
-    body = "".join(row("td", cells) for cells in rows)
-    return f'<div class="scroll"><table><thead>{row("th", head)}</thead><tbody>{body}</tbody></table></div>'
-
-
-def _figure(figure: go.Figure) -> str:
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=_TOOLS, default_width="100%")
-    return f'<section class="figure">{drawn}</section>'
-
-
-def _section(heading: str, content: str, kind: str = "") -> str:
-    return f'<section class="{kind}"><h2>{escape(heading)}</h2>{content}</section>'
+    return f'<p class="missed">{plural(len(missed), "injected incident")} not found.</p>{found}{missing}'
 
 
 def _footer(shown: pd.DataFrame) -> str:

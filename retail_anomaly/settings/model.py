@@ -127,6 +127,9 @@ class StreamerSettings(_Section, frozen=True):
     session_timeout: Annotated[
         Duration, Meta(description="How long the stores of a crashed process wait before another takes over.")
     ] = Duration(15 * _SECOND)
+    tick_interval: Annotated[
+        Duration, Meta(description="Time between two ticks, which let time pass in silent stores.")
+    ] = Duration(30 * _SECOND)
     rekey: Annotated[bool, Meta(description="Accept messages whose key is not their store, at a price.")] = (
         False
     )
@@ -150,7 +153,7 @@ class StreamerSettings(_Section, frozen=True):
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
 
     def __post_init__(self) -> None:
-        self._require_positive("session_timeout", "store_metrics_window")
+        self._require_positive("session_timeout", "store_metrics_window", "tick_interval")
 
 
 if TYPE_CHECKING:

@@ -7,22 +7,25 @@ read one after the other in the order given, neighbours of a single topic each t
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from retail_anomaly.columns import Columns
 from retail_anomaly.events import INPUT_TOPICS, Event
-from retail_anomaly.logs import Reject
+from retail_anomaly.logs import BadLine, Reject
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.lines import STDIN, Lines
-from retail_anomaly.sources.order import merged
+from retail_anomaly.sources.order import RejectAt, merged, merged_places
+from retail_anomaly.sources.share import FIRST, Place, Share, balanced
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STDIN", "Input", "Source", "SourceError", "Where", "open_input"]
+__all__ = ["FIRST", "STDIN", "Input", "Place", "Share", "Source", "SourceError", "Where", "open_input"]
 
 _TABLES: Final = (".parquet", ".csv")
 _SUFFIXES: Final = (".jsonl", *_TABLES)
@@ -51,6 +54,38 @@ class Input:
                 for source in group:
                     yield from source.events(reject)
 
+    @property
+    def divisible(self) -> bool:
+        """Whether several processes can read them side by side."""
+        return all(source.divisible for source in self._sources)
+
+    def shares(self, processes: int, *, everything: bool) -> list[Share]:
+        """Divide the stores among processes.
+
+        Parameters
+        ----------
+        processes
+            How many there are.
+        everything
+            Whether each needs the times of all stores' events.
+        """
+        rows = sum((source.stores() for source in self._sources), Counter[str]())
+        assigned = balanced(rows, processes)
+        return [Share(index, processes, assigned, everything) for index in range(processes)]
+
+    def placed(self, reject: RejectAt, share: Share) -> Iterator[tuple[Place, Event]]:
+        """Yield the events of a share in the order of `events`, each with its place in that order."""
+        groups = groupby(self._sources, key=lambda source: source.topic is not None)
+        for index, (by_time, sources) in enumerate(groups):
+            group = list(sources)
+            if by_time and not (len(group) == 1 and group[0].is_sorted()):
+                yield from merged_places(group, index, reject, share)
+                continue
+            for part, source in enumerate(group):
+                rejecting = partial(_reject_line, reject, index, part)
+                for number, event in source.numbered(rejecting, share):
+                    yield (index, part, number, 0), event
+
     def done(self) -> float | None:
         """Return how much has been read, 0 to 1; None when that can't be told."""
         parts = [source.done() for source in self._sources]
@@ -58,16 +93,27 @@ class Input:
         return sum(known) / len(parts) if parts and len(known) == len(parts) else None
 
 
+def _reject_line(reject: RejectAt, group: int, part: int, bad: BadLine) -> None:
+    reject((group, part, bad.number, 0), bad)
+
+
 class _Stream:
     """Events that are typed already."""
 
     topic: str | None = None
+    divisible = False
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._events = events
 
     def events(self, reject: Reject) -> Iterator[Event]:
         yield from self._events
+
+    def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
+        raise NotImplementedError("events in memory are not divided")
+
+    def stores(self) -> Counter[str]:
+        return Counter()
 
     def is_sorted(self) -> bool:
         return True

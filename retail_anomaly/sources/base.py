@@ -1,10 +1,12 @@
 """What a source of events is."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
 from retail_anomaly.events import Event
 from retail_anomaly.logs import Reject
+from retail_anomaly.sources.share import Share
 
 
 class SourceError(ValueError):
@@ -16,9 +18,17 @@ class Source(Protocol):
 
     topic: str | None
     """The topic of a source that is read by event time; None: its own order is the order."""
+    divisible: bool
+    """Whether several processes can read it side by side."""
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order in which they stand; pass what is none to `reject`."""
+
+    def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a share, each with the number of its line or row."""
+
+    def stores(self) -> Counter[str]:
+        """Return about how many lines or rows each store has, from a glance; none if that isn't cheap."""
 
     def is_sorted(self) -> bool:
         """Tell whether they stand by event time."""

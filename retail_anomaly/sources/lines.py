@@ -1,8 +1,10 @@
 """Files of JSON lines, and standard input."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -10,9 +12,13 @@ import msgspec
 
 from retail_anomaly.columns import Columns
 from retail_anomaly.events import STAFF_SHIFTS, Event
-from retail_anomaly.logs import Reject, read_log, read_values
+from retail_anomaly.logs import BadLine, Reject, read_log, read_values
+from retail_anomaly.sources.share import OwnLines, Share, sampled_stores
 
 STDIN: Final = "-"
+# A glance at a file: so many lines at so many places.
+_GLANCES: Final = 16
+_GLANCE_LINES: Final = 500
 
 
 class Lines:
@@ -37,15 +43,43 @@ class Lines:
         self._file: BinaryIO | None = None
         # Standard input can be read only once, so it can't be looked at for its order.
         self.topic = None if self._is_stdin else values_of
+        self.divisible = not self._is_stdin
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the lines."""
         with ExitStack() as stack:
             self._file = sys.stdin.buffer if self._is_stdin else stack.enter_context(self._path.open("rb"))
-            if self._values_of is None:
-                yield from read_log(self._file, self._name, reject, self._columns)
-            else:
-                yield from read_values(self._file, self._values_of, self._name, reject, self._columns)
+            yield from self._read(self._file, reject)
+
+    def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a share, each with the number of its line."""
+        with self._path.open("rb") as self._file:
+            own = OwnLines(self._file, share, self._columns or Columns())
+
+            def reject_own(bad: BadLine) -> None:
+                # A line without a store is in every share; they tell of such lines in turn.
+                if own.sure or share.has_turn(own.number):
+                    place = f"{self._name}:{own.number}"
+                    reject(msgspec.structs.replace(bad, place=place, number=own.number))
+
+            for event in self._read(own, reject_own):
+                if own.sure or share.everything or share.owns(event.store_id):
+                    yield own.number, event
+
+    def _read(self, lines: Iterable[bytes], reject: Reject) -> Iterator[Event]:
+        if self._values_of is None:
+            return read_log(lines, self._name, reject, self._columns)
+        return read_values(lines, self._values_of, self._name, reject, self._columns)
+
+    def stores(self) -> Counter[str]:
+        """Return how many lines each store has in a sample from all over the file."""
+        size = self._path.stat().st_size
+        samples: list[bytes] = []
+        with self._path.open("rb") as file:
+            for glance in range(_GLANCES):
+                file.seek(size * glance // _GLANCES)
+                samples += islice(file, _GLANCE_LINES)
+        return sampled_stores(samples, self._columns or Columns())
 
     def is_sorted(self) -> bool:
         """Tell whether the values stand by event time; reads the times only."""

@@ -1,7 +1,9 @@
 """Tables: DataFrames, Parquet and CSV files, read in batches of rows."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import compress, count
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +13,10 @@ import pyarrow.parquet as pq
 
 from retail_anomaly.columns import FIELDS, REQUIRED, Columns
 from retail_anomaly.events import POS_EVENTS, STAFF_SHIFTS, Event
-from retail_anomaly.frames import frame_events, frame_times
-from retail_anomaly.logs import Reject
+from retail_anomaly.frames import frame_events, frame_stores, frame_times
+from retail_anomaly.logs import BadLine, Reject
 from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.share import Share
 
 _BATCH_ROWS: Final = 65_536
 
@@ -43,6 +46,8 @@ class Table:
     retail_anomaly.sources.base.SourceError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
     """
 
+    divisible = True
+
     def __init__(self, table: "Path | pd.DataFrame", topic: str | None, columns: Columns) -> None:
         self._table = table
         self._columns = columns
@@ -57,16 +62,66 @@ class Table:
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the rows."""
+        self._read = 0
+        for batch in self._batches(self._wanted()):
+            yield from self._events(batch, reject, range(self._read + 1, self._read + 1 + len(batch)))
+            self._read += len(batch)
+
+    def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a share, each with the number of its row."""
+
+        def reject_own(bad: BadLine) -> None:
+            if not share.everything or share.has_turn(bad.number):
+                reject(bad)
+
+        self._read = 0
+        for raw in self._raw_batches(self._wanted()):
+            mine = [True] * len(raw) if share.everything else self._own_rows(raw, share)
+            numbers = _Numbers(compress(count(self._read + 1), mine))
+            own = raw.filter(pa.array(mine)) if isinstance(raw, pa.RecordBatch) else raw[mine]
+            for event in self._events(_frame(own), reject_own, numbers):
+                yield numbers.last, event
+            self._read += len(raw)
+
+    def stores(self) -> Counter[str]:
+        """Return how many rows each store has; of a CSV file, in its first rows."""
+        rows: Counter[str] = Counter()
+        if column := self._store_column():
+            for raw in self._raw_batches([column]):
+                cells = _frame(raw)[column].value_counts()
+                stores = frame_stores(cells.index.to_frame(name=column), self._columns)
+                rows.update({s: int(n) for s, n in zip(stores, cells, strict=True) if isinstance(s, str)})
+                if str(self._table).endswith(".csv"):
+                    break
+        return rows
+
+    def _events(self, batch: pd.DataFrame, reject: Reject, numbers: Iterable[int]) -> Iterator[Event]:
+        name = "row" if isinstance(self._table, pd.DataFrame) else f"{self._name} row"
+        return frame_events(batch, self.topic, self._columns, reject, name=name, numbers=numbers)
+
+    def _own_rows(self, raw: Any, share: Share) -> list[bool]:
+        """Tell of each row whether it is a share's; those without a store are anyone's in turn."""
+        column = self._store_column()
+        rows = pd.DataFrame(index=range(len(raw)))
+        if column is not None:
+            rows = _frame(raw.select([column]) if isinstance(raw, pa.RecordBatch) else raw[[column]])
+        stores = frame_stores(rows, self._columns)
+        owned = {store: share.owns(store) for store in {s for s in stores if isinstance(s, str) and s}}
+        return [
+            owned[store] if isinstance(store, str) and store else share.has_turn(number)
+            for number, store in enumerate(stores, self._read + 1)
+        ]
+
+    def _store_column(self) -> str | None:
+        column = self._columns.column("storeId")
+        return next((name for name in (column, column.partition(".")[0]) if name in self._names), None)
+
+    def _wanted(self) -> list[str]:
+        """Return the names of the columns that events are made of."""
         fields = FIELDS[self.topic] if self.topic else {f: "" for fs in FIELDS.values() for f in fs}
         wanted = {self._columns.column(field) for field in fields}
         wanted |= {field.partition(".")[0] for field in wanted} | ({"topic"} if not self.topic else set())
-        name = "row" if isinstance(self._table, pd.DataFrame) else f"{self._name} row"
-        self._read = 0
-        for batch in self._batches([column for column in self._names if column in wanted]):
-            yield from frame_events(
-                batch, self.topic, self._columns, reject, name=name, first_row=self._read + 1
-            )
-            self._read += len(batch)
+        return [column for column in self._names if column in wanted]
 
     def is_sorted(self) -> bool:
         """Tell whether the rows stand by event time; reads that column only."""
@@ -98,6 +153,10 @@ class Table:
             return file.schema_arrow.names, file.metadata.num_rows
 
     def _batches(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        return map(_frame, self._raw_batches(columns))
+
+    def _raw_batches(self, columns: list[str]) -> Iterator[Any]:
+        """Yield frames, or batches of Parquet that are to become frames."""
         if isinstance(self._table, pd.DataFrame):
             for start in range(0, len(self._table), _BATCH_ROWS):
                 yield self._table[columns].iloc[start : start + _BATCH_ROWS]
@@ -115,9 +174,7 @@ class Table:
                     yield from chunks
                 return
             with pq.ParquetFile(self._table) as file:
-                for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                    # Not by way of floats, which hold whole numbers up to 2**53 only.
-                    yield batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+                yield from file.iter_batches(_BATCH_ROWS, columns=columns)
 
     def _check(self) -> None:
         """Refuse a table that has no column for what is mapped or required."""
@@ -150,3 +207,24 @@ class Table:
             kind = "CSV" if str(self._table).endswith(".csv") else "Parquet"
             detail = " ".join(str(error).split()).rstrip(".")
             raise SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?") from None
+
+
+class _Numbers:
+    """Numbers of rows, and the last that was taken."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers
+        self.last = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in self._numbers:
+            self.last = number
+            yield number
+
+
+def _frame(batch: Any) -> pd.DataFrame:
+    if isinstance(batch, pa.RecordBatch):
+        # Not by way of floats, which hold whole numbers up to 2**53 only.
+        frame: pd.DataFrame = batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+        return frame
+    return batch  # type: ignore[no-any-return]

@@ -98,6 +98,20 @@ def test_every_parameter_has_a_default_and_a_description(name):
 
 
 @detectors
+def test_range_of_a_parameter_holds_its_default_and_values_that_the_detector_takes(name):
+    parameters = REGISTRY[name].Parameters
+    for field, limits in parameters.ranges().items():
+        default = getattr(parameters(), field)
+        assert not isinstance(default, bool)
+        assert limits.low < limits.high, field
+        assert limits.low <= default <= limits.high, field
+        for value in (limits.low, default, limits.high):
+            assert value / limits.step == pytest.approx(round(value / limits.step)), field
+            kind = type(default)
+            REGISTRY[name](msgspec.structs.replace(parameters(), **{field: kind(value)}), DAY)
+
+
+@detectors
 def test_configuration_hash_changes_with_every_parameter(name):
     default = REGISTRY[name].Parameters()
     hashes = {REGISTRY[name](default, DAY).config_hash}

@@ -96,7 +96,7 @@ def test_killed_between_write_and_commit_it_writes_the_same_again(
 
     influx.on_written = kill
     running.append(SinkProcess(kafka_with_topics, group, tmp_path, influx.environ))
-    assert running[0].wait() == -signal.SIGKILL
+    assert running[0].wait_until_ended() == -signal.SIGKILL
     assert influx.count("alerts", "alertId") > 0
     assert running[0].committed() == 0
     influx.on_written = lambda: None
@@ -228,7 +228,7 @@ def test_a_token_that_is_revoked_ends_it_with_one_line_and_without_a_commit(
     with ScriptedServer([Answer(400), Answer(401)]) as server:
         environ = {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN": secret, "INFLUXDB_BUCKET": "b"}
         sink = SinkProcess(kafka_with_topics, fresh_name("group"), tmp_path, environ, "--log-level", "debug")
-        assert sink.wait() == 1
+        assert sink.wait_until_ended() == 1
     assert sink.committed() == 0
     assert sink.last_word()["event"].endswith("set INFLUXDB_TOKEN to a token that is valid there")
     assert secret not in sink.log.read_text()

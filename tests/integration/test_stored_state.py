@@ -21,6 +21,7 @@ from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.store import FORMAT_VERSION
 from streamer import cli
 from streamer.connection import Connection
+from streamer.topic_plan import ALIGNED
 from streamer.topics import Plan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
@@ -51,7 +52,7 @@ def process(connection: Connection, group: str, folder: Path, some: list[Record]
 
 def refused(streamer: StreamerProcess) -> str:
     """Wait until a streamer ends by itself; return the one line that says why."""
-    assert streamer.wait() == 1
+    assert streamer.wait_until_ended() == 1
     said = [json.loads(line) for line in streamer.log.read_text().splitlines()]
     errors = [line for line in said if line["level"] in {"error", "critical"}]
     assert [line for line in said if "exception" in line] == []
@@ -155,11 +156,11 @@ def test_partitions_added_while_it_was_stopped_end_the_streamer_with_one_line(
 
 def add_partitions(address: str) -> None:
     admin = AdminClient({"bootstrap.servers": address})
-    wanted = [NewPartitions(name, MORE) for name in INPUT_TOPICS]
+    wanted = [NewPartitions(name, MORE) for name in ALIGNED]
     for future in admin.create_partitions(wanted).values():
         future.result(30)
     deadline = time.monotonic() + 30
-    while {len(admin.list_topics(timeout=10).topics[name].partitions) for name in INPUT_TOPICS} != {MORE}:
+    while {len(admin.list_topics(timeout=10).topics[name].partitions) for name in ALIGNED} != {MORE}:
         assert time.monotonic() < deadline, "the partitions are not there after 30 s"
         time.sleep(0.05)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +30,52 @@ class StreamerProcess:
         The consumer group: processes of one group share the stores.
     folder
         Where state and log go; the same folder finds the state again.
+    arguments
+        Further options of the command.
+    module
+        What runs the command; `tests.support.faulty` has a fault inside.
+    environment
+        Variables over the usual ones.
     """
 
-    def __init__(self, connection: Connection, group: str, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        folder: Path,
+        *arguments: str,
+        module: str = "streamer",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._properties = connection.properties()
         self._group = group
+        self.folder = folder
         self.log = folder / "streamer.log"
         command = [
-            *(sys.executable, "-m", "streamer", "--broker", self._properties["bootstrap.servers"]),
+            *(sys.executable, "-m", module, "--broker", self._properties["bootstrap.servers"]),
             *("--consumer-group", group, "--state-dir", str(folder / "state"), *arguments),
         ]
         with self.log.open("ab") as log:
             self._begin = log.tell()
-            self._process = subprocess.Popen(command, stderr=log, env=_environment())
+            self._process = subprocess.Popen(
+                command, stderr=log, env=_environment() | dict(environment or {})
+            )
         # A test that fails half-way leaves nothing running.
         weakref.finalize(self, _end, self._process)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def wait_until_ended(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self._process.wait(PATIENCE_S)
 
     def wait_until_running(self) -> None:
         """Wait until it reads the topics."""
@@ -76,10 +107,6 @@ class StreamerProcess:
         """End it as a crash does."""
         self._process.kill()
         self._process.wait(PATIENCE_S)
-
-    def wait(self) -> int:
-        """Wait until it ends by itself; return its exit code."""
-        return self._process.wait(PATIENCE_S)
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; return its exit code."""

@@ -13,12 +13,13 @@ from confluent_kafka import Producer
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import DeadLetter
-from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import load
 from streamer.app import build_app
 from streamer.connection import Connection
 from streamer.tally import Tally
 from streamer.topic_manager import topic_manager
+from streamer.topic_plan import ALIGNED
 from streamer.topics import Plan, ensure_topics
 from tests.kafka import Record, consume, fresh_name
 
@@ -67,7 +68,7 @@ class RunningStreamer:
             **flags,
         }
         settings = load(environ={}, flags={f"streamer.{key}": value for key, value in given.items()}).settings
-        names = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS)
+        names = (*ALIGNED, ALERTS, DEAD_LETTERS)
         reports = ensure_topics(connection, Plan.of(settings), names, create=True)
         self.progress = Progress()
         self.app = build_app(

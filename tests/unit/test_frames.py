@@ -104,7 +104,9 @@ def test_text_of_every_dtype(dtype):
 def test_a_bad_row_has_its_number_its_field_and_what_stood_there(cells, field):
     frame = pd.DataFrame([SALE, {**SALE, **cells}, SALE], dtype="object")
     rejected = []
-    good = list(frame_events(frame, "pos-events", Columns(), rejected.append, name="x row", first_row=11))
+    good = list(
+        frame_events(frame, "pos-events", Columns(), rejected.append, name="x row", numbers=range(11, 14))
+    )
     assert len(good) == 2
     (bad,) = rejected
     assert (bad.number, bad.topic, bad.error.field) == (12, "pos-events", field)

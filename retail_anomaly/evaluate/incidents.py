@@ -1,6 +1,6 @@
-"""Alerts against incidents: which of the known truth was found."""
+"""Incidents: the known truth that alerts are compared with."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ _COLUMNS: Final = {
     "transactionIds": "transaction_ids",
     "expectedLoss": "expected_loss",
     "sku": "sku",
+    "detector": "detector",
+    "distractor": "distractor",
 }
 _REQUIRED: Final = ("incidentId", "scenario", "storeId", "start", "end")
 
@@ -77,7 +79,9 @@ def incidents_frame(incidents: Iterable[object]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``incident_id``, ``scenario``, ``store_id``, ``employee_id``, ``start``, ``end``,
-        ``transaction_ids``, ``expected_loss``, ``sku``.
+        ``transaction_ids``, ``expected_loss``, ``sku``, ``detector`` (the one meant to see it),
+        ``distractor`` (bool: honest trade that only looks like an incident, so that an alert about it is a
+        false one).
 
     Examples
     --------
@@ -92,58 +96,5 @@ def incidents_frame(incidents: Iterable[object]) -> pd.DataFrame:
     for column in ("start", "end"):
         times = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)
         frame[column] = times.astype("datetime64[ms, UTC]")
+    frame["distractor"] = [value is True for value in frame["distractor"]]
     return frame
-
-
-def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
-    """Tell of each incident which alerts found it.
-
-    An alert finds an incident of its own store and type: the incident's scenario is the name of
-    the detector. It must be about one of the incident's transactions, else its sku, else its
-    employee, and an alert that names no transaction must come between the incident's start and end.
-
-    Parameters
-    ----------
-    alerts
-        Alerts, as `replay` returns them.
-    incidents
-        Incidents, as `read_incidents` returns them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The incidents, with ``alert_ids`` (a list) and ``found``.
-
-    Examples
-    --------
-    >>> from retail_anomaly.plots import example_alerts
-    >>> alerts = example_alerts()
-    >>> incident = {"incident_id": "i-1", "scenario": "refund_burst", "store_id": "store-1",
-    ...     "employee_id": "c-1", "start": alerts["event_time"][0], "end": alerts["event_time"][0],
-    ...     "transaction_ids": ["t-2", "t-3"], "expected_loss": 240.0, "sku": None}
-    >>> match_incidents(alerts, pd.DataFrame([incident]))[["incident_id", "alert_ids", "found"]]
-      incident_id alert_ids  found
-    0         i-1      [a1]   True
-    """
-    groups = {key: group.to_dict("records") for key, group in alerts.groupby(["store_id", "detector"])}
-    alert_ids = [
-        # A dictionary, for the revisions of an alert share its id.
-        list({alert["alert_id"]: None for alert in groups.get(key, ()) if _finds(alert, incident)})
-        for incident in incidents.to_dict("records")
-        for key in [(incident["store_id"], incident["scenario"])]
-    ]
-    lists = pd.Series(alert_ids, index=incidents.index, dtype="object")
-    return incidents.assign(alert_ids=lists, found=lists.map(bool).astype("bool"))
-
-
-def _finds(alert: Mapping[Hashable, Any], incident: Mapping[Hashable, Any]) -> bool:
-    evidence = alert["evidence"]
-    transactions = set(incident["transaction_ids"] or ())
-    if transactions:
-        named = {*evidence.get("transactionIds", ()), evidence.get("transactionId")}
-        return bool(named & transactions)
-    if not incident["start"] <= alert["event_time"] <= incident["end"]:
-        return False
-    if isinstance(incident["sku"], str):
-        return bool(evidence.get("sku") == incident["sku"])
-    return bool(alert["employee_id"] == incident["employee_id"])

@@ -1,0 +1,75 @@
+"""One process of a catch-up: ``python -m benchmarks.catch_up BROKER decode|rules GROUP [SETTING=VALUE...]``.
+
+It joins the group, stands still at its first record and says so on standard output. Any line on
+standard input lets it go on; after SIGTERM it prints its figures as one JSON object.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from functools import reduce
+
+from benchmarks.process import status_mb
+from retail_anomaly import codec
+from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.settings import Settings, load
+from streamer import logs
+from streamer.connection import Connection
+
+_MARK_EVERY = 500
+
+
+class _Clock:
+    """Sees every record, and looks at the clocks now and then."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.begin = self.end = (0, 0.0, 0.0)
+
+    def processed(self, _topic: str, _partition: int, _offset: int) -> None:
+        self.seen += 1
+        if self.seen == 1:
+            print("ready", flush=True)
+            sys.stdin.readline()
+            self.begin = self._now()
+        elif self.seen % _MARK_EVERY == 0:
+            self.end = self._now()
+
+    def _now(self) -> tuple[int, float, float]:
+        return self.seen, time.monotonic(), time.process_time()
+
+
+def main(broker: str, mode: str, group: str, *flags: str) -> None:
+    with logs.without_httpx_notice():
+        from quixstreams.dataframe import StreamingDataFrame
+
+        from streamer.app import build_app, new_application, raw_topic
+    logs.configure("warning")
+    clock = _Clock()
+    with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
+        given = dict(flag.split("=", 1) for flag in flags)
+        settings: Settings = load(
+            environ={}, flags={"streamer.state_dir": folder, "streamer.consumer_group": group, **given}
+        ).settings
+        connection = Connection(broker)
+        if mode == "rules":
+            app = build_app(settings, connection=connection, topic_manager=None)
+        else:
+            app = new_application(settings, connection=connection, topic_manager=None)
+            decoded = [
+                app.dataframe(raw_topic(app, name)).apply(lambda raw, name=name: codec.decode(name, raw))
+                for name in INPUT_TOPICS
+            ]
+            reduce(StreamingDataFrame.concat, decoded).filter(lambda _event: False)
+        app._on_message_processed = clock.processed  # the public argument is taken by the tally
+        app.run()
+    print(
+        json.dumps(
+            {"seen": clock.seen, "begin": clock.begin, "end": clock.end, "peak_mb": status_mb("VmHWM")}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

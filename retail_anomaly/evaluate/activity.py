@@ -1,0 +1,153 @@
+"""What a scorecard needs of the log: when each store had events, and what a random alert is about."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.plots.words import Zones, zone_of
+
+_DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The events of a log, as far as a scorecard needs them.
+
+    `Activity.of` makes one in a single pass. It holds eight bytes an event and a sample.
+
+    Parameters
+    ----------
+    times
+        By store the times of its POS events, counts and gate events, sorted, in epoch milliseconds.
+    sample
+        Receipt lines and counts drawn at random, one row each: ``store_id``, ``employee_id``,
+        ``transaction_id`` (None for a count), ``sku``, ``event_time`` (epoch milliseconds).
+    zones
+        Time zone of the stores.
+
+    Examples
+    --------
+    >>> sale = PosEvent("t-1", "store-1", "c-1", "sku-1", 9.5, "SALE", 1_760_000_000_000)
+    >>> count = CountEvent("store-1", "sku-1", 3, 1_760_054_400_000)  # midnight in UTC
+    >>> Activity.of([sale, count]).store_days.to_dict()
+    {'store-1': 2}
+    >>> Activity.of([sale, count], zones="Asia/Tokyo").store_days.to_dict()
+    {'store-1': 2}
+    >>> Activity.of([sale, count], zones="America/New_York").store_days.to_dict()
+    {'store-1': 1}
+    """
+
+    times: Mapping[str, np.ndarray]
+    sample: pd.DataFrame
+    zones: Zones = "UTC"
+
+    @classmethod
+    def of(
+        cls, events: Iterable[Event], *, zones: Zones = "UTC", seed: int = 0, sample: int = 50_000
+    ) -> "Activity":
+        """Read events once.
+
+        Parameters
+        ----------
+        events
+            Events in any order; they are not kept.
+        zones
+            An IANA time zone for all stores, or one by store id (UTC for the others).
+        seed
+            Of the sample.
+        sample
+            How many receipt lines and counts are kept to draw random alerts from.
+
+        Returns
+        -------
+        Activity
+            Times, store-days and the sample.
+        """
+        times: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        drawn: list[Event] = []
+        rng = Random(seed)
+        seen = 0
+        for event in events:
+            if isinstance(event, PosEvent | CountEvent):
+                # Reservoir sampling: the n-th event takes a place with the chance sample / n.
+                seen += 1
+                if len(drawn) < sample:
+                    drawn.append(event)
+                elif (place := int(rng.random() * seen)) < sample:
+                    drawn[place] = event
+            elif not isinstance(event, SecurityEvent):
+                continue
+            times[event.store_id].append(event.event_time)
+        rows = [_drawn(event) for event in drawn]
+        return cls(
+            {store: np.sort(np.frombuffer(found, dtype="int64")) for store, found in times.items()},
+            pd.DataFrame(rows, columns=list(_DRAWN)).astype({"event_time": "int64"}),
+            zones,
+        )
+
+    @property
+    def store_days(self) -> "pd.Series[int]":
+        """How many local days each store had events on."""
+        days = {
+            store: len(np.unique(local_days(times, zone_of(store, self.zones))))
+            for store, times in self.times.items()
+        }
+        return pd.Series(days, dtype="int64").sort_index()
+
+    def between(self, start: pd.Timestamp, end: pd.Timestamp) -> "Activity":
+        """Return the activity from `start` on and before `end`."""
+        first, last = (int(time.timestamp() * 1000) for time in (start, end))
+        kept = {store: times[(times >= first) & (times < last)] for store, times in self.times.items()}
+        at = self.sample["event_time"]
+        return Activity(
+            {store: times for store, times in kept.items() if len(times)},
+            self.sample[(at >= first) & (at < last)].reset_index(drop=True),
+            self.zones,
+        )
+
+    def events_between(self, store: str, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Return how many events a store had after each start and up to each end (milliseconds)."""
+        times = self.times.get(store, np.empty(0, dtype="int64"))
+        return np.searchsorted(times, end, side="right") - np.searchsorted(times, start, side="right")
+
+    def first_since(self, store: str, start: int) -> int | None:
+        """Return the time of a store's first event at or after a time (milliseconds)."""
+        times = self.times.get(store, np.empty(0, dtype="int64"))
+        place = int(np.searchsorted(times, start, side="left"))
+        return int(times[place]) if place < len(times) else None
+
+
+def local_days(times: np.ndarray, zone: str) -> np.ndarray:
+    """Return the local day of times, as days since 1970.
+
+    Parameters
+    ----------
+    times
+        Epoch milliseconds.
+    zone
+        An IANA name.
+
+    Examples
+    --------
+    >>> local_days(np.array([1_760_054_400_000]), "America/New_York").tolist()
+    [20370]
+    >>> local_days(np.array([1_760_054_400_000]), "UTC").tolist()
+    [20371]
+    """
+    utc = pd.DatetimeIndex(times.astype("datetime64[ms]")).tz_localize("UTC")
+    local: Any = utc.tz_convert(zone).tz_localize(None)
+    return np.asarray(local.to_numpy().astype("datetime64[D]").astype("int64"))
+
+
+def _drawn(event: Event) -> tuple[str, str | None, str | None, str, int]:
+    if isinstance(event, PosEvent):
+        return event.store_id, event.cashier_id, event.transaction_id, event.sku, event.event_time
+    assert isinstance(event, CountEvent)  # noqa: S101 - for the type checker
+    return event.store_id, event.manager_id, None, event.sku, event.event_time

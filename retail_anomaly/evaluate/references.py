@@ -1,0 +1,118 @@
+"""Alerts to compare with: drawn at random, and perfect ones."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from retail_anomaly.evaluate.activity import Activity
+from retail_anomaly.evaluate.match import distractors, millis
+
+_COLUMNS: Final = (
+    "alert_id",
+    "revision",
+    "detector",
+    "store_id",
+    "employee_id",
+    "risk_score",
+    "event_time",
+    "opened_at",
+    "evidence",
+)
+
+
+def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd.DataFrame:
+    """Draw alerts about random receipt lines and counts of the log.
+
+    Parameters
+    ----------
+    activity
+        Has a sample of the log.
+    count
+        How many alerts a run.
+    runs
+        How often to draw.
+    seed
+        Of the drawing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Alerts with a ``run``, 0 to `runs` - 1; their risk is uniform between 0 and 1.
+
+    Examples
+    --------
+    >>> from retail_anomaly.events import PosEvent
+    >>> sale = PosEvent("t-1", "store-1", "c-1", "sku-1", 9.5, "SALE", 1_760_000_000_000)
+    >>> drawn = random_alerts(Activity.of([sale]), 2, runs=3, seed=0)
+    >>> drawn["run"].tolist(), drawn["evidence"][0]
+    ([0, 0, 1, 1, 2, 2], {'transactionId': 't-1', 'sku': 'sku-1'})
+    """
+    rng = np.random.default_rng(seed)
+    size = count * runs if len(activity.sample) else 0
+    rows = activity.sample.iloc[rng.integers(0, max(1, len(activity.sample)), size)]
+    return pd.DataFrame(
+        {
+            "alert_id": [f"random-{number}" for number in range(size)],
+            "revision": 1,
+            "detector": "random",
+            "store_id": rows["store_id"].to_numpy(),
+            "employee_id": rows["employee_id"].to_numpy(),
+            "risk_score": rng.random(size),
+            "event_time": _times(rows["event_time"].to_numpy()),
+            "opened_at": _times(rows["event_time"].to_numpy()),
+            "evidence": [
+                {"transactionId": transaction, "sku": sku} if transaction else {"sku": sku}
+                for transaction, sku in zip(rows["transaction_id"], rows["sku"], strict=True)
+            ],
+            "run": np.repeat(np.arange(runs), count)[:size],
+        }
+    )
+
+
+def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.DataFrame:
+    """Make one alert for each incident, at the first event that could show it.
+
+    That is the store's first event since the incident's start; for goods that are missing, an
+    incident of a sku without transactions, the count at its end.
+
+    Parameters
+    ----------
+    incidents
+        The truth; distractors get no alert.
+    activity
+        Knows the store's events; None: the incident's start stands for them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Alerts whose risk is the incident's share of the highest expected loss: the dearest first.
+    """
+    rows: list[list[Any]] = []
+    starts, ends = millis(incidents["start"]), millis(incidents["end"])
+    losses = pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64")
+    highest = max(losses.max(initial=0.0), 1e-9)
+    false = distractors(incidents)
+    for place, incident in enumerate(incidents.to_dict("records")):
+        if false[place]:
+            continue
+        transactions, sku, store = incident["transaction_ids"], incident.get("sku"), incident["store_id"]
+        cites = isinstance(transactions, list | tuple | np.ndarray) and len(transactions) > 0
+        at, end = int(starts[place]), int(ends[place])
+        if isinstance(sku, str) and not cites:
+            at = end
+        elif activity is not None:
+            at = min(activity.first_since(store, at) or at, end)
+        evidence = {"transactionIds": list(transactions)} if cites else {"sku": sku} if sku else {}
+        person = incident.get("employee_id")
+        rows.append(
+            [f"perfect-{place}", 1, "perfect", store, person, losses[place] / highest, at, at, evidence]
+        )
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    for column in ("event_time", "opened_at"):
+        frame[column] = _times(frame[column].to_numpy(dtype="int64"))
+    return frame
+
+
+def _times(moments: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(moments.astype("datetime64[ms]")).tz_localize("UTC")

@@ -1,0 +1,237 @@
+"""What normal looks like: sales by hour, by day, and refunds by store or cashier."""
+
+from html import escape
+from math import sqrt
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.events import REFUND, SALE
+from retail_anomaly.plots.style import MUTED, QUIET, colour_of, styled
+from retail_anomaly.plots.table import expect, in_order
+from retail_anomaly.plots.words import Zones, plural, zone_of
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_BLUES: Final = ((0.0, "#f4f6f8"), (0.5, "#7fb3da"), (1.0, "#00487f"))
+_BLUE: Final = "#0068b5"
+_SIGMAS: Final = 3
+_NAMED: Final = 8  # outliers whose name is written beside their marker
+
+
+def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
+    """Draw how many lines a store sells in each hour of each weekday, on average.
+
+    Parameters
+    ----------
+    events
+        POS events with ``store_id``, ``event_time`` and ``event_type``.
+    zones
+        Time zone of the stores, whose own clocks count.
+
+    Examples
+    --------
+    >>> sale = {"store_id": "s", "event_time": pd.Timestamp("2025-10-09T10:30Z"), "event_type": "SALE"}
+    >>> figure = sales_by_hour(pd.DataFrame([sale]), zones="Europe/Berlin")
+    >>> figure.layout.title.text
+    'Most is sold on Thursday from 12 to 13 h: 1 line a store'
+    """
+    sales = _sales(events, ("store_id", "event_time", "event_type"), zones)
+    days = sales.assign(day=sales["local"].dt.normalize()).drop_duplicates(["store_id", "day"])
+    store_days = days["local"].dt.day_of_week.value_counts()
+    lines = sales.groupby([sales["local"].dt.day_of_week, sales["local"].dt.hour]).size()
+    hours = list(range(*_opening(sales["local"].dt.hour)))
+    means = np.array(
+        [
+            [lines.get((day, hour), 0) / store_days[day] if day in store_days else np.nan for hour in hours]
+            for day in range(7)
+        ]
+    )
+    figure = go.Figure(
+        go.Heatmap(
+            x=hours,
+            y=list(_WEEKDAYS),
+            z=means,
+            colorscale=_BLUES,
+            zmin=0,
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": "Lines sold<br>per store", "side": "top"}, "outlinewidth": 0},
+            hovertemplate="%{y}, %{x} h: %{z:,.1f} lines per store<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title_text="Hour of the day, on the store's clock", dtick=1, showgrid=False)
+    title = "No sales"
+    if len(sales):
+        day, column = np.unravel_index(np.nanargmax(means), means.shape)
+        hour = hours[int(column)]
+        most = means[day, column]
+        count = f"{most:,.0f} {'line' if round(most) == 1 else 'lines'}"
+        title = f"Most is sold on {_WEEKDAYS[int(day)]} from {hour} to {hour + 1} h: {count} a store"
+    stores, number = sales["store_id"].nunique(), len(days)
+    subtitle = (
+        f"Mean of {plural(number, 'store-day')} with sales in {plural(stores, 'store')}; empty: no such day"
+    )
+    return styled(figure, title, subtitle, height=260)
+
+
+def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) -> go.Figure:
+    """Draw the lines that each store sells a day; days without any leave a gap.
+
+    Parameters
+    ----------
+    events
+        POS events with ``store_id``, ``event_time`` and ``event_type``.
+    zones
+        Time zone of the stores, which decides their days.
+    most
+        How many stores to draw, those with the most sales.
+
+    Examples
+    --------
+    >>> sales = pd.DataFrame({"store_id": "s", "event_type": "SALE",
+    ...     "event_time": pd.to_datetime(["2025-10-06T10:00Z", "2025-10-08T10:00Z"])})
+    >>> sales_by_day(sales).layout.title.text
+    '1 of 3 store-days is without a sale'
+    """
+    sales = _sales(events, ("store_id", "event_time", "event_type"), zones)
+    days = sales["local"].dt.normalize()
+    lines = sales.groupby(["store_id", days]).size().unstack(0)
+    if len(lines):
+        lines = lines.reindex(pd.date_range(lines.index[0], lines.index[-1], freq="D"))
+    drawn = list(lines.sum().sort_values(ascending=False).index[:most])
+    stores = in_order(map(str, drawn))
+    figure = go.Figure(
+        go.Heatmap(
+            x=lines.index,
+            y=[escape(store) for store in stores],
+            # Each store to a scale of its own: what is looked for is a day unlike the store's others.
+            z=[(lines[store] / lines[store].max()).to_numpy() for store in stores],
+            customdata=[lines[store].to_numpy() for store in stores],
+            colorscale=_BLUES,
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            hovertemplate="%{y}, %{x|%A %-d %B %Y}: %{customdata:,.0f} lines<extra></extra>",
+            hoverongaps=False,
+        )
+    )
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    figure.update_xaxes(title_text="Day of the store", showgrid=False, tickformat="%a %-d %b")
+    empty, every = int(lines.isna().sum().sum()), int(lines.size)
+    title = f"{empty:,} of {plural(every, 'store-day')} {'is' if empty == 1 else 'are'} without a sale"
+    subtitle = "Lines sold, each store beside its own best day; white: none"
+    if len(lines.columns) > len(drawn):
+        subtitle += f" · the {len(drawn)} stores that sell most, of {len(lines.columns)}"
+    return styled(figure, title, subtitle, height=70 + 30 * max(3, len(stores)))
+
+
+def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | None = None) -> go.Figure:
+    """Draw which share of their receipts each cashier or store refunds, and what chance explains.
+
+    The limits are three standard deviations of a share around that of all, by the number of receipts:
+    a funnel plot (Spiegelhalter, *Funnel plots for comparing institutional performance*, Statistics in
+    Medicine 24, 2005). A service desk lies above them and is honest.
+
+    Parameters
+    ----------
+    events
+        POS events with ``store_id``, ``transaction_id``, ``event_time``, ``event_type`` and `by`.
+    by
+        ``cashier_id`` or ``store_id``.
+    noun
+        What these are, in the singular; by default a cashier or a store.
+
+    Examples
+    --------
+    >>> events = pd.DataFrame({"store_id": "s", "cashier_id": ["a", "b"], "transaction_id": ["1", "2"],
+    ...     "event_time": pd.Timestamp("2025-10-09T10:30Z"), "event_type": ["SALE", "REFUND"]})
+    >>> figure = refund_shares(events)
+    >>> figure.layout.title.text
+    'No cashier refunds more than chance explains'
+    """
+    expect(events, ("store_id", "transaction_id", "event_time", "event_type", by), "events")
+    noun = noun or by.removesuffix("_id")
+    kinds = events["event_type"].str.upper()
+    receipts = events.assign(refund=kinds == REFUND)[kinds.isin([SALE, REFUND])]
+    whole = receipts.drop_duplicates(["store_id", "transaction_id", "event_time", "refund"])
+    keys = ["store_id"] if by == "store_id" else ["store_id", by]
+    found = whole.groupby(keys, observed=True)["refund"].agg(["sum", "size"]).reset_index()
+    found["share"] = found["sum"] / found["size"]
+    overall = float(found["sum"].sum() / found["size"].sum()) if len(found) else 0.0
+    spread = np.sqrt(overall * (1 - overall) / found["size"])
+    found["high"] = (found["share"] > overall + _SIGMAS * spread) & (found["sum"] > 1)
+    figure = go.Figure()
+    smallest, largest = (found["size"].min(), found["size"].max()) if len(found) else (1, 1)
+    sizes = np.geomspace(smallest, max(largest, smallest + 1), 100)
+    for sign, name in ((1, f"What chance explains ({_SIGMAS} standard deviations)"), (-1, "")):
+        limits = [overall + sign * _SIGMAS * sqrt(overall * (1 - overall) / size) for size in sizes]
+        figure.add_scatter(
+            x=sizes,
+            y=np.clip(limits, 0, 1),
+            mode="lines",
+            line={"color": MUTED, "width": 1, "dash": "dot"},
+            name=name,
+            showlegend=sign == 1,
+            hoverinfo="skip",
+        )
+    for part, name, colour in (
+        (found[~found["high"]], f"One {noun}", _BLUE),
+        (found[found["high"]], "More refunds than chance explains", colour_of("REFUND_BURST")),
+    ):
+        far = (
+            set(part.drop_duplicates(["size", "share"]).nlargest(_NAMED, "share").index)
+            if colour != _BLUE
+            else set()
+        )
+        texts = [escape(str(name)) if index in far else "" for index, name in part[by].items()]
+        figure.add_scatter(
+            x=part["size"],
+            y=part["share"],
+            mode="markers+text",
+            name=name,
+            text=texts,
+            textposition="top center",
+            textfont={"size": 11},
+            cliponaxis=False,
+            marker={"color": colour, "size": 9, "opacity": 0.8, "line": {"color": "white", "width": 1}},
+            hovertext=[
+                f"{escape(', '.join(str(row[key]) for key in keys))}<br>"
+                f"{row['sum']:,} of {row['size']:,} receipts are refunds: {row['share']:.1%}"
+                for row in part.to_dict("records")
+            ],
+            hoverinfo="text",
+        )
+    if len(found):
+        figure.add_hline(y=overall, line={"color": QUIET, "width": 1})
+    wide = largest > 20 * smallest
+    figure.update_xaxes(title_text=f"Receipts of the {noun}", **({"type": "log", "dtick": 1} if wide else {}))
+    figure.update_yaxes(title_text="Share that are refunds", tickformat=".0%", rangemode="tozero")
+    high = int(found["high"].sum())
+    title = (
+        f"{high:,} of {plural(len(found), noun)} {'refunds' if high == 1 else 'refund'} more than chance explains"
+        if high
+        else f"No {noun} refunds more than chance explains"
+    )
+    return styled(
+        figure, title, f"A receipt counts once; the line is the share of all, {overall:.1%}", height=320
+    )
+
+
+def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.DataFrame:
+    """Return the sales, with the time on the store's own clock as ``local``."""
+    expect(events, columns, "events")
+    # Frames that were put together may have an index twice.
+    sales = events[events["event_type"].str.upper() == SALE].reset_index(drop=True)
+    local = pd.Series(pd.NaT, index=sales.index, dtype="datetime64[ms]")
+    for store, times in sales.groupby("store_id", observed=True)["event_time"]:
+        local[times.index] = times.dt.tz_convert(zone_of(str(store), zones)).dt.tz_localize(None)
+    return sales.assign(local=local)
+
+
+def _opening(hours: "pd.Series[int]") -> tuple[int, int]:
+    return (int(hours.min()), int(hours.max()) + 1) if len(hours) else (0, 24)

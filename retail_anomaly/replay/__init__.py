@@ -1,0 +1,161 @@
+"""Replay: the detectors over history, in one process or in several."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.columns import Columns
+from retail_anomaly.engine import Engine
+from retail_anomaly.events import Event
+from retail_anomaly.logs import BadLines
+from retail_anomaly.replay.jobs import Pass, open_replay
+from retail_anomaly.replay.progress import tracked
+from retail_anomaly.replay.run import Replay
+from retail_anomaly.settings import Settings
+from retail_anomaly.sources import Where
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Pass", "Replay", "ReplayResult", "open_replay", "replay", "replay_events", "tracked"]
+
+
+def replay_events(events: Iterable[Event], engine: Engine) -> Iterator[Alert]:
+    """Process events and yield the alerts they raise, one at a time.
+
+    Parameters
+    ----------
+    events
+        Events in the order in which they are to be processed; they are not kept.
+    engine
+        The detectors.
+
+    Yields
+    ------
+    Alert
+        Alerts in the order of the events that raise them.
+
+    Examples
+    --------
+    >>> from retail_anomaly.events import PosEvent
+    >>> from retail_anomaly.settings import build_engine
+    >>> refund = PosEvent("t-9", "store-1", "c-1", "sku", 20.0, "REFUND", 1_760_000_000_000)
+    >>> [alert.type for alert in replay_events([refund], build_engine(Settings()))]
+    ['REFUND_WITHOUT_SALE']
+    """
+    return Replay(engine).alerts(events)
+
+
+class ReplayResult(msgspec.Struct, frozen=True):
+    """What a replay found.
+
+    Parameters
+    ----------
+    alerts
+        One row an alert: snake_case columns, times as UTC timestamps, evidence as dicts.
+    events
+        How many events were processed, by topic.
+    bad_lines, bad_reasons
+        How many lines or rows were no events, and how many by reason.
+    held
+        How many decisions still wait for time to pass.
+    stores
+        How many stores there were.
+    seconds
+        How long it took.
+    """
+
+    alerts: "pd.DataFrame"
+    events: Counter[str]
+    bad_lines: int
+    bad_reasons: Counter[str]
+    held: int
+    stores: int
+    seconds: float
+
+
+def replay(  # noqa: PLR0913 - by name only
+    source: Where,
+    *,
+    topic: str | None = None,
+    settings: Settings | None = None,
+    detectors: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    dead_letters: str | Path | None = None,
+    progress: bool | None = None,
+    jobs: int = 1,
+) -> ReplayResult:
+    """Run the detectors over history.
+
+    Parameters
+    ----------
+    source
+        An event log, a folder, a Parquet or CSV file, a DataFrame, several of these, or events;
+        see `retail_anomaly.sources`.
+    topic
+        The topic of files and frames that don't say it themselves.
+    settings
+        By default the packaged ones; `retail_anomaly.load_settings` reads a file.
+    detectors
+        Names of the detectors to run; by default those that are enabled.
+    columns
+        Column by field, for foreign data: ``{"cashierId": "customerId"}``.
+    constants
+        Value by field, where its column is missing or a row has nothing in it.
+    dead_letters
+        A file for what could not be read, as JSON lines.
+    progress
+        Show a progress bar on standard error; by default when it is a terminal.
+    jobs
+        How many processes share the stores; 0: one for each core. The alerts are the same, in the same
+        order. One by default: more take about a second to start and memory each, which only a log of
+        some hundred thousand events repays.
+
+    Returns
+    -------
+    ReplayResult
+        The alerts as a DataFrame, and what was counted on the way.
+
+    Raises
+    ------
+    SourceError
+        The source isn't there or can't be read.
+    ColumnsError, SettingsError
+        A column or a detector that there isn't.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> tills = pd.DataFrame({"no": ["t1"], "sku": ["k"], "amount": [20.0], "kind": ["REFUND"],
+    ...     "at": [pd.Timestamp("2025-10-09")], "cashier": ["c-1"]})
+    >>> result = replay(tills, columns={"transactionId": "no", "eventType": "kind", "eventTime": "at",
+    ...     "cashierId": "cashier"}, constants={"storeId": "store-1"})
+    >>> result.alerts[["type", "employee_id", "risk_score"]].values.tolist()
+    [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
+    """
+    # Here, for the command needs no pandas, which takes longer to import than all of ours.
+    from retail_anomaly.frames import alerts_frame
+
+    began = time.perf_counter()
+    mapped = Columns(columns, constants)
+    run = open_replay(source, topic, mapped, settings or Settings(), detectors, jobs=jobs)
+    with ExitStack() as stack:
+        letters = stack.enter_context(Path(dead_letters).open("wb")) if dead_letters else None
+        bad = BadLines(letters)
+        alerts = alerts_frame(run.alerts(bad, progress))
+    return ReplayResult(
+        alerts=alerts,
+        events=run.events,
+        bad_lines=bad.count,
+        bad_reasons=bad.reasons,
+        held=run.held,
+        stores=run.store_count,
+        seconds=time.perf_counter() - began,
+    )

@@ -1,0 +1,104 @@
+"""The parts of a page that opens offline and needs nothing beside itself."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+_TOOLS: Final = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
+
+
+def write_page(
+    path: Path | str,
+    *,
+    title: str,
+    summary: str,
+    facts: Mapping[str, str],
+    sections: Iterable[str],
+    footer: str,
+) -> Path:
+    """Write a page and return its path.
+
+    Parameters
+    ----------
+    path
+        Where to; a file of that name is replaced.
+    title, summary, footer
+        Plain text.
+    facts
+        Name and value of each figure at the top, plain text.
+    sections
+        HTML, as `section` and `figure` return it.
+    """
+    page = Template(files("retail_anomaly").joinpath("templates/report.html").read_text("utf-8"))
+    text = page.substitute(
+        title=escape(title),
+        plotly=get_plotlyjs(),
+        summary=escape(summary),
+        tiles=_tiles(facts),
+        sections="\n".join(sections),
+        footer=escape(footer),
+    )
+    path = Path(path)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _tiles(facts: Mapping[str, str]) -> str:
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items()
+    )
+    return f'<dl class="tiles">{items}</dl>'
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = ()) -> str:
+    """Return a table; the columns whose places are in `numbers` are set to the right.
+
+    Examples
+    --------
+    >>> "<td class='number'>3</td>" in table(["Store", "Alerts"], [["a", 3]], numbers=[1])
+    True
+    """
+    kinds = dict.fromkeys(numbers, "number")
+
+    def row(tag: str, cells: Iterable[object]) -> str:
+        filled = (
+            f"<{tag} class='{kinds.get(index, 'text')}'>{escape(str(cell))}</{tag}>"
+            for index, cell in enumerate(cells)
+        )
+        return f"<tr>{''.join(filled)}</tr>"
+
+    body = "".join(row("td", cells) for cells in rows)
+    return f'<div class="scroll"><table><thead>{row("th", head)}</thead><tbody>{body}</tbody></table></div>'
+
+
+def figure(drawing: go.Figure) -> str:
+    """Return a section with a Plotly figure.
+
+    Examples
+    --------
+    >>> figure(go.Figure())[:24]
+    '<section class="figure">'
+    """
+    drawn = drawing.to_html(full_html=False, include_plotlyjs=False, config=_TOOLS, default_width="100%")
+    return f'<section class="figure">{drawn}</section>'
+
+
+def section(heading: str, content: str, kind: str = "") -> str:
+    """Return a section with a heading; `content` is HTML.
+
+    Examples
+    --------
+    >>> section("A & B", "<p>...</p>")
+    '<section class=""><h2>A &amp; B</h2><p>...</p></section>'
+    """
+    return f'<section class="{kind}"><h2>{escape(heading)}</h2>{content}</section>'

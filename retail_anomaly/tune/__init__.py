@@ -1,0 +1,34 @@
+"""Tuning: the parameters that find most within a budget of alerts.
+
+`tune` is the whole of it. It is loaded when it is first asked for: Optuna and pandas take longer to
+import than the other commands to run.
+
+Examples
+--------
+>>> from retail_anomaly.tune import tune
+>>> tune([], None, budget=0)
+Traceback (most recent call last):
+retail_anomaly.tune.errors.TuneError: --budget: expected alerts a store-day, more than 0, got 0
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from retail_anomaly.tune.errors import TuneError
+
+if TYPE_CHECKING:
+    from retail_anomaly.tune.run import tune
+    from retail_anomaly.tune.tuning import Tuning
+
+__all__ = ["TuneError", "Tuning", "tune"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tune":
+        from retail_anomaly.tune.run import tune
+
+        return tune
+    if name == "Tuning":
+        from retail_anomaly.tune.tuning import Tuning
+
+        return Tuning
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

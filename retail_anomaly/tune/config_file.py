@@ -1,0 +1,55 @@
+"""The configuration that tuning writes: a file that the streamer and a replay read as it is."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import yaml
+
+from retail_anomaly.durations import Duration
+from retail_anomaly.settings import Settings
+
+
+def config_text(settings: Settings, comments: Iterable[str] = ()) -> str:
+    r"""Return a configuration file: what differs from the packaged defaults, below comments.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    comments
+        Lines for the top.
+
+    Examples
+    --------
+    >>> from retail_anomaly.tune.space import REGISTRY, with_parameters
+    >>> burst = REGISTRY["refund_burst"].Parameters(count=4, window=Duration.parse("15m"))
+    >>> print(config_text(with_parameters(Settings(), {"refund_burst": burst}), ["Two things changed."]))
+    # Two things changed.
+    detectors:
+      refund_burst:
+        window: 15m
+        count: 4
+    <BLANKLINE>
+    """
+    different = _different(settings, Settings())
+    lines = [f"# {line}".rstrip() for line in comments]
+    # An empty mapping would be no mistake, but a file of comments alone reads better.
+    body = yaml.safe_dump(different, sort_keys=False, allow_unicode=True) if different else ""
+    return "\n".join([*lines, body]) if lines else body
+
+
+def _different(section: msgspec.Struct, default: msgspec.Struct | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        usual = getattr(default, name)
+        if isinstance(value, msgspec.Struct):
+            if below := _different(value, usual):
+                found[name] = below
+        elif isinstance(value, Mapping):  # stores by id, each with defaults of its own
+            if value:
+                found[name] = {key: _different(one, type(one)()) or None for key, one in value.items()}
+        elif value != usual:
+            found[name] = str(value) if isinstance(value, Duration) else value
+    return found

@@ -1,0 +1,80 @@
+"""From a detector's ranges to what Optuna draws from, and back to parameters."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from retail_anomaly.detectors import REGISTRY, Parameters, Range
+from retail_anomaly.settings import Settings
+
+if TYPE_CHECKING:
+    from optuna.distributions import IntDistribution
+
+
+class Space:
+    """The parameters of one detector that tuning may change, around those it begins with.
+
+    A value is drawn as a number of steps, small numbers as densely as large ones in proportion.
+
+    Parameters
+    ----------
+    detector
+        Its name.
+    base
+        The parameters to begin with; those without a range stay as they are.
+
+    Examples
+    --------
+    >>> space = Space("refund_burst", REGISTRY["refund_burst"].Parameters())
+    >>> found = space.parameters({"window": 5, "count": 4, "amount": 30})
+    >>> found.window, found.count, found.amount
+    (Duration('5m'), 4, 150.0)
+    """
+
+    def __init__(self, detector: str, base: Parameters) -> None:
+        self.detector = detector
+        self.base = base
+        self.ranges: dict[str, Range] = REGISTRY[detector].Parameters.ranges()
+
+    def distributions(self) -> "dict[str, IntDistribution]":
+        """Return what Optuna draws from, by parameter."""
+        from optuna.distributions import IntDistribution
+
+        found = {}
+        for name, limits in self.ranges.items():
+            low, high = round(limits.low / limits.step), round(limits.high / limits.step)
+            found[name] = IntDistribution(low, high, log=low > 0)
+        return found
+
+    def parameters(self, steps: Mapping[str, int]) -> Parameters:
+        """Return the parameters that numbers of steps mean."""
+        values = {
+            # A product of floats is rounded, or a file would say 0.30000000000000004.
+            name: type(getattr(self.base, name))(round(steps[name] * limits.step, 9))
+            for name, limits in self.ranges.items()
+        }
+        return msgspec.structs.replace(self.base, **values)
+
+    def distance(self, parameters: Parameters) -> tuple[int, float]:
+        """Return how far parameters are from the base: how many differ, and by how much in proportion."""
+        changed, far = 0, 0.0
+        for name, limits in self.ranges.items():
+            before, after = float(getattr(self.base, name)), float(getattr(parameters, name))
+            changed += before != after
+            far += abs(math.log((after + limits.step) / (before + limits.step)))
+        return changed, far
+
+
+def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) -> Settings:
+    """Return settings in which some detectors have other parameters.
+
+    Examples
+    --------
+    >>> burst = REGISTRY["refund_burst"].Parameters(count=4)
+    >>> with_parameters(Settings(), {"refund_burst": burst}).detectors.refund_burst.count
+    4
+    """
+    detectors = msgspec.structs.replace(settings.detectors, **parameters)
+    return msgspec.structs.replace(settings, detectors=detectors)

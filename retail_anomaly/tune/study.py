@@ -1,0 +1,165 @@
+"""The search: one Optuna study a detector, in memory or in a file that a later call goes on with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from retail_anomaly.detectors import Parameters
+from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune.shards import Outcome
+from retail_anomaly.tune.space import Space
+
+_IDENTITY: Final = "identity"
+
+
+class Tried(NamedTuple):
+    """Parameters, and what became of them."""
+
+    parameters: Parameters
+    outcome: Outcome
+
+
+class Search:
+    """Proposes parameters of one detector, and learns from what becomes of them.
+
+    It looks for as much found with as few alerts as can be: a search of its own for each detector,
+    for none hangs on another's parameters, and the budget that they share is spent afterwards. A
+    proposal of more alerts than the whole budget is infeasible, and the sampler learns where.
+
+    A proposal depends on the seed and on what was tried before, not on when the search was
+    interrupted.
+
+    Parameters
+    ----------
+    space
+        What may be proposed.
+    study
+        Optuna's study.
+    seed
+        Of the sampler.
+    """
+
+    def __init__(self, space: Space, study: optuna.Study, seed: int) -> None:
+        self.space = space
+        self._study = study
+        self._seed = seed
+        self._asked: optuna.Trial | None = None
+        self.tried = [
+            Tried(
+                space.parameters(trial.params),
+                Outcome(trial.user_attrs["alerts"], tuple(trial.user_attrs["found"])),
+            )
+            for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        ]
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            study.tell(trial.number, state=TrialState.FAIL)  # of a process that was killed
+
+    def propose(self) -> Parameters:
+        """Return the next parameters to try."""
+        purpose = f"{self._seed}/{self.space.detector}/{len(self.tried)}"
+        seed = int.from_bytes(blake2b(purpose.encode(), digest_size=4).digest())
+        self._study.sampler = TPESampler(seed=seed)
+        self._asked = self._study.ask(dict(self.space.distributions()))
+        return self.space.parameters(self._asked.params)
+
+    def learn(self, parameters: Parameters, outcome: Outcome, *, worth: float, excess: float) -> None:
+        """Take note of what became of the last proposal.
+
+        Parameters
+        ----------
+        parameters, outcome
+            What was proposed, and what became of it.
+        worth
+            What it finds, 0 to 1.
+        excess
+            By how many alerts a store-day it alone is over the budget; 0 or less: within it.
+        """
+        trial, self._asked = self._asked, None
+        assert trial is not None  # noqa: S101 - proposed before learnt
+        trial.set_user_attr("alerts", outcome.alerts)
+        trial.set_user_attr("found", list(outcome.found))
+        trial.set_constraint("alerts over the budget", excess)
+        self._study.tell(trial, [worth, excess])
+        self.tried.append(Tried(parameters, outcome))
+
+
+def searches(
+    spaces: Sequence[Space], *, file: Path | None, identity: Mapping[str, str], seed: int
+) -> list[Search]:
+    """Return a search for each detector; those of a file go on where they stopped.
+
+    Parameters
+    ----------
+    spaces
+        What may be proposed.
+    file
+        Where the trials are kept; None: nowhere.
+    identity
+        What the outcomes hang on, in words; kept with the trials.
+    seed
+        Of the samplers.
+
+    Raises
+    ------
+    TuneError
+        The file is no study, or one of something else.
+    """
+    storage = _storage(file)
+    found = []
+    for space in spaces:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=space.detector,
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+        )
+        before = study.user_attrs.get(_IDENTITY)
+        if before is None:
+            study.set_user_attr(_IDENTITY, dict(identity))
+        elif different := [name for name, text in identity.items() if before.get(name) != text]:
+            raise TuneError(
+                f"{file}: the trials in it are of another {' and another '.join(different)}: name another file "
+                "with --study, or delete this one"
+            )
+        found.append(Search(space, study, seed))
+    return found
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let Optuna say nothing but warnings."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _storage(file: Path | None) -> BaseStorage:
+    if file is None:
+        return InMemoryStorage()
+    if file.exists() and file.stat().st_size:
+        # Optuna would go on after what it can't read, or fail in many ways.
+        with file.open("rb") as lines:
+            try:
+                msgspec.json.decode(next(lines), type=_Journal)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise TuneError(f"{file}: no study: name another file with --study") from None
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+class _Journal(msgspec.Struct):
+    """How a line of Optuna's journal begins."""
+
+    op_code: int
+    worker_id: str

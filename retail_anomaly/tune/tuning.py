@@ -1,0 +1,274 @@
+"""What a tuning found, and how it is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.evaluate import Scorecard
+from retail_anomaly.evaluate.words import measure_label, measure_text
+from retail_anomaly.plots.scorecard import row_of
+from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
+from retail_anomaly.plots.words import label_of
+from retail_anomaly.settings import Settings, flatten
+from retail_anomaly.tune.choose import Combination, combined
+from retail_anomaly.tune.config_file import config_text
+from retail_anomaly.tune.ground import MEASURES, Ground, Objective
+from retail_anomaly.tune.parts import HELD_OUT, TUNED
+from retail_anomaly.tune.study import Tried
+
+BEFORE: Final = "before"
+AFTER: Final = "after"
+COMPARED: Final = ("recall", "loss_recall", "alert_rate", "precision", "loss_per_alert")
+"""The measures shown before and after."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Parameters that find more within the budget, if there are such, and what speaks for them.
+
+    Parameters
+    ----------
+    base, tuned
+        The settings begun with, and those that find most on the days tuned on.
+    budget
+        Alerts a store-day.
+    objective
+        ``recall`` or ``loss``.
+    ground
+        The days and incidents of both parts.
+    scorecards
+        By part (``tuned on``, ``held out``) and ``before`` or ``after``.
+    trials
+        One row a trial: ``trial``, ``alert_rate`` (alerts per store-day), ``worth`` (what was found,
+        0 to 1) of all detectors together, and every parameter that was tried.
+    candidates
+        One row a trial, detector and parameter: ``trial``, ``detector``, ``parameter``, ``value``,
+        ``text``, ``alert_rate`` and ``worth`` of that detector alone.
+    frontier
+        The combinations that no other beats, on the days tuned on: ``alert_rate``, ``worth``.
+    start
+        What the base does on the days tuned on.
+    bad_lines
+        How many lines of the log were no events.
+    """
+
+    base: Settings
+    tuned: Settings
+    budget: float
+    objective: Objective
+    ground: Ground
+    scorecards: Mapping[tuple[str, str], Scorecard]
+    trials: pd.DataFrame
+    candidates: pd.DataFrame
+    frontier: pd.DataFrame
+    start: Combination
+    bad_lines: int
+
+    @property
+    def beats_base(self) -> bool:
+        """Whether the tuned settings are better than the base on the held-out days.
+
+        Fewer alerts over the budget come first; it is kept as far as chance explains more alerts, by
+        two standard deviations of a Poisson count. Then more found is better, then fewer alerts.
+        """
+        before, after = self._held_out(BEFORE), self._held_out(AFTER)
+        return self.tuned != self.base and after.worth > 0 and after.key > before.key
+
+    @property
+    def settings(self) -> Settings:
+        """The settings to use: the tuned ones where they beat the base, else the base."""
+        return self.tuned if self.beats_base else self.base
+
+    @property
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """Every tuned value that differs from the base, by dotted path: before and after."""
+        before, after = flatten(self.base), flatten(self.tuned)
+        return {path: (before[path], after[path]) for path in after if before[path] != after[path]}
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, in one sentence."""
+        before, after = self._held_out(BEFORE), self._held_out(AFTER)
+        if self.tuned == self.base:
+            return "Tuning found nothing better than the settings it began with, so these are kept."
+        if not self.beats_base:
+            return (
+                "On the held-out days the tuned settings do not beat those that tuning began with, so "
+                "these are kept."
+            )
+        if after.excess < before.excess:
+            how = (
+                "they are nearer to the budget, which neither keeps"
+                if after.excess
+                else "they keep the budget"
+            )
+        elif after.worth > before.worth:
+            how = "they find more"
+        else:
+            how = "they find as much with fewer alerts"
+        return f"On the held-out days the tuned settings beat those that tuning began with: {how}."
+
+    @property
+    def config(self) -> str:
+        """The configuration file: all that differs from the packaged defaults, below what speaks for it."""
+        return config_text(self.settings, ["Written by `retail-anomaly tune`.", "", *self.lines()])
+
+    def comparison(self) -> pd.DataFrame:
+        """Return what was found, and the price of it, in both parts, before and after.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a measure, one column a part and ``before`` or ``after``: texts for a person.
+        """
+        return pd.DataFrame(
+            {
+                key: [measure_text(measure, card.value(measure)) for measure in COMPARED]
+                for key, card in self.scorecards.items()
+            },
+            index=list(map(measure_label, COMPARED)),
+        )
+
+    def scenarios(self) -> pd.DataFrame:
+        """Return by scenario how many incidents there were on the held-out days, and what share was found."""
+        before, after = (
+            row_of(self.scorecards[HELD_OUT, when].by_scenario, "Alerts") for when in (BEFORE, AFTER)
+        )
+        return pd.DataFrame(
+            {
+                "Held out": list(map(label_of, map(str, before.index))),
+                "Incidents": [f"{count:,.0f}" for count in before["incidents"]],
+                BEFORE: [measure_text("recall", value) for value in before["recall"]],
+                AFTER: [measure_text("recall", value) for value in after["recall"]],
+            }
+        )
+
+    def facts(self) -> list[str]:
+        """Return what the figures stand on, in sentences."""
+        parts = self.ground.parts
+        found = [
+            f"{part.capitalize()}: {parts.days(part)}, {int(parts.store_days[part].sum()):,} store-days, "
+            f"{int((self.ground.weights[part] > 0).sum()):,} incidents."
+            for part in (TUNED, HELD_OUT)
+        ]
+        wanted = "incidents" if self.objective == "recall" else "expected loss"
+        found.append(
+            f"Wanted: most {wanted} within {self.budget:g} alerts a store-day; "
+            f"{len(self.trials)} trials of each detector."
+        )
+        if self.ground.left_out:
+            found.append(f"Left out: {self.ground.left_out:,} incidents of other stores or times.")
+        if self.bad_lines:
+            found.append(f"Left out: {self.bad_lines:,} lines of the log that could not be read.")
+        return found
+
+    def lines(self) -> list[str]:
+        """Return what a person should know, line by line."""
+        found = self.facts()
+        found += ["", *_table(self.comparison()), "", self.verdict]
+        if self.changes:
+            found.append("Changed:" if self.beats_base else "Best on the days tuned on, and not kept:")
+            found += [
+                f"  {path}: {value_text(old)} -> {value_text(new)}"
+                for path, (old, new) in self.changes.items()
+            ]
+        return found
+
+    def recall_and_alert_rate(self) -> go.Figure:
+        """Draw what was found against the price in alerts: trials, frontier, before and after."""
+        return recall_and_alert_rate(
+            self.trials,
+            self.frontier,
+            before=(self.start.alerts / self.ground.tuned_days, self.start.worth),
+            budget=self.budget,
+            objective=self.objective,
+        )
+
+    def parameter_slices(self) -> go.Figure:
+        """Draw what each detector found by the values that were tried."""
+        return parameter_slices(self.candidates, chosen=flatten(self.tuned), budget=self.budget)
+
+    def _held_out(self, when: str) -> "_Judged":
+        card = self.scorecards[HELD_OUT, when]
+        worth, rate = card.value(MEASURES[self.objective]), card.value("alert_rate")
+        days = float(self.ground.parts.store_days[HELD_OUT].sum())
+        return _Judged(max(0.0, rate - self.budget - 2 * sqrt(self.budget / days)), worth, rate)
+
+
+class _Judged(NamedTuple):
+    """How settings do on the held-out days; more of the key is better."""
+
+    excess: float
+    worth: float
+    alert_rate: float
+
+    @property
+    def key(self) -> tuple[float, float, float]:
+        return -self.excess, self.worth, -self.alert_rate
+
+
+def trials_frame(
+    base: Mapping[str, Tried], tried: Mapping[str, Sequence[Tried]], ground: Ground
+) -> pd.DataFrame:
+    """Return one row a trial, with what all detectors did together."""
+    rows = []
+    for number in range(max(map(len, tried.values()))):
+        together = {**base, **{name: found[number] for name, found in tried.items() if number < len(found)}}
+        whole = combined(together, ground.worth)
+        row: dict[str, Any] = {
+            "trial": number + 1,
+            "alert_rate": whole.alerts / ground.tuned_days,
+            "worth": whole.worth,
+        }
+        for name in tried:
+            parameters = together[name].parameters
+            row |= {f"{name}.{field}": getattr(parameters, field) for field in type(parameters).ranges()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def candidates_frame(tried: Mapping[str, Sequence[Tried]], ground: Ground) -> pd.DataFrame:
+    """Return one row a trial, detector and parameter, with what that detector did alone."""
+    rows = [
+        {
+            "trial": number,
+            "detector": name,
+            "parameter": field,
+            "value": float(getattr(one.parameters, field)),
+            "text": value_text(getattr(one.parameters, field)),
+            "alert_rate": one.outcome.alerts / ground.tuned_days,
+            "worth": ground.worth(frozenset(one.outcome.found)),
+        }
+        for name, found in tried.items()
+        for number, one in enumerate(found, 1)
+        for field in type(one.parameters).ranges()
+    ]
+    return pd.DataFrame(rows)
+
+
+def frontier_frame(front: Sequence[Combination], ground: Ground) -> pd.DataFrame:
+    """Return the frontier as a table."""
+    rows = [(one.alerts / ground.tuned_days, one.worth) for one in front]
+    return pd.DataFrame(rows, columns=["alert_rate", "worth"])
+
+
+def _table(comparison: pd.DataFrame) -> list[str]:
+    heads = ["", *(", ".join(pair) for pair in comparison.columns)]
+    rows = [heads, *([str(name), *texts] for name, *texts in comparison.itertuples())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [f"{row[0]:{widths[0]}}  " + "  ".join(map(str.rjust, row[1:], widths[1:])) for row in rows]
+
+
+def value_text(value: Any) -> str:
+    """Return a parameter's value as a configuration has it.
+
+    Examples
+    --------
+    >>> value_text(75.0), value_text(3)
+    ('75', '3')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)

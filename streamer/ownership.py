@@ -1,0 +1,104 @@
+"""What a process that was away too long must not do: commit what the group went on without it.
+
+A process that slept, on a paused machine say, longer than `session_timeout` has lost its partitions without
+knowing. Quix Streams 3.28 would still commit its open checkpoint on waking:
+
+- after the loss was noticed, the offsets alone, for the state went with the partitions: a gap in the memory;
+- before it is noticed, the outdated state, which lands in the changelog behind the new owner's.
+"""
+
+import time
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from quixstreams import Application
+from quixstreams.models import HeadersTuples
+from quixstreams.processing import ProcessingContext
+from quixstreams.sinks import BaseSink
+
+from streamer.errors import OvertakenError
+
+_RETRY_SECONDS: Final = 0.2
+# The broker is away or has only just come back: no answer yet whether we are still a member.
+_NO_ANSWER: Final = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._TRANSPORT,
+    KafkaError._WAIT_COORD,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REQUEST_TIMED_OUT,
+}
+
+
+class OwningApplication(Application):
+    """An application that commits only while its partitions are its own."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if not self.config.exactly_once:  # there the broker refuses the whole transaction
+            self._processing_context.sink_manager.register(Membership(self._processing_context))
+
+    def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        super()._on_lost(consumer, topic_partitions)
+        self._processing_context.checkpoint.close(revoking=True)
+        self._processing_context.init_checkpoint()  # type: ignore[no-untyped-call]
+
+
+class Membership(BaseSink):
+    """Asks the group, before anything of a checkpoint is written, whether this process is still in it.
+
+    Parameters
+    ----------
+    context
+        Has the consumer and the open checkpoint.
+    """
+
+    def __init__(self, context: ProcessingContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def flush(self) -> None:
+        """Commit the offsets that are committed already, which only a member may.
+
+        Raises
+        ------
+        OvertakenError
+            The group went on without this process.
+        """
+        begun = self._context.checkpoint._starting_tp_offsets
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in begun.items()]
+        while offsets and (error := self._refusal(offsets)) is not None:
+            if error.code() not in _NO_ANSWER:
+                raise OvertakenError(error.str())
+            time.sleep(_RETRY_SECONDS)
+
+    def add(
+        self,
+        value: object,
+        key: object,
+        timestamp: int,
+        headers: HeadersTuples,
+        topic: str,
+        partition: int,
+        offset: int,
+    ) -> None:
+        """Take no records: this sink is there for its place in the commit."""
+        raise TypeError("Membership is asked at each checkpoint, records are not added to it")
+
+    def setup(self) -> None:
+        """Connect to nothing."""
+
+    def _refusal(self, offsets: list[TopicPartition]) -> KafkaError | None:
+        consumer = self._context.consumer
+        # Who has lost the membership commits as nobody, and that a group without members accepts.
+        if not consumer.memberid():
+            return KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
+        try:
+            committed = consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            refusal: KafkaError = error.args[0]
+            return refusal
+        return next((part.error for part in committed or () if part.error), None)

@@ -1,0 +1,58 @@
+"""A broker of their own for the faults, which may stop and kill it, and a scene on it for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from streamer.connection import Connection
+from streamer.topics import TOPICS
+from tests.kafka import KafkaServer
+from tests.support.faults import Scene, wait_for
+
+
+@pytest.fixture(scope="session")
+def own_broker(kafka_server: Callable[..., KafkaServer]) -> KafkaServer:
+    """Give a broker that only the faults use."""
+    return kafka_server(
+        {
+            # How often it looks for transactions that a crash left open; ten seconds otherwise.
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+            # A killed process's stores wait for its session to run out: six seconds at least otherwise.
+            "group.min.session.timeout.ms": "1000",
+        }
+    )
+
+
+@pytest.fixture
+def broker(own_broker: KafkaServer) -> KafkaServer:
+    """Give it running and without any of our topics, whatever the test before did to it."""
+    own_broker.start()
+    admin = AdminClient({"bootstrap.servers": own_broker.address})
+
+    def ours() -> list[str]:
+        return [name for name in admin.list_topics(timeout=10).topics if name in TOPICS]
+
+    if present := ours():
+        for future in admin.delete_topics(present).values():
+            future.result(30)
+    wait_for(lambda: not ours(), "the topics to be deleted")
+    return own_broker
+
+
+@pytest.fixture
+def scene(broker: KafkaServer, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+    """Make the scene of a test: `scene()`, `scene("--exactly-once")`. What still runs at its end is killed."""
+    made: list[Scene] = []
+
+    def make(*arguments: str, **options: Any) -> Scene:
+        made.append(Scene(Connection(broker.address), tmp_path, *arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

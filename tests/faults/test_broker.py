@@ -1,0 +1,74 @@
+"""The broker stops, crashes, stalls or refuses while a streamer works; nothing is lost, it goes on by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+
+from tests.kafka import KafkaServer
+from tests.support.faults import LONG, Scene, log, set_topic, stalling, variants
+
+DOWN_S = 20 if LONG else 3
+MIDWAY = len(log()) // 2
+BOTH = ["--at-least-once", "--exactly-once"]
+WHERE = [f"processed:{MIDWAY}", "delivered:3"]
+HOW = ["killed", "stopped"]
+
+
+@pytest.mark.timeout(300)
+@variants("guarantee,where,how", list(zip(BOTH, WHERE, HOW, strict=True)), list(product(BOTH, WHERE, HOW)))
+def test_a_broker_that_was_away_for_a_while_costs_no_alert(
+    scene: Callable[..., Scene], broker: KafkaServer, guarantee: str, where: str, how: str
+) -> None:
+    here = scene(guarantee)
+    with here.held(where):
+        broker.stop() if how == "stopped" else broker.kill()
+    time.sleep(DOWN_S)  # the fault's length, waits for nothing
+    broker.start()
+    here.finish()
+
+
+@pytest.mark.timeout(300)
+@variants("guarantee", BOTH[:1], BOTH)
+def test_a_broker_that_stalls_again_and_again_slows_and_changes_nothing(
+    scene: Callable[..., Scene], broker: KafkaServer, guarantee: str
+) -> None:
+    here = scene(guarantee)
+    assert broker.pid is not None
+    # So slow that it meets many stalls.
+    streamer = here.start(pace=3_000)
+    streamer.wait_until_running()
+    with stalling(broker.pid, stands=0.6, runs=0.3) as stalls:
+        streamer.wait_until_processed()
+    assert len(stalls) > 2
+    here.finish()
+
+    assert here.restarts == 0
+
+
+@variants("guarantee", BOTH[1:], BOTH)
+def test_a_changelog_that_refuses_the_state_ends_the_streamer_before_it_commits(
+    scene: Callable[..., Scene], guarantee: str
+) -> None:
+    here = scene(guarantee)
+    with here.held("delivered:2") as streamer:
+        _set_largest_message(here, "200")
+    assert streamer.wait_until_ended() == 1
+    said = streamer.last_word()
+    assert said["level"] == "error"
+    assert "Message size too large" in said["event"]
+    assert "Traceback" not in said["event"]
+
+    _set_largest_message(here, "1000000")
+    here.start()
+    here.finish()
+
+    assert here.restarts == 0
+
+
+def _set_largest_message(scene: Scene, size: str) -> None:
+    for name in scene.changelogs():
+        set_topic(scene.address, name, {"max.message.bytes": size})

@@ -1,0 +1,114 @@
+"""Processes that join, leave, die and sleep, while records are processed and while state is recovered."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.faults import LARGE, LONG, MEDIUM, Scene, log, variants
+
+BOTH = ["--at-least-once", "--exactly-once"]
+# So slow that the log outlasts the rebalances, even on a busy machine; `finish` lets them run.
+PACE = 300
+ROUNDS = 3 if LONG else 1
+
+
+@pytest.mark.timeout(900)
+@variants("guarantee", BOTH[1:], BOTH)
+def test_processes_that_join_leave_and_die_share_the_work_without_loss(
+    scene: Callable[..., Scene], guarantee: str
+) -> None:
+    here = scene(guarantee, world=LARGE if LONG else MEDIUM)
+    here.start("a", pace=PACE)
+    here.wait_for_progress()
+    for _ in range(ROUNDS):
+        second = here.start("b", pace=PACE)
+        here.wait_for_group("STABLE", 2)
+        here.wait_for_progress()
+        third = here.start("c", pace=PACE)
+        here.wait_for_group("STABLE", 3)
+        here.wait_for_progress()
+
+        assert second.stop() == 0
+        here.wait_for_group("STABLE", 2)
+        here.wait_for_progress()
+        third.kill()
+        here.wait_for_group("STABLE", 1)
+    here.finish()
+
+    assert here.restarts == 0
+
+
+@pytest.mark.timeout(900)
+@variants("guarantee", BOTH[:1], BOTH)
+def test_processes_that_join_and_die_during_a_recovery_do_not_spoil_it(
+    scene: Callable[..., Scene], guarantee: str
+) -> None:
+    here = scene(guarantee)
+    share = len(log()) // (ROUNDS + 1)
+    for _ in range(ROUNDS):
+        here.die(f"kill:processed:{share}")
+        here.lose_state()
+        # In the midst of its recovery; what it has recovered stays.
+        here.die("kill:recovered:20")
+        with here.held("recovered:20") as first:
+            # This one finds no local state at all.
+            second = here.start("b")
+            here.wait_for_group("PREPARING_REBALANCING", 2)
+        second.kill()
+        here.lose_state("b")
+        first.kill()
+    here.start()
+    here.finish()
+
+    assert here.restarts == 0
+
+
+@pytest.mark.timeout(900)
+@variants("guarantee", BOTH, BOTH)
+def test_a_process_that_slept_while_another_took_over_spoils_nothing(
+    scene: Callable[..., Scene], guarantee: str
+) -> None:
+    here = scene(guarantee, first=len(log()) * 2 // 3)
+    with here.held(f"processed:{len(log()) // 4}", RETAIL__STREAMER__COMMIT_INTERVAL="3s") as sleeper:
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        other = here.start("b")
+        other.wait_until_processed()
+        os.kill(sleeper.pid, signal.SIGCONT)
+    # It wakes with a checkpoint to commit, and nobody would write over it: it has to see that it is late.
+    assert sleeper.wait_until_ended() == 1
+    said = sleeper.last_word()["event"]
+    assert "the group went on without this process" in said
+    other.kill()
+
+    # The changelog is all that is left.
+    here.lose_state("a")
+    here.lose_state("b")
+    here.send_rest()
+    here.start("c")
+    here.finish()
+
+    assert here.restarts == 0
+
+
+@pytest.mark.timeout(900)
+@variants("guarantee", BOTH[:1], BOTH)
+def test_a_process_that_slept_alone_goes_on_from_its_last_commit(
+    scene: Callable[..., Scene], guarantee: str
+) -> None:
+    first = len(log()) // 2
+    here = scene(guarantee, first=first)
+    sleeper = here.start(
+        # Its commit is due when it wakes: of offsets, while their state is gone with the partitions.
+        fault=f"mark:processed:{first}",
+        RETAIL__STREAMER__COMMIT_INTERVAL="3s",
+    )
+    sleeper.wait_for((here.gate / "marked").exists)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    here.wait_for_group("EMPTY", 0)
+    here.send_rest()
+    os.kill(sleeper.pid, signal.SIGCONT)
+    here.finish()

@@ -1,0 +1,295 @@
+"""A long log in Kafka, streamers that are disturbed while they read it, and what must come of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from data_gen import Simulation
+from retail_anomaly.events import ALERTS
+from streamer.connection import Connection
+from streamer.offsets import GroupOffsets
+from streamer.topics import TOPICS, Plan, ensure_topics
+from tests.kafka import Record, consume, fresh_name, produce
+from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.simulated import Content, alerts_in, expected, records
+
+LONG = os.environ.get("FAULTS_LONG") == "1"
+PARTITIONS = 4
+RETENTION_MS = 3650 * 86_400_000
+ROOT = Path(__file__).parents[2]
+
+# No two topics of a store have events at one time: no decision hangs on their order.
+SMALL, MEDIUM, LARGE = (4, 2, 11), (6, 3, 12), (6, 7, 12)
+USUAL = LARGE if LONG else SMALL
+
+
+@cache
+def log(world: tuple[int, int, int] = USUAL) -> list[Record]:
+    """Return the log of a world: a backlog, so that timestamps decide the order of topics and not arrival."""
+    stores, days, seed = world
+    return records(Simulation(stores, days, seed))
+
+
+@cache
+def alerts_of(world: tuple[int, int, int] = USUAL) -> Content:
+    """Return what an undisturbed run makes of the log."""
+    stores, days, seed = world
+    return expected(Simulation(stores, days, seed))
+
+
+def kill_points(count: int, seed: int) -> list[str]:
+    """Draw where each process in turn ends: after how many records, and how many seconds later.
+
+    The seconds, up to half a commit interval, let it end anywhere in its work and not only between two records.
+    All of them together end before the log does.
+    """
+    share = len(log()) // (count + 1)
+    rng = Random(seed)
+    return [
+        f"kill:processed:{rng.randint(share // 10, share * 2 // 3)}:{rng.uniform(0, 0.05):.3f}"
+        for _ in range(count)
+    ]
+
+
+def variants(
+    name: str, short: Sequence[object], long: Sequence[object], **options: Any
+) -> pytest.MarkDecorator:
+    """Parametrise by a few values in `make test`, and by all in `make soak`."""
+    return pytest.mark.parametrize(name, long if LONG else short, **options)
+
+
+class Scene:
+    """A log on a broker and the processes of one group that read it.
+
+    Parameters
+    ----------
+    kafka
+        The broker; it has no topics of ours.
+    folder
+        Where the processes keep state and logs.
+    arguments
+        Options of every process.
+    world
+        What the log is made of.
+    first
+        How many records of the log are there from the start; `send_rest` sends those behind. None is all.
+    given, alerts
+        Another log, and what must come of it.
+    topic_config
+        Of every topic.
+    """
+
+    def __init__(
+        self,
+        kafka: Connection,
+        folder: Path,
+        *arguments: str,
+        world: tuple[int, int, int] = USUAL,
+        first: int | None = None,
+        given: Sequence[Record] | None = None,
+        alerts: Content | None = None,
+        topic_config: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kafka = kafka
+        self.folder = folder
+        self.gate = folder / "gate"
+        self.gate.mkdir()
+        self.group = fresh_name("group")
+        self.address: str = kafka.properties()["bootstrap.servers"]
+        self.processes: list[StreamerProcess] = []
+        self.restarts = 0
+        self._arguments = arguments
+        self._log = log(world) if given is None else given
+        self._expected = alerts_of(world) if alerts is None else alerts
+        self._exactly_once = "--exactly-once" in arguments
+        ensure_topics(kafka, Plan(PARTITIONS, 1, RETENTION_MS), create=True)
+        for name in TOPICS if topic_config else ():
+            set_topic(self.address, name, topic_config or {})
+        self._sent = len(self._log) if first is None else first
+        produce(self.address, self._log[: self._sent])
+
+    def start(self, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str) -> StreamerProcess:
+        """Start a process; those of one name find each other's state."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        process = StreamerProcess(
+            self.kafka,
+            self.group,
+            folder,
+            *self._arguments,
+            module="tests.support.faulty",
+            environment={
+                "PYTHONPATH": str(ROOT),
+                "FAULT": fault,
+                "FAULT_PACE": str(pace),
+                "FAULT_GATE": str(self.gate),
+                "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",
+                **variables,
+            },
+        )
+        self.processes.append(process)
+        return process
+
+    def die(self, fault: str, name: str = "a") -> None:
+        """Start a process that kills itself at a point of its work, and see that it did."""
+        process = self.start(name, fault=fault)
+        assert process.wait_until_ended() == -signal.SIGKILL, f"{fault} did not happen\n{process.tail()}"
+
+    def send_rest(self) -> None:
+        """Send what of the log was held back."""
+        produce(self.address, self._log[self._sent :])
+        self._sent = len(self._log)
+
+    def lose_state(self, name: str = "a") -> None:
+        """Delete the local state of a process that has ended."""
+        shutil.rmtree(self.folder / name / "state")
+
+    @contextmanager
+    def held(
+        self, point: str, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str
+    ) -> Iterator[StreamerProcess]:
+        """Start a process and stand still in it at a point of its work; it goes on at the end of the block."""
+        for file in ("held", "go"):
+            (self.gate / file).unlink(missing_ok=True)
+        process = self.start(name, fault=f"hold:{point} {fault}", pace=pace, **variables)
+        process.wait_for((self.gate / "held").exists)
+        yield process
+        (self.gate / "go").touch()
+
+    def wait_for_group(self, state: str, members: int) -> None:
+        """Wait until the group is in a state of Kafka's, with so many processes."""
+        wait_for(
+            lambda: self.group_is() == (state, members), f"a group that is {state} with {members} members"
+        )
+
+    def group_is(self) -> tuple[str, int]:
+        """Return the group's state and how many processes are in it."""
+        admin = AdminClient({"bootstrap.servers": self.address})
+        group = admin.describe_consumer_groups([self.group])[self.group].result(30)
+        return group.state.name, len(group.members)
+
+    def wait_for_progress(self, more: int = 200) -> None:
+        """Wait until so many more records are committed."""
+        begun = self.processes[-1].committed()
+        wait_for(lambda: self.processes[-1].committed() > begun + more, f"{more} more records")
+        assert begun + more < self._sent, "it was done before the fault"
+
+    def finish(self) -> None:
+        """Let the rest be processed, with a restart of what has ended, and compare the alerts."""
+        assert self._sent == len(self._log), "a part of the log was not sent"
+        (self.gate / "full-speed").touch()
+        last = self.processes[-1]
+        with GroupOffsets(self.kafka.properties(), self.group) as offsets:
+            deadline = time.monotonic() + PATIENCE_S
+            while any(offsets.lag().values()):
+                assert time.monotonic() < deadline, f"lag {offsets.lag()}\n{last.tail()}"
+                if not any(process.running for process in self.processes):
+                    # As an orchestrator does.
+                    assert self.restarts < 5, f"a crash loop\n{last.tail()}"
+                    self.restarts += 1
+                    last = self.start(last.folder.name)
+                time.sleep(0.1)
+        for process in self.processes:
+            if process.running:
+                assert process.stop() == 0, process.tail()
+        self.compare()
+
+    def compare(self) -> None:
+        """Compare the alerts with those of an undisturbed run."""
+        if self._exactly_once:
+            # Readers wait at the open transaction of a process that was killed, until it times out.
+            consume(self.address, ALERTS, at_least=len(self._expected), timeout=PATIENCE_S)
+        found = alerts_in(self.address)
+        missing, extra = self._expected.keys() - found.keys(), found.keys() - self._expected.keys()
+        assert not missing, "\n".join(
+            [
+                f"{len(missing)} of {len(self._expected)} alerts missing",
+                *(
+                    f"{a['type']} {a['storeId']} {a['eventTime']}"
+                    for a in map(self._expected.__getitem__, missing)
+                ),
+            ]
+        )
+        assert not extra, f"{len(extra)} alerts too many: {[found[key] for key in sorted(extra)[:3]]}"
+        for key, alert in found.items():
+            assert alert == self._expected[key], key
+        assert len(self._expected) > 5
+        if self._exactly_once:
+            # A read_committed reader sees no pair of id and revision twice.
+            assert len(consume(self.address, ALERTS)) == len(self._expected)
+
+    def alerts(self) -> Content:
+        """Return the alerts in the topic."""
+        return alerts_in(self.address)
+
+    def changelog(self) -> list[Record]:
+        """Return what was written to the group's changelog."""
+        return consume(self.address, self.changelogs())
+
+    def changelogs(self) -> list[str]:
+        """Return the names of the group's changelogs."""
+        topics = AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=10).topics
+        return [name for name in topics if name.startswith(f"changelog__{self.group}")]
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in self.processes:
+            if process.running:
+                process.kill()
+
+
+@contextmanager
+def stalling(pid: int, *, stands: float, runs: float) -> Iterator[list[float]]:
+    """Let a process stand still again and again, as a broker with long pauses or a slow disk does.
+
+    Yields
+    ------
+    list of float
+        When it stood still, in seconds; grows.
+    """
+    over = threading.Event()
+    stalls: list[float] = []
+
+    def stall() -> None:
+        while not over.wait(runs):
+            os.kill(pid, signal.SIGSTOP)
+            stalls.append(time.monotonic())
+            over.wait(stands)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stall)
+    thread.start()
+    try:
+        yield stalls
+    finally:
+        over.set()
+        thread.join()
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.05)
+
+
+def set_topic(address: str, topic: str, config: Mapping[str, str]) -> None:
+    """Change a topic's configuration."""
+    entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient({"bootstrap.servers": address})  # held: its futures end with it
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(30)

@@ -1,0 +1,151 @@
+"""The streamer's command with faults inside: `python -m tests.support.faulty`, options as usual.
+
+Points are exact where a signal from outside can only be near. ``FAULT`` names them, separated by spaces, each as
+``action:stage:count``:
+
+- ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed; ``kill:processed:1200:0.03`` so many
+  seconds later, wherever it is by then.
+- ``hold:delivered:3``: in its third commit make the file ``FAULT_GATE/held`` and wait for ``FAULT_GATE/go``.
+- ``mark:processed:1200``: make the file ``FAULT_GATE/marked`` and go on.
+- ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
+
+The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose alerts
+and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose local state
+is not written; ``written``, the local state of one partition.
+
+With ``FAULT_PACE=300`` it processes that many records a second, until ``FAULT_GATE/full-speed`` is there.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quixstreams.internal_consumer import InternalConsumer
+from quixstreams.internal_producer import InternalProducer
+from quixstreams.state.base import PartitionTransaction
+from quixstreams.state.recovery import RecoveryPartition
+
+import streamer.app
+from streamer.cli import main
+from streamer.ownership import Membership
+from streamer.tally import Tally
+
+_gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
+_pace = int(os.environ.get("FAULT_PACE", "0"))
+_seen: Counter[str] = Counter()
+_begin = 0.0
+
+
+@dataclass(frozen=True)
+class _Point:
+    action: str
+    stage: str
+    count: int
+    delay: float
+
+    @staticmethod
+    def of(text: str) -> _Point:
+        action, stage, count, *delay = text.split(":")
+        return _Point(action, stage, int(count), float(*delay))
+
+    def strike(self) -> None:
+        if self.action == "kill":
+            if self.delay:
+                threading.Timer(self.delay, _end).start()
+            else:
+                _end()
+        elif self.action == "mark":
+            (_gate / "marked").touch()
+        elif self.action == "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, resource.RLIM_INFINITY))
+        elif self.action == "hold":
+            (_gate / "held").touch()
+            while not (_gate / "go").exists():
+                time.sleep(0.01)
+
+
+_points = [_Point.of(text) for text in os.environ.get("FAULT", "").split()]
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _reached(stage: str) -> None:
+    _seen[stage] += 1
+    for point in _points:
+        if point.stage == stage and point.count == _seen[stage]:
+            point.strike()
+
+
+def _keep_pace() -> None:
+    global _begin, _pace  # noqa: PLW0603
+    _begin = _begin or time.monotonic()
+    count = _seen["processed"]
+    if _pace and count % 20 == 0:
+        time.sleep(max(0.0, _begin + count / _pace - time.monotonic()))
+        if (_gate / "full-speed").exists():
+            _pace = 0
+
+
+def _observed(call: Callable[..., Any], *, before: str = "", after: str = "") -> Callable[..., Any]:
+    def observed(*arguments: Any, **options: Any) -> Any:
+        if before:
+            _reached(before)
+        result = call(*arguments, **options)
+        if after:
+            _reached(after)
+        return result
+
+    return observed
+
+
+def _paced_message(self: Tally, topic: str, _partition: int, _offset: int) -> None:
+    _message(self, topic, _partition, _offset)
+    _reached("processed")
+    _keep_pace()
+
+
+_message = Tally.message
+Tally.message = _paced_message  # type: ignore[method-assign]
+# Exactly-once ends a checkpoint with the one, at-least-once with the other.
+InternalProducer.commit_transaction = _observed(  # type: ignore[method-assign]
+    InternalProducer.commit_transaction, before="delivered", after="committed"
+)
+_unobserved_commit = InternalConsumer.commit
+InternalConsumer.commit = _observed(  # type: ignore[method-assign]
+    InternalConsumer.commit, before="delivered", after="committed"
+)
+
+
+def _asked(self: Membership) -> None:
+    """Ask for the membership, which is a commit too, and not the one meant."""
+    observed, InternalConsumer.commit = InternalConsumer.commit, _unobserved_commit  # type: ignore[method-assign]
+    try:
+        _flush(self)
+    finally:
+        InternalConsumer.commit = observed  # type: ignore[method-assign]
+
+
+_flush = Membership.flush
+Membership.flush = _asked  # type: ignore[method-assign]
+PartitionTransaction.flush = _observed(PartitionTransaction.flush, after="written")  # type: ignore[method-assign]
+RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[method-assign]
+    RecoveryPartition.recover_from_changelog_message, after="recovered"
+)
+if _pace:
+    # What is read ahead is processed before a process notices a rebalance.
+    streamer.app._BUFFERED_MESSAGES = 50  # type: ignore[misc]
+
+if __name__ == "__main__":
+    sys.exit(main(["run", *sys.argv[1:]]))
