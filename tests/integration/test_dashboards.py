@@ -31,7 +31,7 @@ PANELS = [
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[InfluxServer, int, int]]:
     server = InfluxServer(Path(tmp_path_factory.mktemp("influx")))
     try:
-        yield (server.start(), *fill(server, Simulation(stores=3, days=2, seed=11)))
+        yield (server.start(), *fill(server, Simulation(stores=3, days=6, seed=11)))
     except InfluxUnavailableError as error:
         if IN_CI:
             pytest.fail(f"CI must run a real InfluxDB: {error}", pytrace=False)
@@ -52,7 +52,7 @@ def test_a_panel_gets_what_it_shows(filled: tuple[InfluxServer, int, int], panel
         assert not any("$" in row["series"] for row in rows)
         return
     if panel["type"] == "barchart":
-        assert len({row[panel["options"]["xField"]] for row in rows}) == len(rows) == 3
+        assert len({row[panel["options"]["xField"]] for row in rows}) == len(rows) > 1
         return
     # A table: each column that it names has a value in some row.
     renamed = panel["transformations"][-1 if len(panel["transformations"]) == 1 else 1]["options"][

@@ -35,6 +35,7 @@ class SinkProcess(StreamerProcess):
     ) -> None:
         self._properties = connection.properties()
         self._group = f"{group}-sink"
+        self.folder = folder
         self.log = folder / "sink.log"
         command = [
             *(sys.executable, "-m", "streamer.cli", "sink"),
@@ -52,10 +53,6 @@ class SinkProcess(StreamerProcess):
                 command, stderr=log, cwd=folder, env={**os.environ, **settings, **environ}
             )
         weakref.finalize(self, _end, self._process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def wait_until_processed(self) -> None:
         """Wait until the group has committed all that is in the topics that the sink reads."""
