@@ -164,7 +164,7 @@ class Scene:
         """Start a process and stand still in it at a point of its work; it goes on at the end of the block."""
         for file in ("held", "go"):
             (self.gate / file).unlink(missing_ok=True)
-        process = self.start(name, fault=f"hold:{point} {fault}", **variables)
+        process = self.start(name, fault=f"hold:{point} {fault}", pace=0, **variables)
         process.wait_for((self.gate / "held").exists)
         yield process
         (self.gate / "go").touch()
