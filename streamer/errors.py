@@ -13,7 +13,7 @@ class StreamerError(Exception):
 
 
 class OvertakenError(StreamerError):
-    """The process was away for too long, and others of its group went on without it.
+    """The process was out of touch with its group for too long: others may have its stores by now.
 
     Parameters
     ----------
@@ -22,12 +22,13 @@ class OvertakenError(StreamerError):
 
     Examples
     --------
-    >>> str(OvertakenError("Broker: Unknown member"))[:63]
-    'the group went on without this process (Broker: Unknown member)'
+    >>> raise OvertakenError("Broker: Unknown member")
+    Traceback (most recent call last):
+    streamer.errors.OvertakenError: the group gave this process up (Broker: Unknown member): ...
     """
 
     def __init__(self, said: str) -> None:
         super().__init__(
-            f"the group went on without this process ({said}), which was away for longer than "
-            "session_timeout: start it again, it goes on where the others stopped"
+            f"the group gave this process up ({said}): it slept, or the broker was away, for longer than "
+            "session_timeout; start it again, it goes on from the group's last commit"
         )

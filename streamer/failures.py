@@ -73,7 +73,7 @@ def explained() -> Iterator[None]:
     >>> with explained():
     ...     raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
     Traceback (most recent call last):
-    streamer.errors.OvertakenError: the group went on without this process (UNKNOWN_MEMBER_ID), ...
+    streamer.errors.OvertakenError: the group gave this process up (UNKNOWN_MEMBER_ID): ...
     """
     try:
         yield
@@ -92,6 +92,14 @@ def explained() -> Iterator[None]:
             raise OvertakenError(refusal.name()) from error
         raise StreamerError(
             f"{refusal.str()}: start the streamer again, it goes on from its last commit"
+        ) from error
+    except Exception as error:
+        # RocksDB's, which has no type of its own.
+        if not str(error).startswith("IO error"):
+            raise
+        raise StreamerError(
+            f"the local state can't be written ({' '.join(str(error).split())}): make room for --state-dir, "
+            "then start the streamer again"
         ) from error
 
 

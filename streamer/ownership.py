@@ -1,4 +1,4 @@
-"""What a process that was away too long must not do: commit what the group went on without it.
+"""Partitions are taken over, held and lost without harm: a process commits only what is its own.
 
 A process that slept, on a paused machine say, longer than `session_timeout` has lost its partitions without
 knowing. Quix Streams 3.28 would still commit its open checkpoint on waking:
@@ -15,6 +15,7 @@ from quixstreams import Application
 from quixstreams.models import HeadersTuples
 from quixstreams.processing import ProcessingContext
 from quixstreams.sinks import BaseSink
+from quixstreams.state.rocksdb import RocksDBOpenAborted
 
 from streamer.errors import OvertakenError
 
@@ -34,12 +35,33 @@ _NO_ANSWER: Final = {
 
 
 class OwningApplication(Application):
-    """An application that commits only while its partitions are its own."""
+    """An application that commits only while its partitions are its own, and ends when it can't take them over."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._refused: Exception | None = None
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(Membership(self._processing_context))
+
+    def run(self, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
+        """Run until stopped; raise what kept a partition from being taken over."""
+        outputs = super().run(*arguments, **options)
+        if self._refused is not None:
+            raise self._refused
+        return outputs
+
+    def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        # Raised through librdkafka's callback, an error would let the consumer hang when it is closed.
+        try:
+            self._take_over(consumer, topic_partitions)
+        except RocksDBOpenAborted:
+            self.stop()
+        except Exception as error:  # noqa: BLE001 - raised again at the end of `run`
+            self._refused = error
+            self.stop(fail=True)
+
+    def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        super()._on_assign(consumer, topic_partitions)
 
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         super()._on_lost(consumer, topic_partitions)
@@ -66,7 +88,7 @@ class Membership(BaseSink):
         Raises
         ------
         OvertakenError
-            The group went on without this process.
+            The group gave this process up.
         """
         begun = self._context.checkpoint._starting_tp_offsets
         offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in begun.items()]

@@ -23,10 +23,10 @@ _REQUEST_SECONDS: Final = 30.0
 class SettledApplication(OwningApplication):
     """An application that waits, before it reads state back, until all of it can be read."""
 
-    def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+    def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         data = self._topic_manager.non_changelog_topics
         self._wait_until_settled([tp for tp in topic_partitions if tp.topic not in data])
-        super()._on_assign(consumer, topic_partitions)
+        super()._take_over(consumer, topic_partitions)
 
     def _wait_until_settled(self, changelogs: list[TopicPartition]) -> None:
         if not changelogs:

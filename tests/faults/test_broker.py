@@ -1,4 +1,4 @@
-"""The broker stops, crashes, stalls or refuses while a streamer works; nothing is lost, it goes on by itself."""
+"""The broker stops, crashes, stalls or refuses while a streamer works; nothing is lost."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_full_disk_ends_the_streamer_and_after_making_room_nothing_is_missing(
         if LONG:  # half a minute, for RocksDB's host takes it for a lock that will go away
             again = here.start()
             assert again.wait_until_ended() == 1
-            assert "disk" in again.last_word()["event"]
+            assert "No space left on device" in again.last_word()["event"]
         (small_disk / "ballast").unlink()
     here.start()
     here.finish()

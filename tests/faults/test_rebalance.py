@@ -81,7 +81,7 @@ def test_a_process_that_slept_while_another_took_over_spoils_nothing(
     # It wakes with a checkpoint to commit, and nobody would write over it: it has to see that it is late.
     assert sleeper.wait_until_ended() == 1
     said = sleeper.last_word()["event"]
-    assert "the group went on without this process" in said
+    assert "the group gave this process up" in said
     other.kill()
 
     # The changelog is all that is left.
