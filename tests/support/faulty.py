@@ -117,7 +117,7 @@ def _paced_message(self: Tally, topic: str, _partition: int, _offset: int) -> No
 
 
 _message = Tally.message
-Tally.message = _paced_message  # type: ignore[method-assign,assignment]
+Tally.message = _paced_message  # type: ignore[method-assign]
 # Exactly-once ends a checkpoint with the one, at-least-once with the other.
 InternalProducer.commit_transaction = _observed(  # type: ignore[method-assign]
     InternalProducer.commit_transaction, before="delivered", after="committed"
