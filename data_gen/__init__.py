@@ -8,7 +8,7 @@ Examples
 >>> sorted({type(event).__name__ for event in events})
 ['CountEvent', 'PosEvent', 'SecurityEvent', 'ShiftEvent']
 >>> [incident.scenario for incident in simulation.incidents][:2]
-['refund_burst', 'refund_without_sale']
+['refund_burst', 'off_shift_refunds']
 """
 
 from data_gen.scenarios import SCENARIOS, Incident, Scenario

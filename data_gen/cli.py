@@ -160,6 +160,8 @@ def _send(simulation: Simulation, writer: KafkaWriter, pace: Pace, truth: IO[byt
                 writer.serve(wait)
                 wait = until - monotonic()
             writer.send(event)
+        if truth is not None:
+            drain_incidents(simulation.incidents, truth)
     except KeyboardInterrupt:
         writer.close()  # Stopped by the user: what is under way still arrives and is counted.
         raise

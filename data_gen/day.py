@@ -6,8 +6,9 @@ from datetime import date
 from random import Random
 from typing import Final
 
+from data_gen.demand import expected_receipts, has_short_hours
 from data_gen.stock import Stock
-from data_gen.world import MINUTE, SECOND, Catalogue, Product, Store, rng_for
+from data_gen.world import CASHIER, MINUTE, SECOND, Catalogue, Employee, Product, Store, rng_for
 from retail_anomaly.events import (
     REFUND,
     SALE,
@@ -19,7 +20,40 @@ from retail_anomaly.events import (
     ShiftEvent,
 )
 
-TENDERS: Final = ("card", "card", "card", "card", "cash", "cash", "voucher")
+# Of a step of 4 ms each topic has a millisecond of its own, shifts the first: no decision hangs on
+# the order of two events of a store at the same time.
+_STEP: Final = 4
+_POS, _SECURITY, _COUNT = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody who is really at a till, whatever the rota says."""
+
+    employee: Employee
+    start: int
+    end: int
+    till: str
+
+
+@dataclass(slots=True)
+class Outage:
+    """A time in which no till works, and what was not sold because of it."""
+
+    start: int
+    end: int
+    lost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An article at another price, and how many customers come for it."""
+
+    product: Product
+    start: int
+    end: int
+    price: float
+    visits: int
 
 
 @dataclass(slots=True)
@@ -28,40 +62,57 @@ class StoreDay:
 
     Parameters
     ----------
-    seed, store, day, catalogue, stock
-        What the day is made of.
+    seed, store, start, day, catalogue, stock
+        What the day is made of; the store grows from `start` on.
+    staff
+        Who works in the store at present, by id.
 
     Attributes
     ----------
     opens, closes
         Opening hours in epoch milliseconds.
+    expected
+        Receipts to be expected.
     shifts
-        The rota of the day.
+        The rota of the day, as published.
+    presences
+        Who is at which till and when.
     sales
         Honest sale lines in order of time; scenarios pick from them.
     events
         Everything that happened, in no particular order.
     counted
         Skus that were counted after closing.
+    outages, offers
+        What is out of the ordinary today; set before the trade begins.
     """
 
     seed: int
     store: Store
+    start: date
     day: date
     catalogue: Catalogue
     stock: Stock
+    staff: dict[str, Employee]
     opens: int = 0
     closes: int = 0
+    expected: float = 0.0
     shifts: list[ShiftEvent] = field(default_factory=list)
+    presences: list[Presence] = field(default_factory=list)
     sales: list[PosEvent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
+    outages: list[Outage] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
     _tills: dict[str, str] = field(default_factory=dict)
     _suspects: set[str] = field(default_factory=set)
     _numbers: int = 0
+    _stamp: str = ""
 
     def __post_init__(self) -> None:
-        self.opens, self.closes = self.store.hours(self.day)
+        self.opens, self.closes = self.store.hours(self.day, short=has_short_hours(self.seed, self.day))
+        self.expected = expected_receipts(self.seed, self.store, self.start, self.day)
+        self._stamp = f"{self.store.number}-{self.day:%Y%m%d}"
 
     def rng(self, purpose: str) -> Random:
         """Return the day's generator for one purpose."""
@@ -69,27 +120,46 @@ class StoreDay:
 
     # --- people ---
 
-    def open_till(self, shift: ShiftEvent) -> None:
-        """Put an employee at a till of their own for the shift."""
-        self._tills[shift.employee_id] = f"till-{len(self._tills) + 1}"
+    def work(self, employee: Employee, start: int, end: int, till: str) -> None:
+        """Put an employee at a till."""
+        self.presences.append(Presence(employee, start, end, till))
+        self._tills.setdefault(employee.employee_id, till)
 
-    def cashier_shifts(self) -> list[ShiftEvent]:
-        """Return the shifts at the tills."""
-        return [shift for shift in self.shifts if shift.employee_id in self._tills]
+    def cashiers(self, at: int | None = None) -> list[str]:
+        """Return the cashiers at the tills today, or at a time; those of the service desk are not."""
+        return [
+            p.employee.employee_id
+            for p in self.presences
+            if p.employee.role == CASHIER and (at is None or p.start <= at <= p.end)
+        ]
 
-    def on_shift(self, at: int) -> list[str]:
-        """Return the cashiers at work at a time."""
-        return [s.employee_id for s in self.cashier_shifts() if s.shift_start <= at <= s.shift_end]
+    def present(self, at: int) -> list[str]:
+        """Return everybody who is at a till or the service desk at a time."""
+        return [p.employee.employee_id for p in self.presences if p.start <= at <= p.end]
 
-    def suspect(self, candidates: Iterable[str], rng: Random) -> str:
-        """Choose who an incident is about; no one is in two incidents on one day if it can be helped.
+    def hours_of(self, employee_id: str) -> tuple[int, int] | None:
+        """Return from when to when an employee is at the till today, in opening hours."""
+        spans = [(p.start, p.end) for p in self.presences if p.employee.employee_id == employee_id]
+        if not spans:
+            return None
+        return max(self.opens, spans[0][0]), min(self.closes, spans[0][1])
+
+    def suspect(self, candidates: Iterable[str], rng: Random) -> str | None:
+        """Choose who an incident is about; no one is in two at a time, if it can be helped.
 
         Alerts of two patterns about one person could not be told apart.
         """
         candidates = sorted(candidates)
-        chosen = rng.choice([c for c in candidates if c not in self._suspects] or candidates)
+        free = [c for c in candidates if c not in self._suspects]
+        if not candidates:
+            return None
+        chosen = rng.choice(free or candidates)
         self._suspects.add(chosen)
         return chosen
+
+    def keep_apart(self, employee_id: str) -> None:
+        """Keep an employee out of other incidents today."""
+        self._suspects.add(employee_id)
 
     # --- events ---
 
@@ -100,64 +170,78 @@ class StoreDay:
         The numbers from 90,000 stay free.
         """
         self._numbers += 1
-        scrambled = self._numbers * 7_919 % 90_000
-        return f"{prefix}-{self.store.number}-{self.day:%Y%m%d}-{scrambled:05d}"
+        return f"{prefix}-{self._stamp}-{self._numbers * 7_919 % 90_000:05d}"
 
     def sale(
-        self, receipt: str, cashier: str, product: Product, quantity: int, at: int, tender: str
+        self,
+        receipt: str,
+        cashier: str,
+        product: Product,
+        quantity: int,
+        at: int,
+        tender: str,
+        price: float | None = None,
     ) -> PosEvent:
         """Ring up one line and take the goods off the shelf."""
         self.stock.sell(product.sku, quantity)
         return PosEvent(
-            transaction_id=receipt,
-            store_id=self.store.store_id,
-            cashier_id=cashier,
-            sku=product.sku,
-            amount=round(product.price * quantity, 2),
-            event_type=SALE,
-            event_time=at,
-            quantity=quantity,
-            event_id=self.number("p"),
-            register_id=self._tills[cashier],
-            tender=tender,
+            receipt,
+            self.store.store_id,
+            cashier,
+            product.sku,
+            round((product.price if price is None else price) * quantity, 2),
+            SALE,
+            at - at % _STEP + _POS,
+            quantity,
+            None,
+            self.number("p"),
+            self._tills[cashier],
+            tender,
         )
 
-    def refund(self, receipt: str, cashier: str, line: PosEvent, at: int, original: str | None) -> PosEvent:
+    def refund(
+        self,
+        receipt: str,
+        cashier: str,
+        line: PosEvent,
+        at: int,
+        original: str | None,
+        amount: float | None = None,
+    ) -> PosEvent:
         """Take back a line that was sold; what becomes of the goods is the caller's business."""
         return PosEvent(
-            transaction_id=receipt,
-            store_id=self.store.store_id,
-            cashier_id=cashier,
-            sku=line.sku,
-            amount=line.amount,
-            event_type=REFUND,
-            event_time=at,
-            quantity=line.quantity,
-            original_transaction_id=original,
-            event_id=self.number("p"),
-            register_id=self._tills[cashier],
-            tender=line.tender,
+            receipt,
+            self.store.store_id,
+            cashier,
+            line.sku,
+            line.amount if amount is None else amount,
+            REFUND,
+            at - at % _STEP + _POS,
+            line.quantity,
+            original,
+            self.number("p"),
+            self._tills[cashier],
+            line.tender,
         )
 
     def gate(self, kind: str, at: int, rng: Random, *, alarm: bool) -> SecurityEvent:
         """Report what a gate at the exit saw."""
         gate = GateData(f"gate-{rng.randint(1, 2)}", alarm)
+        at += _SECURITY - at % _STEP
         return SecurityEvent(self.number("g"), self.store.store_id, at, kind, gate)
 
-    def count(self, sku: str, at: int, rng: Random) -> CountEvent:
-        """Count one sku, now and then one piece too many or too few."""
-        error = rng.choice((-1, 1)) if rng.random() < 0.1 else 0
-        morning = at < self.opens
+    def count(self, sku: str, at: int, error: int = 0) -> CountEvent:
+        """Count one sku, now and then some pieces too many or too few."""
         return CountEvent(
             store_id=self.store.store_id,
             sku=sku,
             counted_qty=max(0, self.stock.count(sku) + error),
-            event_time=at,
-            manager_id=self.store.managers[0 if morning else -1],
+            event_time=at - at % _STEP + _COUNT,
+            manager_id=f"m-{self.store.number}-{1 if at < self.opens else 2}",
         )
 
-    def count_after_closing(self, sku: str, rng: Random) -> CountEvent:
+    def count_after_closing(self, sku: str, rng: Random, error: int = 0) -> CountEvent:
         """Count one sku in the evening, once the till can no longer change it."""
         self.counted.add(sku)
         at = self.closes + 10 * MINUTE + rng.randint(0, 50 * 60) * SECOND
-        return self.count(sku, at, rng)
+        return self.count(sku, at, error)

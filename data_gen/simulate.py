@@ -8,15 +8,21 @@ from heapq import merge
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from data_gen import honest
 from data_gen.day import StoreDay
-from data_gen.scenarios import SCENARIOS, Incident, Scenario
+from data_gen.demand import is_closed
+from data_gen.honest.premises import breakage, counts, deliveries, doors
+from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refunds
+from data_gen.honest.rota import rota
+from data_gen.honest.sales import sales
+from data_gen.scenarios import SCENARIOS, Course, Incident, Scenario
 from data_gen.stock import Stock
-from data_gen.world import Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
+from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
 from retail_anomaly.events import Event
 
 START: Final = date(2025, 3, 3)
-INCIDENT_RATE: Final = 0.4
+INCIDENT_RATE: Final = 0.1
+# Stores take turns: the first of a demo is neither tiny nor huge.
+STORE_VOLUMES: Final = ("medium", "small", "large")
 
 
 @dataclass
@@ -24,12 +30,12 @@ class Simulation:
     """Simulated stores with a known truth.
 
     The same arguments give the same events on every machine. Memory holds one day of each store,
-    what may still be brought back to it, and the incidents.
+    what may still be brought back to it, what is under way there, and the incidents.
 
     Parameters
     ----------
     stores, days
-        How many; a store-day has some 900 to 2,500 receipt lines.
+        How many; a day has some 200 receipt lines in a small store and 3,000 in a large one.
     seed
         Another seed is another world.
     start
@@ -37,16 +43,24 @@ class Simulation:
     time_zones
         IANA names that the stores take in turn.
     incident_rate
-        The chance of each scenario on each store-day. The first day of the first store has all of
-        them, unless the rate is 0: that is a world without incidents.
+        The chance that a scenario begins on a store-day; scenarios that last for weeks are rarer. The
+        first day of the first store has all that need no history, unless the rate is 0: that is a
+        world without incidents.
     scenarios
         The patterns to inject.
+    volumes
+        ``small``, ``medium`` or ``large``: what the stores are, in turn.
+    distractor_rate
+        As `incident_rate`, for what is honest and only looks unusual.
+    earlier
+        Whether the stores traded before the first day, so that customers also bring back what no
+        event tells of: a log begins in the middle of things. Otherwise they open on that day.
 
     Attributes
     ----------
     incidents
-        The ground truth of the days that `events` has begun so far; a consumer of many days may
-        clear it as it goes.
+        The ground truth of what has ended, or was cut off by the last day, on the days that `events`
+        has begun so far; distractors are among it. A consumer of many days may clear it as it goes.
     store_days
         How many store-days `events` has begun so far.
 
@@ -60,7 +74,7 @@ class Simulation:
     >>> simulation = Simulation(stores=1, days=1, seed=7)
     >>> number_of_events = sum(1 for _ in simulation.events())
     >>> len(simulation.incidents)
-    5
+    6
     """
 
     stores: int = 3
@@ -70,16 +84,23 @@ class Simulation:
     time_zones: Sequence[str] = ("UTC",)
     incident_rate: float = INCIDENT_RATE
     scenarios: Sequence[Scenario] = tuple(SCENARIOS.values())
+    volumes: Sequence[str] = STORE_VOLUMES
+    distractor_rate: float = INCIDENT_RATE
+    earlier: bool = False
     incidents: list[Incident] = field(default_factory=list, init=False)
     store_days: int = field(default=0, init=False)
+    _has_begun: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.stores < 1:
             raise ValueError(f"stores: expected 1 or more, got {self.stores}")
         if self.days < 1:
             raise ValueError(f"days: expected 1 or more, got {self.days}")
-        if not 0 <= self.incident_rate <= 1:
-            raise ValueError(f"incident_rate: expected 0 to 1, got {self.incident_rate}")
+        for name in ("incident_rate", "distractor_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
+        if not self.volumes or not set(self.volumes) <= set(VOLUMES):
+            raise ValueError(f"volumes: expected some of {', '.join(VOLUMES)}, got {list(self.volumes)}")
         if not 2001 <= self.start.year <= 2100 or self.days > 36_500:
             raise ValueError(f"start, days: expected 2001 to 2100, got {self.start} and {self.days}")
         if not self.time_zones:
@@ -111,36 +132,76 @@ class Simulation:
         """
         self.incidents = []
         self.store_days = 0
+        self._has_begun = False
         catalogue = make_catalogue(self.seed)
-        stores = [
-            make_store(self.seed, n + 1, self.time_zones[n % len(self.time_zones)])
+        yield from merge(*(self._store(store, catalogue) for store in self.make_stores()), key=recorded_at)
+
+    def make_stores(self) -> list[Store]:
+        """Return the stores.
+
+        Examples
+        --------
+        >>> [store.volume for store in Simulation(stores=3).make_stores()]
+        ['medium', 'small', 'large']
+        """
+        zones, volumes = self.time_zones, self.volumes
+        return [
+            make_store(self.seed, n + 1, zones[n % len(zones)], volumes[n % len(volumes)])
             for n in range(self.stores)
         ]
-        yield from merge(*(self._store(store, catalogue) for store in stores), key=recorded_at)
 
     def _store(self, store: Store, catalogue: Catalogue) -> Iterator[Event]:
-        """Yield the events of one store; only its stock and open returns pass from day to day."""
+        """Yield the events of one store; only these few things pass from day to day."""
         stock = Stock(catalogue, store.receipts)
-        returns: honest.Returns = defaultdict(list)
-        for date_ in days_from(self.start, self.days):
-            day = StoreDay(self.seed, store, date_, catalogue, stock)
+        staff = {employee.employee_id: employee for employee in store.staff}
+        returns: Returns = defaultdict(list)
+        running: list[tuple[Scenario, Course]] = []
+        days = days_from(self.start, self.days)
+        for number, date_ in enumerate(days):
             self.store_days += 1
-            honest.rota(day)
-            honest.deliveries(day)
-            honest.sales(day, returns)
-            honest.refunds(day, returns)
-            self._inject(day)
-            honest.doors(day)
-            honest.counts(day)
+            brought = returns.pop(date_, [])
+            if is_closed(date_):
+                continue
+            day = StoreDay(self.seed, store, self.start, date_, catalogue, stock, staff)
+            self._begin(day, number, running)
+            for scenario, course in running:
+                scenario.prepare(course, day)
+            rota(day)
+            deliveries(day)
+            sales(day)
+            plan_returns(day, returns)
+            if self.earlier:
+                brought += earlier_sales(day)
+            refunds(day, brought + returns.pop(date_, []))
+            breakage(day)
+            for scenario, course in running:
+                scenario.act(course, day)
+                course.number += 1
+            self._record(running, store, last=date_ == days[-1])
+            doors(day)
+            counts(day)
             yield from sorted(day.events, key=recorded_at)
 
-    def _inject(self, day: StoreDay) -> None:
-        everything = day.store.number == 1 and day.day == self.start and self.incident_rate > 0
+    def _begin(self, day: StoreDay, number: int, running: list[tuple[Scenario, Course]]) -> None:
+        """Let scenarios begin by chance, those that are not under way."""
+        for _, course in running:
+            if course.employee is not None:
+                day.keep_apart(course.employee)
+        under_way = {scenario.name for scenario, _ in running}
+        everything = day.store.number == 1 and self.incident_rate > 0 and not self._has_begun
         for scenario in self.scenarios:
             rng = day.rng(f"scenario {scenario.name}")
-            if rng.random() >= self.incident_rate and not everything:
-                continue
-            injection = scenario.inject(day, rng)
-            if injection is not None:
-                day.events += injection.events
-                self.incidents.append(injection.incident)
+            rate = scenario.rate * (self.distractor_rate if scenario.distractor else self.incident_rate)
+            chosen = rng.random() < rate or (everything and not scenario.distractor)
+            if chosen and number >= scenario.first_day and scenario.name not in under_way:
+                incident_id = f"{day.store.store_id}-{day.day:%Y%m%d}-{scenario.name}"
+                running.append((scenario, Course(incident_id, rng)))
+        self._has_begun |= day.store.number == 1
+
+    def _record(self, running: list[tuple[Scenario, Course]], store: Store, *, last: bool) -> None:
+        """Write down what has ended; what is under way on the last day is cut off."""
+        for scenario, course in list(running):
+            if last or course.number == scenario.days:
+                running.remove((scenario, course))
+                if course.has_happened:
+                    self.incidents.append(course.incident(scenario, store.store_id))

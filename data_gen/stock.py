@@ -1,20 +1,19 @@
 """The shelves of one store: what is there, what the till sold, what went missing."""
 
 from math import ceil
+from random import Random
 from typing import Final
 
 from data_gen.world import Catalogue
 
 LINES_PER_RECEIPT: Final = 2.6
-PIECES_PER_LINE: Final = 1.25
+PIECES_PER_LINE: Final = 1.3
+# A lorry that does not come.
+DELAYED: Final = 0.03
 
 
 class Stock:
     """Pieces of every sku in one store.
-
-    It keeps the promises that make an honest store silent: a sku is never sold so far down that
-    less than what was sold is left at the count, and no more than `SLACK` pieces of a sku vanish
-    between two counts unless a scenario is about exactly that.
 
     Parameters
     ----------
@@ -22,6 +21,15 @@ class Stock:
         What the store sells.
     receipts
         Receipts on an average day, for the size of the deliveries.
+
+    Attributes
+    ----------
+    on_hand
+        Pieces on the shelf.
+    sold
+        Pieces sold since the last count.
+    gone
+        Pieces that the books have and the shelf has not, since the last count.
 
     Examples
     --------
@@ -34,13 +42,13 @@ class Stock:
     (3, 3)
     """
 
-    # With a counting error of one piece at both counts 4 can seem missing: one under the threshold.
+    # An incident about something else takes no more than that: a count must not tell of it first.
     SLACK: Final = 2
 
     def __init__(self, catalogue: Catalogue, receipts: int) -> None:
         pieces = receipts * LINES_PER_RECEIPT * PIECES_PER_LINE
-        self._daily = {p.sku: p.share * pieces for p in catalogue.products}
-        self._full = {sku: ceil(8 * daily) + 40 for sku, daily in self._daily.items()}
+        daily = {product.sku: product.share * pieces for product in catalogue.products}
+        self._full = {sku: ceil(10 * expected) + 40 for sku, expected in daily.items()}
         self.on_hand = dict(self._full)
         self.sold = dict.fromkeys(self._full, 0)
         self.gone = dict.fromkeys(self._full, 0)
@@ -48,8 +56,8 @@ class Stock:
         self._uncounted = set(self._full)
 
     def can_sell(self, sku: str, quantity: int) -> bool:
-        """Tell whether at least as many pieces as were sold would remain."""
-        return self.on_hand[sku] - self.sold[sku] >= 2 * quantity
+        """Tell whether so many pieces are left."""
+        return self.on_hand[sku] >= quantity
 
     def can_lose(self, sku: str, quantity: int) -> bool:
         """Tell whether that many pieces can vanish without a count noticing."""
@@ -78,13 +86,17 @@ class Stock:
         self.sold[sku] = self.gone[sku] = 0
         return self.on_hand[sku]
 
-    def deliver(self) -> list[str]:
-        """Fill up what would not last the day; return the skus to count afterwards."""
+    def order(self, sku: str, pieces: int) -> None:
+        """Have more of a sku delivered than usual, and counted, with the next delivery."""
+        self.on_hand[sku] += pieces
+        self._uncounted.add(sku)
+
+    def deliver(self, rng: Random) -> list[str]:
+        """Fill up every shelf that is less than three fifths full; return the skus to count afterwards."""
         delivered = []
-        for sku, daily in self._daily.items():
-            # Twice, because a sale lowers what is left and raises what must be left.
-            if self.on_hand[sku] - self.sold[sku] < 2 * ceil(1.6 * daily + 5):
-                self.on_hand[sku] = max(self.on_hand[sku], self._full[sku])
+        for sku, full in self._full.items():
+            if 5 * self.on_hand[sku] < 3 * full and rng.random() >= DELAYED:
+                self.on_hand[sku] = full
                 delivered.append(sku)
             elif sku in self._uncounted:
                 delivered.append(sku)

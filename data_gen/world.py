@@ -1,7 +1,7 @@
-"""The chain that is simulated: its catalogue, stores, tills and people.
+"""The chain that is simulated: its catalogue, its stores and who works there.
 
-Nothing here changes while a simulation runs. Every draw comes from a generator of its own, named
-by what it is for, so that one store, day or purpose never shifts the luck of another.
+Every draw comes from a generator of its own, named by what it is for, so that one store, day or
+purpose never shifts the luck of another.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,23 @@ HOUR: Final = 60 * MINUTE
 # A rota is published before the shift begins, and on the same day: a store-day is complete in itself.
 PUBLISHED_AHEAD: Final = 4 * HOUR
 CATALOGUE_SIZE: Final = 200
-SUNDAY: Final = 6
+
+CASHIER: Final = "cashier"
+SERVICE_DESK: Final = "service-desk"
+MANAGER: Final = "manager"
+
+# Receipts on an average day, and people at the tills, at the service desk and with the keys.
+VOLUMES: Final[dict[str, tuple[tuple[int, int], tuple[int, int], int]]] = {
+    "small": ((70, 160), (4, 5), 0),
+    "medium": ((400, 650), (7, 9), 1),
+    "large": ((1000, 1500), (14, 18), 2),
+}
+# Shares of a day's receipts by the hour since opening, stretched to the opening hours.
+PROFILES: Final[dict[str, tuple[int, ...]]] = {
+    "commuter": (3, 5, 7, 8, 9, 8, 7, 7, 9, 13, 14, 9),
+    "high street": (2, 4, 7, 10, 12, 11, 10, 9, 9, 8, 6, 4),
+    "suburb": (4, 8, 10, 10, 8, 7, 7, 9, 11, 11, 8, 5),
+}
 
 
 def rng_for(seed: int, *purpose: object) -> Random:
@@ -39,7 +55,7 @@ def rng_for(seed: int, *purpose: object) -> Random:
 
 
 def recorded_at(event: Event) -> int:
-    """Return when an event arrives, in epoch milliseconds: its place in the log and in Kafka.
+    """Return when an event is known, in epoch milliseconds: its place in the log and in Kafka.
 
     A shift is known when the rota is published, everything else when it happens.
 
@@ -87,6 +103,28 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class Employee:
+    """Somebody who works in a store.
+
+    Parameters
+    ----------
+    employee_id
+        The id on shifts and receipts.
+    role
+        ``cashier``, ``service-desk`` or ``manager``.
+    speed
+        Receipts, compared with the average cashier.
+    refunds
+        Honest refunds that fall to them, compared with the average cashier.
+    """
+
+    employee_id: str
+    role: str = CASHIER
+    speed: float = 1.0
+    refunds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A store: where it is, how busy it is and who works there.
 
@@ -96,43 +134,55 @@ class Store:
         Its key on the wire, and its place in the chain from 1.
     time_zone
         An IANA name; it decides the store's day and opening hours.
+    volume
+        ``small``, ``medium`` or ``large``.
     receipts
         Receipts on an average day.
+    growth
+        By how much that grows in a year, as a share.
+    profile
+        When its customers come; a name of `PROFILES`.
+    weekdays
+        Demand from Monday to Sunday, compared with the average day.
     opening_hour, closing_hour
         Local hours from Monday to Saturday; on Sundays it opens later and closes earlier.
-    cashiers, managers
-        Employee ids; the first manager opens the store, the last one closes it.
+    staff
+        Who works there when the simulation begins; the first manager opens, the last one closes.
     """
 
     store_id: str
     number: int
     time_zone: str
+    volume: str
     receipts: int
+    growth: float
+    profile: str
+    weekdays: tuple[float, ...]
     opening_hour: int
     closing_hour: int
-    cashiers: tuple[str, ...]
-    managers: tuple[str, ...]
+    staff: tuple[Employee, ...]
 
-    def hours(self, day: date) -> tuple[int, int]:
+    def hours(self, day: date, *, short: bool) -> tuple[int, int]:
         """Return when the store opens and closes that day, in epoch milliseconds.
 
         Examples
         --------
-        >>> opens, closes = make_store(7, 1, "Europe/Berlin").hours(date(2025, 3, 3))
-        >>> (closes - opens) // HOUR
-        12
+        >>> store = make_store(7, 1, "Europe/Berlin")
+        >>> opens, closes = store.hours(date(2025, 3, 3), short=False)
+        >>> (closes - opens) // HOUR == store.closing_hour - store.opening_hour
+        True
         """
-        shorter = 2 if day.weekday() == SUNDAY else 0
+        less = 2 if short else 0
         zone = ZoneInfo(self.time_zone)
 
         def at(hour: int) -> int:
             return int(datetime.combine(day, time(hour), zone).timestamp()) * SECOND
 
-        return at(self.opening_hour + shorter), at(self.closing_hour - shorter)
+        return at(self.opening_hour + less), at(self.closing_hour - less)
 
 
 def make_catalogue(seed: int) -> Catalogue:
-    """Draw the catalogue.
+    """Draw the catalogue: few articles make most of the sales, and few are dear.
 
     Every tenth article costs 100 or more, every second of these 200 or more: each rule has something
     to look at whatever the seed. Dear articles sell rarely.
@@ -143,16 +193,18 @@ def make_catalogue(seed: int) -> Catalogue:
     200
     """
     rng = rng_for(seed, "catalogue")
+    ranks = list(range(1, CATALOGUE_SIZE + 1))
+    rng.shuffle(ranks)
     drawn: list[tuple[float, str, float]] = []
-    for index in range(CATALOGUE_SIZE):
+    for index, rank in enumerate(ranks):
         if index % 20 == 19:
-            price = rng.uniform(210, 600)
+            price = 210 + min(700.0, rng.paretovariate(1.5) * 60)
         elif index % 10 == 9:
             price = rng.uniform(105, 195)
         else:
             price = min(90.0, max(0.8, rng.lognormvariate(2.2, 0.9)))
         price = round(price) - 0.01 if price >= 2 else round(price, 1)
-        popularity = 1 / (rng.randint(1, CATALOGUE_SIZE) + 15) / (1 + price / 60)
+        popularity = 1 / (rank + 5) / (1 + price / 60)
         drawn.append((popularity, f"sku-{index + 1:04d}", price))
     drawn.sort(reverse=True)
     total = sum(popularity for popularity, _, _ in drawn)
@@ -160,25 +212,45 @@ def make_catalogue(seed: int) -> Catalogue:
     return Catalogue(products, tuple(accumulate(product.share for product in products)))
 
 
-def make_store(seed: int, number: int, time_zone: str = "UTC") -> Store:
+def make_store(seed: int, number: int, time_zone: str = "UTC", volume: str = "medium") -> Store:
     """Draw one store of the chain.
 
     Examples
     --------
     >>> store = make_store(7, 1)
-    >>> store.store_id, store.cashiers[0]
-    ('store-1', 'c-1-1')
+    >>> store.store_id, store.staff[0].employee_id, store.volume
+    ('store-1', 'c-1-1', 'medium')
     """
     rng = rng_for(seed, number, "store")
+    receipts, cashiers, desks = VOLUMES[volume]
+    staff = [
+        Employee(
+            f"c-{number}-{n}",
+            speed=round(rng.lognormvariate(0, 0.25), 2),
+            refunds=round(rng.gammavariate(4, 0.25), 2),
+        )
+        for n in range(1, rng.randint(*cashiers) + 1)
+    ]
+    # Two for each desk, who take turns.
+    staff += [
+        Employee(f"d-{number}-{n}", SERVICE_DESK, round(rng.uniform(0.1, 0.3), 2), 20.0)
+        for n in range(1, 2 * desks + 1)
+    ]
+    staff += [Employee(f"m-{number}-{n}", MANAGER) for n in (1, 2)]
     return Store(
         store_id=f"store-{number}",
         number=number,
         time_zone=time_zone,
-        receipts=rng.randint(400, 750),
+        volume=volume,
+        receipts=rng.randint(*receipts),
+        growth=round(rng.uniform(-0.04, 0.12), 3),
+        profile=rng.choice(sorted(PROFILES)),
+        weekdays=tuple(
+            round(share * rng.uniform(0.92, 1.08), 3) for share in (0.9, 0.87, 0.92, 1.0, 1.15, 1.35, 0.75)
+        ),
         opening_hour=rng.choice((8, 9)),
-        closing_hour=rng.choice((20, 21)),
-        cashiers=tuple(f"c-{number}-{n}" for n in range(1, rng.randint(7, 9) + 1)),
-        managers=tuple(f"m-{number}-{n}" for n in (1, 2)),
+        closing_hour=rng.choice((19, 20) if volume == "small" else (20, 21)),
+        staff=tuple(staff),
     )
 
 

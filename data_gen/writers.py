@@ -74,7 +74,7 @@ def write_files(simulation: Simulation, out: Path) -> Counter[str]:
     ...     sorted(path.name for path in Path(folder).iterdir())
     ['events.jsonl', 'incidents.jsonl']
     >>> written["incidents"]
-    5
+    6
     """
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
@@ -84,6 +84,7 @@ def write_files(simulation: Simulation, out: Path) -> Counter[str]:
                 written["incidents"] += drain_incidents(simulation.incidents, truth)
             log.write(log_line(event))
             written[topic_of(event)] += 1
+        written["incidents"] += drain_incidents(simulation.incidents, truth)
     return written
 
 

@@ -17,6 +17,7 @@ _COLUMNS: Final = {
     "transactionIds": "transaction_ids",
     "expectedLoss": "expected_loss",
     "sku": "sku",
+    "detector": "detector",
 }
 _REQUIRED: Final = ("incidentId", "scenario", "storeId", "start", "end")
 
@@ -77,7 +78,7 @@ def incidents_frame(incidents: Iterable[object]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``incident_id``, ``scenario``, ``store_id``, ``employee_id``, ``start``, ``end``,
-        ``transaction_ids``, ``expected_loss``, ``sku``.
+        ``transaction_ids``, ``expected_loss``, ``sku``, ``detector``.
 
     Examples
     --------
@@ -98,8 +99,8 @@ def incidents_frame(incidents: Iterable[object]) -> pd.DataFrame:
 def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
     """Tell of each incident which alerts found it.
 
-    An alert finds an incident of its own store and type: the incident's scenario is the name of
-    the detector. It must be about one of the incident's transactions, else its sku, else its
+    An alert finds an incident of its own store and of the detector that is meant to see it; where the
+    incident names none, its scenario does. It must be about one of the incident's transactions, else its sku, else its
     employee, and an alert that names no transaction must come between the incident's start and end.
 
     Parameters
@@ -130,7 +131,7 @@ def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFra
         # A dictionary, for the revisions of an alert share its id.
         list({alert["alert_id"]: None for alert in groups.get(key, ()) if _finds(alert, incident)})
         for incident in incidents.to_dict("records")
-        for key in [(incident["store_id"], incident["scenario"])]
+        for key in [(incident["store_id"], incident.get("detector") or incident["scenario"])]
     ]
     lists = pd.Series(alert_ids, index=incidents.index, dtype="object")
     return incidents.assign(alert_ids=lists, found=lists.map(bool).astype("bool"))

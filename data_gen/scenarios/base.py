@@ -1,14 +1,19 @@
-"""What every scenario is: a pattern that is put into an honest day, and its ground truth."""
+"""What every scenario is: a pattern that is put into honest days, and its ground truth."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import ClassVar
 
 from msgspec import Struct
 
 from data_gen.day import StoreDay
-from data_gen.world import Product
-from retail_anomaly.events import Event
+from data_gen.world import MINUTE, Product
+from retail_anomaly.events import PosEvent
+
+# Days after which a model knows what is usual in a store.
+WEEK = 7
 
 
 class Incident(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -19,7 +24,7 @@ class Incident(Struct, frozen=True, rename="camel", omit_defaults=True):
     incident_id
         Unique in the run.
     scenario
-        Its name, which is that of the detector meant to see it.
+        The pattern's name.
     store_id, employee_id
         Where, and who is behind it; None when no one at the till is.
     start, end
@@ -27,13 +32,17 @@ class Incident(Struct, frozen=True, rename="camel", omit_defaults=True):
     transaction_ids
         The receipts it consists of.
     expected_loss
-        What it costs the store.
+        What it costs the store; 0 for a distractor.
     sku
         The article, where it is about one.
+    detector
+        The detector meant to see it, if any.
+    distractor
+        True where nothing is wrong: an alert about it is a false one.
 
     Examples
     --------
-    >>> Incident("i-1", "inventory_shrinkage", "store-1", None, 1, 2, [], 40.0).sku is None
+    >>> Incident("i-1", "shelf_theft", "store-1", None, 1, 2, [], 40.0).sku is None
     True
     """
 
@@ -46,73 +55,207 @@ class Incident(Struct, frozen=True, rename="camel", omit_defaults=True):
     transaction_ids: list[str]
     expected_loss: float
     sku: str | None = None
+    detector: str | None = None
+    distractor: bool = False
 
 
-class Injection(Struct, frozen=True):
-    """What a scenario adds to a day.
+@dataclass(slots=True)
+class Course:
+    """A pattern under way in one store: what its days have in common, and what was done so far.
 
     Parameters
     ----------
-    incident
-        The ground truth.
-    events
-        The events that show it, in order of time.
+    incident_id, rng
+        Its id and its luck.
+
+    Attributes
+    ----------
+    number
+        The day of its course, from 0.
+    employee, product
+        Whom and what it is about, once that is chosen.
+    seen
+        Receipt lines that it comes back to.
     """
 
-    incident: Incident
-    events: Sequence[Event]
+    incident_id: str
+    rng: Random
+    number: int = 0
+    employee: str | None = None
+    product: Product | None = None
+    seen: list[PosEvent] = field(default_factory=list)
+    _start: int | None = None
+    _end: int = 0
+    _transactions: dict[str, None] = field(default_factory=dict)
+    _loss: float = 0.0
+
+    @property
+    def has_happened(self) -> bool:
+        """Whether anything was done: a day may offer no opportunity."""
+        return self._start is not None
+
+    def happened(self, start: int, end: int, *, loss: float, transactions: Iterable[str] = ()) -> None:
+        """Note what was done from one time to another, and what it costs."""
+        self._start = start if self._start is None else min(start, self._start)
+        self._end = max(end, self._end)
+        self._transactions.update(dict.fromkeys(transactions))
+        self._loss += loss
+
+    def commit(self, day: StoreDay, events: Sequence[PosEvent], loss: float | None = None) -> None:
+        """Add receipt lines to the day; without another figure their amounts are the loss."""
+        if not events:
+            return
+        day.events += events
+        self.happened(
+            min(event.event_time for event in events),
+            max(event.event_time for event in events),
+            loss=sum(event.amount for event in events) if loss is None else loss,
+            transactions=[event.transaction_id for event in events],
+        )
+
+    def incident(self, scenario: "Scenario", store_id: str) -> Incident:
+        """Return the ground truth of what happened so far."""
+        return Incident(
+            incident_id=self.incident_id,
+            scenario=scenario.name,
+            store_id=store_id,
+            employee_id=self.employee,
+            start=self._start or self._end,
+            end=self._end,
+            transaction_ids=list(self._transactions),
+            expected_loss=0.0 if scenario.distractor else round(self._loss, 2),
+            sku=self.product.sku if self.product else None,
+            detector=scenario.detector,
+            distractor=scenario.distractor,
+        )
 
 
-class Scenario(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Scenario(ABC):
     """A pattern with its strength as parameters.
+
+    Parameters
+    ----------
+    rate
+        How often it happens, compared with the other scenarios.
+    days
+        How many days it lasts, at most.
+    first_day
+        The day of the simulation on which it can begin, from 0: what deviates from the usual needs
+        something usual before it.
 
     Attributes
     ----------
     name
         The name on the incidents.
+    detector
+        The detector meant to see it; None where nobody should.
+    distractor
+        Whether it is honest.
     """
 
-    @property
-    def name(self) -> str:
-        """Return the name on the incidents."""
-        ...
+    rate: float = 1.0
+    days: int = 1
+    first_day: int = 0
 
-    def inject(self, day: StoreDay, rng: Random) -> Injection | None:
-        """Plan one incident on a day of honest trade, or None when the day offers no opportunity.
+    name: ClassVar[str]
+    detector: ClassVar[str | None] = None
+    distractor: ClassVar[bool] = False
 
-        It may take goods from `day.stock`; it does not touch what is already in the day.
+    def __post_init__(self) -> None:
+        if self.rate < 0 or self.days < 1 or self.first_day < 0:
+            raise ValueError(f"{self.name}: expected rate >= 0, days >= 1 and first_day >= 0, got {self}")
+
+    def prepare(self, course: Course, day: StoreDay) -> None:  # noqa: B027 - most have nothing to prepare
+        """Set what is out of the ordinary before the day's trade begins."""
+
+    @abstractmethod
+    def act(self, course: Course, day: StoreDay) -> None:
+        """Add what is done on one day of honest trade, if the day offers an opportunity.
+
+        It may take goods from `day.stock`; it does not touch the events that are already there.
         """
-        ...
 
 
-def incident_of(
+def plain_lines(day: StoreDay, cheapest: float, dearest: float, until: int | None = None) -> list[PosEvent]:
+    """Return honest lines of one piece, one of each sku, whose refund a count would not notice.
+
+    Parameters
+    ----------
+    day
+        A day after its trade.
+    cheapest, dearest
+        Limits of their amounts.
+    until
+        Sold half an hour before that time; None for all day.
+    """
+    limit = day.closes if until is None else until - 30 * MINUTE
+    found = {
+        line.sku: line
+        for line in reversed(day.sales)  # The first of each sku.
+        if cheapest <= line.amount <= dearest
+        and line.quantity == 1
+        and line.event_time < limit
+        and day.stock.can_lose(line.sku, 1)
+    }
+    return sorted(found.values(), key=lambda line: line.event_time)
+
+
+def fake_refunds(
+    course: Course,
     day: StoreDay,
-    scenario: str,
-    employee: str | None,
-    span: tuple[int, int],
-    *,
-    transactions: Sequence[str] = (),
-    loss: float,
-    sku: str | None = None,
-) -> Incident:
-    """Write the ground truth of one incident; a store-day has at most one of each scenario."""
-    return Incident(
-        incident_id=f"{day.store.store_id}-{day.day:%Y%m%d}-{scenario}",
-        scenario=scenario,
-        store_id=day.store.store_id,
-        employee_id=employee,
-        start=span[0],
-        end=span[1],
-        transaction_ids=list(transactions),
-        expected_loss=round(loss, 2),
-        sku=sku,
-    )
+    number: tuple[int, int],
+    lines: Sequence[PosEvent],
+    amount: Callable[[PosEvent], float] | None = None,
+) -> None:
+    """Refund real sales one by one, far apart, by the same cashier on every day; no goods come back.
+
+    Parameters
+    ----------
+    course, day
+        The pattern, whose employee is chosen on its first day, and the day.
+    number
+        The fewest and the most refunds on a day.
+    lines
+        What to choose from; each is taken once a day at most.
+    amount
+        What is paid out for a line; by default its amount.
+    """
+    rng = course.rng
+    if course.employee is None:
+        course.employee = day.suspect(day.cashiers(), rng)
+    if course.employee is None:
+        return
+    left = list(lines)
+    events = []
+    for at in spread(day, course.employee, rng.randint(*number), rng):
+        sold = [line for line in left if line.event_time < at - 20 * MINUTE]
+        if not sold:
+            continue
+        line = rng.choice(sold)
+        left.remove(line)
+        day.stock.refund_without_goods(line.sku, line.quantity)
+        paid = None if amount is None else amount(line)
+        events.append(day.refund(day.number("t"), course.employee, line, at, line.transaction_id, paid))
+    course.commit(day, events)
+
+
+def spread(day: StoreDay, employee: str, number: int, rng: Random, *, from_: int = 0) -> list[int]:
+    """Return times within an employee's hours at the till, far apart, in order."""
+    hours = day.hours_of(employee)
+    if hours is None:
+        return []
+    first, last = max(hours[0] + 30 * MINUTE, from_), hours[1] - 10 * MINUTE
+    if last - first < number * 20 * MINUTE:
+        return []
+    length = (last - first) // number
+    return [first + n * length + rng.randint(0, length - 12 * MINUTE) for n in range(number)]
 
 
 def untouched(day: StoreDay) -> list[Product]:
-    """Return the articles of which nothing is missing yet and which no one has counted tonight."""
+    """Return the articles of which little is missing yet and which no one has counted tonight."""
     return [
         product
         for product in day.catalogue.products
-        if not day.stock.gone[product.sku] and product.sku not in day.counted
+        if day.stock.gone[product.sku] <= 1 and product.sku not in day.counted
     ]

@@ -1,16 +1,14 @@
 """A cashier refunds several dear articles within minutes; no customer and no goods are there."""
 
 from dataclasses import dataclass
-from random import Random
 
 from data_gen.day import StoreDay
-from data_gen.scenarios.base import Injection, incident_of
+from data_gen.scenarios.base import Course, Scenario, plain_lines
 from data_gen.world import HOUR, MINUTE, SECOND
-from retail_anomaly.events import PosEvent
 
 
-@dataclass(frozen=True)
-class RefundBurst:
+@dataclass(frozen=True, kw_only=True)
+class RefundBurst(Scenario):
     """Three to five refunds of 100 or more within eight minutes, each of a real sale of the day.
 
     Parameters
@@ -19,8 +17,6 @@ class RefundBurst:
         Refunds in a burst.
     minimum
         The least amount of each.
-    off_shift
-        Share of bursts after the cashier's shift, with a login that stayed open.
 
     Examples
     --------
@@ -28,54 +24,53 @@ class RefundBurst:
     'refund_burst'
     """
 
+    name = "refund_burst"
+    detector = "refund_burst"
     fewest: int = 3
     most: int = 5
     minimum: float = 100.0
-    off_shift: float = 0.5
-    name: str = "refund_burst"
 
-    def inject(self, day: StoreDay, rng: Random) -> Injection | None:
+    def act(self, course: Course, day: StoreDay) -> None:
         """Choose the cashier, the moment and the receipts."""
-        shifts = {shift.employee_id: shift for shift in day.cashier_shifts()}
-        last = day.closes - 20 * MINUTE
-        if rng.random() < self.off_shift:
-            free = [c for c, s in shifts.items() if s.shift_end + HOUR < last]
-            cashier = day.suspect(free, rng)
-            start = rng.randint(shifts[cashier].shift_end + 15 * MINUTE, last)
-        else:
-            cashier = day.suspect(shifts, rng)
-            shift = shifts[cashier]
-            # Not before the day has sold enough to refund.
-            earliest = max(shift.shift_start, day.opens + 4 * HOUR)
-            start = rng.randint(earliest, min(shift.shift_end - 15 * MINUTE, last))
-        lines = self._receipts(day, start)
-        if len(lines) < self.fewest:
-            return None
-        chosen = rng.sample(lines, min(len(lines), rng.randint(self.fewest, self.most)))
-        step = 8 * MINUTE // len(chosen)
-        events = []
-        for index, line in enumerate(chosen):
-            at = start + index * step + rng.randint(0, step // 2) // SECOND * SECOND
-            day.stock.refund_without_goods(line.sku, line.quantity)
-            events.append(day.refund(day.number("t"), cashier, line, at, line.transaction_id))
-        incident = incident_of(
-            day,
-            self.name,
-            cashier,
-            (events[0].event_time, events[-1].event_time),
-            transactions=[event.transaction_id for event in events],
-            loss=sum(event.amount for event in events),
-        )
-        return Injection(incident, events)
+        rng = course.rng
+        hours = {c: day.hours_of(c) or (0, 0) for c in day.cashiers()}
+        spans = {c: (first, last - 20 * MINUTE) for c, (first, last) in hours.items()}
+        # Not before the day has sold enough to refund.
+        fit = [c for c, (_, last) in spans.items() if last > day.opens + 5 * HOUR]
+        cashier = day.suspect(fit, rng)
+        if cashier is not None:
+            course.employee = cashier
+            burst(course, day, spans[cashier], (self.fewest, self.most), self.minimum)
 
-    def _receipts(self, day: StoreDay, start: int) -> list[PosEvent]:
-        """Return lines sold well before the burst, one of each sku: a count must not notice them."""
-        found = {
-            line.sku: line
-            for line in day.sales
-            if line.amount >= self.minimum
-            and line.quantity == 1
-            and line.event_time < start - 30 * MINUTE
-            and day.stock.can_lose(line.sku, 1)
-        }
-        return list(found.values())
+
+def burst(
+    course: Course, day: StoreDay, span: tuple[int, int], number: tuple[int, int], minimum: float
+) -> None:
+    """Refund that many dear articles within eight minutes.
+
+    Parameters
+    ----------
+    course, day
+        The pattern, with its employee, and the day.
+    span
+        The earliest and the latest time at which it may begin, in epoch milliseconds.
+    number
+        The fewest and the most refunds; where fewer such articles were sold there is no burst.
+    minimum
+        The least amount of each.
+    """
+    rng, employee = course.rng, course.employee
+    lines = plain_lines(day, minimum, float("inf"), span[1])
+    if len(lines) < number[0] or employee is None:
+        return
+    # Some time after the sales that it needs.
+    start = rng.randint(max(span[0], min(lines[number[0] - 1].event_time + 30 * MINUTE, span[1])), span[1])
+    lines = plain_lines(day, minimum, float("inf"), start + MINUTE)
+    chosen = rng.sample(lines, min(len(lines), rng.randint(*number)))
+    step = 8 * MINUTE // len(chosen)
+    events = []
+    for index, line in enumerate(chosen):
+        at = start + index * step + rng.randint(0, step // 2) // SECOND * SECOND
+        day.stock.refund_without_goods(line.sku, line.quantity)
+        events.append(day.refund(day.number("t"), employee, line, at, line.transaction_id))
+    course.commit(day, events)

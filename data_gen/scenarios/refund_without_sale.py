@@ -1,15 +1,13 @@
 """A cashier refunds what was never sold and keeps the money."""
 
 from dataclasses import dataclass
-from random import Random
 
 from data_gen.day import StoreDay
-from data_gen.scenarios.base import Injection, incident_of
-from data_gen.world import MINUTE
+from data_gen.scenarios.base import Course, Scenario, plain_lines, spread
 
 
-@dataclass(frozen=True)
-class RefundWithoutSale:
+@dataclass(frozen=True, kw_only=True)
+class RefundWithoutSale(Scenario):
     """One to three refunds over a shift that name a receipt no till has printed, or none.
 
     They are far apart and below 100: the pattern is the missing sale, not the haste.
@@ -29,45 +27,29 @@ class RefundWithoutSale:
     'refund_without_sale'
     """
 
+    name = "refund_without_sale"
+    detector = "refund_without_sale"
     most: int = 3
     cheapest: float = 15.0
     dearest: float = 85.0
     unnamed: float = 0.25
-    name: str = "refund_without_sale"
 
-    def inject(self, day: StoreDay, rng: Random) -> Injection | None:
+    def act(self, course: Course, day: StoreDay) -> None:
         """Choose the cashier and what they pretend to take back."""
-        cashier = day.suspect((s.employee_id for s in day.cashier_shifts()), rng)
-        shift = next(s for s in day.cashier_shifts() if s.employee_id == cashier)
-        first = max(shift.shift_start, day.opens) + 30 * MINUTE
-        last = min(shift.shift_end, day.closes) - 15 * MINUTE
+        rng = course.rng
         # A line that someone bought makes a plausible article and price.
-        models = {
-            line.sku: line
-            for line in day.sales
-            if self.cheapest <= line.amount <= self.dearest
-            and line.quantity == 1
-            and day.stock.can_lose(line.sku, 1)
-        }
-        if not models:
-            return None
-        chosen = rng.sample(list(models.values()), min(len(models), rng.randint(1, self.most)))
-        length = (last - first) // len(chosen)
+        models = plain_lines(day, self.cheapest, self.dearest)
+        cashier = day.suspect(day.cashiers(), rng)
+        if not models or cashier is None:
+            return
+        course.employee = cashier
+        chosen = rng.sample(models, min(len(models), rng.randint(1, self.most)))
         events = []
-        for index, line in enumerate(chosen):
-            at = first + index * length + rng.randint(0, length - 20 * MINUTE)
+        for line, at in zip(chosen, spread(day, cashier, len(chosen), rng), strict=False):
             original = None
             if rng.random() >= self.unnamed:
                 # Looks like a receipt of the day; the tills never come that far.
                 original = f"t-{day.store.number}-{day.day:%Y%m%d}-{rng.randint(90_000, 99_999)}"
             day.stock.refund_without_goods(line.sku, line.quantity)
             events.append(day.refund(day.number("t"), cashier, line, at, original))
-        incident = incident_of(
-            day,
-            self.name,
-            cashier,
-            (events[0].event_time, events[-1].event_time),
-            transactions=[event.transaction_id for event in events],
-            loss=sum(event.amount for event in events),
-        )
-        return Injection(incident, events)
+        course.commit(day, events)

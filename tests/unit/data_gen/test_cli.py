@@ -18,7 +18,7 @@ from retail_anomaly.events import INPUT_TOPICS
 def test_write(tmp_path, capsys):
     assert main(["write", "--stores", "1", "--out", str(tmp_path / "new" / "folder")]) == 0
     out = capsys.readouterr()
-    assert re.match(r"[\d,]+ events and 5 incidents of 1 stores and 1 days in ", out.out)
+    assert re.match(r"[\d,]+ events and 6 incidents of 1 stores and 1 days in ", out.out)
     assert out.err == ""
 
 
@@ -102,7 +102,7 @@ def test_stream_sends_everything_in_order(broker, tmp_path, capsys):
     counts = Counter(topic_of(event) for event in expected)
     out = capsys.readouterr().out
     assert all(f"{topic}: {count:,}\n" in out for topic, count in counts.items())
-    assert truth.read_bytes().count(b"\n") == 5
+    assert truth.read_bytes().count(b"\n") == 6
 
     consumer = kafka.Consumer(
         {

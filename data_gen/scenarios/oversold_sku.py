@@ -1,15 +1,14 @@
 """A shelf is swept: at the count less is left of a sku than the tills have sold of it."""
 
 from dataclasses import dataclass
-from random import Random
 
 from data_gen.day import StoreDay
-from data_gen.scenarios.base import Injection, incident_of, untouched
+from data_gen.scenarios.base import Course, Scenario, untouched
 from data_gen.world import HOUR
 
 
-@dataclass(frozen=True)
-class ShelfSweep:
+@dataclass(frozen=True, kw_only=True)
+class OversoldSku(Scenario):
     """Most pieces of a well-selling sku leave unpaid, and the evening's count finds it.
 
     The books miss the same pieces, so that the rule on stock discrepancies sees it too; only one
@@ -18,35 +17,35 @@ class ShelfSweep:
     Parameters
     ----------
     short
-        How many pieces fewer than were sold remain; the rule asks for 5, a count errs by 1.
+        How many pieces fewer than were sold remain; the rule asks for 5.
 
     Examples
     --------
-    >>> ShelfSweep(short=12).name
+    >>> OversoldSku(short=12).detector
     'inventory_shrinkage'
     """
 
+    name = "oversold_sku"
+    detector = "inventory_shrinkage"
     short: int = 8
-    name: str = "inventory_shrinkage"
 
-    def inject(self, day: StoreDay, rng: Random) -> Injection | None:
+    def act(self, course: Course, day: StoreDay) -> None:
         """Choose a sku that sold well and of which little must vanish."""
-        stock = day.stock
-        sold_well = [p for p in untouched(day) if stock.sold[p.sku] >= self.short]
+        rng, stock = course.rng, day.stock
+        sold_well = [
+            p
+            for p in untouched(day)
+            if stock.sold[p.sku] >= self.short
+            and stock.on_hand[p.sku] - stock.sold[p.sku] + self.short >= self.short
+        ]
         if not sold_well:
-            return None
+            return
         sold_well.sort(key=lambda p: (stock.on_hand[p.sku] - stock.sold[p.sku], p.sku))
         product = rng.choice(sold_well[:5])
         pieces = stock.on_hand[product.sku] - (stock.sold[product.sku] - self.short)
         stock.lose(product.sku, pieces)
         start = rng.randint(day.opens + HOUR, day.closes)
-        count = day.count_after_closing(product.sku, rng)
-        incident = incident_of(
-            day,
-            self.name,
-            None,
-            (start, count.event_time),
-            loss=pieces * product.price,
-            sku=product.sku,
-        )
-        return Injection(incident, [count])
+        count = day.count_after_closing(product.sku, rng, rng.choice((-1, 0, 0, 1)))
+        day.events.append(count)
+        course.product = product
+        course.happened(start, count.event_time, loss=pieces * product.price)

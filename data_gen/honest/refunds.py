@@ -1,0 +1,134 @@
+"""Refunds: what customers bring back, when, and who takes it."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from datetime import date, timedelta
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
+
+from data_gen.day import StoreDay
+from data_gen.honest.sales import TENDERS
+from data_gen.world import MINUTE, Product
+from retail_anomaly.events import SALE, PosEvent
+
+# Receipts of which something is brought back.
+RETURNED: Final = 0.03
+ALL_LINES: Final = 0.2
+# The lag is that of the Online Retail data (UCI; Chen, Sain, Guo 2012): some on the same day, the others
+# log-normal, so that the median is 9.4 days and 90 % come within 66.
+SAME_DAY: Final = 0.08
+MEDIAN_DAYS: Final = 11.0
+SPREAD: Final = 1.45
+# Who comes later is turned away.
+LONGEST_RETURN: Final = 180
+# Bought in another store of the chain, or the receipt is lost: the till knows no sale.
+UNKNOWN_SALE: Final = 0.02
+# Not fit to be sold again; nobody books it out.
+DAMAGED: Final = 0.08
+
+
+class Brought(NamedTuple):
+    """Lines of one receipt that a customer brings back together."""
+
+    lines: tuple[PosEvent, ...]
+
+
+# What will be brought back, by the day on which that happens.
+Returns: TypeAlias = dict[date, list[Brought]]
+
+
+def plan_returns(day: StoreDay, returns: Returns) -> None:
+    """Decide which of today's lines will be brought back, and when."""
+    rng = day.rng("returns")
+    receipts: defaultdict[str, list[PosEvent]] = defaultdict(list)
+    for line in day.sales:
+        receipts[line.transaction_id].append(line)
+    for lines in receipts.values():
+        if rng.random() < RETURNED:
+            days = lag(rng)
+            chosen = lines if rng.random() < ALL_LINES else [rng.choice(lines)]
+            if days <= LONGEST_RETURN:
+                returns[day.day + timedelta(days=days)].append(Brought(tuple(chosen)))
+
+
+def lag(rng: Random) -> int:
+    """Draw after how many days something is brought back.
+
+    Examples
+    --------
+    >>> rng = Random(7)
+    >>> sorted(lag(rng) for _ in range(9_999))[4_999]
+    9
+    """
+    if rng.random() < SAME_DAY:
+        return 0
+    return max(1, round(MEDIAN_DAYS * rng.lognormvariate(0, SPREAD)))
+
+
+def earlier_sales(day: StoreDay) -> list[Brought]:
+    """Return what is brought back today of what was bought before the simulation began."""
+    rng = day.rng("earlier sales")
+    before = (day.day - day.start).days
+    brought = []
+    for _ in range(round(day.expected * RETURNED)):
+        days = lag(rng)
+        if before < days <= LONGEST_RETURN:
+            bought = day.day - timedelta(days=days)
+            receipt = f"t-{day.store.number}-{bought:%Y%m%d}-{rng.randint(0, 89_999):05d}"
+            products: list[Product] = rng.choices(
+                day.catalogue.products, cum_weights=day.catalogue.cumulative
+            )
+            brought.append(Brought((_line(day, receipt, products[0], rng),)))
+    return brought
+
+
+def refunds(day: StoreDay, brought: list[Brought]) -> None:
+    """Take back what customers bring: most of it at the service desk, where there is one."""
+    rng = day.rng("refunds")
+    due: list[tuple[int, int, Brought]] = []
+    for index, visit in enumerate(brought):
+        earliest = max(visit.lines[0].event_time + 15 * MINUTE, day.opens + 10 * MINUTE)
+        latest = day.closes - 10 * MINUTE
+        if earliest < latest:
+            due.append((rng.randint(earliest, latest), index, visit))
+    for at, _, visit in sorted(due):
+        draws = rng.random(), rng.random(), rng.random()
+        if any(outage.start <= at <= outage.end for outage in day.outages):
+            continue
+        cashier = _taken_by(day, at, draws[0])
+        sale = visit.lines[0].transaction_id
+        # Some tills print a number of their own for the refund, others repeat the sale's.
+        own = draws[1] < 0.8
+        receipt, original = (day.number("t"), sale) if own else (sale, None)
+        if draws[2] < UNKNOWN_SALE:
+            receipt = day.number("t")
+            # Another store's number, or none.
+            original = sale.replace("t-", "t-9", 1) if draws[2] < UNKNOWN_SALE / 2 else None
+        for line in visit.lines:
+            day.events.append(day.refund(receipt, cashier, line, at, original))
+            if rng.random() < DAMAGED:
+                day.stock.refund_without_goods(line.sku, line.quantity)
+            else:
+                day.stock.put_back(line.sku, line.quantity)
+
+
+def _taken_by(day: StoreDay, at: int, draw: float) -> str:
+    here = [p.employee for p in day.presences if p.start <= at <= p.end]
+    total = 0.0
+    shares = [total := total + employee.refunds for employee in here]
+    return here[min(bisect_left(shares, draw * total), len(here) - 1)].employee_id
+
+
+def _line(day: StoreDay, receipt: str, product: Product, rng: Random) -> PosEvent:
+    """Return a line of a receipt from before the first day."""
+    return PosEvent(
+        receipt,
+        day.store.store_id,
+        "",
+        product.sku,
+        product.price,
+        SALE,
+        day.opens - 60 * MINUTE,
+        1,
+        tender=rng.choice(TENDERS),
+    )

@@ -1,0 +1,57 @@
+"""A new cashier: slow, and often wrong, but honest."""
+
+from dataclasses import dataclass, replace
+
+from data_gen.day import StoreDay
+from data_gen.scenarios.base import WEEK, Course, Scenario
+from data_gen.world import MINUTE, Employee
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCashier(Scenario):
+    """Somebody nobody knows joins; for two weeks what they ring up wrong they take back at once.
+
+    Parameters
+    ----------
+    fewest, most
+        Corrections on a day.
+
+    Examples
+    --------
+    >>> NewCashier().distractor
+    True
+    """
+
+    name = "new_cashier"
+    distractor = True
+    rate: float = 0.5
+    days: int = 14
+    first_day: int = WEEK
+    fewest: int = 1
+    most: int = 5
+
+    def prepare(self, course: Course, day: StoreDay) -> None:
+        """Hire on the first day; in the end they are as quick as the others."""
+        if course.employee is None:
+            number = sum(employee.startswith("c-") for employee in day.staff) + 1
+            course.employee = f"c-{day.store.number}-{number}"
+            day.staff[course.employee] = Employee(course.employee, speed=0.5)
+        elif course.number == self.days - 1:
+            day.staff[course.employee] = replace(day.staff[course.employee], speed=1.0)
+
+    def act(self, course: Course, day: StoreDay) -> None:
+        """Take back what was rung up wrong, minutes later."""
+        rng = course.rng
+        own = [
+            line
+            for line in day.sales
+            if line.cashier_id == course.employee and line.event_time < day.closes - 15 * MINUTE
+        ]
+        events = []
+        for line in rng.sample(own, min(len(own), rng.randint(self.fewest, self.most))):
+            at = line.event_time + rng.randint(1, 6) * MINUTE
+            if line.cashier_id in day.present(at):
+                day.stock.put_back(line.sku, line.quantity)
+                refund = day.refund(day.number("t"), line.cashier_id, line, at, line.transaction_id)
+                events.append(refund)
+        course.commit(day, sorted(events, key=lambda event: event.event_time))

@@ -1,0 +1,43 @@
+"""Pieces vanish from a full shelf: only the books show it, as far more is left than was sold."""
+
+from dataclasses import dataclass
+
+from data_gen.day import StoreDay
+from data_gen.scenarios.base import Course, Scenario, untouched
+from data_gen.world import HOUR
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShelfTheft(Scenario):
+    """Eight to fifteen pieces of a sku leave unpaid, and the evening's count finds it.
+
+    Parameters
+    ----------
+    fewest, most
+        Pieces that vanish; the rule asks for 5, two counts err by 4 at most but for slips.
+
+    Examples
+    --------
+    >>> ShelfTheft(fewest=10).detector
+    'stock_discrepancy'
+    """
+
+    name = "shelf_theft"
+    detector = "stock_discrepancy"
+    fewest: int = 8
+    most: int = 15
+
+    def act(self, course: Course, day: StoreDay) -> None:
+        """Choose a sku with so much on the shelf that sales alone raise no doubt."""
+        rng, stock = course.rng, day.stock
+        pieces = rng.randint(self.fewest, self.most)
+        full = [p for p in untouched(day) if stock.on_hand[p.sku] - stock.sold[p.sku] > pieces]
+        if not full:
+            return
+        product = rng.choice(full)
+        stock.lose(product.sku, pieces)
+        start = rng.randint(day.opens + HOUR, day.closes)
+        count = day.count_after_closing(product.sku, rng, rng.choice((-1, 0, 0, 1)))
+        day.events.append(count)
+        course.product = product
+        course.happened(start, count.event_time, loss=pieces * product.price)
