@@ -1,11 +1,12 @@
 """Refunds of a cashier: what is usual for them, for their role and for their store."""
 
 from collections.abc import Mapping
-from math import erfc, log, sqrt
+from math import log, sqrt
 from typing import Final
 from zlib import crc32
 
 import msgspec
+from scipy.special import stdtr
 
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.tails import at_least, shape_of, strength
@@ -189,6 +190,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     own_half_life: float = 60.0
     prior_refunds: float = 4.0
     spread_prior: float = 6.0
+    new_for: float = 5.0
     protect: float = 0.01
     release_after: int = 7
 
@@ -287,16 +289,20 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
                 usual = rate * (exposure + sum(day[1] for day in span))
                 spread = (1 + len(span)) * self._spread(store)
                 count = cashier.refunds + sum(day[0] for day in span)
-                p_values[name] = at_least(count, usual, shape_of(own, spread))
+                # Half of the evidence must be of today, or a cashier who stopped would go on alerting.
+                p_values[name] = sqrt(at_least(count, usual, shape_of(own, spread)) * p_values["day"])
         in_hour = sum(1 for at, _, _ in cashier.recent if time - HOUR < at <= time)
         handled = cashier.hour_sales + cashier.hour_before if time // HOUR == cashier.hour else 0
         share = min(1.0, max(handled / exposure, 1 / _HOURS_LOOKED_AT))
         p_values["hour"] = min(1.0, _HOURS_LOOKED_AT * at_least(in_hour, expected * share, shape))
-        for name, count, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
+        for name, borne, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
+            count = borne
             if name in ("same_sku", "same_sale"):
                 usual = cashier.chances * (seen + 0.5) / (store.chances + 50)
                 p_values[name] = at_least(count, usual, seen + 0.5)
                 continue
+            if name == "off_shift":
+                count = min(count, 1)  # All of a day's have one reason, such as a shift nobody wrote down.
             share = (seen + 0.5) / (store.returned + 10)
             p_values[name] = at_least(count, expected * share, shape_of(shape, seen + 0.5))
         count, total, squares = store.amounts
@@ -304,7 +310,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
             mean = total / count
             deviation = sqrt(max(squares / count - mean * mean, 0.01))
             z = (cashier.log_amounts / cashier.refunds - mean) / deviation * sqrt(cashier.refunds)
-            p_values["amount"] = max(erfc(z / sqrt(2)) / 2, 1e-12)
+            p_values["amount"] = float(stdtr(4, -z))
         return RefundTails(cashier.refunds, expected, shape, p_values, strength(p_values.values()))
 
     # --- learning ---
@@ -375,7 +381,10 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
             if not rare:
                 refunds += count
                 exposure += worked
-        return refunds / exposure, refunds
+        # Who is new, or new in this role, makes more mistakes, and more corrections.
+        days = cashier.days + len(cashier.lately)
+        leeway = (days + 3 * self.new_for) / (days + self.new_for)
+        return refunds / exposure * leeway, refunds
 
     def _typical(self, store: StoreRefunds) -> float:
         return store.exposure / max(store.cashier_days, 1.0)
