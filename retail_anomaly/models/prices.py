@@ -10,7 +10,6 @@ _WAYS: Final = 4
 _STEP: Final = 500.0  # steps of the logarithm: a fifth of a per cent each
 _LOWEST: Final = -8.0  # of the logarithm: prices from 0.0003 to 10**53 fit
 _CODES: Final = 65_535
-_ADOPTED_AFTER: Final = 12
 
 
 class SkuPrices(msgspec.Struct, array_like=True):
@@ -21,18 +20,18 @@ class SkuPrices(msgspec.Struct, array_like=True):
     buckets
         How many; each holds four skus.
     tags, codes, doubts
-        The hash of each sku, its price on a scale of logarithms, and how often in a row another price was rung.
+        The hash of each sku, its price on a scale of logarithms, and since which day only another was rung.
 
     Notes
     -----
-    A new price is taken for a mistake until it was rung twelve times in a row: a wrong price is
-    seen before it is learned, and a true change is learned within a day or so. Two skus of
-    one hash in one bucket are taken for one; that befalls one pair in millions.
+    A new price is taken for a mistake until the next day, unless the old one is rung again: a wrong
+    price is seen before it is learned, and a true change is learned overnight. Two skus of one hash
+    in one bucket are taken for one; that befalls one pair in millions.
 
     Examples
     --------
     >>> prices = SkuPrices.of(64)
-    >>> prices.see("sku-1", 9.99), prices.see("sku-1", 0.99)
+    >>> prices.see("sku-1", 9.99, day=1), round(prices.see("sku-1", 0.99, day=1), 3)
     (None, 0.099)
     >>> round(prices.get("sku-1"), 2)
     9.99
@@ -49,7 +48,7 @@ class SkuPrices(msgspec.Struct, array_like=True):
         size = buckets * _WAYS
         return cls(buckets, [0] * size, [0] * size, [0] * size)
 
-    def see(self, sku: str, price: float) -> float | None:
+    def see(self, sku: str, price: float, day: int) -> float | None:
         """Learn the unit price that was rung; return its ratio to the known one, None when there is none."""
         found = self._find(sku)
         code = _code(price)
@@ -61,10 +60,11 @@ class SkuPrices(msgspec.Struct, array_like=True):
             if self.doubts[found]:
                 self.doubts[found] = 0
             return 1.0
-        self.doubts[found] += 1
-        if self.doubts[found] >= _ADOPTED_AFTER:
-            self.codes[found] = code
-            self.doubts[found] = 0
+        today = day % 120 + 1
+        if self.doubts[found] not in (0, today):
+            self.codes[found], self.doubts[found] = code, 0
+            return 1.0
+        self.doubts[found] = today
         return exp((code - known) / _STEP)
 
     def get(self, sku: str) -> float | None:

@@ -11,7 +11,7 @@ _WIDTH: Final = 0.125
 _BINS: Final = 33
 _PRIOR: Final = 10.0
 _TAIL: Final = 12.0
-_EXCLUDED_AT_MOST: Final = 0.05
+_EXCLUDED_AT_MOST: Final = 0.03
 _FAR: Final = 1e-3
 _BETA: Final = 1 / log(10)
 
@@ -39,7 +39,7 @@ class RollingRank(msgspec.Struct, array_like=True):
     Theory, KDD 2017, with the shape at zero. Theory takes part with the weight of ten observations.
 
     What was rarer than one in a thousand is left out, or the incidents that are to be found would
-    hide those that follow. When such are more than a twentieth of all, they are no incidents but
+    hide those that follow. When such are more than three in a hundred, they are no incidents but
     how things are, and are learned.
 
     Examples

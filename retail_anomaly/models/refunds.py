@@ -174,6 +174,8 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
+    warm_up
+        Days before anything is called rare.
     half_life
         Days after which what was learned of the store counts half.
     own_half_life
@@ -186,6 +188,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         After so many such days in a row the new level is accepted.
     """
 
+    warm_up: int = 7
     half_life: float = 30.0
     own_half_life: float = 60.0
     prior_refunds: float = 4.0
@@ -319,8 +322,9 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         """Learn the day that is over, of the cashier and for the store."""
         exposure, refunds = cashier.sales + self._base(store), cashier.refunds
         expected = self._rate(cashier, store)[0] * exposure
-        rare = store.rank.chance_of(cashier.strongest) <= self.protect
-        store.rank.add(cashier.strongest)
+        rare = store.days >= self.warm_up and store.rank.chance_of(cashier.strongest) <= self.protect
+        if store.days >= self.warm_up:
+            store.rank.add(cashier.strongest)
         cashier.streak = cashier.streak + 1 if rare else max(0, cashier.streak - 1)
         cashier.lately = [*cashier.lately, (refunds, exposure, rare)]
         if cashier.streak >= self.release_after:
