@@ -16,7 +16,8 @@ DAY: Final = 24 * HOUR
 
 MARKS: Final = ("off_shift", "overpriced", "near_limit", "no_sale_named", "cash", "same_sku", "same_sale")
 """What a refund may bear that makes it suspect when it gets frequent."""
-_RECENT: Final = 24
+_RECENT: Final = 20
+_RECEIPTS: Final = 12
 _REPEAT_WITHIN: Final = 7 * DAY
 _HOURS_LOOKED_AT: Final = 8
 _LATELY: Final = 14
@@ -66,8 +67,8 @@ class CashierHistory(msgspec.Struct, array_like=True):
         The hour that is counted, its sale lines and those of the hour before.
     recent
         Time, sku and sale of the last refunds, as far as they are of the last week.
-    receipt
-        The last refund's receipt.
+    receipts
+        The day's last refund receipts.
     marks
         How many refunds of the day bear each of `MARKS`.
     chances
@@ -95,7 +96,7 @@ class CashierHistory(msgspec.Struct, array_like=True):
     hour_sales: int = 0
     hour_before: int = 0
     recent: list[tuple[int, int, int]] = []
-    receipt: int = 0
+    receipts: list[str] = []
     marks: list[int] = msgspec.field(default_factory=lambda: [0] * len(MARKS))
     chances: int = 0
     log_amounts: float = 0.0
@@ -168,6 +169,11 @@ class RefundTails(msgspec.Struct, frozen=True):
     p_values: Mapping[str, float]
     strength: float
 
+    @property
+    def deciding(self) -> str:
+        """The component that is rarest."""
+        return min(self.p_values, key=lambda name: self.p_values[name])
+
 
 class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     """The arithmetic: how a day is counted, judged and learned.
@@ -237,12 +243,11 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
             self._begin_hour(time // HOUR, cashier)
         cashier.hour_sales += 1
 
-    def refund(self, refund: Refund, cashier: CashierHistory, store: StoreRefunds) -> None:
+    def refund(self, refund: Refund, cashier: CashierHistory) -> None:
         """Count a refund line of the day; the lines of a receipt are one refund."""
-        receipt = crc32(f"{refund.receipt}/{refund.time}".encode())
-        if receipt == cashier.receipt:
+        if refund.receipt in cashier.receipts:
             return
-        cashier.receipt = receipt
+        cashier.receipts = [*cashier.receipts, refund.receipt][-_RECEIPTS:]
         cashier.refunds += 1
         sku = crc32(refund.sku.encode()) & 0xFFFF
         oldest = refund.time - _REPEAT_WITHIN
@@ -428,6 +433,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     def _clear(self, day: int, cashier: CashierHistory) -> None:
         cashier.day = day
         cashier.sales = cashier.refunds = 0
+        cashier.receipts = []
         cashier.marks = [0] * len(MARKS)
         cashier.chances = 0
         cashier.log_amounts = cashier.log_squares = cashier.strongest = 0.0

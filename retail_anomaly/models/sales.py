@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from scipy.special import stdtr
 
-from retail_anomaly.models.days import QUARTER, QUARTERS, LocalTime
+from retail_anomaly.local_time import QUARTER, QUARTERS, LocalTime
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.tails import at_least, at_most, shape_of, strength
 
@@ -22,6 +22,7 @@ _CLOSED: Final = 0.05
 _HALF: Final = 0.55
 _DOUBLE: Final = 1.8
 _SILENT_AT_MOST: Final = 2 * QUARTERS
+_STRAYS: Final = 50
 
 
 class SalesHistory(msgspec.Struct, array_like=True):
@@ -42,6 +43,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
         Receipts by quarter of the day, as they are to be learned.
     usual, total, expected
         Of the day so far: how many quarters were not flagged, receipts and expectation.
+    began
+        The quarter in which the day's trade began.
     window
         The last two hours: receipts, expectation, lines, log amounts, off-price lines low and high, and
         receipts with what is usual in place of what was rare.
@@ -78,6 +81,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     usual: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
     total: float = 0.0
     expected: float = 0.0
+    began: int = 0
     window: list[list[float]] = []
     shapes: bytes = bytes(7 * QUARTERS * _CELL)
     weights: list[float] = msgspec.field(default_factory=lambda: [0.0] * 7)
@@ -107,6 +111,8 @@ class SalesTails(msgspec.Struct, frozen=True):
         By horizon: of the expectation's spread.
     low, high
         By component: the chance of so few, and of so many.
+    off_price
+        Lines of the two hours far under and far over the known price.
     drop, spike
         Each side together, see `tails.strength`.
     """
@@ -116,6 +122,7 @@ class SalesTails(msgspec.Struct, frozen=True):
     shapes: Mapping[str, float]
     low: Mapping[str, float]
     high: Mapping[str, float]
+    off_price: tuple[int, int]
     drop: float
     spike: float
 
@@ -135,6 +142,8 @@ class Quarter(msgspec.Struct, frozen=True):
         How it looks.
     drop, spike
         Calibrated p-values of either side.
+    day_start
+        When the day's trade began, in epoch milliseconds.
     """
 
     end: int
@@ -143,6 +152,7 @@ class Quarter(msgspec.Struct, frozen=True):
     tails: SalesTails
     drop: float
     spike: float
+    day_start: int
 
 
 class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,22 +199,22 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     def pass_time(self, block: int, local: LocalTime, store: SalesHistory) -> Iterator[Quarter]:
         """Judge and learn the quarters that are over once `block` is being counted.
 
-        After two days without a sale nothing more is judged or learned until the next one: the store is
-        closed, or its tills are no longer heard of.
+        After two days without a sale time is not followed until the next one (see `accepts`): the store
+        is closed, or its tills are no longer heard of.
         """
         if not store.block:
             store.block = block
-            store.day = local.of(block * QUARTER)[0]
         while store.block < block:
-            if store.silent >= _SILENT_AT_MOST:
-                store.block, store.window, store.today = block, [], {}
-                store.day, store.total, store.silent = local.of(block * QUARTER)[0], 0.0, 0
-                break
+            if self.is_dormant(store):
+                return
             day, quarter = local.of(store.block * QUARTER)
             if day != store.day:
                 self.begin_day(day, store)
+                store.strays = 0
             usual, known = self.usual(day, quarter, store)
             store.block += 1
+            if not store.total and not store.expected:
+                store.began = store.block - 1
             if usual < _CLOSED and not store.receipts:
                 self._leave_window(store)
                 store.silent += 1
@@ -212,7 +222,28 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             tails = self.judge(usual, known, store)
             chances = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
             self.close(quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up)
-            yield Quarter(store.block * QUARTER, day, usual, tails, *chances)
+            yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER)
+
+    def is_dormant(self, store: SalesHistory) -> bool:
+        """Tell whether so long nothing was sold that time is not followed until something is."""
+        return store.silent >= _SILENT_AT_MOST
+
+    def accepts(self, block: int, store: SalesHistory) -> bool:
+        """Make ready to count a sale of `block`; return False for a late one, which does not count."""
+        if block == store.block:
+            return True
+        if block < store.block:
+            # Days behind: late, unless it was the newest time that was wrong.
+            if block < store.block - _SILENT_AT_MOST:
+                store.strays += 1
+            if store.strays <= _STRAYS:
+                return False
+        store.block, store.silent, store.strays = block, 0, 0
+        store.day, store.window, store.today = 0, [], {}
+        store.receipts = store.lines = 0
+        store.log_amounts = store.log_squares = store.total = store.expected = 0.0
+        store.off_price, store.usual = [0, 0], [0.0, 0.0]
+        return True
 
     # --- what is usual ---
 
@@ -263,7 +294,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         low = {h: at_most(observed[h], expected[h], shapes[h]) for h in HORIZONS}
         high = {h: at_least(observed[h], expected[h], shapes[h]) for h in HORIZONS}
         self._judge_tickets(rows, low, high, store)
-        return SalesTails(observed, expected, shapes, low, high, strength(low.values()), strength(high.values()))
+        off_price = int(sum(row[4] for row in rows)), int(sum(row[5] for row in rows))
+        drop, spike = strength(low.values()), strength(high.values())
+        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike)
 
     def _judge_tickets(
         self, rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory

@@ -1,5 +1,6 @@
 """Tails of counts, and one p-value from several."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from math import log10
 from typing import Final
@@ -98,3 +99,30 @@ def strength(p_values: Iterable[float]) -> float:
         number += 1
         total += max(p, _SMALLEST) ** -0.5
     return max(0.0, 2 * log10(total / number))
+
+
+def band(mean: float, shape: float, outside: float = 0.05) -> tuple[int, int]:
+    """Return the counts between which nearly all fall.
+
+    Parameters
+    ----------
+    mean, shape
+        As for `at_least`.
+    outside
+        The share that falls outside, half of it on each side.
+
+    Returns
+    -------
+    tuple of int
+        The lowest and the highest usual count.
+
+    Examples
+    --------
+    >>> band(4.0, shape=1e9), band(4.0, shape=2.0)
+    ((1, 8), (0, 12))
+    """
+    far = int(mean + 40 * (mean + mean * mean / shape) ** 0.5) + 40
+    lower = bisect_left(range(far), outside / 2, key=lambda count: at_most(count, mean, shape))
+    # The chance of more falls as the count rises.
+    upper = bisect_left(range(far), -outside / 2, key=lambda count: -at_least(count + 1, mean, shape))
+    return lower, upper

@@ -1,9 +1,10 @@
 """The store's own days and quarter hours."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+UTC: Final = ZoneInfo("UTC")
 QUARTER: Final = 900_000
 """A quarter of an hour in milliseconds."""
 QUARTERS: Final = 96
@@ -38,6 +39,16 @@ class LocalTime:
         self._block = -1
         self._place = (0, 0)
 
+    def clock(self, time: int) -> str:
+        """Return the hour and minute of a time in epoch milliseconds.
+
+        Examples
+        --------
+        >>> LocalTime(ZoneInfo("Europe/Berlin")).clock(1_760_000_000_000)
+        '10:53'
+        """
+        return f"{datetime.fromtimestamp(time / 1000, self.zone):%H:%M}"
+
     def of(self, time: int) -> tuple[int, int]:
         """Return the local day (1 is the first of January of the year 1, a Monday) and its quarter."""
         block = time // QUARTER
@@ -46,3 +57,14 @@ class LocalTime:
             self._place = (local.toordinal(), (local.hour * 60 + local.minute) // 15)
             self._block = block
         return self._place
+
+
+def date_of(day: int) -> str:
+    """Return the date of a local day.
+
+    Examples
+    --------
+    >>> date_of(1)
+    '0001-01-01'
+    """
+    return date.fromordinal(day).isoformat()
