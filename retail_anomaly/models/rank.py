@@ -97,8 +97,7 @@ class RollingRank(msgspec.Struct, array_like=True):
         reached = sum(self.counts[first:])
         limit = first * _WIDTH
         excess = sum(
-            count * ((index + 0.5) * _WIDTH - limit)
-            for index, count in enumerate(self.counts[first:], first)
+            count * ((index + 0.5) * _WIDTH - limit) for index, count in enumerate(self.counts[first:], first)
         )
         self.limit = limit
         self.chance = min(1.0, (reached + _PRIOR * 10**-limit) / (self.total + _PRIOR))

@@ -311,8 +311,8 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             if name == "off_shift":
                 count = min(count, 1)  # All of a day's have one reason, such as a shift nobody wrote down.
-            share = (seen + 0.5) / (store.returned + 10)
-            p_values[name] = at_least(count, expected * share, shape_of(shape, seen + 0.5))
+            portion = (seen + 0.5) / (store.returned + 10)
+            p_values[name] = at_least(count, expected * portion, shape_of(shape, seen + 0.5))
         count, total, squares = store.amounts
         if cashier.refunds and count > 20:
             mean = total / count
@@ -385,7 +385,10 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         role = store.roles.get(cashier.role or "")
         if role is not None:
             rate = (10 + role[1]) / (10 / rate + role[0])
-        refunds, exposure = self.prior_refunds + cashier.returned, self.prior_refunds / rate + cashier.exposure
+        refunds, exposure = (
+            self.prior_refunds + cashier.returned,
+            self.prior_refunds / rate + cashier.exposure,
+        )
         for count, worked, rare in cashier.lately[: len(cashier.lately) - before if before else None]:
             if not rare:
                 refunds += count

@@ -221,7 +221,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             tails = self.judge(usual, known, store)
             chances = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
-            self.close(quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up)
+            self.close(
+                quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up
+            )
             yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER)
 
     def is_dormant(self, store: SalesHistory) -> bool:
@@ -360,7 +362,14 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.total += receipts
         store.expected += mean
         store.window.append(
-            [receipts, mean, store.lines, store.log_amounts, *store.off_price, mean * factor if rare else receipts]
+            [
+                receipts,
+                mean,
+                store.lines,
+                store.log_amounts,
+                *store.off_price,
+                mean * factor if rare else receipts,
+            ]
         )
         if len(store.window) > _WINDOW - 1:
             self._leave_window(store)
@@ -436,7 +445,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         if abs(true) < far:
             expected = store.expected
             store.spread[_DAY][0] += 1.0
-            store.spread[_DAY][1] += max(((store.total - expected) ** 2 - expected) / expected**2, -1.0 / expected)
+            store.spread[_DAY][1] += max(
+                ((store.total - expected) ** 2 - expected) / expected**2, -1.0 / expected
+            )
         store.level *= exp(self.level_gain * min(max(ratio, -far), far))
         store.level = min(max(store.level, 1e-3), 1e3)
 

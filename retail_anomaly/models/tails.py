@@ -92,7 +92,7 @@ def strength(p_values: Iterable[float]) -> float:
     Examples
     --------
     >>> round(strength([0.001, 1.0]), 2), round(strength([0.001, 0.001]), 2)
-    (2.43, 3.0)
+    (2.42, 3.0)
     """
     total, number = 0.0, 0
     for p in p_values:
@@ -119,7 +119,7 @@ def band(mean: float, shape: float, outside: float = 0.05) -> tuple[int, int]:
     Examples
     --------
     >>> band(4.0, shape=1e9), band(4.0, shape=2.0)
-    ((1, 8), (0, 12))
+    ((1, 8), (0, 13))
     """
     far = int(mean + 40 * (mean + mean * mean / shape) ** 0.5) + 40
     lower = bisect_left(range(far), outside / 2, key=lambda count: at_most(count, mean, shape))
