@@ -21,7 +21,7 @@ _MOST: Final = 30_000.0  # receipts a quarter; more does not fit half precision
 _CLOSED: Final = 0.05
 _HALF: Final = 0.55
 _DOUBLE: Final = 1.8
-_SILENT_AT_MOST: Final = 2 * QUARTERS
+_SILENT_AT_MOST: Final = 4 * QUARTERS  # a long weekend
 _STRAYS: Final = 50
 
 
@@ -199,7 +199,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     def pass_time(self, block: int, local: LocalTime, store: SalesHistory) -> Iterator[Quarter]:
         """Judge and learn the quarters that are over once `block` is being counted.
 
-        After two days without a sale time is not followed until the next one (see `accepts`): the store
+        After four days without a sale time is not followed until the next one (see `accepts`): the store
         is closed, or its tills are no longer heard of.
         """
         if not store.block:
@@ -386,7 +386,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     def begin_day(self, day: int, store: SalesHistory) -> None:
         """Learn the day that is over and begin another."""
-        if store.day and (store.today or store.total):
+        if store.day:
             self._learn_day(store)
         store.day = day
         store.today = {}
