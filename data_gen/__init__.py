@@ -11,8 +11,9 @@ Examples
 ['refund_burst', 'off_shift_refunds']
 """
 
+from data_gen.faults import Fault, Faults
 from data_gen.scenarios import SCENARIOS, Incident, Scenario
 from data_gen.simulate import Simulation
 from data_gen.world import recorded_at
 
-__all__ = ["SCENARIOS", "Incident", "Scenario", "Simulation", "recorded_at"]
+__all__ = ["SCENARIOS", "Fault", "Faults", "Incident", "Scenario", "Simulation", "recorded_at"]

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
-from data_gen.world import recorded_at
-from retail_anomaly.codec import encode, topic_of
-from retail_anomaly.events import INPUT_TOPICS, Event
+from data_gen.records import Record
+from retail_anomaly.events import INPUT_TOPICS
 
 # Long enough for a broker's restart, short enough to learn that it is gone.
 DELIVERY_TIMEOUT_MS: Final = 60_000
@@ -34,7 +33,7 @@ class Producer(Protocol):
 
 
 class KafkaWriter:
-    """Produces events, and knows of each whether the broker has it.
+    """Produces records, and knows of each whether the broker has it.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class KafkaWriter:
     ...     def flush(self, timeout): return 0
     >>> from retail_anomaly.events import CountEvent
     >>> writer = KafkaWriter(Fake())
-    >>> writer.send(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))
+    >>> writer.send(Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     inventory-counts b'store-1' 1760000000000
     >>> writer.close()
     >>> dict(writer.acknowledged)
@@ -80,23 +79,22 @@ class KafkaWriter:
 
         return report
 
-    def send(self, event: Event) -> None:
-        """Queue one event, keyed by its store and stamped with its time of arrival.
+    def send(self, record: Record) -> None:
+        """Queue one record, keyed by its store and stamped with its time.
 
         Raises
         ------
         KafkaError
             An earlier record was not accepted: what follows it would stand in the wrong order.
         """
-        topic = topic_of(event)
         while True:
             try:
                 self._producer.produce(
-                    topic,
-                    key=event.store_id.encode(),
-                    value=encode(event),
-                    timestamp=recorded_at(event),
-                    on_delivery=self._reports[topic],
+                    record.topic,
+                    key=record.store_id.encode(),
+                    value=record.encoded,
+                    timestamp=record.timestamp,
+                    on_delivery=self._reports[record.topic],
                 )
                 break
             except BufferError:  # Faster than the broker: wait for it to take some.

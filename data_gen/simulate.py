@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from data_gen.day import StoreDay
 from data_gen.demand import is_closed
+from data_gen.faults import Fault, Faults
 from data_gen.honest.premises import breakage, counts, deliveries, doors
 from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refunds
 from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
+from data_gen.records import Record
 from data_gen.scenarios import SCENARIOS, Course, Incident, Scenario
 from data_gen.stock import Stock
 from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
@@ -55,12 +57,16 @@ class Simulation:
     earlier
         Whether the stores traded before the first day, so that customers also bring back what no
         event tells of: a log begins in the middle of things. Otherwise they open on that day.
+    faults
+        What goes wrong with the data itself; nothing by default.
 
     Attributes
     ----------
     incidents
         The ground truth of what has ended, or was cut off by the last day, on the days that `events`
         has begun so far; distractors are among it. A consumer of many days may clear it as it goes.
+    faults_made
+        The faults in the data so far; a consumer of many days may clear it as it goes.
     store_days
         How many store-days `events` has begun so far.
 
@@ -87,7 +93,9 @@ class Simulation:
     volumes: Sequence[str] = STORE_VOLUMES
     distractor_rate: float = INCIDENT_RATE
     earlier: bool = False
+    faults: Faults = field(default_factory=Faults)
     incidents: list[Incident] = field(default_factory=list, init=False)
+    faults_made: list[Fault] = field(default_factory=list, init=False)
     store_days: int = field(default=0, init=False)
     _has_begun: bool = field(default=False, init=False)
 
@@ -114,9 +122,9 @@ class Simulation:
                 ) from None
 
     def events(self) -> Iterator[Event]:
-        """Simulate, and yield all events in order of arrival (see `recorded_at`).
+        """Simulate, and yield all events in order of arrival.
 
-        Calling it again starts over.
+        Calling it again starts over. With `faults`, what is malformed is left out: see `records`.
 
         Yields
         ------
@@ -130,11 +138,34 @@ class Simulation:
         >>> times == sorted(times)
         True
         """
-        self.incidents = []
+        for record in self.records():
+            if not isinstance(record.value, dict):
+                yield record.value
+
+    def records(self) -> Iterator[Record]:
+        """Simulate, and yield everything that arrives, in order of arrival.
+
+        Yields
+        ------
+        Record
+            The next record of any store.
+
+        Examples
+        --------
+        >>> faulty = Simulation(stores=1, faults=Faults(malformed=0.01))
+        >>> malformed = sum(isinstance(record.value, dict) for record in faulty.records())
+        >>> malformed == len(faulty.faults_made)
+        True
+        >>> faulty.faults_made[0].fault
+        'malformed'
+        """
+        self.incidents, self.faults_made = [], []
         self.store_days = 0
         self._has_begun = False
         catalogue = make_catalogue(self.seed)
-        yield from merge(*(self._store(store, catalogue) for store in self.make_stores()), key=recorded_at)
+        stores = [self._store(store, catalogue) for store in self.make_stores()]
+        records = map(Record.of, merge(*stores, key=recorded_at))
+        yield from self.faults.apply(records, self.seed, self.faults_made) if self.faults else records
 
     def make_stores(self) -> list[Store]:
         """Return the stores.

@@ -1,30 +1,59 @@
-"""Simulated events as files: an event log and the incidents."""
+"""Simulated events as files: an event log or Parquet, and the truth beside it."""
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final, Protocol
 
-from data_gen.scenarios import Incident
+from data_gen.records import Record
 from data_gen.simulate import Simulation
-from retail_anomaly.codec import encode, topic_of
-from retail_anomaly.events import Event
+from retail_anomaly.codec import encode
+from retail_anomaly.events import INPUT_TOPICS
 
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
+FAULTS_FILE: Final = "faults.jsonl"
+FORMATS: Final = ("jsonl", "parquet")
 
 
-def log_line(event: Event) -> bytes:
-    r"""Return an event's line in an event log.
+class Writer(Protocol):
+    """Writes records to files."""
+
+    def write(self, record: Record) -> None:
+        """Write one record, or keep it until there are some more."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class LogWriter:
+    """Writes an event log: JSON lines in order of arrival.
+
+    Parameters
+    ----------
+    file
+        Where to.
 
     Examples
     --------
+    >>> import io
     >>> from retail_anomaly.events import CountEvent
-    >>> log_line(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))[:42]
+    >>> file = io.BytesIO()
+    >>> LogWriter(file).write(Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
+    >>> file.getvalue()[:42]
     b'{"topic":"inventory-counts","value":{"stor'
     """
-    return b'{"topic":"%b","value":%b}\n' % (topic_of(event).encode(), encode(event))
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, record: Record) -> None:
+        """Write one line."""
+        self._file.write(b'{"topic":"%b","value":%b}\n' % (record.topic.encode(), encode(record.value)))
+
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 @contextmanager
@@ -49,22 +78,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def write_files(simulation: Simulation, out: Path) -> Counter[str]:
-    """Write an event log and the incidents to a folder, which is made if need be.
+def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Counter[str]:
+    """Write the events, the incidents and the faults to a folder, which is made if need be.
 
-    The incidents are written day by day and cleared from the simulation: memory does not grow.
+    The truth is written day by day and cleared from the simulation: memory does not grow.
 
     Parameters
     ----------
     simulation
         What to simulate.
     out
-        The folder for ``events.jsonl`` and ``incidents.jsonl``; files of these names are replaced.
+        The folder; files of these names are replaced. ``incidents.jsonl``, with faults
+        ``faults.jsonl``, and the events.
+    layout
+        ``jsonl`` for one event log, ``events.jsonl``; ``parquet`` for a file of each topic.
 
     Returns
     -------
     Counter
-        Events by topic, and incidents under ``incidents``.
+        Records by topic, and ``incidents``, ``distractors`` and ``faults``.
 
     Examples
     --------
@@ -78,20 +110,42 @@ def write_files(simulation: Simulation, out: Path) -> Counter[str]:
     """
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
-    with replacing(out / EVENTS_FILE) as log, replacing(out / INCIDENTS_FILE) as truth:
-        for event in simulation.events():
+    with ExitStack() as stack:
+        incidents = stack.enter_context(replacing(out / INCIDENTS_FILE))
+        faults = stack.enter_context(replacing(out / FAULTS_FILE)) if simulation.faults else None
+        writer = _writer(layout, out, stack)
+        stack.callback(writer.close)  # Before the files, also after an error.
+        for record in simulation.records():
             if simulation.incidents:
-                written["incidents"] += drain_incidents(simulation.incidents, truth)
-            log.write(log_line(event))
-            written[topic_of(event)] += 1
-        written["incidents"] += drain_incidents(simulation.incidents, truth)
+                written.update(_kinds(simulation))
+                drain(simulation.incidents, incidents)
+            if simulation.faults_made and faults is not None:
+                written["faults"] += drain(simulation.faults_made, faults)
+            writer.write(record)
+            written[record.topic] += 1
+        written.update(_kinds(simulation))
+        drain(simulation.incidents, incidents)
     return written
 
 
-def drain_incidents(incidents: list[Incident], file: IO[bytes]) -> int:
-    """Move incidents to a file and return how many there were."""
-    for incident in incidents:
-        file.write(encode(incident) + b"\n")
-    count = len(incidents)
-    incidents.clear()
+def _kinds(simulation: Simulation) -> Counter[str]:
+    return Counter("distractors" if entry.distractor else "incidents" for entry in simulation.incidents)
+
+
+def drain(truth: list[Any], file: IO[bytes]) -> int:
+    """Move incidents or faults to a file and return how many there were."""
+    for entry in truth:
+        file.write(encode(entry) + b"\n")
+    count = len(truth)
+    truth.clear()
     return count
+
+
+def _writer(layout: str, out: Path, stack: ExitStack) -> Writer:
+    if layout == "jsonl":
+        return LogWriter(stack.enter_context(replacing(out / EVENTS_FILE)))
+    from data_gen.parquet import ParquetFiles  # Here: a log needs no Arrow.
+
+    return ParquetFiles(
+        {topic: stack.enter_context(replacing(out / f"{topic}.parquet")) for topic in INPUT_TOPICS}
+    )

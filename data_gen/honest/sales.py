@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from itertools import accumulate
+from math import exp
 from random import Random
 from typing import Final
 
@@ -10,9 +11,9 @@ from data_gen.world import MINUTE, PROFILES
 from retail_anomaly.events import SALE, PosEvent
 
 TENDERS: Final = ("card", "card", "card", "card", "cash", "cash", "voucher")
-# Lines of a receipt, and how often: most baskets are small, few are very large.
-LINES: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24)
-_LINES_SHARES: Final = tuple(accumulate((40, 24, 13, 8, 5, 3, 2, 1.5, 1.2, 0.8, 0.4, 0.1)))
+# Lines of a receipt: most baskets are small, few are very large.
+LINES: Final = tuple(range(1, 31))
+_LINES_SHARES: Final = tuple(accumulate(round(1e6 * lines**-1.3 * exp(-lines / 8)) for lines in LINES))
 QUANTITIES: Final = (1, 2, 3, 4, 6, 12, 24)
 _QUANTITIES_SHARES: Final = tuple(accumulate((760, 170, 35, 20, 10, 4, 1)))
 # More than one piece only below that price.

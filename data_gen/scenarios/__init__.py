@@ -10,7 +10,8 @@ Examples
 ['promotion', 'new_cashier', 'role_change']
 """
 
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from data_gen.scenarios.base import Course, Incident, Scenario
 from data_gen.scenarios.collusion import Collusion
@@ -50,4 +51,44 @@ _ALL: Final[tuple[Scenario, ...]] = (
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _ALL}
 
-__all__ = ["SCENARIOS", "Course", "Incident", "Scenario"]
+
+def scenario_from(text: str) -> Scenario:
+    """Read a scenario with its strength.
+
+    Parameters
+    ----------
+    text
+        Its name, and after a colon the parameters that differ, ``name=value`` separated by commas.
+
+    Raises
+    ------
+    ValueError
+        There is no such scenario or parameter, or the value is not of its kind.
+
+    Examples
+    --------
+    >>> scenario_from("refund_burst:most=8,rate=2")
+    RefundBurst(rate=2.0, days=1, first_day=0, fewest=3, most=8, minimum=100.0)
+    >>> scenario_from("refund_burst:speed=2")
+    Traceback (most recent call last):
+    ValueError: refund_burst: expected one of rate, days, first_day, fewest, most, minimum, got 'speed=2'
+    """
+    name, _, parameters = text.partition(":")
+    if name not in SCENARIOS:
+        raise ValueError(f"expected a scenario, one of {', '.join(SCENARIOS)}, got {name!r}")
+    scenario = SCENARIOS[name]
+    known = {field.name: type(getattr(scenario, field.name)) for field in fields(scenario)}
+    changed: dict[str, Any] = {}
+    for pair in parameters.split(",") if parameters else []:
+        key, _, value = pair.partition("=")
+        if key not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}, got {pair!r}")
+        try:
+            changed[key] = known[key](value)
+        except ValueError:
+            kind = "a whole number" if known[key] is int else "a number"
+            raise ValueError(f"{name}: {key}: expected {kind}, got {value!r}") from None
+    return replace(scenario, **changed)
+
+
+__all__ = ["SCENARIOS", "Course", "Incident", "Scenario", "scenario_from"]

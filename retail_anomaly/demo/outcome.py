@@ -118,7 +118,10 @@ def write_outcome(outcome: Outcome, folder: Path) -> Iterator[RenderableType]:
     by_type = ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
     yield f"[bold]{plural(int(counts.sum()), 'alert')}[/]: {escape(by_type) or 'none'}"
     matched = outcome.matched
-    yield f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
+    about = {alert_id for alert_ids in matched["alert_ids"] for alert_id in alert_ids}
+    others = plural(int(counts.sum()) - len(about), "alert")
+    found = f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
+    yield f"{found}; {others} about something else: honest trade makes mistakes too"
     yield _incidents(matched)
     names = (REPORT_FILE, ALERTS_FILE, EVENTS_FILE, INCIDENTS_FILE)
     yield f"Written: {', '.join(escape(str(folder / name)) for name in names)}"

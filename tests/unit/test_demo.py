@@ -107,7 +107,7 @@ def test_a_process_that_fails_is_named_with_its_own_words(tmp_path):
 def test_a_process_gives_its_lines(tmp_path):
     process = Process(["retail-datagen", "write", "--stores", "1", "--out", str(tmp_path)], tmp_path / "log")
     (line,) = process.wait(30)
-    assert "5 incidents of 1 stores" in line
+    assert "6 incidents of 1 stores" in line
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

@@ -1,5 +1,6 @@
 """The command `retail-datagen`: exit codes, one line for an error, and a stream to a broker."""
 
+import json
 import re
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from data_gen import Simulation, recorded_at
+from data_gen import SCENARIOS, Simulation, recorded_at
 from data_gen.cli import main
 from retail_anomaly.codec import topic_of
 from retail_anomaly.events import INPUT_TOPICS
@@ -35,6 +36,13 @@ def test_write(tmp_path, capsys):
         ["write", "--out", "x", "--time-zone", "Mars/Base"],
         ["write", "--out", "x", "--incident-rate", "2"],
         ["write", "--out", "x", "--unknown"],
+        ["write", "--out", "x", "--format", "csv"],
+        ["write", "--out", "x", "--volume", "huge"],
+        ["write", "--out", "x", "--late", "2"],
+        ["write", "--out", "x", "--scenario", "nonsense"],
+        ["write", "--out", "x", "--scenario", "refund_burst:most"],
+        ["write", "--out", "x", "--scenario", "refund_burst:most=many"],
+        ["write", "--out", "x", "--scenario", "refund_burst:speed=1"],
         ["stream"],
         ["stream", "--broker", "x", "--rate", "5", "--speedup", "5"],
         ["stream", "--broker", "x", "-X", "linger"],
@@ -55,7 +63,49 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_1(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["write", "stream"])
+def test_write_with_every_option(tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = [
+        "--scenario",
+        "refund_burst:most=8,fewest=6",
+        "--scenario",
+        "shelf_theft",
+        "--volume",
+        "large",
+    ]
+    faults = ["--late", "0.01", "--duplicates", "0.01", "--malformed", "0.01", "--clock-skew", "1"]
+    world = ["--stores", "1", "--incident-rate", "1", "--distractor-rate", "0", "--earlier-sales"]
+    assert main(["write", *arguments, *faults, *world, "--format", "parquet", "--out", str(out)]) == 0
+    assert re.match(r"[\d,]+ events and 2 incidents and [\d,]+ faults of 1 stores", capsys.readouterr().out)
+    assert {path.name for path in out.iterdir()} == {
+        *(f"{topic}.parquet" for topic in INPUT_TOPICS),
+        "incidents.jsonl",
+        "faults.jsonl",
+    }
+    faults_made = {json.loads(line)["fault"] for line in (out / "faults.jsonl").read_text().splitlines()}
+    assert faults_made == {"late", "duplicate", "malformed", "clock skew"}
+    incidents = [json.loads(line) for line in (out / "incidents.jsonl").read_text().splitlines()]
+    assert [incident["scenario"] for incident in incidents] == ["refund_burst", "shelf_theft"]
+    assert len(incidents[0]["transactionIds"]) >= 6
+
+
+def test_world_says_what_it_is_and_draws_it(tmp_path, capsys):
+    page = tmp_path / "new" / "world.html"
+    assert main(["world", "--stores", "3", "--days", "2", "--html", str(page)]) == 0
+    out = capsys.readouterr()
+    assert out.err == ""
+    for words in ("store-3  large", "Catalogue: 200 articles", "Holidays", *INPUT_TOPICS, *SCENARIOS):
+        assert words in out.out
+    assert page.read_text("utf-8").count("plotly") > 0
+    simulation = Simulation(stores=3, days=2)
+    events = Counter(topic_of(event) for event in simulation.events())
+    assert f"pos-events {events['pos-events']:,}" in out.out
+    rows = {line.split()[0]: line.split()[-2] for line in out.out.splitlines() if line.strip()}
+    incidents = Counter(incident.scenario for incident in simulation.incidents)
+    assert all(rows[name] == str(incidents[name]) for name in SCENARIOS)
+
+
+@pytest.mark.parametrize("command", ["write", "world", "stream"])
 def test_help_has_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"retail-datagen {command} --" in capsys.readouterr().out

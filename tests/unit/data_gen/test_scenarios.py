@@ -15,7 +15,7 @@ from data_gen import SCENARIOS, Incident, Simulation
 from retail_anomaly.alerts import Alert
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.engine import Engine
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.store import StoreState
 from tests.unit.data_gen.oracle import is_off_shift
 
@@ -292,9 +292,10 @@ def test_the_first_day_has_every_scenario_of_a_rule_and_each_is_found(seed):
 
 
 def test_scenarios_off_shift_are_off_the_published_shift():
-    shifts = [e for e in world("off_shift_refunds").events if hasattr(e, "shift_end")]
+    shifts = [e for e in world("off_shift_refunds").events if isinstance(e, ShiftEvent)]
     for incident in world("off_shift_refunds").incidents:
         own = [shift for shift in shifts if shift.store_id == incident.store_id]
+        assert incident.employee_id
         assert is_off_shift(own, incident.employee_id, incident.start)
 
 

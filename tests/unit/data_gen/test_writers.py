@@ -3,33 +3,45 @@
 import os
 import subprocess
 import sys
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
-from data_gen import Incident, Simulation
+from data_gen import Faults, Incident, Simulation
 from data_gen.kafka import KafkaError, KafkaWriter, Report
 from data_gen.pace import Pace
+from data_gen.parquet import ParquetFiles
+from data_gen.records import Record
 from data_gen.writers import write_files
-from retail_anomaly.codec import decode, encode
+from retail_anomaly.codec import decode, encode, topic_of
 from retail_anomaly.events import INPUT_TOPICS, CountEvent, time_of
+from retail_anomaly.sources import open_input
 
 FILES = ("events.jsonl", "incidents.jsonl")
-EVENT = CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)
+PARQUET_FILES = ("incidents.jsonl", *(f"{topic}.parquet" for topic in INPUT_TOPICS))
+RECORD = Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))
+FAULTS = Faults(late=0.01, duplicates=0.01, malformed=0.005, skew=0.5)
 
 
-def written(folder: Path, **arguments) -> tuple[bytes, ...]:
-    write_files(Simulation(**arguments), folder)
-    return tuple((folder / name).read_bytes() for name in FILES)
+def written(folder: Path, layout: str = "jsonl", **arguments) -> tuple[bytes, ...]:
+    write_files(Simulation(**arguments), folder, layout)
+    names = FILES if layout == "jsonl" else PARQUET_FILES
+    return tuple((folder / name).read_bytes() for name in names)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
-    first = written(tmp_path / "a", stores=2, days=2, seed=1)
-    assert first == written(tmp_path / "b", stores=2, days=2, seed=1)
-    other = written(tmp_path / "c", stores=2, days=2, seed=2)
-    assert first[0] != other[0]
-    assert first[1] != other[1]
+@pytest.mark.parametrize("layout", ["jsonl", "parquet"])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path, layout):
+    first = written(tmp_path / "a", layout, stores=2, days=2, seed=1, faults=FAULTS)
+    assert first == written(tmp_path / "b", layout, stores=2, days=2, seed=1, faults=FAULTS)
+    other = written(tmp_path / "c", layout, stores=2, days=2, seed=2, faults=FAULTS)
+    assert all(one != another for one, another in zip(first, other, strict=True))
+    faults = [(tmp_path / name / "faults.jsonl").read_bytes() for name in "abc"]
+    assert faults[0] == faults[1] != faults[2]
 
 
 def test_the_bytes_do_not_depend_on_the_process(tmp_path):
@@ -65,18 +77,64 @@ def test_every_line_is_an_event_of_its_topic(tmp_path):
         assert msgspec.json.decode(line, type=Incident).incident_id
 
 
-def test_a_failed_run_leaves_no_half_file_and_keeps_the_old_one(tmp_path):
-    before = written(tmp_path, stores=1, seed=1)
+@pytest.mark.parametrize(("layout", "names"), [("jsonl", FILES), ("parquet", PARQUET_FILES)])
+def test_a_failed_run_leaves_no_half_file_and_keeps_the_old_one(tmp_path, layout, names):
+    before = written(tmp_path, layout, stores=1, seed=1)
 
     class Broken(Simulation):
-        def events(self):
-            yield from list(super().events())[:100]
+        def records(self):
+            yield from islice(super().records(), 100)
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="space"):
-        write_files(Broken(stores=1, seed=2), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(FILES)
-    assert before == tuple((tmp_path / name).read_bytes() for name in FILES)
+        write_files(Broken(stores=1, seed=2), tmp_path, layout)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
+    assert before == tuple((tmp_path / name).read_bytes() for name in names)
+
+
+def test_parquet_holds_the_same_events_as_the_log(tmp_path):
+    arguments: dict[str, Any] = {"stores": 2, "days": 3, "seed": 4, "faults": FAULTS}
+    written(tmp_path / "log", **arguments)
+    written(tmp_path / "tables", "parquet", **arguments)
+
+    def events(path: Path) -> tuple[set[bytes], int]:
+        bad = []
+        found = {topic_of(e).encode() + encode(e) for e in open_input(path).events(bad.append)}
+        return found, len(bad)
+
+    of_log = events(tmp_path / "log" / "events.jsonl")
+    assert of_log == events(tmp_path / "tables")
+    assert of_log[1] > 0
+
+
+def test_a_small_group_of_rows_gives_the_same_table(tmp_path):
+    events = list(Simulation(stores=1, seed=3).records())
+    tables = []
+    for rows in (100, 50_000):
+        files = {topic: BytesIO() for topic in INPUT_TOPICS}
+        writer = ParquetFiles(files, rows)
+        for record in events:
+            writer.write(record)
+        writer.close()
+        tables.append({topic: pq.read_table(file) for topic, file in files.items()})
+    assert tables[0] == tables[1]
+
+
+def test_memory_does_not_grow_with_the_days(tmp_path):
+    program = (
+        "import resource, sys; from pathlib import Path; from data_gen import Simulation;"
+        "from data_gen.writers import write_files;"
+        "world = Simulation(stores=1, days=int(sys.argv[1]), volumes=['small']);"
+        "write_files(world, Path(sys.argv[2]), 'parquet');"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def kilobytes(days: int) -> int:
+        command = [sys.executable, "-c", program, str(days), str(tmp_path)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    # Long enough for the returns to be in balance, and for full groups of rows: 60,000 lines.
+    assert kilobytes(800) < 1.15 * kilobytes(400)
 
 
 class FakeProducer:
@@ -116,7 +174,7 @@ def test_a_full_queue_is_waited_for():
     producer = FakeProducer(room=1)
     writer = KafkaWriter(producer)
     for _ in range(20):
-        writer.send(EVENT)
+        writer.send(RECORD)
     writer.close()
     assert producer.full > 0
     assert writer.acknowledged == {"inventory-counts": 20}
@@ -126,14 +184,14 @@ def test_a_full_queue_is_waited_for():
 def test_a_refused_record_stops_the_stream():
     writer = KafkaWriter(FakeProducer(refused=(3,)))
     for _ in range(3):
-        writer.send(EVENT)
+        writer.send(RECORD)
     with pytest.raises(KafkaError, match=r"inventory-counts: .* refused"):
-        writer.send(EVENT)
+        writer.send(RECORD)
 
 
 def test_a_record_without_an_answer_is_a_failure():
     writer = KafkaWriter(FakeProducer(silent=True))
-    writer.send(EVENT)
+    writer.send(RECORD)
     with pytest.raises(KafkaError, match="1 of 1 records"):
         writer.close()
 

@@ -1,0 +1,46 @@
+"""What arrives: an event, or what a broken till made of it, with its place among the others."""
+
+from typing import Any, NamedTuple, Self
+
+from data_gen.world import recorded_at
+from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.events import Event
+
+
+class Record(NamedTuple):
+    """A message on its way to a topic.
+
+    Parameters
+    ----------
+    arrival
+        When it arrives, in epoch milliseconds; records come in this order.
+    topic, store_id
+        Where it goes, and its key.
+    timestamp
+        The time it is stamped with: the event's, however late it is.
+    value
+        The event, or the fields of one that is malformed.
+
+    Examples
+    --------
+    >>> from retail_anomaly.events import CountEvent
+    >>> Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)).topic
+    'inventory-counts'
+    """
+
+    arrival: int
+    topic: str
+    store_id: str
+    timestamp: int
+    value: Event | dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Return the record of an event that arrives in time."""
+        at = recorded_at(event)
+        return cls(at, topic_of(event), event.store_id, at, event)
+
+    @property
+    def encoded(self) -> bytes:
+        """The value as JSON."""
+        return encode(self.value)
