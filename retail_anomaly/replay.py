@@ -16,6 +16,7 @@ from retail_anomaly.columns import Columns
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import EVENT_TYPES, Event, ShiftEvent
 from retail_anomaly.logs import BadLines
+from retail_anomaly.models.score import Score
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import Input, Where, open_input
 from retail_anomaly.store import StoreState
@@ -168,6 +169,8 @@ class ReplayResult(msgspec.Struct, frozen=True):
         How many stores there were.
     seconds
         How long it took.
+    scores
+        One row a judgement of a model, see `retail_anomaly.models.score.Score`; None unless asked for.
     """
 
     alerts: "pd.DataFrame"
@@ -177,9 +180,10 @@ class ReplayResult(msgspec.Struct, frozen=True):
     held: int
     stores: int
     seconds: float
+    scores: "pd.DataFrame | None" = None
 
 
-def replay(
+def replay(  # noqa: PLR0913 - each is an option of its own
     source: Where,
     *,
     topic: str | None = None,
@@ -189,6 +193,7 @@ def replay(
     constants: Mapping[str, Any] | None = None,
     dead_letters: str | Path | None = None,
     progress: bool | None = None,
+    scores: bool = False,
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -211,6 +216,8 @@ def replay(
         A file for what could not be read, as JSON lines.
     progress
         Show a progress bar on standard error; by default when it is a terminal.
+    scores
+        Keep what the models thought of every interval, whether it alerted or not.
 
     Returns
     -------
@@ -235,10 +242,15 @@ def replay(
     [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
     """
     # Here, for the command needs no pandas, which takes longer to import than all of ours.
-    from retail_anomaly.frames import alerts_frame
+    from retail_anomaly.frames import alerts_frame, scores_frame
 
     began = time.perf_counter()
-    run = Replay(build_engine(settings or Settings(), detectors))
+    engine = build_engine(settings or Settings(), detectors)
+    judged: list[Score] = []
+    if scores:
+        for detector in engine.detectors:
+            detector.listener = judged.append
+    run = Replay(engine)
     opened = open_input(source, topic, Columns(columns, constants))
     with ExitStack() as stack:
         letters = stack.enter_context(Path(dead_letters).open("wb")) if dead_letters else None
@@ -253,6 +265,7 @@ def replay(
         held=run.held,
         stores=len(run.stores),
         seconds=time.perf_counter() - began,
+        scores=scores_frame(judged) if scores else None,
     )
 
 

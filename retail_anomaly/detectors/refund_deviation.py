@@ -19,6 +19,7 @@ from retail_anomaly.models.refunds import (
     RefundTails,
     StoreRefunds,
 )
+from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState, StoreState
@@ -157,6 +158,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         tails = model.judge(event.event_time, cashier, level)
         cashier.strongest = max(cashier.strongest, tails.strength)
         state.cashiers.put(event.cashier_id, cashier)
+        if self.listener is not None:
+            self.listener(self._score(event, cashier, tails, level, self.why_silent(state)))
         if level.days < self.parameters.learn_days:
             return ()
         return self._decide(event, cashier, tails, state, store)
@@ -228,6 +231,30 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             msgspec.structs.replace(
                 alert, alert_id=episode.alert_id, revision=episode.revision, opened_at=episode.opened_at
             ),
+        )
+
+    def _score(
+        self,
+        event: PosEvent,
+        cashier: CashierHistory,
+        tails: RefundTails,
+        level: StoreRefunds,
+        silent: str | None,
+    ) -> Score:
+        lower, upper = band(tails.expected, tails.shape)
+        return Score(
+            self.name,
+            event.store_id,
+            event.cashier_id,
+            cashier.first_refund,
+            event.event_time,
+            tails.observed,
+            round(tails.expected, 3),
+            lower,
+            upper,
+            tails.deciding,
+            None if silent else round(1 - level.rank.chance_of(tails.strength), 6),
+            silent,
         )
 
     def _message(self, event: PosEvent, cashier: CashierHistory, tails: RefundTails) -> str:

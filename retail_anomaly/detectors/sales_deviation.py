@@ -13,6 +13,7 @@ from retail_anomaly.events import PosEvent
 from retail_anomaly.local_time import QUARTER, date_of
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.sales import HORIZONS, Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState, StoreState
@@ -146,6 +147,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         learned = history.days >= self.parameters.learn_days
         before = history.block
         for quarter in self.model.pass_time(block, store.local, history):
+            if self.listener is not None:
+                self.listener(self._score(quarter, store, None if learned else self.why_silent(state)))
             if learned:
                 alert = self._decide(quarter, history, state, store)
                 if alert is not None:
@@ -185,6 +188,26 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             episode.direction, episode.risk, episode.chance = direction, risk, chance
         state.episodes.put(_STORE, episode)
         return self._alert(quarter, episode, history, store)
+
+    def _score(self, quarter: Quarter, store: StoreState, silent: str | None) -> Score:
+        tails = quarter.tails
+        p_values = tails.low if quarter.drop <= quarter.spike else tails.high
+        expected, shape = tails.expected["quarter"], tails.shapes["quarter"]
+        lower, upper = band(expected, shape)
+        return Score(
+            self.name,
+            store.store_id,
+            store.store_id,
+            quarter.end - QUARTER,
+            quarter.end,
+            round(tails.observed["quarter"]),
+            round(expected, 3),
+            lower,
+            upper,
+            min(p_values, key=lambda name: p_values[name]),
+            None if silent else round(1 - min(quarter.drop, quarter.spike), 6),
+            silent,
+        )
 
     def _alert(
         self, quarter: Quarter, episode: SalesEpisode, history: SalesHistory, store: StoreState

@@ -22,7 +22,7 @@ _EARLIEST: Final = 946_684_800_000
 _LATEST: Final = 253_402_300_799_999
 
 
-class RefundDeviation(AnomalyDetector):  # type: ignore[misc]
+class RefundDeviation(AnomalyDetector):
     """Score a refund by how rare it makes its cashier's day.
 
     Parameters
@@ -129,7 +129,7 @@ class RefundDeviation(AnomalyDetector):  # type: ignore[misc]
         )
 
 
-class SalesDeviation(AnomalyDetector):  # type: ignore[misc]
+class SalesDeviation(AnomalyDetector):
     """Score a moment by how rare the quarter of an hour before it was for the store.
 
     Parameters

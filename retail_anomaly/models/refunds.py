@@ -110,6 +110,12 @@ class CashierHistory(msgspec.Struct, array_like=True):
     streak: int = 0
     relearned: int = 0
 
+    @property
+    def first_refund(self) -> int:
+        """Time of the day's first refund that is still remembered, in epoch milliseconds; 0 before it."""
+        today = self.recent[-self.refunds :] if self.refunds else []
+        return today[0][0] if today else 0
+
 
 class StoreRefunds(msgspec.Struct, array_like=True):
     """One store: what all its cashiers have taught.
@@ -313,10 +319,10 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
                 count = min(count, 1)  # All of a day's have one reason, such as a shift nobody wrote down.
             portion = (seen + 0.5) / (store.returned + 10)
             p_values[name] = at_least(count, expected * portion, shape_of(shape, seen + 0.5))
-        count, total, squares = store.amounts
-        if cashier.refunds and count > 20:
-            mean = total / count
-            deviation = sqrt(max(squares / count - mean * mean, 0.01))
+        known, total, squares = store.amounts
+        if cashier.refunds and known > 20:
+            mean = total / known
+            deviation = sqrt(max(squares / known - mean * mean, 0.01))
             z = (cashier.log_amounts / cashier.refunds - mean) / deviation * sqrt(cashier.refunds)
             p_values["amount"] = float(stdtr(4, -z))
         return RefundTails(cashier.refunds, expected, shape, p_values, strength(p_values.values()))
@@ -389,7 +395,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
             self.prior_refunds + cashier.returned,
             self.prior_refunds / rate + cashier.exposure,
         )
-        for count, worked, rare in cashier.lately[: len(cashier.lately) - before if before else None]:
+        for count, worked, rare in cashier.lately[: max(0, len(cashier.lately) - before)]:
             if not rare:
                 refunds += count
                 exposure += worked

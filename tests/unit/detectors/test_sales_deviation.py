@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from retail_anomaly.events import PosEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, MINUTE
-from tests.support.runs import Run, Tick, alerts_of, engine_of
+from tests.support.runs import Run, Step, Tick, alerts_of, engine_of
 from tests.support.usual import MONDAY, STORE, weeks
 
 QUARTER = 15 * MINUTE
@@ -64,7 +65,7 @@ def test_a_silent_store_alerts_within_half_an_hour_although_no_event_of_it_comes
 
 
 def test_ticks_change_no_alert_but_only_when_it_comes():
-    ticked = []
+    ticked: list[Step] = []
     last = 0
     for event in weeks():
         time = getattr(event, "event_time", None)
@@ -147,10 +148,7 @@ def test_state_keeps_to_its_budget():
     run = Run(engine)
     for event in trade(40, lambda day: 60):
         run.step(event)
-    state = run.store(STORE).detectors["sales_deviation"]
-    size = sum(
-        len(msgspec.msgpack.encode(entry))
-        for table in state.collections().values()
-        for _, entry in table.items()  # type: ignore[attr-defined]
-    )
+    state: Any = run.store(STORE).detectors["sales_deviation"]
+    tables = state.history, state.prices
+    size = sum([len(msgspec.msgpack.encode(table.get("store"))) for table in tables])
     assert size <= 4096
