@@ -15,6 +15,7 @@ Examples
 
 from retail_anomaly.plots.counts import alert_counts
 from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
@@ -27,5 +28,6 @@ __all__ = [
     "last_revisions",
     "pos_frame",
     "refund_window",
+    "score_band",
     "timeline",
 ]
