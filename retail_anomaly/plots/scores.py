@@ -96,5 +96,7 @@ def _with_gaps(shown: pd.DataFrame) -> pd.DataFrame:
     if shown["subject"].iloc[:1].tolist() != shown["store_id"].iloc[:1].tolist() or not pause.any():
         return shown
     rows = shown.loc[pause, ["end", "detector"]]
-    gaps = rows.assign(end=rows["end"] + pd.Timedelta(minutes=1)).reindex(columns=shown.columns)
+    later = rows["end"] + pd.Timedelta(minutes=1)
+    # The band closes instead: a filled area can't be interrupted.
+    gaps = rows.assign(end=later).reindex(columns=shown.columns).assign(lower=0, upper=0)
     return pd.concat([shown.astype({"observed": "float64"}), gaps]).sort_values("end")

@@ -202,6 +202,8 @@ def test_alert_id_hangs_on_the_event_and_not_on_parameters(name, golden):
 
 def _raised_by(alert: Alert, event: Any) -> Any:
     """Name the event that raised an alert: a refund that waited for its sale, not what released it."""
+    if "end" in alert.evidence:
+        return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
     if alert.event_time != getattr(event, "event_time", None):
         return alert.event_time, alert.evidence.get("transactionId")
     return event.event_time, getattr(event, "transaction_id", None) or getattr(
