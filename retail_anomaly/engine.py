@@ -5,12 +5,14 @@ recognised and the store's clock has moved. It does no I/O and reads no clock; w
 of a store is in the `StoreState` that the host holds and passes in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.detectors.base import Detector
 from retail_anomaly.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.local_time import UTC
 from retail_anomaly.state import Load, TimedIds
 from retail_anomaly.store import StoreState
 
@@ -29,6 +31,8 @@ class Engine:
         How late an event may be and still raise an alert, in milliseconds.
     dedupe_memory
         For how long after its first sighting a repeated event id is recognised, in milliseconds.
+    zone
+        Gives a store's time zone by its id.
 
     Examples
     --------
@@ -49,7 +53,9 @@ class Engine:
         *,
         max_late: int = _DAY,
         dedupe_memory: int = _DAY,
+        zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
     ) -> None:
+        self._zone = zone
         self.detectors = tuple(detectors)
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
@@ -189,6 +195,7 @@ class Engine:
             on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
             on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
             config_hashes=self.config_hashes,
+            zone=self._zone(store_id),
         )
 
     def _overriding(self, method: str) -> tuple[AnyDetector, ...]:

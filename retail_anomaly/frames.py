@@ -17,6 +17,7 @@ from retail_anomaly.codec import InvalidEvent
 from retail_anomaly.columns import FIELDS, Columns, Kind, put
 from retail_anomaly.events import EVENT_TYPES, Event
 from retail_anomaly.logs import BadLine, Reject
+from retail_anomaly.models.score import Score
 
 _TIMES: Final = ("eventTime", "shiftStart", "shiftEnd")
 _ALERT_TIMES: Final = ("event_time", "opened_at", "detected_at")
@@ -118,6 +119,22 @@ def alerts_frame(alerts: Iterable[Alert]) -> pd.DataFrame:
         millis = frame[field].astype("Int64")
         frame[field] = pd.to_datetime(millis, unit="ms", utc=True).astype("datetime64[ms, UTC]")
     return frame.astype({"revision": "int64", "risk_score": "float64"})
+
+
+def scores_frame(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return the models' scores as a DataFrame: one row each, times as UTC timestamps.
+
+    Examples
+    --------
+    >>> scores_frame([]).columns[:5].tolist()
+    ['detector', 'store_id', 'subject', 'start', 'end']
+    """
+    fields = Score.__struct_fields__
+    frame = pd.DataFrame([[getattr(s, f) for f in fields] for s in scores], columns=list(fields))
+    for field in ("start", "end"):
+        times = pd.to_datetime(frame[field].astype("int64"), unit="ms", utc=True)
+        frame[field] = times.astype("datetime64[ms, UTC]")
+    return frame.astype({"score": "float64", "expected": "float64"})
 
 
 def read_alerts(path: str | Path) -> pd.DataFrame:

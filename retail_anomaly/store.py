@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.events import PosEvent, ShiftEvent
+from retail_anomaly.local_time import UTC, LocalTime
 from retail_anomaly.state import Collection, Load, Number, Record, Table, TimedIds
 
 FORMAT_VERSION: Final = 1
@@ -88,6 +90,8 @@ class StoreState:
         What a receipt line passes: a detector's step and its state of this store, in turn.
     config_hashes
         The hashes of the detectors' parameters by detector name, to be kept with the state.
+    zone
+        The store's time zone, which decides its days and hours.
 
     Attributes
     ----------
@@ -97,6 +101,8 @@ class StoreState:
         The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
         Event time of the store's first POS event.
+    local
+        Tells the store's days and hours.
     written_with
         The hashes of the parameters under which the state was written, by detector name; empty
         when it was not read from records.
@@ -116,6 +122,7 @@ class StoreState:
         "clock",
         "detectors",
         "first_pos_time",
+        "local",
         "next_sweep",
         "on_refund",
         "on_sale",
@@ -136,8 +143,10 @@ class StoreState:
         on_sale: Steps = (),
         on_refund: Steps = (),
         config_hashes: dict[str, str] | None = None,
+        zone: ZoneInfo = UTC,
     ) -> None:
         self.store_id = store_id
+        self.local = LocalTime(zone)
         self.clock = 0
         self.next_sweep = 0
         self.first_pos_time: int | None = None

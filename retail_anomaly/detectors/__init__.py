@@ -7,7 +7,9 @@ from typing import Any, Final
 from retail_anomaly.detectors.base import Detector, Parameters, Range
 from retail_anomaly.detectors.inventory_shrinkage import InventoryShrinkage
 from retail_anomaly.detectors.refund_burst import RefundBurst
+from retail_anomaly.detectors.refund_deviation import RefundDeviation
 from retail_anomaly.detectors.refund_without_sale import RefundWithoutSale
+from retail_anomaly.detectors.sales_deviation import SalesDeviation
 from retail_anomaly.detectors.security_correlation import SecurityCorrelation
 from retail_anomaly.detectors.stock_discrepancy import StockDiscrepancy
 
@@ -20,6 +22,8 @@ REGISTRY: Final[Mapping[str, type[Detector[Any, Any]]]] = MappingProxyType(
             SecurityCorrelation,
             InventoryShrinkage,
             StockDiscrepancy,
+            RefundDeviation,
+            SalesDeviation,
         )
     }
 )
@@ -32,7 +36,9 @@ __all__ = [
     "Parameters",
     "Range",
     "RefundBurst",
+    "RefundDeviation",
     "RefundWithoutSale",
+    "SalesDeviation",
     "SecurityCorrelation",
     "StockDiscrepancy",
 ]

@@ -1,7 +1,7 @@
 """What every detector is: a small state machine over one store's events and their times."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from retail_anomaly.alerts import Alert, alert_id, config_hash
 from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.models.score import Score
 from retail_anomaly.store import DetectorState, StoreState
 
 TOLERANCE: Final = 1e-9
@@ -103,6 +104,8 @@ class Detector(ABC, Generic[P, S]):
         The names in alerts and in the configuration, and the class of its parameters.
     config_hash
         Short hash of the parameters.
+    listener
+        Gets every score of a detector that is a model, for a host that shows them.
 
     Raises
     ------
@@ -118,6 +121,7 @@ class Detector(ABC, Generic[P, S]):
         self.parameters = _checked(parameters, self.name)
         self.max_late = max_late
         self.config_hash = config_hash(self.parameters)
+        self.listener: Callable[[Score], None] | None = None
 
     @property
     def needs_time(self) -> bool:

@@ -24,6 +24,7 @@ from retail_anomaly.plots.scorecard import (
     recall_by_scenario,
     time_to_detect,
 )
+from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
 from retail_anomaly.plots.timeline import timeline
@@ -47,6 +48,7 @@ __all__ = [
     "refund_window",
     "sales_by_day",
     "sales_by_hour",
+    "score_band",
     "time_to_detect",
     "timeline",
 ]

@@ -14,6 +14,7 @@ from retail_anomaly.columns import Columns
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event
 from retail_anomaly.logs import BadLines
+from retail_anomaly.models.score import Score
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
 from retail_anomaly.replay.run import Replay
@@ -69,6 +70,8 @@ class ReplayResult(msgspec.Struct, frozen=True):
         How many stores there were.
     seconds
         How long it took.
+    scores
+        One row a judgement of a model, see `retail_anomaly.models.score.Score`; None unless asked for.
     """
 
     alerts: "pd.DataFrame"
@@ -78,6 +81,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
     held: int
     stores: int
     seconds: float
+    scores: "pd.DataFrame | None" = None
 
 
 def replay(  # noqa: PLR0913 - by name only
@@ -91,6 +95,7 @@ def replay(  # noqa: PLR0913 - by name only
     dead_letters: str | Path | None = None,
     progress: bool | None = None,
     jobs: int = 1,
+    scores: bool = False,
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -117,6 +122,8 @@ def replay(  # noqa: PLR0913 - by name only
         How many processes share the stores; 0: one for each core. The alerts are the same, in the same
         order. One by default: more take about a second to start and memory each, which only a log of
         some hundred thousand events repays.
+    scores
+        Keep what the models thought of every interval, whether it alerted or not; in one process.
 
     Returns
     -------
@@ -141,11 +148,20 @@ def replay(  # noqa: PLR0913 - by name only
     [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
     """
     # Here, for the command needs no pandas, which takes longer to import than all of ours.
-    from retail_anomaly.frames import alerts_frame
+    from retail_anomaly.frames import alerts_frame, scores_frame
 
     began = time.perf_counter()
     mapped = Columns(columns, constants)
-    run = open_replay(source, topic, mapped, settings or Settings(), detectors, jobs=jobs)
+    judged: list[Score] = []
+    run = open_replay(
+        source,
+        topic,
+        mapped,
+        settings or Settings(),
+        detectors,
+        jobs=jobs,
+        listener=judged.append if scores else None,
+    )
     with ExitStack() as stack:
         letters = stack.enter_context(Path(dead_letters).open("wb")) if dead_letters else None
         bad = BadLines(letters)
@@ -158,4 +174,5 @@ def replay(  # noqa: PLR0913 - by name only
         held=run.held,
         stores=run.store_count,
         seconds=time.perf_counter() - began,
+        scores=scores_frame(judged) if scores else None,
     )

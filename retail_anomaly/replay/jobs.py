@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from heapq import heappop, heappush
 from itertools import count
@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from retail_anomaly.alerts import Alert
 from retail_anomaly.columns import Columns
 from retail_anomaly.logs import BadLine, Reject
+from retail_anomaly.models.score import Score
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
 from retail_anomaly.replay.run import Order, Replay
 from retail_anomaly.replay.worker import End, Failure, Part, Task
@@ -57,6 +58,7 @@ def open_replay(
     detectors: Sequence[str] | None,
     *,
     jobs: int = 1,
+    listener: Callable[[Score], None] | None = None,
 ) -> Pass:
     """Open what is to be replayed, in as many processes as are wanted and of use.
 
@@ -70,6 +72,8 @@ def open_replay(
         See `build_engine`.
     jobs
         How many processes share the stores; 0: one for each core.
+    listener
+        Gets the models' scores; it is in this process, so there will be no other.
 
     Raises
     ------
@@ -90,8 +94,10 @@ def open_replay(
         raise ValueError(f"jobs: expected 0 (one for each core) or more, got {jobs}")
     jobs = jobs or _cores()
     engine = build_engine(settings, detectors)
+    for detector in engine.detectors:
+        detector.listener = listener
     source = open_input(where, topic, columns)
-    if jobs == 1 or not source.divisible:
+    if jobs == 1 or listener is not None or not source.divisible:
         return _OneProcess(Replay(engine), source)
     shares = source.shares(jobs, everything=engine.needs_ticks)
     return _ManyProcesses([Task(where, topic, columns, settings, detectors, share) for share in shares])

@@ -249,7 +249,12 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
             detectors.append(detector(parameters, max_late=settings.max_late))
     if not detectors:
         raise SettingsError(f"no detector is enabled; the detectors are {', '.join(REGISTRY)}")
-    return Engine(detectors, max_late=settings.max_late, dedupe_memory=settings.dedupe_memory)
+    return Engine(
+        detectors,
+        max_late=settings.max_late,
+        dedupe_memory=settings.dedupe_memory,
+        zone=settings.zone,
+    )
 
 
 def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import decode, encode
@@ -22,7 +23,12 @@ from tests.golden import cases
 from tests.support.events import DAY, HOUR, MINUTE, line
 from tests.support.logs import MAX_LATE, logs
 from tests.support.runs import RestartingRun, Run, Step, alerts_of, engine_of
+from tests.support.usual import weeks
 
+DEVIATION = {
+    *("direction", "observed", "expected", "lower", "upper"),
+    *("component", "pValues", "chance", "learnedDays", "relearnedOn"),
+}
 EVIDENCE = {
     "refund_burst": {"transactionIds", "refundCount", "totalRefunds", "averageAmount", "offShift"},
     "refund_without_sale": {"transactionId", "amount", "sku", "offShift"},
@@ -36,6 +42,8 @@ EVIDENCE = {
     },
     "inventory_shrinkage": {"sku", "sold", "counted", "difference"},
     "stock_discrepancy": {"sku", "previousCount", "sold", "refunded", "expected", "counted", "missing"},
+    "refund_deviation": DEVIATION | {"transactionIds", "day"},
+    "sales_deviation": DEVIATION | {"start", "end"},
 }
 # Small windows, so that a generated log passes their ends, and every way a detector can go.
 PARAMETERS: dict[str, list[dict[str, Any]]] = {
@@ -48,8 +56,14 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "security_correlation": [{}, {"window": Duration(HOUR), "amount": 0.0}],
     "inventory_shrinkage": [{}, {"threshold": 1}],
     "stock_discrepancy": [{}, {"threshold": 1}],
+    "refund_deviation": [{}, {"false_alarms": 0.3, "learn_days": 2}],
+    "sales_deviation": [{}, {"false_alarms": 0.1, "learn_days": 5}],
 }
-KEPT_WITHOUT_LIMIT = {"shifts", "inventory_shrinkage.sold", "stock_discrepancy.stock"}
+LEARNED = {
+    *("refund_deviation.level", "refund_deviation.prices"),
+    *("sales_deviation.history", "sales_deviation.prices"),
+}
+KEPT_WITHOUT_LIMIT = {"shifts", "inventory_shrinkage.sold", "stock_discrepancy.stock"} | LEARNED
 
 ways = pytest.mark.parametrize(
     ("name", "parameters"), [(name, way) for name in REGISTRY for way in PARAMETERS.get(name, [{}])]
@@ -60,7 +74,8 @@ EXAMPLES = settings(max_examples=40)
 
 @pytest.fixture(scope="module")
 def golden() -> list[Step]:
-    return [decode(topic, raw) for topic, raw in cases.records("random_2000")]
+    """What every detector has something to say about: the golden case, then weeks of a store with habits."""
+    return [*(decode(topic, raw) for topic, raw in cases.records("random_2000")), *weeks()]
 
 
 def short_memory(name: str, parameters: dict[str, Any]) -> Engine:
@@ -201,8 +216,10 @@ def test_alert_id_hangs_on_the_event_and_not_on_parameters(name, golden):
 
 def _raised_by(alert: Alert, event: Any) -> Any:
     """Name the event that raised an alert: a refund that waited for its sale, not what released it."""
-    if alert.event_time != event.event_time:
-        return alert.event_time, alert.evidence["transactionId"]
+    if "end" in alert.evidence:
+        return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
+    if alert.event_time != getattr(event, "event_time", None):
+        return alert.event_time, alert.evidence.get("transactionId")
     return event.event_time, getattr(event, "transaction_id", None) or getattr(
         event, "event_id", None
     ) or event.sku
@@ -414,6 +431,10 @@ STRICTER = [
     Stricter("security_correlation", "window", _durations(HOUR, 2 * MINUTE, 0), "store_id", "gates"),
     Stricter("inventory_shrinkage", "threshold", (1, 3, 5, 9), "sku", "counts"),
     Stricter("stock_discrepancy", "threshold", (1, 3, 5, 9), "sku", "counts"),
+    Stricter("refund_deviation", "false_alarms", (0.5, 0.1, 0.02, 0.001), "employee_id", "habits"),
+    Stricter("refund_deviation", "learn_days", (2, 7, 14, 30), "employee_id", "habits"),
+    Stricter("sales_deviation", "false_alarms", (0.5, 0.1, 0.02, 0.001), "store_id", "habits"),
+    Stricter("sales_deviation", "learn_days", (2, 7, 14, 30), "store_id", "habits"),
 ]
 
 
@@ -423,8 +444,12 @@ def test_every_detector_has_a_parameter_that_makes_it_stricter():
 
 @pytest.mark.parametrize("stricter", STRICTER, ids=str)
 def test_stricter_parameter_never_raises_a_first_alert_earlier(stricter):
-    @EXAMPLES
-    @given(logs(stricter.about, repeated=True, originals=stricter.subject != "receipt"))
+    @(EXAMPLES if stricter.about != "habits" else settings(max_examples=3))
+    @given(
+        st.integers(0, 50).map(lambda seed: list(weeks(seed)))
+        if stricter.about == "habits"
+        else logs(stricter.about, repeated=True, originals=stricter.subject != "receipt")
+    )
     def check(steps: list[Step]) -> None:
         looser: dict[Any, int] | None = None
         for value in stricter.values:

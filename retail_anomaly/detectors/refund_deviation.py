@@ -1,0 +1,287 @@
+"""REFUND_DEVIATION: a cashier's refunds are not what they usually are."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert, alert_id
+from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.events import PosEvent
+from retail_anomaly.local_time import date_of
+from retail_anomaly.models.prices import SkuPrices
+from retail_anomaly.models.refunds import (
+    DAY,
+    CashierHistory,
+    Refund,
+    RefundModel,
+    RefundTails,
+    StoreRefunds,
+)
+from retail_anomaly.models.score import Score
+from retail_anomaly.models.tails import band
+from retail_anomaly.state import Table
+from retail_anomaly.store import DetectorState, StoreState
+
+_STORE: Final = "store"
+_PRICE_BUCKETS: Final = 64
+_FORGOTTEN_AFTER: Final = 90 * DAY
+_EPOCH: Final = 719_163  # 1970-01-01 as a day
+_OVERPRICED: Final = 1.1
+_NEAR: Final = 0.8
+_WORSE: Final = 0.1
+_WORDS: Final = {
+    "day": "more than usual today",
+    "week": "more than usual this week",
+    "weeks": "more than usual for weeks",
+    "hour": "many within an hour",
+    "off_shift": "while off shift",
+    "overpriced": "for more than the goods cost",
+    "near_limit": "just under the limit",
+    "no_sale_named": "without naming the sale",
+    "cash": "paid out in cash",
+    "same_sku": "of the same article",
+    "same_sale": "of the same sale again",
+    "amount": "of unusually high amounts",
+}
+
+
+class RefundDeviationParameters(Parameters, frozen=True):
+    """When a cashier's refunds are a deviation.
+
+    Examples
+    --------
+    >>> RefundDeviationParameters().learn_days
+    14
+    """
+
+    # A model must have watched its stores for weeks before it says anything: switched on with intent.
+    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = False
+    false_alarms: Annotated[
+        float, Meta(gt=0, le=0.5, description="Share of honest cashier days that may alert.")
+    ] = 0.02
+    learn_days: Annotated[
+        int, Meta(ge=1, description="Days that a store is watched before anything alerts.")
+    ] = 14
+    limit: Annotated[
+        float, Meta(gt=0, le=1e300, description="The amount that refunds are kept just under.")
+    ] = 100.0
+
+
+class DayEpisode(msgspec.Struct, array_like=True):
+    """The alert about a cashier's day."""
+
+    day: int
+    alert_id: str
+    opened_at: int
+    revision: int
+    risk: float
+    chance: float
+
+
+class RefundDeviationState(DetectorState):
+    """What was learned of each cashier, of the store and of its prices."""
+
+    def __init__(self, max_late: int) -> None:
+        self.cashiers: Table[CashierHistory] = Table(
+            CashierHistory,
+            due=lambda cashier: (cashier.day - _EPOCH) * DAY + _FORGOTTEN_AFTER,
+            time=lambda cashier: (cashier.day - _EPOCH) * DAY,
+        )
+        self.episodes: Table[DayEpisode] = Table(
+            DayEpisode,
+            due=lambda episode: episode.opened_at + 2 * DAY + max_late,
+            time=lambda episode: episode.opened_at,
+        )
+        self.level: Table[StoreRefunds] = Table(StoreRefunds)
+        self.prices: Table[SkuPrices] = Table(SkuPrices)
+
+
+class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState]):
+    """Alert when a cashier's day of refunds is rare for this cashier, this role and this store.
+
+    Counted are refunds of the hour, the day, the last five and the last fifteen days worked, and those
+    that are off shift, cost more than the goods, stay just under a limit, name no sale, repeat an article
+    or a sale, or are paid in cash; each against what was learned. The score is one minus the share of
+    cashier days that were as unusual. One alert a cashier and day, revised when it gets ten times rarer.
+
+    Cannot see: what a cashier has always done, from the first day on; a level that rises over months;
+    refunds spread over many cashiers; in a small store, less than about three refunds more a day.
+
+    Examples
+    --------
+    >>> detector = RefundDeviation(RefundDeviationParameters(), max_late=86_400_000)
+    >>> detector.why_silent(detector.new_state())
+    'learned 0 of 14 days'
+    """
+
+    name = "refund_deviation"
+    alert_type = "REFUND_DEVIATION"
+    Parameters = RefundDeviationParameters
+
+    def __init__(self, parameters: RefundDeviationParameters, max_late: int) -> None:
+        super().__init__(parameters, max_late)
+        self.model = RefundModel()
+
+    def new_state(self) -> RefundDeviationState:
+        """Return a store's state in which nothing is learned yet."""
+        return RefundDeviationState(self.max_late)
+
+    def why_silent(self, state: RefundDeviationState) -> str | None:
+        """Return why nothing can alert yet, or None."""
+        level = state.level.get(_STORE)
+        days = level.days if level else 0
+        needed = self.parameters.learn_days
+        return f"learned {days} of {needed} days" if days < needed else None
+
+    def on_sale(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Sequence[Alert]:
+        """Count the line, and learn what the article costs."""
+        cashier = self._today(event, state, store)
+        if cashier is not None:
+            self.model.sale(event.event_time, cashier)
+            state.cashiers.put(event.cashier_id, cashier)
+            prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
+            if prices.see(event.sku, event.amount / event.quantity, cashier.day) != 1.0:
+                state.prices.put(_STORE, prices)
+        return ()
+
+    def on_refund(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Sequence[Alert]:
+        """Count the refund, and alert when the cashier's day has become rare."""
+        cashier = self._today(event, state, store)
+        if cashier is None:
+            return ()
+        model, level = self.model, state.level.get(_STORE)
+        assert level is not None  # noqa: S101 - a day that is counted has a level
+        shift = store.shift_at(event.cashier_id, event.event_time)
+        if shift is not None:
+            model.change_role(shift.role, cashier)
+        model.refund(self._refund(event, state, store), cashier)
+        tails = model.judge(event.event_time, cashier, level)
+        cashier.strongest = max(cashier.strongest, tails.strength)
+        state.cashiers.put(event.cashier_id, cashier)
+        if self.listener is not None:
+            self.listener(self._score(event, cashier, tails, level, self.why_silent(state)))
+        if level.days < self.parameters.learn_days:
+            return ()
+        return self._decide(event, cashier, tails, state, store)
+
+    def _today(
+        self, event: PosEvent, state: RefundDeviationState, store: StoreState
+    ) -> CashierHistory | None:
+        """Return the cashier with the event's day begun, or None when the event is too late to count."""
+        day = store.local.of(event.event_time)[0]
+        cashier = state.cashiers.get(event.cashier_id)
+        if cashier is not None and cashier.day == day:
+            return cashier
+        cashier = cashier or CashierHistory()
+        level = state.level.get(_STORE) or StoreRefunds()
+        counts = self.model.begin_day(day, cashier, level)
+        state.level.put(_STORE, level)
+        return cashier if counts else None
+
+    def _refund(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Refund:
+        prices = state.prices.get(_STORE)
+        price = prices.get(event.sku) if prices else None
+        limit = self.parameters.limit
+        return Refund(
+            event.event_time,
+            event.transaction_id,
+            event.sku,
+            event.amount,
+            original=event.original_transaction_id or "",
+            off_shift=store.off_shift(event.cashier_id, event.event_time) is True,
+            overpriced=price is not None and event.amount > _OVERPRICED * price * event.quantity,
+            near_limit=_NEAR * limit <= event.amount < limit,
+            no_sale_named=event.original_transaction_id is None,
+            cash=(event.tender or "").lower() == "cash",
+        )
+
+    def _decide(
+        self,
+        event: PosEvent,
+        cashier: CashierHistory,
+        tails: RefundTails,
+        state: RefundDeviationState,
+        store: StoreState,
+    ) -> Sequence[Alert]:
+        level = state.level.get(_STORE) or StoreRefunds()
+        chance = level.rank.chance_of(tails.strength)
+        if chance > self.parameters.false_alarms:
+            return ()
+        risk = round(1 - chance, 6)
+        episode = state.episodes.get(event.cashier_id)
+        if episode is None or episode.day != cashier.day:
+            episode = DayEpisode(
+                cashier.day, alert_id(self.alert_type, event), event.event_time, 1, risk, chance
+            )
+        elif chance <= _WORSE * episode.chance and risk > episode.risk:
+            episode.revision += 1
+            episode.risk, episode.chance = risk, chance
+        else:
+            return ()
+        state.episodes.put(event.cashier_id, episode)
+        alert = self.alert(
+            event,
+            time=event.event_time,
+            employee_id=event.cashier_id,
+            risk=risk,
+            message=self._message(event, cashier, tails),
+            evidence=self._evidence(chance, cashier, tails, level),
+        )
+        return (
+            msgspec.structs.replace(
+                alert, alert_id=episode.alert_id, revision=episode.revision, opened_at=episode.opened_at
+            ),
+        )
+
+    def _score(
+        self,
+        event: PosEvent,
+        cashier: CashierHistory,
+        tails: RefundTails,
+        level: StoreRefunds,
+        silent: str | None,
+    ) -> Score:
+        lower, upper = band(tails.expected, tails.shape)
+        return Score(
+            self.name,
+            event.store_id,
+            event.cashier_id,
+            cashier.first_refund,
+            event.event_time,
+            tails.observed,
+            round(tails.expected, 3),
+            lower,
+            upper,
+            tails.deciding,
+            None if silent else round(1 - level.rank.chance_of(tails.strength), 6),
+            silent,
+        )
+
+    def _message(self, event: PosEvent, cashier: CashierHistory, tails: RefundTails) -> str:
+        plural = "" if tails.observed == 1 else "s"
+        return (
+            f"Cashier {event.cashier_id} made {tails.observed} refund{plural} on {date_of(cashier.day)} where "
+            f"{tails.expected:.1f} are usual; what stands out: {_WORDS[tails.deciding]}."
+        )
+
+    def _evidence(
+        self, chance: float, cashier: CashierHistory, tails: RefundTails, level: StoreRefunds
+    ) -> dict[str, Any]:
+        lower, upper = band(tails.expected, tails.shape)
+        return {
+            "transactionIds": list(cashier.receipts),
+            "direction": "more",
+            "day": date_of(cashier.day),
+            "observed": tails.observed,
+            "expected": round(tails.expected, 3),
+            "lower": lower,
+            "upper": upper,
+            "component": tails.deciding,
+            "pValues": {name: float(f"{p:.3g}") for name, p in tails.p_values.items()},
+            "chance": float(f"{chance:.3g}"),
+            "learnedDays": level.days,
+            "role": cashier.role,
+            "relearnedOn": date_of(cashier.relearned) if cashier.relearned else None,
+        }

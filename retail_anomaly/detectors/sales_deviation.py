@@ -1,0 +1,273 @@
+"""SALES_DEVIATION: a store sells much less, or much more, than it usually does at this hour."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.events import PosEvent
+from retail_anomaly.local_time import QUARTER, date_of
+from retail_anomaly.models.prices import SkuPrices
+from retail_anomaly.models.sales import HORIZONS, Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.score import Score
+from retail_anomaly.models.tails import band
+from retail_anomaly.state import Table
+from retail_anomaly.store import DetectorState, StoreState
+
+_STORE: Final = "store"
+_PRICE_BUCKETS: Final = 24
+_WORSE: Final = 0.1
+_QUIET: Final = 4
+_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
+
+
+class SalesDeviationParameters(Parameters, frozen=True):
+    """When a store's sales are a deviation.
+
+    Examples
+    --------
+    >>> SalesDeviationParameters().learn_days
+    21
+    """
+
+    # A model must have watched its stores for weeks before it says anything: switched on with intent.
+    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = False
+    false_alarms: Annotated[
+        float, Meta(gt=0, le=0.5, description="Share of quarters of an hour that may alert, on either side.")
+    ] = 0.002
+    learn_days: Annotated[
+        int, Meta(ge=1, description="Days with sales that a store is watched before anything alerts.")
+    ] = 21
+
+
+class SalesEpisode(msgspec.Struct, array_like=True):
+    """An alert about a store that is still open."""
+
+    alert_id: str
+    direction: str
+    opened_at: int
+    day: int
+    revision: int
+    risk: float
+    chance: float
+    quiet: int = 0
+
+
+class SalesDeviationState(DetectorState):
+    """What was learned of the store."""
+
+    def __init__(self, max_late: int) -> None:
+        self.history: Table[SalesHistory] = Table(SalesHistory)
+        self.prices: Table[SkuPrices] = Table(SkuPrices)
+        self.episodes: Table[SalesEpisode] = Table(
+            SalesEpisode,
+            due=lambda episode: episode.opened_at + 2 * 96 * QUARTER + max_late,
+            time=lambda episode: episode.opened_at,
+        )
+
+
+class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
+    """Alert when a store's sales are rare for this quarter of an hour of this weekday.
+
+    At the end of each quarter, receipts of the quarter, the hour, two hours and the day so far are held
+    against the store's own profile, level and spread, and so are the amounts of two hours' lines and
+    how many were rung at less than half or more than double the known price. Drops and spikes are
+    ranked apart. One open alert a store, revised when it gets ten times rarer, closed by an hour
+    without deviation or by the end of the day.
+
+    Cannot see: holidays that are on no weekday (the store is silent, and that is said); a slow decline,
+    which is learned; one till of many; demand that all stores of the chain lose together is not told
+    from a fault of one.
+
+    Examples
+    --------
+    >>> detector = SalesDeviation(SalesDeviationParameters(), max_late=86_400_000)
+    >>> detector.why_silent(detector.new_state())
+    'learned 0 of 21 days'
+    """
+
+    name = "sales_deviation"
+    alert_type = "SALES_DEVIATION"
+    Parameters = SalesDeviationParameters
+
+    def __init__(self, parameters: SalesDeviationParameters, max_late: int) -> None:
+        super().__init__(parameters, max_late)
+        self.model = SalesModel()
+
+    def new_state(self) -> SalesDeviationState:
+        """Return a store's state in which nothing is learned yet."""
+        return SalesDeviationState(self.max_late)
+
+    def why_silent(self, state: SalesDeviationState) -> str | None:
+        """Return why nothing can alert yet, or None."""
+        history = state.history.get(_STORE)
+        days = history.days if history else 0
+        needed = self.parameters.learn_days
+        return f"learned {days} of {needed} days" if days < needed else None
+
+    def on_sale(self, event: PosEvent, state: SalesDeviationState, store: StoreState) -> Sequence[Alert]:
+        """Judge the quarters that are over, and count the line."""
+        history = state.history.get(_STORE)
+        block = event.event_time // QUARTER
+        alerts: Sequence[Alert] = ()
+        if history is None or block != history.block:
+            history = history or SalesHistory()
+            alerts = self._pass(block, history, state, store)
+            if not self.model.accepts(block, history):
+                state.history.put(_STORE, history)
+                return alerts
+        prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
+        ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
+        if ratio != 1.0:
+            state.prices.put(_STORE, prices)
+        self.model.sale(event.transaction_id, event.amount, ratio, history)
+        state.history.put(_STORE, history)
+        return alerts
+
+    def on_time(self, time: int, state: SalesDeviationState, store: StoreState) -> Sequence[Alert]:
+        """Judge the quarters that are over."""
+        history = state.history.get(_STORE)
+        if history is None or time // QUARTER <= history.block:
+            return ()
+        return self._pass(time // QUARTER, history, state, store)
+
+    def waiting(self, state: SalesDeviationState) -> tuple[int, int] | None:
+        """Return the end of the quarter; no decision waits for it that a later event could change."""
+        history = state.history.get(_STORE)
+        if history is None or self.model.is_dormant(history):
+            return None
+        return 0, (history.block + 1) * QUARTER
+
+    def _pass(
+        self, block: int, history: SalesHistory, state: SalesDeviationState, store: StoreState
+    ) -> Sequence[Alert]:
+        alerts = []
+        learned = history.days >= self.parameters.learn_days
+        before = history.block
+        for quarter in self.model.pass_time(block, store.local, history):
+            if self.listener is not None:
+                self.listener(self._score(quarter, store, None if learned else self.why_silent(state)))
+            if learned:
+                alert = self._decide(quarter, history, state, store)
+                if alert is not None:
+                    alerts.append(alert)
+            learned = history.days >= self.parameters.learn_days
+        if history.block != before:
+            state.history.put(_STORE, history)
+        return alerts
+
+    def _decide(
+        self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreState
+    ) -> Alert | None:
+        direction = "drop" if quarter.drop <= quarter.spike else "spike"
+        chance = min(quarter.drop, quarter.spike)
+        risk = round(1 - chance, 6)
+        episode = state.episodes.get(_STORE)
+        if episode is not None and episode.day != quarter.day:
+            state.episodes.drop(_STORE)
+            episode = None
+        if chance > self.parameters.false_alarms:
+            if episode is not None:
+                episode.quiet += 1
+                if episode.quiet >= _QUIET:
+                    state.episodes.drop(_STORE)
+                else:
+                    state.episodes.put(_STORE, episode)
+            return None
+        if episode is None:
+            found = _interval_id(self.alert_type, store.store_id, quarter.end)
+            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance)
+        else:
+            episode.quiet = 0
+            if chance > _WORSE * episode.chance or risk <= episode.risk:
+                state.episodes.put(_STORE, episode)
+                return None
+            episode.revision += 1
+            episode.direction, episode.risk, episode.chance = direction, risk, chance
+        state.episodes.put(_STORE, episode)
+        return self._alert(quarter, episode, history, store)
+
+    def _score(self, quarter: Quarter, store: StoreState, silent: str | None) -> Score:
+        tails = quarter.tails
+        p_values = tails.low if quarter.drop <= quarter.spike else tails.high
+        expected, shape = tails.expected["quarter"], tails.shapes["quarter"]
+        lower, upper = band(expected, shape)
+        return Score(
+            self.name,
+            store.store_id,
+            store.store_id,
+            quarter.end - QUARTER,
+            quarter.end,
+            round(tails.observed["quarter"]),
+            round(expected, 3),
+            lower,
+            upper,
+            min(p_values, key=lambda name: p_values[name]),
+            None if silent else round(1 - min(quarter.drop, quarter.spike), 6),
+            silent,
+        )
+
+    def _alert(
+        self, quarter: Quarter, episode: SalesEpisode, history: SalesHistory, store: StoreState
+    ) -> Alert:
+        tails = quarter.tails
+        p_values = tails.low if episode.direction == "drop" else tails.high
+        component = min(p_values, key=lambda name: p_values[name])
+        horizon = component if component in HORIZONS else "two_hours"
+        start = quarter.end - _QUARTERS.get(component, 0) * QUARTER
+        if component == "day":
+            start = quarter.day_start
+        lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
+        return Alert(
+            alert_id=episode.alert_id,
+            revision=episode.revision,
+            type=self.alert_type,
+            detector=self.name,
+            store_id=store.store_id,
+            employee_id=None,
+            risk_score=episode.risk,
+            message=_message(component, episode.direction, quarter, start, horizon, store),
+            event_time=quarter.end,
+            opened_at=episode.opened_at,
+            evidence={
+                "direction": episode.direction,
+                "start": start,
+                "end": quarter.end,
+                "observed": round(tails.observed[horizon]),
+                "expected": round(tails.expected[horizon], 3),
+                "lower": lower,
+                "upper": upper,
+                "component": component,
+                "pValues": {name: float(f"{p:.3g}") for name, p in p_values.items()},
+                "linesOffPrice": tails.off_price[episode.direction == "spike"],
+                "chance": float(f"{episode.chance:.3g}"),
+                "learnedDays": history.days,
+                "relearnedOn": date_of(history.relearned) if history.relearned else None,
+            },
+            config_hash=self.config_hash,
+        )
+
+
+def _message(
+    component: str, direction: str, quarter: Quarter, start: int, horizon: str, store: StoreState
+) -> str:
+    clock = store.local.clock
+    tails = quarter.tails
+    span = f"{store.store_id} between {clock(start)} and {clock(quarter.end)} on {date_of(quarter.day)}"
+    sold = f"{tails.observed[horizon]:.0f} receipts, about {tails.expected[horizon]:.0f} are usual"
+    if component == "price":
+        side = "less than half" if direction == "drop" else "nearly double or more"
+        lines = tails.off_price[direction == "spike"]
+        return f"{span}: {lines} lines were rung at {side} of the known price ({sold})."
+    if component == "ticket":
+        return f"{span}: lines were {'smaller' if direction == 'drop' else 'larger'} than usual ({sold})."
+    return f"{span}: {'fewer' if direction == 'drop' else 'more'} sales than usual ({sold})."
+
+
+def _interval_id(alert_type: str, store_id: str, end: int) -> str:
+    """Hash what no event raised: the type, the store and the quarter; as `alerts.alert_id` does."""
+    return blake2b(f"{alert_type}\x00{store_id}\x00{end}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,70 @@
+"""The store's own days and quarter hours."""
+
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+UTC: Final = ZoneInfo("UTC")
+QUARTER: Final = 900_000
+"""A quarter of an hour in milliseconds."""
+QUARTERS: Final = 96
+"""Quarters in a day."""
+
+
+class LocalTime:
+    """Tells day and quarter of the day in a time zone, summer time included.
+
+    Parameters
+    ----------
+    zone
+        The store's time zone.
+
+    Notes
+    -----
+    Zones differ from UTC by whole quarters, and change over at one: what holds at a quarter's
+    beginning holds to its end. So only each new quarter is worked out, and the last is remembered.
+
+    Examples
+    --------
+    >>> local = LocalTime(ZoneInfo("Europe/Berlin"))
+    >>> day, quarter = local.of(1_743_294_600_000)  # 2025-03-30 00:30 UTC, half past one
+    >>> local.of(1_743_294_600_000 + 3_600_000) == (day, quarter + 8)  # half past three
+    True
+    """
+
+    __slots__ = ("_block", "_place", "zone")
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._block = -1
+        self._place = (0, 0)
+
+    def clock(self, time: int) -> str:
+        """Return the hour and minute of a time in epoch milliseconds.
+
+        Examples
+        --------
+        >>> LocalTime(ZoneInfo("Europe/Berlin")).clock(1_760_000_000_000)
+        '10:53'
+        """
+        return f"{datetime.fromtimestamp(time / 1000, self.zone):%H:%M}"
+
+    def of(self, time: int) -> tuple[int, int]:
+        """Return the local day (1 is the first of January of the year 1, a Monday) and its quarter."""
+        block = time // QUARTER
+        if block != self._block:
+            local = datetime.fromtimestamp(block * QUARTER // 1000, self.zone)
+            self._place = (local.toordinal(), (local.hour * 60 + local.minute) // 15)
+            self._block = block
+        return self._place
+
+
+def date_of(day: int) -> str:
+    """Return the date of a local day.
+
+    Examples
+    --------
+    >>> date_of(1)
+    '0001-01-01'
+    """
+    return date.fromordinal(day).isoformat()

@@ -1,0 +1,217 @@
+"""The models as River estimators: one store's receipt lines in, a score out.
+
+They work where River's own do, in its pipelines and evaluations; the detectors run the same
+arithmetic over state that is stored.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from math import isfinite
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from river.base import AnomalyDetector
+
+from retail_anomaly.local_time import QUARTER, LocalTime
+from retail_anomaly.models.prices import SkuPrices
+from retail_anomaly.models.refunds import CashierHistory, Refund, RefundModel, StoreRefunds
+from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
+
+_BUCKETS: Final = 64
+_EARLIEST: Final = 946_684_800_000
+_LATEST: Final = 253_402_300_799_999
+
+
+class RefundDeviation(AnomalyDetector):
+    """Score a refund by how rare it makes its cashier's day.
+
+    Parameters
+    ----------
+    time_zone
+        The store's, an IANA name.
+    half_life
+        Days after which what was learned counts half.
+    prior_refunds
+        How many refunds of his own weigh as much as those of a cashier's role.
+    protect
+        A day rarer than this is not learned.
+    limit
+        The amount that refunds are kept just under.
+
+    Notes
+    -----
+    A line is a dictionary with ``time`` (epoch milliseconds), ``cashier``, ``kind`` (``SALE`` or
+    ``REFUND``), ``sku``, ``amount``, and perhaps ``receipt``, ``quantity``, ``original``, ``tender``, ``role``
+    and ``off_shift``. What lacks the first three, or has a time or an amount that is no number, scores 0
+    and teaches nothing.
+
+    Examples
+    --------
+    >>> model = RefundDeviation()
+    >>> for n in range(9_000):  # a quarter of an hour each: 94 days
+    ...     at = 1_735_689_600_000 + n * 900_000
+    ...     line = {"time": at, "cashier": f"c-{n % 4}", "sku": "k", "amount": 9.0, "receipt": f"t{n}"}
+    ...     model.learn_one(line | {"kind": "REFUND" if n % 37 == 0 else "SALE"})
+    >>> def refund(number):
+    ...     at = 1_735_689_600_000 + 9_000 * 900_000 + number
+    ...     return {"time": at, "cashier": "c-1", "kind": "REFUND", "sku": "k", "amount": 9.0, "receipt": f"r{number}"}
+    >>> first = model.score_one(refund(0))
+    >>> for number in range(8):
+    ...     model.learn_one(refund(number))
+    >>> first < 0.9 < model.score_one(refund(8)) <= 1
+    True
+    """
+
+    def __init__(
+        self,
+        time_zone: str = "UTC",
+        half_life: float = 30.0,
+        prior_refunds: float = 4.0,
+        protect: float = 0.01,
+        limit: float = 100.0,
+    ) -> None:
+        self.time_zone = time_zone
+        self.half_life = half_life
+        self.prior_refunds = prior_refunds
+        self.protect = protect
+        self.limit = limit
+        self._model = RefundModel(half_life=half_life, prior_refunds=prior_refunds, protect=protect)
+        self._local = LocalTime(ZoneInfo(time_zone))
+        self._store = StoreRefunds()
+        self._cashiers: dict[str, CashierHistory] = {}
+        self._prices = SkuPrices.of(_BUCKETS)
+
+    def learn_one(self, x: Mapping[Any, Any]) -> None:
+        """Count a line; the days before its own are learned."""
+        if not _is_line(x):
+            return
+        cashier = self._cashiers.setdefault(str(x["cashier"]), CashierHistory())
+        if not self._model.begin_day(self._local.of(x["time"])[0], cashier, self._store):
+            return
+        if x["kind"] == "SALE":
+            self._model.sale(x["time"], cashier)
+            self._prices.see(str(x.get("sku")), x["amount"] / x.get("quantity", 1), cashier.day)
+        elif x["kind"] == "REFUND":
+            self._count(x, cashier)
+            tails = self._model.judge(x["time"], cashier, self._store)
+            cashier.strongest = max(cashier.strongest, tails.strength)
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """Return one minus the share of cashier days as unusual as this one with the line; 0 for a sale."""
+        if not _is_line(x) or x["kind"] != "REFUND":
+            return 0.0
+        cashier = deepcopy(self._cashiers.get(str(x["cashier"]), CashierHistory()))
+        store = deepcopy(self._store)
+        if not self._model.begin_day(self._local.of(x["time"])[0], cashier, store):
+            return 0.0
+        self._count(x, cashier)
+        return 1 - store.rank.chance_of(self._model.judge(x["time"], cashier, store).strength)
+
+    def _count(self, x: Mapping[Any, Any], cashier: CashierHistory) -> None:
+        if x.get("role") is not None:
+            self._model.change_role(str(x["role"]), cashier)
+        price = self._prices.get(str(x.get("sku")))
+        amount = x["amount"]
+        self._model.refund(
+            Refund(
+                x["time"],
+                str(x.get("receipt", x["time"])),
+                str(x.get("sku")),
+                amount,
+                original=str(x.get("original") or ""),
+                off_shift=x.get("off_shift") is True,
+                overpriced=price is not None and amount > 1.1 * price * x.get("quantity", 1),
+                near_limit=0.8 * self.limit <= amount < self.limit,
+                no_sale_named=not x.get("original"),
+                cash=x.get("tender") == "cash",
+            ),
+            cashier,
+        )
+
+
+class SalesDeviation(AnomalyDetector):
+    """Score a moment by how rare the quarter of an hour before it was for the store.
+
+    Parameters
+    ----------
+    time_zone
+        The store's, an IANA name.
+    memory
+        How many of a weekday's past days count.
+    level_gain
+        The share of a day's deviation that is taken for a new level.
+    protect
+        A quarter rarer than this counts half.
+
+    Attributes
+    ----------
+    quarters
+        What was judged last: the quarters that the last line learned brought to their end.
+
+    Notes
+    -----
+    A line is a dictionary with ``time`` (epoch milliseconds), ``receipt``, ``sku`` and ``amount``, perhaps
+    ``quantity``; refunds (``kind``) only let time pass.
+
+    Examples
+    --------
+    >>> model = SalesDeviation()
+    >>> start = 1_735_689_600_000
+    >>> for n in range(60 * 96 * 3):  # three receipts a quarter, day and night, for 60 days
+    ...     model.learn_one({"time": start + n * 300_000, "receipt": f"t{n}", "sku": "k", "amount": 9.0})
+    >>> end = start + 60 * 96 * 900_000
+    >>> usual, silent = model.score_one({"time": end}), model.score_one({"time": end + 2 * 3_600_000})
+    >>> usual < 0.9 < 0.99 < silent
+    True
+    """
+
+    def __init__(
+        self,
+        time_zone: str = "UTC",
+        memory: float = 10.0,
+        level_gain: float = 0.2,
+        protect: float = 0.002,
+    ) -> None:
+        self.time_zone = time_zone
+        self.memory = memory
+        self.level_gain = level_gain
+        self.protect = protect
+        self.quarters: list[Quarter] = []
+        self._model = SalesModel(memory=memory, level_gain=level_gain, protect=protect)
+        self._local = LocalTime(ZoneInfo(time_zone))
+        self._history = SalesHistory()
+        self._prices = SkuPrices.of(_BUCKETS)
+
+    def learn_one(self, x: Mapping[Any, Any]) -> None:
+        """Count a line; the quarters before its own are learned."""
+        if not _has_time(x):
+            return
+        block, history = x["time"] // QUARTER, self._history
+        if block > history.block:
+            self.quarters = list(self._model.pass_time(block, self._local, history))
+        if not _is_number(x.get("amount")) or x.get("kind", "SALE") != "SALE":
+            return
+        if self._model.accepts(block, history):
+            ratio = self._prices.see(str(x.get("sku")), x["amount"] / x.get("quantity", 1), history.day)
+            self._model.sale(str(x.get("receipt", x["time"])), x["amount"], ratio, history)
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """Return one minus the share of quarters as unusual as the last one that is over at the line's time."""
+        if not _has_time(x) or not self._history.block:
+            return 0.0
+        quarters = list(self._model.pass_time(x["time"] // QUARTER, self._local, deepcopy(self._history)))
+        last = (quarters or self.quarters)[-1:]
+        return 1 - min((min(quarter.drop, quarter.spike) for quarter in last), default=1.0)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and isfinite(value) and value >= 0
+
+
+def _has_time(x: Mapping[Any, Any]) -> bool:
+    time = x.get("time")
+    return isinstance(time, int) and _EARLIEST <= time <= _LATEST
+
+
+def _is_line(x: Mapping[Any, Any]) -> bool:
+    return _has_time(x) and "cashier" in x and "kind" in x and _is_number(x.get("amount"))

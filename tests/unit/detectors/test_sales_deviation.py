@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from retail_anomaly.engine import Engine
+from retail_anomaly.events import PosEvent
+from retail_anomaly.replay import Replay
+from retail_anomaly.settings import Settings, StoreSettings, build_engine
+from tests.support.events import DAY, HOUR, MINUTE
+from tests.support.runs import Run, Step, Tick, alerts_of, engine_of
+from tests.support.usual import MONDAY, STORE, weeks
+
+QUARTER = 15 * MINUTE
+
+
+def drops(alerts):
+    return [alert for alert in alerts if alert.evidence["direction"] == "drop"]
+
+
+def trade(days, level, seed=3):
+    """Yield days of nine to five with about `level` receipts a quarter."""
+    rng = random.Random(seed)
+    for day in range(days):
+        for at in range(9 * HOUR, 17 * HOUR, QUARTER):
+            for n in range(level(day) + rng.randint(-2, 2)):
+                time = MONDAY + day * DAY + at + n * 20_000
+                yield PosEvent(f"t-{day}-{at}-{n}", STORE, "c-1", "sku", 9.0, "SALE", time)
+
+
+def without_sales(events, start, end):
+    return [event for event in events if not start <= event.event_time < end]
+
+
+@pytest.mark.parametrize("resumes", [True, False], ids=["", "for good"])
+def test_a_silent_store_alerts_within_half_an_hour_although_no_event_of_it_comes(resumes):
+    """Another store's events let time pass in a replay."""
+    noon = MONDAY + 35 * DAY + 12 * HOUR
+    events = without_sales(trade(36, lambda day: 12), noon, noon + (2 if resumes else 24) * HOUR)
+    other = [
+        PosEvent(f"o-{n}", "store-other", "c", "sku", 1.0, "SALE", noon + n * 5 * MINUTE) for n in range(12)
+    ]
+    merged = sorted([*events, *other], key=lambda event: event.event_time)
+    seen = []
+    replay = Replay(build_engine(Settings(), ["sales_deviation"]))
+
+    def noting():
+        for event in merged:
+            seen.append(event.event_time)
+            yield event
+
+    for alert in replay.alerts(noting()):
+        if alert.evidence["direction"] == "drop":
+            break
+    assert alert.store_id == STORE
+    assert noon < alert.event_time <= noon + 30 * MINUTE
+    assert seen[-1] <= noon + 35 * MINUTE  # it is told then, and not when the store is heard of again
+    evidence = alert.evidence
+    assert evidence["start"] < evidence["end"] == alert.event_time
+    assert evidence["observed"] < evidence["lower"] <= evidence["expected"]
+    assert replay.held == 0
+
+
+def test_ticks_change_no_alert_but_only_when_it_comes():
+    ticked: list[Step] = []
+    last = 0
+    for event in weeks():
+        time = getattr(event, "event_time", None)
+        if time is not None:
+            ticked += [Tick(STORE, at) for at in range(last // MINUTE * MINUTE, time, 7 * MINUTE) if last]
+            last = time
+        ticked.append(event)
+    assert alerts_of(engine_of("sales_deviation"), *ticked) == alerts_of(
+        engine_of("sales_deviation"), *weeks()
+    )
+
+
+def test_nothing_alerts_before_the_store_is_known_and_the_reason_can_be_asked():
+    engine = engine_of("sales_deviation", learn_days=32)
+    run = Run(engine)
+    alerts = [alert for event in weeks() for alert in run.step(event)]
+    assert [a for a in alerts if a.event_time < MONDAY + 32 * DAY] == []
+    detector = engine.detectors[0]
+    assert detector.why_silent(detector.new_state()) == "learned 0 of 32 days"  # type: ignore[attr-defined]
+    assert detector.why_silent(run.store(STORE).detectors[detector.name]) is None  # type: ignore[attr-defined]
+
+
+def test_message_tells_the_stores_own_time():
+    settings = Settings(stores={STORE: StoreSettings(time_zone="Europe/Berlin")})
+    engine = build_engine(settings, ["sales_deviation"])
+    alert = drops(alerts_of(engine, *weeks()))[0]
+    assert " and 14:00 on" in alert.message
+    assert "2025-12-03" in alert.message
+    assert "fewer sales than usual" in alert.message
+
+
+def test_a_lasting_change_of_level_is_learned_within_days():
+    engine = engine_of("sales_deviation")
+    alerts = alerts_of(engine, *trade(60, lambda day: 12 if day < 35 else 5))
+    by_day = {(alert.event_time - MONDAY) // DAY for alert in drops(alerts)}
+    assert 35 in by_day
+    assert not {day for day in by_day if day >= 41}
+    assert alerts_of(engine_of("sales_deviation"), *trade(34, lambda day: 12)) == []
+
+
+def test_opening_hours_are_learned_of_each_weekday():
+    """Closed on Sundays, and nobody is told on any of them."""
+    days = [event for event in trade(56, lambda day: 8) if (event.event_time - MONDAY) // DAY % 7 != 6]
+    clock = [
+        PosEvent("x", STORE, "c-1", "sku", 1.0, "NO_SALE", MONDAY + day * DAY + hour * HOUR)
+        for day in range(56)
+        for hour in range(24)
+    ]
+    events = sorted([*days, *clock], key=lambda event: event.event_time)
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    assert [a for a in alerts if (a.event_time - MONDAY) // DAY % 7 == 6] == []
+
+
+def test_a_wrong_price_is_told():
+    events = [
+        msgspec.structs.replace(event, amount=0.9)
+        if (event.event_time - MONDAY) // DAY == 40 and event.event_time % DAY > 12 * HOUR
+        else event
+        for event in trade(41, lambda day: 8)
+    ]
+    alert = alerts_of(engine_of("sales_deviation"), *events)[0]
+    assert alert.evidence["component"] == "price"
+    assert alert.event_time - (MONDAY + 40 * DAY + 12 * HOUR) <= 30 * MINUTE
+    assert "less than half of the known price" in alert.message
+
+
+@pytest.mark.parametrize("far", [253_402_300_799_999, MONDAY + 900 * DAY])
+def test_an_event_of_a_far_future_does_not_stop_the_model(far):
+    events = list(trade(45, lambda day: 12))
+    half = len(events) * 3 // 10
+    events.insert(half, msgspec.structs.replace(events[half], event_time=far, transaction_id="wrong"))
+    noon = MONDAY + 44 * DAY + 12 * HOUR
+    outage = without_sales(events, noon, noon + 2 * HOUR)
+    alerts = drops(alerts_of(engine_of("sales_deviation"), *outage))
+    assert noon < alerts[-1].event_time <= noon + 3 * HOUR
+
+
+def test_state_keeps_to_its_budget():
+    engine: Engine = engine_of("sales_deviation")
+    run = Run(engine)
+    for event in trade(40, lambda day: 60):
+        run.step(event)
+    state: Any = run.store(STORE).detectors["sales_deviation"]
+    tables = state.history, state.prices
+    size = sum([len(msgspec.msgpack.encode(table.get("store"))) for table in tables])
+    assert size <= 4096
