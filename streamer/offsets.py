@@ -10,7 +10,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from retail_anomaly.events import INPUT_TOPICS
 from streamer.errors import StreamerError
 
-_REQUEST_SECONDS: Final = 10.0
+# A crashed process leaves offsets of its transaction pending, and they are waited for.
+_REQUEST_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
 # A new cluster, or one that lost a broker, is still deciding who keeps what.
 _UNSETTLED: Final = {

@@ -62,7 +62,9 @@ def open_replay(
 ) -> Pass:
     """Open what is to be replayed, in as many processes as are wanted and of use.
 
-    Standard input and events in memory can be read only once: they are replayed in one process.
+    Standard input and events in memory can be read only once: they are replayed in one process. The
+    alerts and their order do not depend on the number of processes, nor do the bad lines; only among
+    the bad lines of several files that are read by time the order may be another.
 
     Parameters
     ----------

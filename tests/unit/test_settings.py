@@ -171,9 +171,9 @@ def test_a_wrong_flag_is_named():
 
 
 def test_the_engine_runs_what_is_enabled_in_the_order_of_the_registry(config):
-    settings = load(config("detectors: {stock_discrepancy: {enabled: false}}"), environ={}).settings
-    names = [detector.name for detector in build_engine(settings).detectors]
-    assert names == [name for name in REGISTRY if name != "stock_discrepancy"]
+    changed = "detectors: {stock_discrepancy: {enabled: false}, sales_deviation: {enabled: true}}"
+    names = [detector.name for detector in build_engine(load(config(changed), environ={}).settings).detectors]
+    assert names == [name for name in REGISTRY if name not in ("stock_discrepancy", "refund_deviation")]
 
 
 def test_the_engine_takes_the_parameters():
