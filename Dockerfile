@@ -39,9 +39,7 @@ RUN groupadd --system --gid 10001 retail \
     && useradd --system --uid 10001 --gid retail --no-create-home --home-dir /nonexistent retail \
     && install --directory --owner retail --group retail /var/lib/retail-anomaly
 COPY --from=build /opt/retail-anomaly /opt/retail-anomaly
-# librdkafka's threads each hold an arena of freed memory otherwise.
 ENV PATH=/opt/retail-anomaly/bin:$PATH \
-    MALLOC_ARENA_MAX=2 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RETAIL__STREAMER__STATE_DIR=/var/lib/retail-anomaly

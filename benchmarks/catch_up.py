@@ -1,4 +1,4 @@
-"""One process of a catch-up: ``python -m benchmarks.catch_up BROKER decode|rules GROUP [SETTING=VALUE...]``.
+"""One process of a catch-up: ``python -m benchmarks.catch_up BROKER decode|rules|all GROUP [SETTING=VALUE...]``.
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
 standard input lets it go on; after SIGTERM it prints its figures as one JSON object.
@@ -12,10 +12,12 @@ from functools import reduce
 
 from benchmarks.process import status_mb
 from retail_anomaly import codec
+from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, load
 from streamer import logs
 from streamer.connection import Connection
+from streamer.heaps import share_heaps
 
 _MARK_EVERY = 500
 
@@ -45,6 +47,7 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
         from quixstreams.dataframe import StreamingDataFrame
 
         from streamer.app import build_app, new_application, raw_topic
+    share_heaps()
     logs.configure("warning")
     clock = _Clock()
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
@@ -53,8 +56,9 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
             environ={}, flags={"streamer.state_dir": folder, "streamer.consumer_group": group, **given}
         ).settings
         connection = Connection(broker)
-        if mode == "rules":
-            app = build_app(settings, connection=connection, topic_manager=None)
+        if mode != "decode":
+            only = list(REGISTRY) if mode == "all" else None
+            app = build_app(settings, connection=connection, topic_manager=None, only=only)
         else:
             app = new_application(settings, connection=connection, topic_manager=None)
             decoded = [

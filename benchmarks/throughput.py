@@ -1,4 +1,4 @@
-"""Catching up with a backlog: five rules against the same aligned reading with decoding alone."""
+"""Catching up with a backlog: detectors against the same aligned reading with decoding alone."""
 
 import json
 import subprocess
@@ -21,9 +21,10 @@ def figures(broker: str, *, records: int, repeat: int) -> Iterator[Figure]:
         repeat,
         decode=lambda: catch_up(broker, "decode", count),
         rules=lambda: catch_up(broker, "rules", count),
+        models=lambda: catch_up(broker, "all", count),
         pair=lambda: catch_up(broker, "rules", count, processes=2),
     )
-    decode, rules, pair = found["decode"], found["rules"], found["pair"]
+    decode, rules, models, pair = (found[name] for name in ("decode", "rules", "models", "pair"))
     part = "throughput"
     yield Figure(
         part, "five rules; floor: decoding alone", "records/s", rules["per_second"], decode["per_second"]
@@ -33,6 +34,20 @@ def figures(broker: str, *, records: int, repeat: int) -> Iterator[Figure]:
     )
     yield Figure(
         part, "peak memory; floor: decoding alone", "MB a process", rules["peak_mb"], decode["peak_mb"]
+    )
+    yield Figure(
+        part,
+        "rules and models; floor: decoding alone",
+        "records/s",
+        models["per_second"],
+        decode["per_second"],
+    )
+    yield Figure(
+        part,
+        "CPU of rules and models; floor: decoding alone",
+        "s per million",
+        models["cpu_s"],
+        decode["cpu_s"],
     )
     yield Figure(part, "two processes; floor: one", "records/s", pair["per_second"], rules["per_second"])
     yield Figure(part, "CPU of two processes; floor: one", "s per million", pair["cpu_s"], rules["cpu_s"])

@@ -1,8 +1,7 @@
 """The Quix Streams application: settings and a broker around the pipeline."""
 
-import ctypes
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +42,6 @@ _BUFFERED_MESSAGES: Final = 2_000
 _ROCKSDB: Final = RocksDBOptions(
     write_buffer_size=4 << 20, block_cache_size=16 << 20, max_total_wal_size=16 << 20
 )
-_M_ARENA_MAX: Final = -8  # of glibc's malloc.h
 
 
 def new_application(
@@ -196,7 +194,6 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     SettingsError
         A name is no detector's, or no detector is enabled.
     """
-    _share_heaps()
     create = settings.streamer.manage_topics
     stamped: set[str] = set()
     if connection.broker is not None:
@@ -227,12 +224,3 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         app.run()
     metrics.log_stop()
     return 0
-
-
-def _share_heaps() -> None:
-    """Let all threads allocate from two heaps: librdkafka's would each hold freed memory of its own.
-
-    `make bench` shows the memory; with a million remembered sales it is some 40 MB less.
-    """
-    with suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)

@@ -15,6 +15,7 @@ from retail_anomaly.settings import Settings, SettingsError, build_engine, load
 from streamer import logs, tail
 from streamer.connection import Connection, resolve, with_quix_names
 from streamer.errors import StreamerError
+from streamer.heaps import share_heaps
 from streamer.offsets import GroupOffsets
 from streamer.topics import Plan, check_topics
 
@@ -383,6 +384,7 @@ def _create_internal(settings: Settings, connection: Connection) -> None:
 
 def _prepare(config: Path | None, embedded: bool, **flags: Any) -> tuple[Settings, Connection]:
     """Load the settings and decide where to connect; `flags` are keys of the section `streamer`."""
+    share_heaps()
     loaded = load(
         config,
         environ=with_quix_names(os.environ),

@@ -106,7 +106,6 @@ class Host:
         (root / "etc/retail-anomaly/config.yaml").write_text(self._placed(self._config, part))
         environment = {
             "PATH": f"{self._image}/bin:/usr/bin:/bin",
-            "MALLOC_ARENA_MAX": "2",
             "TMPDIR": f"{root}/tmp",  # noqa: S108
         }
         for variable in container.get("env", []):

@@ -18,7 +18,6 @@ OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 NAMES = {
     LOG_LEVEL,
     "LIVE_CODE",
-    "MALLOC_ARENA_MAX",
     "TZ",
     "INFLUXDB_URL",
     "INFLUXDB_ORG",
