@@ -45,9 +45,12 @@ class OwningApplication(Application):
 
     def run(self, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
         """Run until stopped; raise what kept a partition from being taken over."""
-        outputs = super().run(*arguments, **options)
-        if self._refused is not None:
-            raise self._refused
+        try:
+            outputs: list[dict[str, Any]] = super().run(*arguments, **options)
+        finally:
+            # First: what else went wrong came of going on for a moment without the partition.
+            if self._refused is not None:
+                raise self._refused from None
         return outputs
 
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:

@@ -40,8 +40,8 @@ def test_kills_in_the_midst_of_a_commit_lose_and_change_no_alert(
 ) -> None:
     here = scene(guarantee)
     for stage in COMMIT * (4 if LONG else 1):
-        # Not in the first commit: there is one to come back to.
-        here.die(f"kill:{stage}:2")
+        # Not in the first commit: there is one to come back to. So slow that the log outlasts the kills.
+        here.die(f"kill:{stage}:2", pace=1_000)
         if state == "lost":
             here.lose_state()
     here.start()

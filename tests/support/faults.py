@@ -143,9 +143,9 @@ class Scene:
         self.processes.append(process)
         return process
 
-    def die(self, fault: str, name: str = "a") -> None:
+    def die(self, fault: str, name: str = "a", *, pace: int = 0) -> None:
         """Start a process that kills itself at a point of its work, and see that it did."""
-        process = self.start(name, fault=fault)
+        process = self.start(name, fault=fault, pace=pace)
         assert process.wait_until_ended() == -signal.SIGKILL, f"{fault} did not happen\n{process.tail()}"
 
     def send_rest(self) -> None:
@@ -204,6 +204,7 @@ class Scene:
                 time.sleep(0.1)
         for process in self.processes:
             if process.running:
+                process.wait_until_running()  # or it is not asked yet, but ended
                 assert process.stop() == 0, process.tail()
         self.compare()
 
