@@ -7,6 +7,7 @@ import sys
 import time
 
 from data_gen.kafka import KafkaError, connect
+from data_gen.records import Record
 from retail_anomaly.events import Event, GateData, PosEvent, SecurityEvent
 
 MINUTE = 60_000
@@ -36,7 +37,7 @@ def main(broker: str) -> int:
     try:
         writer = connect(broker, paced=True)
         for event in incident(now):
-            writer.send(event)
+            writer.send(Record.of(event))
         writer.close()
     except KafkaError as error:
         print(f"inject_incident: {error}", file=sys.stderr)  # noqa: T201
