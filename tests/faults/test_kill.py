@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.faults import LONG, Scene, kill_points, variants
 
-KILLS = 20 if LONG else 3
+KILLS = 20 if LONG else 2
 ALL = [
     (guarantee, state) for guarantee in ("--at-least-once", "--exactly-once") for state in ("kept", "lost")
 ]
