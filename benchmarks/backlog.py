@@ -8,7 +8,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.load import events
 from retail_anomaly import codec
-from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, Event, ShiftEvent
+from retail_anomaly.events import Event, ShiftEvent
+from streamer.topic_plan import TOPICS
 
 PARTITIONS = 4
 _CAREFUL = {"enable.idempotence": True, "partitioner": "murmur2", "queue.buffering.max.messages": 1_000_000}
@@ -17,17 +18,16 @@ _CAREFUL = {"enable.idempotence": True, "partitioner": "murmur2", "queue.bufferi
 def recreate_topics(broker: str) -> None:
     """Make the topics empty."""
     admin = AdminClient({"bootstrap.servers": broker})
-    names = [*INPUT_TOPICS, ALERTS, DEAD_LETTERS]
     existing = set(admin.list_topics(timeout=10).topics)
-    if stale := [name for name in names if name in existing]:
+    if stale := [name for name in TOPICS if name in existing]:
         for future in admin.delete_topics(stale).values():
             future.result(30)
-    _wait_until(lambda: not set(names) & set(admin.list_topics(timeout=10).topics))
+    _wait_until(lambda: not set(TOPICS) & set(admin.list_topics(timeout=10).topics))
     config = {"retention.ms": "-1"}
-    topics = [NewTopic(name, PARTITIONS, 1, config=config) for name in names]
+    topics = [NewTopic(name, PARTITIONS, 1, config=config) for name in TOPICS]
     for future in admin.create_topics(topics).values():
         future.result(30)
-    _wait_until(lambda: set(names) <= set(admin.list_topics(timeout=10).topics))
+    _wait_until(lambda: set(TOPICS) <= set(admin.list_topics(timeout=10).topics))
 
 
 def new_producer(broker: str, *, linger_ms: int) -> Producer:
