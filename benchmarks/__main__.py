@@ -19,7 +19,8 @@ def _replay(options: argparse.Namespace) -> Iterator[Figure]:
 
 
 def _jobs(options: argparse.Namespace) -> Iterator[Figure]:
-    return jobs.figures(records=options.records, repeat=options.repeat)
+    # Starting a process takes as long as some hundred thousand events do.
+    return jobs.figures(records=3 * options.records, repeat=options.repeat)
 
 
 def _throughput(options: argparse.Namespace) -> Iterator[Figure]:
@@ -60,7 +61,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; by default all")
-    parser.add_argument("--records", type=int, default=300_000, help="backlog and log length")
+    parser.add_argument("--records", type=int, default=500_000, help="backlog and log length")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, the median counts")
     parser.add_argument("--seconds", type=int, default=20, help="length of a latency run")
     parser.add_argument("--entries", type=int, default=1_000_000, help="remembered sales at a recovery")

@@ -11,7 +11,7 @@ from retail_anomaly import codec
 from retail_anomaly.events import Event, ShiftEvent
 from streamer.topic_plan import TOPICS
 
-PARTITIONS = 4
+PARTITIONS = 12  # as the topics have by default
 _CAREFUL = {"enable.idempotence": True, "partitioner": "murmur2", "queue.buffering.max.messages": 1_000_000}
 
 
