@@ -37,10 +37,10 @@ _PRODUCER: Final = {"linger.ms": 0}
 _HEARTBEAT_MS: Final = 3_000
 # What is read ahead and held for writing, kept small: defaults of 10,000 messages a partition and of
 # 64 MB a partition's write buffer would outgrow the state itself.
-_BUFFERED_MESSAGES: Final = 2_000
+_BUFFERED_MESSAGES: Final = 1_000
 # A partition's journals too: 128 MB of them by default, for two of state, whose little-written part keeps them alive.
 _ROCKSDB: Final = RocksDBOptions(
-    write_buffer_size=4 << 20, block_cache_size=16 << 20, max_total_wal_size=16 << 20
+    write_buffer_size=1 << 20, block_cache_size=4 << 20, max_total_wal_size=16 << 20
 )
 
 

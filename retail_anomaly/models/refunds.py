@@ -6,8 +6,8 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from scipy.special import stdtr
 
+from retail_anomaly.models.functions import stdtr
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.tails import at_least, shape_of, strength
 
@@ -324,7 +324,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
             mean = total / known
             deviation = sqrt(max(squares / known - mean * mean, 0.01))
             z = (cashier.log_amounts / cashier.refunds - mean) / deviation * sqrt(cashier.refunds)
-            p_values["amount"] = float(stdtr(4, -z))
+            p_values["amount"] = stdtr(4, -z)
         return RefundTails(cashier.refunds, expected, shape, p_values, strength(p_values.values()))
 
     # --- learning ---

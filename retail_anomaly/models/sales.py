@@ -6,9 +6,9 @@ from struct import pack_into, unpack_from
 from typing import Final
 
 import msgspec
-from scipy.special import stdtr
 
 from retail_anomaly.local_time import QUARTER, QUARTERS, LocalTime
+from retail_anomaly.models.functions import stdtr
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.tails import at_least, at_most, shape_of, strength
 
@@ -311,7 +311,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             windows, between = store.drift
             error = sqrt(variance / lines + max(between + 0.01, 0.0) / (windows + 10))
             t = (sum(row[3] for row in rows) / lines - mean) / error
-            low["ticket"], high["ticket"] = float(stdtr(8, t)), float(stdtr(8, -t))
+            low["ticket"], high["ticket"] = stdtr(8, t), stdtr(8, -t)
         known, *off = store.prices_off
         if known > 200:
             for side, tails in ((0, low), (1, high)):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from math import log10
 from typing import Final
 
-from scipy.special import betainc
+from retail_anomaly.models.functions import betainc
 
 _SMALLEST: Final = 1e-300
 
@@ -44,7 +44,7 @@ def at_least(count: float, mean: float, shape: float) -> float:
     if count <= 0:
         return 1.0
     mean = max(mean, 1e-9)
-    return max(float(betainc(count, shape, mean / (mean + shape))), _SMALLEST)
+    return max(betainc(count, shape, mean / (mean + shape)), _SMALLEST)
 
 
 def at_most(count: float, mean: float, shape: float) -> float:
@@ -56,7 +56,7 @@ def at_most(count: float, mean: float, shape: float) -> float:
     0.0498
     """
     mean = max(mean, 1e-9)
-    return max(float(betainc(shape, count + 1, shape / (mean + shape))), _SMALLEST)
+    return max(betainc(shape, count + 1, shape / (mean + shape)), _SMALLEST)
 
 
 def shape_of(*shapes: float) -> float:
