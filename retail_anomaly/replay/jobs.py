@@ -196,6 +196,8 @@ def _started(task: Task, stack: ExitStack) -> Connection:
             [sys.executable, "-c", _COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Ctrl-C reaches this process alone, which ends them; one that is starting would say what it met.
+            process_group=0,
             env={**os.environ, "PYTHONPATH": path},
         )
     )

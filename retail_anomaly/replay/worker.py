@@ -6,7 +6,6 @@ parts of one program talk here.
 
 import os
 import pickle
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -75,8 +74,6 @@ class Failure(msgspec.Struct):
 
 def work() -> None:
     """Do what standard input says, until it is done or the other side has gone."""
-    # Ctrl-C reaches the whole group; the process that has started this one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     send = Connection(os.dup(1), readable=False).send
     os.dup2(2, 1)  # whatever prints, prints elsewhere
     task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that has started this one

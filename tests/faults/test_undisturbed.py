@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.settings import Settings, build_engine
 from tests.support.faults import LARGE, SMALL, Scene, alerts_of, log, variants
 
 
@@ -22,7 +22,9 @@ def test_no_decision_in_the_log_hangs_on_the_order_of_two_topics(world: tuple[in
         newest[record.topic, record.key] = record.timestamp
     assert all(len(names) == 1 for names in topics.values())
     assert {record.topic for record in log(world)} == set(INPUT_TOPICS)
-    assert {alert["detector"] for alert in alerts_of(world).values()} == set(REGISTRY)
+    assert {alert["detector"] for alert in alerts_of(world).values()} == set(
+        build_engine(Settings()).config_hashes
+    )
 
 
 @variants("guarantee", ["--at-least-once"], ["--at-least-once", "--exactly-once"])
