@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams import Application
-from quixstreams.models import HeadersTuples
 from quixstreams.processing import ProcessingContext
-from quixstreams.sinks import BaseSink
 from quixstreams.state.rocksdb import RocksDBOpenAborted
 
 from streamer.errors import OvertakenError
+from streamer.in_commit import InCommit
 
 _RETRY_SECONDS: Final = 0.2
 # The broker is away or has only just come back: no answer yet whether we are still a member.
@@ -72,7 +71,7 @@ class OwningApplication(Application):
         self._processing_context.init_checkpoint()  # type: ignore[no-untyped-call]
 
 
-class Membership(BaseSink):
+class Membership(InCommit):
     """Asks the group, before anything of a checkpoint is written, whether this process is still in it.
 
     Parameters
@@ -99,22 +98,6 @@ class Membership(BaseSink):
             if error.code() not in _NO_ANSWER:
                 raise OvertakenError(error.str())
             time.sleep(_RETRY_SECONDS)
-
-    def add(
-        self,
-        value: object,
-        key: object,
-        timestamp: int,
-        headers: HeadersTuples,
-        topic: str,
-        partition: int,
-        offset: int,
-    ) -> None:
-        """Take no records: this sink is there for its place in the commit."""
-        raise TypeError("Membership is asked at each checkpoint, records are not added to it")
-
-    def setup(self) -> None:
-        """Connect to nothing."""
 
     def _refusal(self, offsets: list[TopicPartition]) -> KafkaError | None:
         consumer = self._context.consumer

@@ -21,12 +21,11 @@ import msgspec
 import structlog
 from quixstreams import State
 from quixstreams.dataframe import StreamingDataFrame
-from quixstreams.models import HeadersTuples
-from quixstreams.sinks import BaseSink
 from quixstreams.state import PartitionTransaction
 
 from retail_anomaly.engine import Engine
 from retail_anomaly.store import StoreState
+from streamer.in_commit import InCommit
 
 _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
@@ -51,7 +50,7 @@ class _Partition:
         self.written: _Transaction | None = None  # took the last flush
 
 
-class LiveState(BaseSink):
+class LiveState(InCommit):
     """Hands out the live memory of a store, and writes what changed at each checkpoint.
 
     Parameters
@@ -144,22 +143,6 @@ class LiveState(BaseSink):
             for counts in list(live.entries.values()):
                 total.update(counts)
         return total
-
-    def add(
-        self,
-        value: object,
-        key: object,
-        timestamp: int,
-        headers: HeadersTuples,
-        topic: str,
-        partition: int,
-        offset: int,
-    ) -> None:
-        """Take no records: this sink is there for its place in the commit."""
-        raise TypeError("LiveState is flushed with the checkpoint, records are not added to it")
-
-    def setup(self) -> None:
-        """Connect to nothing."""
 
     def _note_changes(self, written_with: dict[str, str]) -> None:
         """Log once which detectors go on with other parameters than those that wrote the state."""

@@ -8,7 +8,7 @@ import pandas as pd
 from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import distractors, millis
 
-_COLUMNS: Final = (
+ALERT_COLUMNS: Final = (
     "alert_id",
     "revision",
     "detector",
@@ -108,7 +108,7 @@ def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.Dat
         rows.append(
             [f"perfect-{place}", 1, "perfect", store, person, losses[place] / highest, at, at, evidence]
         )
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
     for column in ("event_time", "opened_at"):
         frame[column] = _times(frame[column].to_numpy(dtype="int64"))
     return frame

@@ -11,7 +11,7 @@ import pandas as pd
 from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import distractors, match_incidents
 from retail_anomaly.evaluate.measures import Resampling, quantiles_of
-from retail_anomaly.evaluate.references import perfect_alerts, random_alerts
+from retail_anomaly.evaluate.references import ALERT_COLUMNS, perfect_alerts, random_alerts
 from retail_anomaly.evaluate.tally import Tally, tally
 from retail_anomaly.evaluate.words import (
     detectors_table,
@@ -23,17 +23,6 @@ from retail_anomaly.plots.table import expect, in_order
 from retail_anomaly.plots.words import Zones
 
 ROWS: Final = ("Alerts", "Null", "Random", "Perfect")
-_ALERTS: Final = (
-    "alert_id",
-    "revision",
-    "detector",
-    "store_id",
-    "employee_id",
-    "risk_score",
-    "event_time",
-    "opened_at",
-    "evidence",
-)
 _INCIDENTS: Final = ("scenario", "store_id", "start", "end", "transaction_ids", "expected_loss")
 _RATIOS: Final = {
     "recall": ("found", "incidents"),
@@ -243,7 +232,7 @@ def scorecard(  # noqa: PLR0913 - by name only
     >>> [card.value(name) for name in ("recall", "precision", "alert_rate", "loss_per_alert")]
     [1.0, 0.5, 0.5, 120.0]
     """
-    expect(alerts, _ALERTS, "alerts")
+    expect(alerts, ALERT_COLUMNS, "alerts")
     expect(incidents, _INCIDENTS, "incidents")
     if zones is None:
         zones = "UTC" if activity is None else activity.zones
