@@ -43,5 +43,10 @@ def kubeconform() -> Path:
 
 
 @pytest.fixture(scope="session")
+def promtool() -> Path:
+    return _available(tools.promtool)
+
+
+@pytest.fixture(scope="session")
 def compose_schema() -> Path:
     return _available(tools.compose_schema)

@@ -71,6 +71,14 @@ def compose_schema() -> Path:
     return _once("compose-" + COMPOSE.rsplit("@", 1)[1], "compose-spec.json", download)
 
 
+def promtool() -> Path:
+    """Return the path of Prometheus' own tool, which evaluates rules."""
+    found = shutil.which("promtool")
+    if found is None:
+        raise ToolUnavailableError("no promtool found (Debian: prometheus)")
+    return Path(found)
+
+
 def _go() -> str:
     go = shutil.which("go")
     if go is None:
