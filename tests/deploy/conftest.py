@@ -48,5 +48,10 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
+def openssl() -> Path:
+    return _available(tools.openssl)
+
+
+@pytest.fixture(scope="session")
 def compose_schema() -> Path:
     return _available(tools.compose_schema)

@@ -97,7 +97,12 @@ def test_parts_that_do_not_run_are_not_missed(helm):
         {rule["alert"] for group in m["spec"]["groups"] for rule in group["rules"]}
         for m in (with_all, without)
     ]
-    assert names[0] - names[1] == {"RetailNoSink", "RetailSinkWaits", "RetailNoStoreMetrics", "RetailTopicsDiffer"}
+    assert names[0] - names[1] == {
+        "RetailNoSink",
+        "RetailSinkWaits",
+        "RetailNoStoreMetrics",
+        "RetailTopicsDiffer",
+    }
 
 
 # --- Evaluated by Prometheus' own tool ----------------------------------------------------------

@@ -77,17 +77,23 @@ def compose_schema() -> Path:
 
 def promtool() -> Path:
     """Return the path of Prometheus' own tool, which evaluates rules."""
-    found = shutil.which("promtool")
+    return _installed("promtool", "prometheus")
+
+
+def openssl() -> Path:
+    """Return the path of OpenSSL's command."""
+    return _installed("openssl", "openssl")
+
+
+def _installed(program: str, package: str) -> Path:
+    found = shutil.which(program)
     if found is None:
-        raise ToolUnavailableError("no promtool found (Debian: prometheus)")
+        raise ToolUnavailableError(f"no {program} found (Debian: {package})")
     return Path(found)
 
 
 def _go() -> str:
-    go = shutil.which("go")
-    if go is None:
-        raise ToolUnavailableError("no Go found (Debian: golang-go)")
-    return go
+    return str(_installed("go", "golang-go"))
 
 
 def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:
