@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from streamer import metrics
-from tests.deploy.chart import CASES, ROOT, Manifest, pick, render
+from streamer.cli import app
+from tests.deploy.chart import CASES, CHART, ROOT, Manifest, pick, render
 
 # From the kubelet and kube-state-metrics.
 OTHERS = {
@@ -68,8 +69,10 @@ def test_metrics_exist_with_these_labels(rules, known):
 
 
 def test_each_alert_has_its_place_in_the_runbook(rules):
-    headings = [line.removeprefix("### ") for line in RUNBOOK.splitlines() if line.startswith("### ")]
-    assert headings == [rule["alert"] for rule in rules]
+    ours, grafanas = (re.findall(r"^### (.+)$", part, re.MULTILINE) for part in RUNBOOK.split("\n## ")[1:])
+    assert ours == [rule["alert"] for rule in rules]
+    provisioned = yaml.safe_load((CHART / "dashboards" / "alerting" / "rules.yaml").read_text())
+    assert grafanas == [rule["title"] for group in provisioned["groups"] for rule in group["rules"]]
     for rule in rules:
         assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in {"warning", "critical"}
@@ -78,6 +81,14 @@ def test_each_alert_has_its_place_in_the_runbook(rules):
 def test_runbook_names_metrics_and_alerts_that_exist(rules, known):
     assert set(re.findall(r"\b(retail_[a-z_]+|process_[a-z_]+)\b", RUNBOOK)) <= set(known)
     assert set(re.findall(r"\bRetail[A-Z]\w+", RUNBOOK)) <= {rule["alert"] for rule in rules}
+
+
+def test_commands_for_operators_exist():
+    pages = [ROOT / "docs" / "runbook.md", ROOT / "docs" / "deploy.md", CHART / "templates" / "NOTES.txt"]
+    said = " ".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"(?:\bretail-streamer|`RUN) ([a-z]+)\b", said))
+    assert {"alerts", "lag", "sink"} <= named
+    assert named <= {command.callback.__name__ for command in app.registered_commands if command.callback}
 
 
 def test_rules_watch_this_release_alone(rules):
