@@ -161,6 +161,9 @@ def test_production_values_raise_alerts_on_secured_servers(
     here = Host(make_image(tmp_path_factory.mktemp("source")), tmp_path, manifests, hosts, secrets)
     try:
         create, check = containers(pod(manifests, "Job", "topics"))
+        # A process that is there before the topics says so and ends, for Kubernetes to start it again.
+        (process,) = pod(manifests, "StatefulSet", "streamer")["containers"]
+        assert "retail-streamer topics --create" in here.do("early", process, code=1)
         # Not by the streamers' own user, who may not.
         by_streamers = {**create, "envFrom": [{"secretRef": {"name": "retail-kafka"}}]}
         assert "authoriz" in here.do("refused", by_streamers, code=1).lower()
