@@ -168,6 +168,11 @@ class Host:
         assert ended == code, said[-3000:]
         return said
 
+    def ask(self, part: str, container: Manifest, *command: str) -> str:
+        """Run another of our commands in a container of a part, as `kubectl exec` does; return what it said."""
+        command = ("retail-streamer", *command, "--config", "/etc/retail-anomaly/config.yaml")
+        return self.do(part, {**container, "name": command[1], "command": list(command)})
+
     def serve(self, part: str, spec: Manifest) -> None:
         """Run a pod: its init containers to their end, then its container until `stop`."""
         with socket.socket() as free:

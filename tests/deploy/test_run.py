@@ -113,15 +113,8 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
 
     # All is processed, and as many alerts are in Kafka as the same events raise in a replay.
     streamer = pod(manifests, "StatefulSet", "streamer")["containers"][0]
-    config = ["--config", "/etc/retail-anomaly/config.yaml"]
-    lag = {**streamer, "name": "lag", "command": ["retail-streamer", "lag", "--wait", "60", *config]}
-    here.do("streamer", lag)
-    alerts = [
-        json.loads(line)
-        for line in here.do(
-            "streamer", {**streamer, "name": "alerts", "command": ["retail-streamer", "alerts", *config]}
-        ).splitlines()
-    ]
+    here.ask("streamer", streamer, "lag", "--wait", "60")
+    alerts = [json.loads(line) for line in here.ask("streamer", streamer, "alerts").splitlines()]
     distinct = {(alert["alertId"], alert["revision"]) for alert in alerts}
     assert distinct == _replayed(here, generator)
 

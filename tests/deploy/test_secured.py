@@ -186,15 +186,8 @@ def test_production_values_raise_alerts_on_secured_servers(
         for event in events:
             writer.send(Record.of(event))
         writer.close()
-        streamer = pod(manifests, "StatefulSet", "streamer")["containers"][0]
-        config = ["--config", "/etc/retail-anomaly/config.yaml"]
-        here.do(
-            "streamer",
-            {**streamer, "name": "lag", "command": ["retail-streamer", "lag", "--wait", "60", *config]},
-        )
-        said = here.do(
-            "streamer", {**streamer, "name": "alerts", "command": ["retail-streamer", "alerts", *config]}
-        )
+        here.ask("streamer", process, "lag", "--wait", "60")
+        said = here.ask("streamer", process, "alerts")
         alerts = [json.loads(line) for line in said.splitlines()]
         types = {alert["type"] for alert in alerts}
         assert types == {"REFUND_WITHOUT_SALE", "REFUND_BURST", "SECURITY_CORRELATION"}
@@ -204,7 +197,7 @@ def test_production_values_raise_alerts_on_secured_servers(
 
         # A wrong password is said in a line that does not hold it.
         secrets["retail-kafka-admin"] |= {"KAFKA_SASL_PASSWORD": "wr0ng"}
-        refused = here.do("refused", check, code=1)
+        refused = here.do("refused", pod(manifests, "Pod", "test-topics")["containers"][0], code=1)
         assert "KAFKA_SASL_" in refused
         assert "wr0ng" not in refused
     finally:
