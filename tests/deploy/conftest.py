@@ -11,6 +11,11 @@ from tests.conftest import IN_CI
 from tests.deploy import tools
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test time to fetch, build or install what it is the first to use."""
+    item.add_marker(pytest.mark.timeout(900))
+
+
 def _available(find: Callable[[], Path]) -> Path:
     try:
         return find()

@@ -16,9 +16,6 @@ import yaml
 from retail_anomaly.settings import Settings, flatten
 from tests.deploy.chart import CASES, CHART, ROOT, render
 
-# The first use installs checkov.
-pytestmark = pytest.mark.timeout(900)
-
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
 
 # What is left out: check, where it may fail, and why that is right.

@@ -21,8 +21,6 @@ from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, Manifest, call,
 CRDS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "crds").glob("*.json")}
 # The oldest and the newest that the chart claims, and one between.
 VERSIONS = ("1.28", "1.33", "1.37")
-# The first use may build or install a program.
-pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize("case", CASES)

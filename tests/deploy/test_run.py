@@ -80,7 +80,6 @@ def test_storage_is_formatted_by_the_rendered_command_once(manifests, kafka_serv
     assert "cluster.id=cmV0YWlsLWFub21hbHktMQ" in meta
 
 
-@pytest.mark.timeout(400)
 def test_the_rendered_chart_raises_alerts(manifests, host):
     here, influx = host
     # The Job of the topics: made, then checked, and again without a change.

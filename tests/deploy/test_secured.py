@@ -139,7 +139,6 @@ def _constant(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
-@pytest.mark.timeout(400)
 def test_production_values_raise_alerts_on_secured_servers(
     manifests, secured, certificate, tmp_path, tmp_path_factory
 ):
