@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isclass, signature
+from math import nan
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -110,10 +111,14 @@ def learn(detector: "AnyDetector", scaler: "Transformer | None", x: Features) ->
 
 
 def score(detector: "AnyDetector", scaler: "Transformer | None", x: Features) -> float:
-    """Return how anomalous features are, on the detector's own scale."""
+    """Return how anomalous features are, on the detector's own scale; NaN where it can't be worked out."""
     given, target = _given(scaler, x)
-    found = detector.score_one(given, target) if _is_supervised(detector) else detector.score_one(given)  # type: ignore[call-arg]
-    return float(found)
+    try:
+        if _is_supervised(detector):
+            return float(detector.score_one(given, target))  # type: ignore[call-arg]
+        return float(detector.score_one(given))  # type: ignore[call-arg]
+    except ArithmeticError:  # as PredictiveAnomalyDetection divides by errors that are all zero at first
+        return nan
 
 
 def _given(scaler: "Transformer | None", x: Features) -> tuple[Features, float]:
