@@ -156,7 +156,9 @@ def test_an_unfit_choice_names_file_line_and_key(config, name):
     path = config(f"detectors:\n  {name}:\n    model: river.anomaly.HalfSpaceTree\n")
     with pytest.raises(SettingsError, match=f":3: detectors.{name}.model: there is no river.anomaly.Half"):
         load_settings(path)
-    path = config(f"detectors:\n  {name}:\n    model: {TREES['model']}\n    model_parameters: {{n_tree: 1}}\n")
+    path = config(
+        f"detectors:\n  {name}:\n    model: {TREES['model']}\n    model_parameters: {{n_tree: 1}}\n"
+    )
     with pytest.raises(SettingsError, match=f":4: detectors.{name}.model_parameters: TypeError: .*n_tree"):
         load_settings(path)
     path = config(f"detectors:\n  {name}:\n    scaler: {TREES['scaler']}\n")
@@ -185,7 +187,9 @@ def test_the_check_says_that_it_is_not_for_the_streamer_which_refuses_it(config,
     )
     assert streamer.main(["run", "--config", path]) == 2
     said = capsys.readouterr().err
-    assert "detectors.refund_deviation.model: river.anomaly.OneClassSVM has no state that can be stored" in said
+    assert (
+        "detectors.refund_deviation.model: river.anomaly.OneClassSVM has no state that can be stored" in said
+    )
     assert "the streamer runs `model: packaged`" in said
     # What does not run may be configured.
     assert streamer.main(["run", "--config", path, "--detectors", "refund_burst", "--broker", "no:1"]) == 1

@@ -72,4 +72,6 @@ def test_a_class_of_ones_own_can_be_chosen():
 def test_what_can_not_be_is_one_line_that_names_the_setting(arguments, message):
     found = error_of(*arguments)
     assert message in found
-    assert found.startswith(message.partition(":")[0] if message.startswith(("model", "scaler")) else "model_parameters: ")
+    assert found.startswith(
+        message.partition(":")[0] if message.startswith(("model", "scaler")) else "model_parameters: "
+    )
