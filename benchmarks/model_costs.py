@@ -37,9 +37,7 @@ def figures(*, repeat: int) -> Iterator[Figure]:
 
 
 def _figure(what: str, rules: float, both: float) -> Figure:
-    return Figure(
-        "replay", f"rules and models, {what}; floor: five rules", "CPU us a POS event", both, rules
-    )
+    return Figure("replay", f"rules and models, {what}; floor: five rules", "CPU us a POS event", both, rules)
 
 
 def _spent(events: Sequence[Event], detectors: Sequence[str]) -> dict[str, float]:

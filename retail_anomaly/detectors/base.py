@@ -109,7 +109,8 @@ class ModelParameters(Parameters, frozen=True):
         dict[str, Value], Meta(description="What the detector of River is made with.")
     ] = {}
     scaler: Annotated[
-        str, Meta(description="What its features pass, such as `river.preprocessing.MinMaxScaler`, or `none`.")
+        str,
+        Meta(description="What its features pass, such as `river.preprocessing.MinMaxScaler`, or `none`."),
     ] = NO_SCALER
 
     def __post_init__(self) -> None:

@@ -96,7 +96,9 @@ class RiverChoice(msgspec.Struct, frozen=True):
                 learn(detector, scaler, example)
                 score(detector, scaler, example)
         except Exception as error:  # noqa: BLE001 - whatever a class of somebody else raises
-            raise ValueError(f"model_parameters: {self.model} does not work with them: {_said(error)}") from None
+            raise ValueError(
+                f"model_parameters: {self.model} does not work with them: {_said(error)}"
+            ) from None
 
 
 def learn(detector: "AnyDetector", scaler: "Transformer | None", x: Features) -> None:
