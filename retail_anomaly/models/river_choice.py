@@ -5,14 +5,9 @@ from difflib import get_close_matches
 from importlib import import_module
 from inspect import isclass, signature
 from math import nan
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
-
-if TYPE_CHECKING:
-    from river.base import AnomalyDetector, SupervisedAnomalyDetector, Transformer
-
-    AnyDetector: TypeAlias = AnomalyDetector | SupervisedAnomalyDetector
 
 PACKAGED: Final = "packaged"
 """The name of no River detector: the model of this package."""
@@ -57,8 +52,8 @@ class RiverChoice(msgspec.Struct, frozen=True):
     parameters: Mapping[str, Value] = {}
     scaler: str = NO_SCALER
 
-    def make(self) -> "tuple[AnyDetector, Transformer | None]":
-        """Return a new detector and its scaler.
+    def make(self) -> tuple[Any, Any]:
+        """Return a new detector and its scaler, or None, for `learn` and `score`.
 
         Raises
         ------
@@ -101,34 +96,34 @@ class RiverChoice(msgspec.Struct, frozen=True):
             ) from None
 
 
-def learn(detector: "AnyDetector", scaler: "Transformer | None", x: Features) -> None:
+def learn(detector: Any, scaler: Any, x: Features) -> None:
     """Let a detector, and its scaler, learn features; a supervised one the first of them as its target."""
     if scaler is not None:
         scaler.learn_one(x)
     given, target = _given(scaler, x)
     if _is_supervised(detector):
-        detector.learn_one(given, target)  # type: ignore[call-arg]
+        detector.learn_one(given, target)
     else:
-        detector.learn_one(given)  # type: ignore[call-arg]
+        detector.learn_one(given)
 
 
-def score(detector: "AnyDetector", scaler: "Transformer | None", x: Features) -> float:
+def score(detector: Any, scaler: Any, x: Features) -> float:
     """Return how anomalous features are, on the detector's own scale; NaN where it can't be worked out."""
     given, target = _given(scaler, x)
     try:
         if _is_supervised(detector):
-            return float(detector.score_one(given, target))  # type: ignore[call-arg]
-        return float(detector.score_one(given))  # type: ignore[call-arg]
+            return float(detector.score_one(given, target))
+        return float(detector.score_one(given))
     except ArithmeticError:  # as PredictiveAnomalyDetection divides by errors that are all zero at first
         return nan
 
 
-def _given(scaler: "Transformer | None", x: Features) -> tuple[Features, float]:
+def _given(scaler: Any, x: Features) -> tuple[Features, float]:
     target = next(iter(x.values()))
     return (x if scaler is None else scaler.transform_one(x)), target
 
 
-def _is_supervised(detector: "AnyDetector") -> bool:
+def _is_supervised(detector: Any) -> bool:
     from river.base import SupervisedAnomalyDetector
 
     return isinstance(detector, SupervisedAnomalyDetector)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ from tests.unit.models import detectors_to_choose
 
 HERE = detectors_to_choose.__name__
 MODELS = ("refund_deviation", "sales_deviation")
-GAUSSIAN = {"model": "river.anomaly.GaussianScorer", "model_parameters": {"grace_period": 20}}
-TREES = {
+GAUSSIAN: dict[str, Any] = {"model": "river.anomaly.GaussianScorer", "model_parameters": {"grace_period": 20}}
+TREES: dict[str, Any] = {
     "model": "river.anomaly.HalfSpaceTrees",
     "model_parameters": {"n_trees": 15, "height": 6, "window_size": 100},
     "scaler": "river.preprocessing.MinMaxScaler",
