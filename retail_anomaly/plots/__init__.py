@@ -14,6 +14,7 @@ Examples
 """
 
 from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.models import components, found_by_read
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.scorecard import (
@@ -34,8 +35,10 @@ __all__ = [
     "COLOURS",
     "alert_counts",
     "alert_rate_by_store",
+    "components",
     "evidence_table",
     "example_alerts",
+    "found_by_read",
     "last_revisions",
     "loss_per_alert",
     "parameter_slices",
