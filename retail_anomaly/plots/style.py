@@ -28,6 +28,8 @@ MUTED: Final = "#5b6470"
 QUIET: Final = "#a9b2bd"
 GRID: Final = "#e6e9ed"
 AREA: Final = "#dde3ea"
+BLUES: Final = ((0.0, "#f4f6f8"), (0.5, "#7fb3da"), (1.0, "#00487f"))
+"""The scale of heat maps."""
 # What the system has: a page that opens offline can't fetch a font.
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
