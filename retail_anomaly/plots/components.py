@@ -12,6 +12,7 @@ from retail_anomaly.plots.style import QUIET, colour_of, styled
 from retail_anomaly.plots.words import Zones, label_of, local_text, who, zone_of
 
 _RAREST: Final = 1e-12
+_UNITS: Final = ((1e9, " billion"), (1e6, " million"))
 _LABELS: Final = {
     "quarter": "Receipts of the quarter of an hour",
     "two_hours": "Receipts of two hours",
@@ -88,12 +89,14 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
         )
     )
     longest = -log10(max(ordered[-1][1], _RAREST))
-    powers = range(int(longest) + 2)
+    top = max(1.0, 1.2 * longest)
+    powers = range(0, int(top) + 1, 1 + int(top) // 7)
     figure.update_xaxes(
-        title_text="How rare that is among ordinary trade (log scale)",
+        title_text="How rare that is in ordinary trade (log scale)",
         tickvals=list(powers),
-        ticktext=["always", *(f"1 in {10**power:,}" for power in powers if power)],
-        range=[0, max(1.0, 1.15 * longest)],
+        ticktext=["always", *(_odds(10.0**-power) for power in powers if power)],
+        tickangle=0,
+        range=[0, top],
     )
     figure.update_layout(bargap=0.35)
     figure.update_yaxes(type="category", showgrid=False)
@@ -113,13 +116,15 @@ def _odds(chance: float) -> str:
 
     Examples
     --------
-    >>> _odds(0.0005), _odds(0.7), _odds(0.0)
-    ('1 in 2,000', '7 in 10', 'less than 1 in 1,000,000,000,000')
+    >>> _odds(0.0005), _odds(0.7), _odds(2.3e-7), _odds(0.0)
+    ('1 in 2,000', '7 in 10', '1 in 4.3 million', 'less than 1 in 1,000 billion')
     """
     if chance < _RAREST:
-        return f"less than 1 in {1 / _RAREST:,.0f}"
+        return f"less than {_odds(_RAREST)}"
+    if chance >= 0.95:
+        return "usual"
     if chance > 0.2:
         return f"{10 * chance:.0f} in 10"
-    one_in = 1 / chance
-    digits = max(0, int(log10(one_in)) - 1)
-    return f"1 in {round(one_in, -digits):,.0f}"
+    one_in = float(f"{1 / chance:.2g}")
+    unit, word = next(((unit, word) for unit, word in _UNITS if one_in >= unit), (1, ""))
+    return f"1 in {one_in / unit:,.10g}{word}"

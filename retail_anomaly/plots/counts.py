@@ -89,7 +89,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
     most = int(starts.value_counts().max()) if len(shown) else 0
     figure.update_yaxes(title_text=f"Alerts a {'week' if weekly else 'day'}", rangemode="tozero", dtick=1 if most <= 8 else None)  # fmt: skip
     figure.update_xaxes(
-        title_text="Week of the store, from Monday" if weekly else "Day of the store",
+        title_text="Week from Monday, on the store's clock" if weekly else "Day, on the store's clock",
         tickformat="%-d %b %Y" if weekly else "%a %-d %b",
         showgrid=False,
         **({"tickvals": index} if len(index) <= 10 else {}),

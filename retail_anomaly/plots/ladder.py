@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from scipy.special import gammaincinv
 
 from retail_anomaly.events import REFUND
-from retail_anomaly.plots.style import INK, QUIET, colour_of, styled
+from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 from retail_anomaly.plots.table import expect, last_revisions, receipts_by
 from retail_anomaly.plots.words import label_of, plural
 
@@ -34,7 +34,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
         POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
         ``event_type`` and ``amount``.
     alerts
-        Alerts, as `replay` returns them: a cashier whom one names is marked.
+        Alerts, as `replay` returns them: a cashier whom one about refunds names is marked.
     most
         How many cashiers to draw.
 
@@ -66,8 +66,8 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     hover = [_hover(row, types) for row, types in zip(rows, about, strict=True)]
     figure = go.Figure()
     for marked, name, colour, symbol in (
-        (True, "Named in an alert", colour_of("REFUND_BURST"), "diamond"),
-        (False, "One cashier" if alerts is None else "In no alert", _BLUE, "circle"),
+        (True, "Named in an alert about refunds", colour_of("REFUND_BURST"), "diamond"),
+        (False, "One cashier" if alerts is None else "In none", _BLUE, "circle"),
     ):
         own = np.array([bool(types) is marked for types in about], dtype=bool)
         part = shown[own]
@@ -93,10 +93,10 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     figure.add_vline(x=1, line={"color": INK, "width": 1.5, "dash": "dot"})
     figure.add_annotation(
         x=1, y=0, yref="paper", text="as often as the peers", showarrow=False,
-        xanchor="left", yanchor="bottom", xshift=5, font={"color": QUIET, "size": 11},
+        xanchor="left", yanchor="bottom", xshift=5, font={"color": MUTED, "size": 11},
     )  # fmt: skip
     figure.update_xaxes(
-        title_text="Refunds for each that the store's other cashiers make with as many receipts",
+        title_text="Refunds per receipt, as a multiple of the store's other cashiers",
         rangemode="tozero",
         ticksuffix=" x",
     )
@@ -129,10 +129,11 @@ def _beside_peers(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _alerts_by_cashier(alerts: pd.DataFrame | None) -> dict[tuple[str, str], str]:
-    """Return what the alerts about each cashier are, in words."""
+    """Return in words which alerts there are about the refunds of each cashier."""
     if alerts is None:
         return {}
     shown = last_revisions(alerts).dropna(subset="employee_id")
+    shown = shown[shown["type"].str.contains(REFUND)]
     return {
         (str(store), str(employee)): ", ".join(
             f"{label_of(str(name)).lower()} {count}" for name, count in types.value_counts().items()

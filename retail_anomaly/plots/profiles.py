@@ -120,7 +120,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
         )
     )
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_xaxes(title_text="Day of the store", showgrid=False, tickformat="%a %-d %b")
+    figure.update_xaxes(title_text="Day, on the store's clock", showgrid=False, tickformat="%a %-d %b")
     empty, every = int(lines.isna().sum().sum()), int(lines.size)
     title = f"{empty:,} of {plural(every, 'store-day')} {'is' if empty == 1 else 'are'} without a sale"
     subtitle = "Lines sold, each store beside its own best day; white: none"
@@ -190,7 +190,7 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
             mode="markers+text",
             name=name,
             text=texts,
-            textposition="top center",
+            textposition="middle right",
             textfont={"size": 11},
             cliponaxis=False,
             marker={"color": colour, "size": 9, "opacity": 0.8, "line": {"color": "white", "width": 1}},
@@ -204,7 +204,9 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     if len(found):
         figure.add_hline(y=overall, line={"color": QUIET, "width": 1})
     wide = largest > 20 * smallest
-    figure.update_xaxes(title_text=f"Receipts of the {noun}", **({"type": "log", "dtick": 1} if wide else {}))
+    figure.update_xaxes(
+        title_text=f"Receipts of the {noun}", tickformat=",", **({"type": "log", "dtick": 1} if wide else {})
+    )
     figure.update_yaxes(title_text="Share that are refunds", tickformat=".0%", rangemode="tozero")
     high = int(found["high"].sum())
     title = (
@@ -212,9 +214,9 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
         if high
         else f"No {noun} refunds more than chance explains"
     )
-    return styled(
-        figure, title, f"A receipt counts once; the line is the share of all, {overall:.1%}", height=320
-    )
+    share = f"{overall:.1%}".replace("%", " %")
+    styled(figure, title, f"A receipt counts once; the line is the share of all, {share}", height=320)
+    return figure.update_layout(margin_r=60)  # for a name beside the last marker
 
 
 def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.DataFrame:

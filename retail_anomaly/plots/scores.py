@@ -13,14 +13,16 @@ from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symb
 from retail_anomaly.plots.table import expect, last_revisions
 from retail_anomaly.plots.words import Zones, local_text, plural, zone_of
 
+# Of what, and how it is counted, by detector.
 _COUNTED: Final = {
-    "sales_deviation": "Receipts in a quarter of an hour",
-    "refund_deviation": "Refunds of the day so far",
+    "sales_deviation": ("Sales of", "Receipts in a quarter of an hour"),
+    "refund_deviation": ("Refunds of", "Refunds of the day so far"),
 }
 _COLUMNS: Final = (
     "detector",
     "store_id",
     "subject",
+    "start",
     "end",
     "observed",
     "expected",
@@ -62,7 +64,8 @@ def score_band(
     Examples
     --------
     >>> times = pd.to_datetime(["2025-10-09 08:15", "2025-10-09 08:30"], utc=True)
-    >>> scores = pd.DataFrame({"detector": "sales_deviation", "store_id": "s", "subject": "s", "end": times, "observed": [4, 0],
+    >>> scores = pd.DataFrame({"detector": "sales_deviation", "store_id": "s", "subject": "s", "end": times,
+    ...     "start": times - pd.Timedelta("15min"), "observed": [4, 0],
     ...     "expected": 4.0, "lower": 1, "upper": 8, "component": "quarter", "score": [0.2, 0.999]})
     >>> [trace.name for trace in score_band(scores, "s").data]
     ['usually at most', 'Usual', 'Expected', 'Counted', 'Score', 'Score over the limit']
@@ -71,6 +74,7 @@ def score_band(
     shown = scores[scores["subject"] == subject].sort_values("end")
     store = str(shown["store_id"].iloc[0]) if len(shown) else subject
     detector = str(shown["detector"].iloc[0]) if len(shown) else ""
+    what, counted = _COUNTED.get(detector, ("Counts of", "Count"))
     colour = colour_of(detector.upper())
     zone = zone_of(store, zones)
     judged = shown
@@ -121,11 +125,11 @@ def score_band(
         row=2,
         col=1,
     )
-    figure.update_yaxes(title_text=_COUNTED.get(detector, "Count"), rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text=counted, rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="Score, 0 to 1", range=[0, 1.05], row=2, col=1)
     name_time_axis(figure, shown["end"], zone)
     figure.update_xaxes(title_text=None, row=1, col=1)
-    title = f"{escape(subject)}: counted and expected"
+    title = f"{what} {escape(subject)} beside what is usual"
     if alerts is not None:
         title += f", {plural(found, 'alert')}"
     return styled(
@@ -181,12 +185,13 @@ def _hover(row: Any, zone: str) -> str:
 
 
 def _with_gaps(shown: pd.DataFrame) -> pd.DataFrame:
-    """Put an empty row where hours pass without a score, so that no line crosses the night."""
+    """Put empty rows where hours pass without a score, so that no line crosses the night."""
     pause = shown["end"].diff().shift(-1) > pd.Timedelta(hours=2)
     if shown["subject"].iloc[:1].tolist() != shown["store_id"].iloc[:1].tolist() or not pause.any():
         return shown
-    rows = shown.loc[pause, ["end", "detector"]]
-    later = rows["end"] + pd.Timedelta(minutes=1)
-    # The band closes instead: a filled area can't be interrupted.
-    gaps = rows.assign(end=later).reindex(columns=shown.columns).assign(lower=0, upper=0)
-    return pd.concat([shown.astype({"observed": "float64"}), gaps]).sort_values("end")
+    # The band closes instead, from the last interval to the next: a filled area can't be interrupted.
+    evening = shown["end"][pause] + pd.Timedelta("1ms")
+    morning = shown["start"][pause.shift(1, fill_value=False)]
+    gaps = pd.DataFrame({"end": pd.concat([evening, morning])}).reindex(columns=shown.columns)
+    gaps = gaps.assign(lower=0, upper=0).astype({"end": shown["end"].dtype})
+    return pd.concat([shown.astype({"observed": "float64"}), gaps]).sort_values("end", kind="stable")

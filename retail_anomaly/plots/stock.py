@@ -162,7 +162,8 @@ def _add_alerts(
     # An alert about this sku that no count raised, such as a refund without a sale, has no place here.
     levels = counted.drop_duplicates("event_time", keep="last").set_index("event_time")["counted"]
     shown = shown[shown["event_time"].isin(levels.index)]
-    for alert_type in types_in_order(set(shown["type"])):
+    types = types_in_order(set(shown["type"]))
+    for place, alert_type in enumerate(types):
         own = shown[shown["type"] == alert_type]
         figure.add_scatter(
             x=on_clock(own["event_time"], zone_of(store_id, zones)),
@@ -172,7 +173,8 @@ def _add_alerts(
             marker={
                 "color": colour_of(alert_type),
                 "symbol": symbol_of(alert_type),
-                "size": 14,
+                # One count can raise two: the later and smaller one lies on the other.
+                "size": 13 + 9 * (len(types) - 1 - place),
                 "line": {"color": "white", "width": 1},
             },
             hovertext=[alert_hover(alert, zones) for alert in own.to_dict("records")],
