@@ -54,7 +54,7 @@ class Page:
     errors
         What its console and the browser said was wrong, exceptions included.
     requests
-        Every address that it asked for, its own first.
+        Every address that it asked for, its own first; what it carries within itself is none.
     """
 
     def __init__(self, browser: Browser, session: str, target: str) -> None:
@@ -85,9 +85,8 @@ class Page:
 
     def wait_for_figures(self, count: int, seconds: float = PATIENCE_S) -> None:
         """Wait until so many Plotly figures are drawn, and two frames more."""
-        self.wait_until(
-            f"document.querySelectorAll('.js-plotly-plot .main-svg .xy').length >= {count}", seconds
-        )
+        drawn = "[...document.querySelectorAll('.js-plotly-plot')].filter(one => one.querySelector('.xy'))"
+        self.wait_until(f"{drawn}.length >= {count}", seconds)
         self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def hover(self, x: float, y: float) -> None:
@@ -229,7 +228,8 @@ class Browser:
             return
         method, said = event["method"], event["params"]
         if method == "Network.requestWillBeSent":
-            page.requests.append(said["request"]["url"])
+            if not said["request"]["url"].startswith(("data:", "blob:")):
+                page.requests.append(said["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             details = said["exceptionDetails"]
             page.errors.append(str(details.get("exception", {}).get("description", details["text"])))
