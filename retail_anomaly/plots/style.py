@@ -135,6 +135,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
         paper_bgcolor="white",
         plot_bgcolor="white",
     )
-    figure.update_xaxes(**axis, automargin=True)
+    # Without a standoff of its own a title is drawn deeper than the margin that is kept for it.
+    figure.update_xaxes(**axis, automargin=True, title_standoff=8)
     figure.update_yaxes(**axis, automargin=True)
     return figure
