@@ -13,7 +13,8 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.report import report
-from retail_anomaly.report.page import TOP, write_report
+from retail_anomaly.report.evidence import TOP
+from retail_anomaly.report.page import write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 TIME = 1_760_000_000_000
