@@ -10,6 +10,7 @@ from typing import Final
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+_SHORT: Final = 24  # characters that stay on one line of a table
 _TOOLS: Final = {
     "responsive": True,
     "displaylogo": False,
@@ -71,21 +72,26 @@ def table(
     >>> "<caption>Alerts by store</caption>" in made, "<td class='number'>3</td>" in made
     (True, True)
     """
-    kinds = dict.fromkeys(numbers, "number")
+    right = set(numbers)
 
     def row(tag: str, cells: Iterable[object]) -> str:
-        filled = (
-            f"<{tag} class='{kinds.get(index, 'text')}'>{escape(str(cell))}</{tag.split(maxsplit=1)[0]}>"
-            for index, cell in enumerate(cells)
-        )
-        return f"<tr>{''.join(filled)}</tr>"
+        filled = "".join(_cell(tag, str(cell), index in right) for index, cell in enumerate(cells))
+        return f"<tr>{filled}</tr>"
 
-    heads = row("th scope='col'", head)
-    body = "".join(row("td", cells) for cells in rows)
+    heads, body = row("th", head), "".join(row("td", cells) for cells in rows)
+    name = escape(caption)
+    # Whoever has no mouse must reach what a narrow window hides.
     return (
-        f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption>'
+        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
         f"<thead>{heads}</thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(tag: str, text: str, is_number: bool) -> str:
+    # An id must not break at its hyphens.
+    kind = "number" if is_number else "short" if len(text) <= _SHORT else "text"
+    scope = " scope='col'" if tag == "th" else ""
+    return f"<{tag}{scope} class='{kind}'>{escape(text)}</{tag}>"
 
 
 def figure(drawing: go.Figure) -> str:

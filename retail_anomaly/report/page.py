@@ -88,7 +88,7 @@ def write_report(
         sections.append(section("By store", _stores(shown, days), kind="long"))
         if shown["employee_id"].notna().any():
             sections.append(section("By employee", _employees(shown, events), kind="long"))
-        sections.append(section("Trends", _trends(shown, zones), kind="long"))
+        sections.append(section("By day and hour", _by_time(shown, zones), kind="long"))
     if quality is not None:
         sections.append(section("Data quality", quality_table(quality), kind="long"))
     return write_page(
@@ -197,17 +197,16 @@ def _timeline(shown: pd.DataFrame, events: pd.DataFrame | None, zones: Zones) ->
         traded = events["store_id"].value_counts().index
         stores += [str(store) for store in traded if store not in set(stores)]
     drawn = shown[shown["store_id"].isin(stores[:MOST_STORES])]
-    if len(drawn) > MOST_ALERTS:
-        drawn = drawn.nlargest(MOST_ALERTS, "risk_score", keep="first")
+    riskiest = drawn.nlargest(MOST_ALERTS, "risk_score", keep="first")
     if events is not None:
         events = events[events["store_id"].isin(stores[:MOST_STORES])]
     notes = []
     if len(stores) > MOST_STORES:
         notes.append(f"Drawn are the {MOST_STORES} stores with the most alerts, of {len(stores):,}.")
-    if len(drawn) == MOST_ALERTS:
-        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest risk, of {len(shown):,}.")
+    if len(riskiest) < len(drawn):
+        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest risk, of {len(drawn):,}.")
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
-    return note + figure(plots.timeline(drawn, events, zones=zones))
+    return note + figure(plots.timeline(riskiest, events, zones=zones))
 
 
 def _stores(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
@@ -225,7 +224,7 @@ def _employees(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
     return "".join([*parts, employees_table(shown, events)])
 
 
-def _trends(shown: pd.DataFrame, zones: Zones) -> str:
+def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
     hours = figure(plots.alert_hours(shown, zones=zones, most=MOST_STORES))
     zone = common_zone(shown["store_id"], zones)
     if on_clock(shown["event_time"], zone).dt.normalize().nunique() == 1:

@@ -11,7 +11,8 @@ from retail_anomaly.plots.table import in_order, receipts_by
 from retail_anomaly.plots.words import Zones, label_of, local_text, plural, zone_of
 from retail_anomaly.report.html import table
 
-MOST_ROWS: Final = 50
+MOST_ROWS: Final = 30
+_MOST_MISSED: Final = 15
 HIGH_RISK: Final = 0.9
 
 
@@ -50,9 +51,9 @@ def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:
                 row["employee_id"] if isinstance(row["employee_id"], str) else "",
                 *(local_text(row[name], zone_of(row["store_id"], zones)) for name in ("start", "end")),
             ]
-            for row in missed.head(MOST_ROWS).to_dict("records")
+            for row in missed.head(_MOST_MISSED).to_dict("records")
         ],
-        caption="Incidents that no alert is about" + _cut(len(missed)),
+        caption="Incidents that no alert is about" + _cut(len(missed), "the first", _MOST_MISSED),
     )
     return f'<p class="missed">{plural(len(missed), "injected incident")} not found.</p>{found}{missing}'
 
@@ -73,7 +74,7 @@ def stores_table(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
     groups: list[tuple[str, pd.DataFrame]] = [(name, shown[shown["store_id"] == name]) for name in stores]
     if shown["store_id"].nunique() > 1:
         groups.append(("All", shown))
-    heads = ["Store", *map(label_of, types), "All", f"Risk {HIGH_RISK} or more", "Money in question"]
+    heads = ["Store", *map(label_of, types), "Alerts", f"Risk {HIGH_RISK} or more", "Money in question"]
     if days is not None:
         heads.append("Alerts per store-day")
     rows = []
@@ -102,7 +103,7 @@ def employees_table(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
     keys = ["store_id", "employee_id"]
     sums = named.groupby(keys).agg(money=("money", "sum"), alerts=("alert_id", "size"))
     ordered = sums.sort_values(["money", "alerts"], ascending=False, kind="stable")
-    heads = ["Employee", "Store", "Alerts", "All", f"Risk {HIGH_RISK} or more", "Money in question"]
+    heads = ["Employee", "Store", "Which", "Alerts", f"Risk {HIGH_RISK} or more", "Money in question"]
     receipts = None
     if events is not None:
         receipts = receipts_by(events, ["store_id", "cashier_id"]).set_index(["store_id", "cashier_id"])
@@ -163,5 +164,5 @@ def _share(share: float) -> str:
     return "-" if isnan(share) else f"{share:.2%}".replace("%", " %")
 
 
-def _cut(count: int, which: str = "the first") -> str:
-    return f": {which}, {MOST_ROWS} of {count:,}" if count > MOST_ROWS else ""
+def _cut(count: int, which: str, most: int = MOST_ROWS) -> str:
+    return f": {which}, {most} of {count:,}" if count > most else ""
