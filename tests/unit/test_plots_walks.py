@@ -183,8 +183,9 @@ def test_an_alert_stands_at_what_was_counted_and_says_why():
     shown = plots.example_alerts().assign(
         type=["SALES_DEVIATION", "SHRINKAGE"], store_id="s", employee_id=None, message="Nothing sold."
     )
-    shown["event_time"] = pd.to_datetime(T0 + 15 * MINUTE, unit="ms", utc=True)
-    figure = plots.score_band(scores((0, 4, 0.1), (15, 7, 0.999)), "s", alerts=shown)
+    shown["opened_at"] = pd.to_datetime(T0 + 15 * MINUTE, unit="ms", utc=True)
+    shown["event_time"] = shown["opened_at"] + pd.Timedelta("15min")  # it became worse
+    figure = plots.score_band(scores((0, 4, 0.1), (15, 7, 0.999), (30, 0, 0.9999)), "s", alerts=shown)
     (alert,) = [trace for trace in figure.data if trace.name == "Alert"]
     assert list(alert.y) == [7]
     assert "Nothing sold." in alert.hovertext[0]
