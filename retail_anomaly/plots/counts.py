@@ -137,7 +137,7 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
             x=hours,
             y=[escape(store) for store in stores],
             z=numbers,
-            customdata=[[_types_text(cell) for cell in row] for row in cells],
+            customdata=[[(plural(len(cell), "alert"), _types_text(cell)) for cell in row] for row in cells],
             colorscale=BLUES,
             zmin=0,
             zmax=most_alerts,
@@ -150,7 +150,7 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
                 "tickformat": ",d",
                 "dtick": max(1, round(most_alerts / 4)),
             },
-            hovertemplate="%{y}, %{x} h: %{z:,} alerts<br>%{customdata}<extra></extra>",
+            hovertemplate="%{y}, %{x} h: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
             hoverongaps=False,
         )
     )
