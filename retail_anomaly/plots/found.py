@@ -1,69 +1,16 @@
-"""Why a model alerted, and how models compare that rank the same days."""
+"""How models compare that rank the same days."""
 
-from collections.abc import Mapping
 from html import escape
-from math import log10
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.plots.style import COLOURS, INK, MUTED, QUIET, colour_of, styled
+from retail_anomaly.plots.style import COLOURS, INK, MUTED, styled
 from retail_anomaly.plots.words import plural
 
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _RIVALS: Final = ("#0068b5", "#c77700", "#00846b", "#8e5bb5", "#d1495b")
-
-
-def components(alert: pd.Series) -> go.Figure:
-    """Draw how rare each component of a model's alert is.
-
-    Parameters
-    ----------
-    alert
-        A row of the alerts of `refund_deviation` or `sales_deviation`.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        A bar a component, on a logarithmic scale; the one that decided in the colour of the type.
-
-    Examples
-    --------
-    >>> alert = pd.Series({"type": "REFUND_DEVIATION", "message": "Many.", "risk_score": 0.999,
-    ...     "evidence": {"pValues": {"day": 0.001, "cash": 0.5}, "component": "day"}})
-    >>> list(components(alert).data[0].y)
-    ['cash', 'day']
-    """
-    evidence: Mapping[str, Any] = alert["evidence"]
-    p_values = dict(sorted(evidence["pValues"].items(), key=lambda item: -item[1]))
-    names = [escape(name.replace("_", " ")) for name in p_values]
-    colours = [colour_of(str(alert["type"])) if name == evidence["component"] else QUIET for name in p_values]
-    figure = go.Figure(
-        go.Bar(
-            x=[-log10(max(p, 1e-300)) for p in p_values.values()],
-            y=names,
-            orientation="h",
-            marker_color=colours,
-            customdata=list(p_values.values()),
-            hovertemplate="%{y}: p = %{customdata:.3g}<extra></extra>",
-        )
-    )
-    most = int(max(-log10(max(p, 1e-300)) for p in p_values.values())) + 1
-    ticks = range(0, most + 1, max(1, most // 8))
-    figure.update_xaxes(
-        title_text="Chance of as much or more, by what was learned",
-        tickvals=list(ticks),
-        ticktext=["1" if n == 0 else f"10<sup>-{n}</sup>" for n in ticks],
-        range=[0, most],
-    )
-    figure.update_layout(bargap=0.35)
-    return styled(
-        figure,
-        f"{escape(evidence['component'].replace('_', ' '))} decided: risk {alert['risk_score']:.4f}",
-        escape(str(alert["message"])),
-        height=60 + 26 * len(names),
-    )
 
 
 def found_by_read(days: pd.DataFrame, *, own: str) -> go.Figure:
