@@ -8,6 +8,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from benchmarks.model_rivals import METHODS, Scores, Setting
+from benchmarks.model_rivals import METHODS, Scores
 from benchmarks.model_worlds import QUARTER, REFUNDS, SALES, World, frozen, make
+
+Job = tuple[Any, ...]
 
 DESIGN_SEEDS = (100, 101)
 SLOW = ("LocalOutlierFactor",)
@@ -31,77 +34,112 @@ _AFTER = 2 * 3_600_000
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kept", type=Path, default=Path("out/models"), help="what was measured before")
+    parser.add_argument("--again", nargs="*", default=[], metavar="METHOD", help="measure these again")
+    parser.add_argument("--only", nargs="*", default=[], metavar="METHOD", help="measure these, show nothing")
     parser.add_argument("--output", type=Path, default=Path("out/models.json"))
     options = parser.parse_args()
     described = frozen()
+    pairs = [(detector, name) for detector, methods in METHODS.items() for name in methods]
+    if options.only:
+        pairs = [pair for pair in pairs if pair[1] in options.only]
+    kept = Kept(options.kept, options.again)
     figures: dict[str, Any] = {}
     with Pool(options.workers) as pool:
-        tuned = pool.starmap(_tuned, [(seed, "medium") for seed in DESIGN_SEEDS])
-        chosen = {
-            detector: {name: _best(name, detector, tuned) for name in methods}
-            for detector, methods in METHODS.items()
-        }
-        jobs = [
-            (seed, volume, chosen)
-            for seed in described["incidents"]["seeds"]
-            for volume in described["volumes"]
-        ]
-        worlds = pool.starmap(_compared, jobs, chunksize=1)
-        figures["settings"] = chosen
-        figures["comparison"] = _comparison(described["volumes"], jobs, worlds)
-        _write(figures, options.output)
+        tuned = kept.measure(pool, _tuned, [(*pair, seed) for seed in DESIGN_SEEDS for pair in pairs])
+        chosen = {pair: _best(*pair, tuned) for pair in pairs}
+        worlds = kept.measure(
+            pool,
+            _compared,
+            [
+                (*pair, seed, volume, chosen[pair])
+                for seed in described["incidents"]["seeds"]
+                for volume in described["volumes"]
+                for pair in pairs
+                if not (pair[1] in SLOW and volume == "large")
+            ],
+        )
+        if options.only:
+            return 0
+        figures["settings"] = {f"{detector}/{name}": setting for (detector, name), setting in chosen.items()}
+        figures["comparison"] = _comparison(described["volumes"], worlds)
         parts = [
-            (part, seed, volume)
+            ("ours", part, seed, volume)
             for part in ("clean", "sustained", "role_change")
             for seed in described[part]["seeds"]
             for volume in described["volumes"]
         ]
-        figures["behaviour"] = _behaviour(parts, pool.starmap(_behaved, parts, chunksize=1))
-    _write(figures, options.output)
+        figures["behaviour"] = _behaviour(kept.measure(pool, _behaved, parts))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(figures, indent=2) + "\n")
     _show(figures)
     return 0
 
 
-def _write(figures: dict[str, Any], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(figures, indent=2) + "\n")
+class Kept:
+    """What was measured, a file for each function and its arguments: the rivals need not run again for ours.
+
+    Parameters
+    ----------
+    folder
+        Where the files lie.
+    again
+        Methods of which what was measured before does not count.
+    """
+
+    def __init__(self, folder: Path, again: Sequence[str]) -> None:
+        self._folder, self._again = folder, again
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def measure(self, pool: Any, function: Callable[..., Any], jobs: Sequence[Job]) -> dict[Job, Any]:
+        """Return the result of every job, measured now where none is kept."""
+        tasks = [(function, job, self._file(function, job)) for job in jobs]
+        due = [task for task in tasks if not task[2].exists() or set(self._again) & set(map(str, task[1]))]
+        for number, _ in enumerate(pool.imap_unordered(_run, due), 1):
+            print(f"\r{function.__name__}: {number} of {len(due)}", end="", file=sys.stderr, flush=True)
+        return {job: json.loads(file.read_text()) for _, job, file in tasks}
+
+    def _file(self, function: Callable[..., Any], job: Job) -> Path:
+        words = "-".join(str(part) for part in job if not isinstance(part, tuple))
+        return self._folder / f"{function.__name__}-{words.replace(' ', '_')}.json"
+
+
+def _run(task: tuple[Callable[..., Any], Job, Path]) -> None:
+    function, job, file = task
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(function(*job)) + "\n")
+    partial.replace(file)
 
 
 # --- one world ---
 
 
-def _tuned(seed: int, volume: str) -> dict[str, dict[str, list[float]]]:
+@lru_cache(maxsize=1)
+def _world(part: str, seed: int, volume: str) -> World:
+    """Simulate a world once for the methods that follow each other on it."""
+    return make(frozen(), part, seed, volume)
+
+
+def _tuned(detector: str, name: str, seed: int) -> list[float]:
     """Return the average precision of every setting on a world of the design."""
-    world = make(frozen(), "incidents", seed, volume)
-    return {
-        detector: {
-            name: [_average_precision(detector, world, run(world, setting)) for setting in settings]
-            for name, (run, settings) in methods.items()
-        }
-        for detector, methods in METHODS.items()
-    }
+    world = _world("incidents", seed, "medium")
+    run, settings = METHODS[detector][name]
+    return [_average_precision(detector, world, run(world, setting)) for setting in settings]
 
 
-def _best(name: str, detector: str, tuned: Sequence[Any]) -> Setting:
+def _best(detector: str, name: str, tuned: dict[Job, list[float]]) -> tuple[tuple[str, Any], ...]:
     settings = METHODS[detector][name][1]
-    means = [float(np.mean([one[detector][name][i] for one in tuned])) for i in range(len(settings))]
-    return settings[int(np.argmax(means))]
+    means = np.mean([tuned[detector, name, seed] for seed in DESIGN_SEEDS], axis=0)
+    return tuple(settings[int(np.argmax(means))].items())
 
 
-def _compared(seed: int, volume: str, chosen: dict[str, dict[str, Setting]]) -> dict[str, Any]:
-    world = make(frozen(), "incidents", seed, volume)
-    found: dict[str, Any] = {}
-    for detector, methods in METHODS.items():
-        for name, (run, _) in methods.items():
-            if name in SLOW and volume == "large":
-                continue
-            scores = run(world, chosen[detector][name])
-            judge = _refund_units if detector == REFUNDS else _sales_units
-            found[f"{detector}/{name}"] = {
-                "ap": _average_precision(detector, world, scores),
-                **judge(world, scores),
-            }
-    return found
+def _compared(
+    detector: str, name: str, seed: int, volume: str, setting: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    world = _world("incidents", seed, volume)
+    scores = METHODS[detector][name][0](world, dict(setting))
+    judge = _refund_units if detector == REFUNDS else _sales_units
+    return {"ap": _average_precision(detector, world, scores), **judge(world, scores)}
 
 
 def _labelled(detector: str, world: World, scores: Scores) -> tuple[list[float], list[bool]]:
@@ -145,22 +183,16 @@ def _sales_units(world: World, scores: Scores) -> dict[str, Any]:
 # --- all worlds ---
 
 
-def _comparison(volumes: Sequence[str], jobs: Sequence[Any], worlds: Sequence[Any]) -> list[dict[str, Any]]:
+def _comparison(volumes: Sequence[str], worlds: dict[Job, Any]) -> list[dict[str, Any]]:
     rows = []
     for detector, methods in METHODS.items():
+        measure = _measure_refunds if detector == REFUNDS else _measure_sales
         for volume in volumes:
             for name in methods:
-                if name in SLOW and volume == "large":
-                    continue
-                own = [
-                    world[f"{detector}/{name}"]
-                    for job, world in zip(jobs, worlds, strict=True)
-                    if job[1] == volume
-                ]
-                measure = _measure_refunds if detector == REFUNDS else _measure_sales
-                rows.append(
-                    {"detector": detector, "volume": volume, "method": name, **_with_interval(own, measure)}
-                )
+                own = [world for job, world in worlds.items() if (*job[:2], job[3]) == (detector, name, volume)]
+                if own:
+                    figures = _with_interval(own, measure)
+                    rows.append({"detector": detector, "volume": volume, "method": name, **figures})
     return rows
 
 
@@ -263,8 +295,8 @@ def _episodes(quarters: Iterable[Sequence[float]], limit: float) -> list[list[fl
 # --- how the models behave ---
 
 
-def _behaved(part: str, seed: int, volume: str) -> dict[str, Any]:
-    world = make(frozen(), part, seed, volume)
+def _behaved(_: str, part: str, seed: int, volume: str) -> dict[str, Any]:
+    world = _world(part, seed, volume)
     refunds = METHODS[REFUNDS]["ours"][0](world, {})
     if part == "clean":
         sales = METHODS[SALES]["ours"][0](world, {})
@@ -284,10 +316,10 @@ def _behaved(part: str, seed: int, volume: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _behaviour(parts: Sequence[Any], results: Sequence[Any]) -> dict[str, Any]:
+def _behaviour(results: dict[Job, Any]) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    for volume in dict.fromkeys(part[2] for part in parts):
-        own = [(part[0], result) for part, result in zip(parts, results, strict=True) if part[2] == volume]
+    for volume in dict.fromkeys(job[3] for job in results):
+        own = [(job[1], result) for job, result in results.items() if job[3] == volume]
         rows: dict[str, Any] = {}
         for kind in ("refunds", "sales"):
             scores = np.array([s for part, result in own if part == "clean" for s in result[kind]])

@@ -22,7 +22,7 @@ _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 24
 _WORSE: Final = 0.1
 _QUIET: Final = 4
-_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
+_QUARTERS: Final = {"quarter": 1, "silence": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
 
 
 class SalesDeviationParameters(Parameters, frozen=True):
@@ -124,7 +124,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
         if ratio != 1.0:
             state.prices.put(_STORE, prices)
-        self.model.sale(event.transaction_id, event.amount, ratio, history)
+        self.model.sale(event.transaction_id, event.event_time, event.amount, ratio, history)
         state.history.put(_STORE, history)
         return alerts
 

@@ -67,18 +67,23 @@ class RollingRank(msgspec.Struct, array_like=True):
 
     def chance_of(self, strength: float) -> float:
         """Return the calibrated p-value of a strength."""
+        return self._chance_of(strength, self.excluded)
+
+    def _chance_of(self, strength: float, excluded: float) -> float:
         if strength <= 0:
             return 1.0
+        total = self.total + _PRIOR
         if strength >= self.limit:
-            return self.chance * exp(-(strength - self.limit) / self.scale)
+            chance = (self.chance * total + excluded) / (total + excluded)
+            return chance * exp(-(strength - self.limit) / self.scale)
         at = strength / _WIDTH
         first = int(at)
         above = sum(self.counts[first + 1 :]) + self.counts[first] * (1 - (at - first))
-        return min(1.0, (above + _PRIOR * 10**-strength) / (self.total + _PRIOR))
+        return min(1.0, (above + _PRIOR * 10**-strength + excluded) / (total + excluded))
 
     def add(self, strength: float) -> None:
         """Learn a strength; `fit` makes it count."""
-        if self.chance_of(strength) < _FAR:
+        if self._chance_of(strength, 0.0) < _FAR:
             self.excluded += 1
             if self.excluded < _EXCLUDED_AT_MOST * (self.total + _PRIOR):
                 return

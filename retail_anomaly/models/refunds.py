@@ -208,6 +208,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     new_for: float = 5.0
     protect: float = 0.01
     release_after: int = 7
+    release_latest: int = 20
 
     # --- counting ---
 
@@ -334,11 +335,14 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         exposure, refunds = cashier.sales + self._base(store), cashier.refunds
         expected = self._rate(cashier, store)[0] * exposure
         rare = store.days >= self.warm_up and store.rank.chance_of(cashier.strongest) <= self.protect
-        if store.days >= self.warm_up:
+        # One cashier's streak is one deviation: it must not teach the rank that such days are common.
+        if store.days >= self.warm_up and not (rare and cashier.streak):
             store.rank.add(cashier.strongest)
         cashier.streak = cashier.streak + 1 if rare else max(0, cashier.streak - 1)
         cashier.lately = [*cashier.lately, (refunds, exposure, rare)]
-        if cashier.streak >= self.release_after:
+        if cashier.streak >= self.release_after and (
+            cashier.streak >= self.release_latest or self._is_usual_in_role(cashier, store)
+        ):
             self._accept_level(cashier)
         elif len(cashier.lately) > _LATELY:
             self._settle(*cashier.lately.pop(0), cashier)
@@ -374,6 +378,13 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         cashier.returned, cashier.exposure = float(sum(day[0] for day in days)), sum(day[1] for day in days)
         cashier.days, cashier.streak, cashier.relearned = float(len(days)), 0, cashier.day
 
+    def _is_usual_in_role(self, cashier: CashierHistory, store: StoreRefunds) -> bool:
+        """Tell whether the level of the last days is one that others in the role have, too."""
+        days = cashier.lately[-self.release_after :]
+        expected = self._role_rate(cashier, store) * sum(day[1] for day in days)
+        shape = shape_of(self.prior_refunds, len(days) * self._spread(store))
+        return at_least(sum(day[0] for day in days), expected, shape) > self.protect
+
     def change_role(self, role: str | None, cashier: CashierHistory) -> None:
         """Take note of the role in which the cashier works; a new one makes old habits count little."""
         if cashier.role is not None and role != cashier.role:
@@ -387,10 +398,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
 
         It is the cashier's own, without the last days, drawn to the role's, that to the store's.
         """
-        rate = (store.returned + 1) / (store.exposure + 60)
-        role = store.roles.get(cashier.role or "")
-        if role is not None:
-            rate = (10 + role[1]) / (10 / rate + role[0])
+        rate = self._role_rate(cashier, store)
         refunds, exposure = (
             self.prior_refunds + cashier.returned,
             self.prior_refunds / rate + cashier.exposure,
@@ -403,6 +411,11 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         days = cashier.days + len(cashier.lately)
         leeway = (days + 3 * self.new_for) / (days + self.new_for)
         return refunds / exposure * leeway, refunds
+
+    def _role_rate(self, cashier: CashierHistory, store: StoreRefunds) -> float:
+        rate = (store.returned + 1) / (store.exposure + 60)
+        role = store.roles.get(cashier.role or "")
+        return rate if role is None else (10 + role[1]) / (10 / rate + role[0])
 
     def _typical(self, store: StoreRefunds) -> float:
         return store.exposure / max(store.cashier_days, 1.0)

@@ -23,6 +23,7 @@ _HALF: Final = 0.55
 _DOUBLE: Final = 1.8
 _SILENT_AT_MOST: Final = 4 * QUARTERS  # a long weekend
 _STRAYS: Final = 50
+_RANKS: Final = 3
 
 
 class SalesHistory(msgspec.Struct, array_like=True):
@@ -96,6 +97,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
     strays: int = 0
     low: RollingRank = msgspec.field(default_factory=RollingRank)
     high: RollingRank = msgspec.field(default_factory=RollingRank)
+    price: RollingRank = msgspec.field(default_factory=RollingRank)
+    sold: int = 0
     flagged: int = 0
     relearned: int = 0
 
@@ -125,6 +128,8 @@ class SalesTails(msgspec.Struct, frozen=True):
     off_price: tuple[int, int]
     drop: float
     spike: float
+    cheap: float
+    dear: float
 
 
 class Quarter(msgspec.Struct, frozen=True):
@@ -184,8 +189,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- counting ---
 
-    def sale(self, receipt: str, amount: float, ratio: float | None, store: SalesHistory) -> None:
+    def sale(self, receipt: str, time: int, amount: float, ratio: float | None, store: SalesHistory) -> None:
         """Count a sale line of the quarter; `ratio` is its unit price compared with the known one."""
+        store.sold = time
         if receipt != store.last:
             store.last = receipt
             store.receipts += 1
@@ -220,7 +226,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 store.silent += 1
                 continue
             tails = self.judge(usual, known, store)
-            chances = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
+            chances = self.chances(tails, store)
             self.close(
                 quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up
             )
@@ -293,15 +299,35 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             "two_hours": sum(row[1] for row in rows) * factor,
             "day": store.expected + mean,
         }
-        low = {h: at_most(observed[h], expected[h], shapes[h]) for h in HORIZONS}
-        high = {h: at_least(observed[h], expected[h], shapes[h]) for h in HORIZONS}
+        # A horizon that a shorter one fills yet says nothing of its own.
+        distinct = {"quarter": True, "hour": len(rows) > 1, "two_hours": len(rows) > _HOUR, "day": store.usual[1] > 0}
+        low = {h: at_most(observed[h], expected[h], shapes[h]) if distinct[h] else 1.0 for h in HORIZONS}
+        high = {h: at_least(observed[h], expected[h], shapes[h]) if distinct[h] else 1.0 for h in HORIZONS}
+        # Half of the evidence of a day must be of its last two hours.
+        for tails in (low, high):
+            tails["day"] = sqrt(tails["day"] * tails["two_hours"])
         self._judge_tickets(rows, low, high, store)
+        silent = self._silence(rows, store) * factor
+        low["silence"] = at_most(0, silent, shapes["quarter"])
         off_price = int(sum(row[4] for row in rows)), int(sum(row[5] for row in rows))
         drop, spike = strength(low.values()), strength(high.values())
-        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike)
+        cheap, dear = self._judge_prices(rows, low, high, store)
+        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike, cheap, dear)
 
+    @staticmethod
+    def _silence(rows: list[list[float]], store: SalesHistory) -> float:
+        """Return the receipts that are usual in the time since the last one, at most two hours."""
+        expected = 0.0
+        for row in reversed(rows):
+            if row[0]:
+                rest = store.sold % QUARTER
+                return expected + row[1] * (1 - rest / QUARTER)
+            expected += row[1]
+        return expected
+
+    @staticmethod
     def _judge_tickets(
-        self, rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
+        rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
     ) -> None:
         count, total, squares = store.ticket
         lines = sum(row[2] for row in rows)
@@ -312,11 +338,31 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             error = sqrt(variance / lines + max(between + 0.01, 0.0) / (windows + 10))
             t = (sum(row[3] for row in rows) / lines - mean) / error
             low["ticket"], high["ticket"] = stdtr(8, t), stdtr(8, -t)
+
+    @staticmethod
+    def _judge_prices(
+        rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
+    ) -> list[float]:
+        """Add how unusual the lines at a wrong price are; return the strengths of low and of high ones."""
         known, *off = store.prices_off
-        if known > 200:
-            for side, tails in ((0, low), (1, high)):
-                usual = lines * (off[side] + 0.5) / (known + 1000)
-                tails["price"] = at_least(sum(row[4 + side] for row in rows), usual, off[side] + 1.0)
+        lines = sum(row[2] for row in rows)
+        for side, tails in ((0, low), (1, high)):
+            count, usual = sum(row[4 + side] for row in rows), lines * (off[side] + 0.5) / (known + 1000)
+            tails["price"] = at_least(count, usual, off[side] + 1.0) if known > 200 else 1.0
+        return [strength((tails["price"],)) for tails in (low, high)]
+
+    @staticmethod
+    def chances(tails: SalesTails, store: SalesHistory) -> tuple[float, float]:
+        """Return the calibrated p-values of a drop and of a spike.
+
+        Three ranks share what two sides promise: each may take two thirds of a side.
+        """
+        drop, spike = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
+        if tails.cheap >= tails.dear:
+            drop = min(drop, store.price.chance_of(tails.cheap))
+        else:
+            spike = min(spike, store.price.chance_of(tails.dear))
+        return min(1.0, _RANKS / 2 * drop), min(1.0, _RANKS / 2 * spike)
 
     def _day_factor(self, store: SalesHistory) -> tuple[float, float]:
         """Return how busy this day is compared with what was expected, and the shape of that estimate.
@@ -341,6 +387,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         if store.days >= self.warm_up and (mean > 0.2 or store.receipts):
             store.low.add(tails.drop)
             store.high.add(tails.spike)
+            store.price.add(max(tails.cheap, tails.dear))
         receipts = float(store.receipts)
         if not rare:
             for index, horizon in enumerate(HORIZONS[:_DAY]):
@@ -420,7 +467,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.shapes = bytes(cells)
         store.weights[weekday] = store.weights[weekday] * keep + 1
         store.days += 1
-        for ranks in (store.low, store.high):
+        for ranks in (store.low, store.high, store.price):
             ranks.decay(0.97)
             ranks.fit()
         store.spread = [[value * 0.97 for value in sums] for sums in store.spread]
