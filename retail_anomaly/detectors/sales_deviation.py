@@ -12,7 +12,7 @@ from retail_anomaly.detectors.base import Detector, Parameters
 from retail_anomaly.events import PosEvent
 from retail_anomaly.local_time import QUARTER, date_of
 from retail_anomaly.models.prices import SkuPrices
-from retail_anomaly.models.sales import HORIZONS, Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
 from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
 from retail_anomaly.state import Table
@@ -22,7 +22,7 @@ _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 24
 _WORSE: Final = 0.1
 _QUIET: Final = 4
-_QUARTERS: Final = {"quarter": 1, "silence": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
+_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
 
 
 class SalesDeviationParameters(Parameters, frozen=True):
@@ -74,9 +74,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     """Alert when a store's sales are rare for this quarter of an hour of this weekday.
 
     At the end of each quarter, receipts of the quarter, the hour, two hours and the day so far are held
-    against the store's own profile, level and spread, and so are the amounts of two hours' lines and
-    how many were rung at less than half or more than double the known price. Drops and spikes are
-    ranked apart. One open alert a store, revised when it gets ten times rarer, closed by an hour
+    against the store's own profile, level and spread, and so are the time since the last receipt, the
+    amounts of two hours' lines and how many were rung at less than half or more than double the known
+    price. Drops, spikes and prices are ranked apart. One open alert a store, revised when it gets ten times rarer, closed by an hour
     without deviation or by the end of the day.
 
     Cannot see: holidays that are on no weekday (the store is silent, and that is said); a slow decline,
@@ -217,10 +217,12 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         tails = quarter.tails
         p_values = tails.low if episode.direction == "drop" else tails.high
         component = min(p_values, key=lambda name: p_values[name])
-        horizon = component if component in HORIZONS else "two_hours"
+        horizon = component if component in tails.observed else "two_hours"
         start = quarter.end - _QUARTERS.get(component, 0) * QUARTER
         if component == "day":
             start = quarter.day_start
+        elif component == "silence":
+            start = max(history.sold, quarter.day_start, quarter.end - 8 * QUARTER)
         lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
         return Alert(
             alert_id=episode.alert_id,

@@ -94,8 +94,14 @@ class RollingRank(msgspec.Struct, array_like=True):
         self.counts = [count * factor for count in self.counts]
         self.excluded *= factor
 
-    def fit(self) -> None:
-        """Bring the tail up to date."""
+    def fit(self, theory: float = _PRIOR) -> None:
+        """Bring the tail up to date.
+
+        Parameters
+        ----------
+        theory
+            With the weight of how many observations theory takes part in the tail's scale.
+        """
         above = list(accumulate(reversed(self.counts)))  # of the last bins
         bins = bisect_right(above, _TAIL) + 1
         first = max(0, _BINS - bins)
@@ -106,4 +112,4 @@ class RollingRank(msgspec.Struct, array_like=True):
         )
         self.limit = limit
         self.chance = min(1.0, (reached + _PRIOR * 10**-limit) / (self.total + _PRIOR))
-        self.scale = (excess + _TAIL * _BETA) / (reached + _TAIL)
+        self.scale = (excess + theory * _BETA) / (reached + theory)

@@ -23,6 +23,7 @@ _HOURS_LOOKED_AT: Final = 8
 _LATELY: Final = 14
 _SPANS: Final = (("week", 4), ("weeks", _LATELY))
 _STRAYS: Final = 50
+_THEORY: Final = 4.0  # observations: a dozen components make a lighter tail than one would
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -138,6 +139,8 @@ class StoreRefunds(msgspec.Struct, array_like=True):
         How many events in a row were days older than the newest day.
     rank
         How strong the evidence of a cashier's day has been.
+    refund_days
+        Decayed count of cashiers' days with a refund.
     """
 
     day: int = 0
@@ -152,6 +155,7 @@ class StoreRefunds(msgspec.Struct, array_like=True):
     spread: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
     strays: int = 0
     rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    refund_days: float = 0.0
 
 
 class RefundTails(msgspec.Struct, frozen=True):
@@ -197,7 +201,9 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     protect
         A day rarer than this is not learned.
     release_after
-        After so many such days in a row the new level is accepted.
+        After so many such days in a row the new level is accepted, if it is one that others in the role have.
+    release_latest
+        After so many it is accepted in any case: four weeks of work.
     """
 
     warm_up: int = 7
@@ -310,14 +316,16 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         handled = cashier.hour_sales + cashier.hour_before if time // HOUR == cashier.hour else 0
         share = min(1.0, max(handled / exposure, 1 / _HOURS_LOOKED_AT))
         p_values["hour"] = min(1.0, _HOURS_LOOKED_AT * at_least(in_hour, expected * share, shape))
-        for name, borne, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
-            count = borne
+        for name, count, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
             if name in ("same_sku", "same_sale"):
                 usual = cashier.chances * (seen + 0.5) / (store.chances + 50)
                 p_values[name] = at_least(count, usual, seen + 0.5)
                 continue
             if name == "off_shift":
-                count = min(count, 1)  # All of a day's have one reason, such as a shift nobody wrote down.
+                # All of a day's have one reason, such as a shift nobody wrote down: days are counted.
+                usual = (seen + 0.5) / (store.refund_days + 10)
+                p_values[name] = at_least(min(count, 1), usual, seen + 0.5)
+                continue
             portion = (seen + 0.5) / (store.returned + 10)
             p_values[name] = at_least(count, expected * portion, shape_of(shape, seen + 0.5))
         known, total, squares = store.amounts
@@ -354,7 +362,10 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         role = store.roles.setdefault(cashier.role or "", [0.0, 0.0])
         role[0] += exposure
         role[1] += refunds
-        store.marks = [sum(pair) for pair in zip(store.marks, cashier.marks, strict=True)]
+        off_shift, *others = cashier.marks
+        marks = min(off_shift, 1), *others
+        store.marks = [sum(pair) for pair in zip(store.marks, marks, strict=True)]
+        store.refund_days += refunds > 0
         # The variance of a count is mean + mean**2 / shape: what exceeds the mean gives the shape.
         if store.days > 3:
             store.spread[0] += expected**2
@@ -440,6 +451,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         store.exposure *= factor
         store.returned *= factor
         store.cashier_days *= factor
+        store.refund_days *= factor
         store.roles = {
             role: [value * factor for value in sums]
             for role, sums in store.roles.items()
@@ -450,7 +462,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         store.chances *= factor
         store.spread = [value * factor for value in store.spread]
         store.rank.decay(factor)
-        store.rank.fit()
+        store.rank.fit(_THEORY)
 
     def _clear(self, day: int, cashier: CashierHistory) -> None:
         cashier.day = day

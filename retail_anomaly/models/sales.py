@@ -68,6 +68,12 @@ class SalesHistory(msgspec.Struct, array_like=True):
         How strong the evidence of a drop and of a spike has been.
     flagged
         Quarters of the day that were not learned.
+    relearned
+        The day on which a new level was accepted; 0: never.
+    price
+        How strong the evidence of wrong prices has been.
+    sold
+        When the last line was sold, in epoch milliseconds.
     """
 
     block: int = 0
@@ -97,10 +103,10 @@ class SalesHistory(msgspec.Struct, array_like=True):
     strays: int = 0
     low: RollingRank = msgspec.field(default_factory=RollingRank)
     high: RollingRank = msgspec.field(default_factory=RollingRank)
-    price: RollingRank = msgspec.field(default_factory=RollingRank)
-    sold: int = 0
     flagged: int = 0
     relearned: int = 0
+    price: RollingRank = msgspec.field(default_factory=RollingRank)
+    sold: int = 0
 
 
 class SalesTails(msgspec.Struct, frozen=True):
@@ -109,7 +115,7 @@ class SalesTails(msgspec.Struct, frozen=True):
     Parameters
     ----------
     observed, expected
-        By horizon: receipts, and how many are usual.
+        By horizon, and since the last sale (`silence`): receipts, and how many are usual.
     shapes
         By horizon: of the expectation's spread.
     low, high
@@ -117,7 +123,9 @@ class SalesTails(msgspec.Struct, frozen=True):
     off_price
         Lines of the two hours far under and far over the known price.
     drop, spike
-        Each side together, see `tails.strength`.
+        The receipts' components and the tickets of each side together, see `tails.strength`.
+    cheap, dear
+        The same of prices that are too low and too high.
     """
 
     observed: Mapping[str, float]
@@ -225,6 +233,10 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 self._leave_window(store)
                 store.silent += 1
                 continue
+            if store.receipts and store.window and store.window[-1][0] == 0 < store.window[-1][-1]:
+                # A silence that was rare is over: what comes is judged for itself.
+                while store.window:
+                    self._leave_window(store)
             tails = self.judge(usual, known, store)
             chances = self.chances(tails, store)
             self.close(
@@ -291,24 +303,32 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             "quarter": float(store.receipts),
             "hour": sum(row[0] for row in rows[-_HOUR:]),
             "two_hours": sum(row[0] for row in rows),
-            "day": store.total + store.receipts,
+            # What was told before counts as usual.
+            "day": store.usual[0] + sum(row[-1] for row in store.window) + store.receipts,
         }
         expected = {
             "quarter": mean * factor,
             "hour": sum(row[1] for row in rows[-_HOUR:]) * factor,
             "two_hours": sum(row[1] for row in rows) * factor,
-            "day": store.expected + mean,
+            "day": store.usual[1] + sum(row[1] for row in rows),
         }
-        # A horizon that a shorter one fills yet says nothing of its own.
-        distinct = {"quarter": True, "hour": len(rows) > 1, "two_hours": len(rows) > _HOUR, "day": store.usual[1] > 0}
-        low = {h: at_most(observed[h], expected[h], shapes[h]) if distinct[h] else 1.0 for h in HORIZONS}
-        high = {h: at_least(observed[h], expected[h], shapes[h]) if distinct[h] else 1.0 for h in HORIZONS}
-        # Half of the evidence of a day must be of its last two hours.
+        # Early in the day the horizons are one and the same, and count once.
+        told = {
+            "hour": len(rows) == 1,
+            "two_hours": len(rows) <= _HOUR,
+            "day": store.usual[1] == 0,
+        }
+        low, high = (
+            {h: 1.0 if told.get(h) else tail(observed[h], expected[h], shapes[h]) for h in HORIZONS}
+            for tail in (at_most, at_least)
+        )
         for tails in (low, high):
+            # Half of the evidence must be of the last two hours, or a bad morning would alert all day.
             tails["day"] = sqrt(tails["day"] * tails["two_hours"])
+        observed["silence"], expected["silence"] = 0.0, self._silence(rows, store) * factor
+        shapes["silence"] = shapes["quarter"]
+        low["silence"] = at_most(0, expected["silence"], shapes["silence"])
         self._judge_tickets(rows, low, high, store)
-        silent = self._silence(rows, store) * factor
-        low["silence"] = at_most(0, silent, shapes["quarter"])
         off_price = int(sum(row[4] for row in rows)), int(sum(row[5] for row in rows))
         drop, spike = strength(low.values()), strength(high.values())
         cheap, dear = self._judge_prices(rows, low, high, store)
@@ -316,12 +336,11 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def _silence(rows: list[list[float]], store: SalesHistory) -> float:
-        """Return the receipts that are usual in the time since the last one, at most two hours."""
+        """Return the receipts that are usual in the time since the last one, of two hours at most."""
         expected = 0.0
         for row in reversed(rows):
             if row[0]:
-                rest = store.sold % QUARTER
-                return expected + row[1] * (1 - rest / QUARTER)
+                return expected + row[1] * (1 - store.sold % QUARTER / QUARTER)
             expected += row[1]
         return expected
 
@@ -353,9 +372,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def chances(tails: SalesTails, store: SalesHistory) -> tuple[float, float]:
-        """Return the calibrated p-values of a drop and of a spike.
+        """Return the calibrated p-values of a drop and of a spike, prices being part of either.
 
-        Three ranks share what two sides promise: each may take two thirds of a side.
+        Three ranks share what two sides promise (Bonferroni): each may take two thirds of a side.
         """
         drop, spike = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
         if tails.cheap >= tails.dear:

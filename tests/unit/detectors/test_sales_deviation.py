@@ -92,7 +92,7 @@ def test_message_tells_the_stores_own_time():
     settings = Settings(stores={STORE: StoreSettings(time_zone="Europe/Berlin")})
     engine = build_engine(settings, ["sales_deviation"])
     alert = drops(alerts_of(engine, *weeks()))[0]
-    assert " and 14:00 on" in alert.message
+    assert " and 13:30 on" in alert.message
     assert "2025-12-03" in alert.message
     assert "fewer sales than usual" in alert.message
 
