@@ -17,10 +17,11 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from benchmarks.model_rivals import METHODS, Scores
+from benchmarks.model_tables import tables
 from benchmarks.model_worlds import QUARTER, REFUNDS, SALES, World, frozen, make
 
 Job = tuple[Any, ...]
-
+"""The arguments of a function that measures."""
 DESIGN_SEEDS = (100, 101)
 SLOW = ("LocalOutlierFactor",)
 """Not tried on large stores: milliseconds a score."""
@@ -36,13 +37,10 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kept", type=Path, default=Path("out/models"), help="what was measured before")
     parser.add_argument("--again", nargs="*", default=[], metavar="METHOD", help="measure these again")
-    parser.add_argument("--only", nargs="*", default=[], metavar="METHOD", help="measure these, show nothing")
     parser.add_argument("--output", type=Path, default=Path("out/models.json"))
     options = parser.parse_args()
     described = frozen()
     pairs = [(detector, name) for detector, methods in METHODS.items() for name in methods]
-    if options.only:
-        pairs = [pair for pair in pairs if pair[1] in options.only]
     kept = Kept(options.kept, options.again)
     figures: dict[str, Any] = {}
     with Pool(options.workers) as pool:
@@ -59,9 +57,7 @@ def main() -> int:
                 if not (pair[1] in SLOW and volume == "large")
             ],
         )
-        if options.only:
-            return 0
-        figures["settings"] = {f"{detector}/{name}": setting for (detector, name), setting in chosen.items()}
+        figures["settings"] = {"/".join(pair): dict(setting) for pair, setting in chosen.items()}
         figures["comparison"] = _comparison(described["volumes"], worlds)
         parts = [
             ("ours", part, seed, volume)
@@ -72,7 +68,7 @@ def main() -> int:
         figures["behaviour"] = _behaviour(kept.measure(pool, _behaved, parts))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(figures, indent=2) + "\n")
-    _show(figures)
+    print("\n".join(tables(figures)))
     return 0
 
 
@@ -94,7 +90,7 @@ class Kept:
     def measure(self, pool: Any, function: Callable[..., Any], jobs: Sequence[Job]) -> dict[Job, Any]:
         """Return the result of every job, measured now where none is kept."""
         tasks = [(function, job, self._file(function, job)) for job in jobs]
-        due = [task for task in tasks if not task[2].exists() or set(self._again) & set(map(str, task[1]))]
+        due = [task for task in tasks if not task[2].exists() or any(part in self._again for part in task[1])]
         for number, _ in enumerate(pool.imap_unordered(_run, due), 1):
             print(f"\r{function.__name__}: {number} of {len(due)}", end="", file=sys.stderr, flush=True)
         return {job: json.loads(file.read_text()) for _, job, file in tasks}
@@ -343,26 +339,6 @@ def _behaviour(results: dict[Job, Any]) -> dict[str, Any]:
                 }
         figures[volume] = rows
     return figures
-
-
-def _show(figures: dict[str, Any]) -> None:
-    for detector in METHODS:
-        print(f"\n{detector}\n\n| volume | method | AP | recall | precision | by scenario | minutes |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
-        for row in figures["comparison"]:
-            if row["detector"] == detector:
-                cells = [f"{row[n]:.2f} ({row[n + '_interval'][0]:.2f}-{row[n + '_interval'][1]:.2f})"
-                         for n in ("ap", "recall", "precision")]  # fmt: skip
-                by = (
-                    ", ".join(f"{k} {v}" for k, v in row["by_scenario"].items())
-                    if row["method"] == "ours"
-                    else ""
-                )
-                minutes = ", ".join(f"{k} {v}" for k, v in row.get("minutes", {}).items())
-                minutes = minutes if row["method"] == "ours" else ""
-                print(f"| {row['volume']} | {row['method']} | {' | '.join(cells)} | {by} | {minutes} |")
-    print(json.dumps(figures["behaviour"], indent=1))
-    print(json.dumps(figures["settings"]))
 
 
 if __name__ == "__main__":

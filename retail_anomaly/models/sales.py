@@ -474,7 +474,8 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     def _learn_day(self, store: SalesHistory) -> None:
         weekday = (store.day - 1) % 7
         learned = sum(store.today.values())
-        if store.days >= 7 and store.expected > 5:
+        # A day without any sale is a holiday and tells nothing of the next.
+        if store.days >= 7 and store.expected > 5 and store.total:
             self._learn_level(learned, store)
         keep = 1 - 1 / self.memory
         cells = bytearray(store.shapes)

@@ -106,6 +106,43 @@ def test_a_lasting_change_of_level_is_learned_within_days():
     assert alerts_of(engine_of("sales_deviation"), *trade(34, lambda day: 12)) == []
 
 
+def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
+    """Three days without a sale: were they a new level, the next days would be spikes."""
+    holiday = range(37, 40)
+    events = [event for event in trade(50, lambda day: 12) if (event.event_time - MONDAY) // DAY not in holiday]
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    days = {(alert.event_time - MONDAY) // DAY for alert in alerts}
+    assert set(holiday) <= days
+    assert days <= set(holiday)
+
+
+def test_wrong_prices_of_every_day_do_not_hide_an_outage():
+    """Each has a rank of its own: what is common of one is rare of the other."""
+
+    def of(event):
+        number = int(event.transaction_id.rsplit("-", 1)[1]) % 8
+        day, time = divmod(event.event_time - MONDAY, DAY)
+        wrong = 21 <= day < 44 and number == day % 8 and 10 * HOUR <= time < 13 * HOUR
+        return msgspec.structs.replace(event, sku=f"sku-{number}", amount=0.9 if wrong else 9.0)
+
+    noon = MONDAY + 44 * DAY + 12 * HOUR
+    events = [of(event) for event in without_sales(trade(45, lambda day: 8), noon, noon + HOUR)]
+    told = [alert for alert in drops(alerts_of(engine_of("sales_deviation"), *events)) if alert.event_time > noon]
+    assert told[0].event_time <= noon + 30 * MINUTE
+
+
+def test_a_silence_is_told_from_the_last_sale_on():
+    """The quarter in which it began is part of it."""
+    began = MONDAY + 40 * DAY + 12 * HOUR + 2 * MINUTE
+    events = list(without_sales(trade(41, lambda day: 8), began, began + 12 * HOUR))
+    clock = PosEvent("x", STORE, "c-1", "sku", 1.0, "NO_SALE", began + HOUR)
+    first = drops(alerts_of(engine_of("sales_deviation"), *events, clock))[0]
+    assert first.evidence["component"] == "silence"
+    assert first.evidence["start"] == events[-1].event_time
+    assert first.evidence["observed"] == 0
+    assert first.event_time <= began + 30 * MINUTE
+
+
 def test_opening_hours_are_learned_of_each_weekday():
     """Closed on Sundays, and nobody is told on any of them."""
     days = [event for event in trade(56, lambda day: 8) if (event.event_time - MONDAY) // DAY % 7 != 6]
