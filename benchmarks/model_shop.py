@@ -50,7 +50,7 @@ def main() -> int:
     traded = sorted({_day(event.event_time) for event in events})
     print(f"{len(events)} invoices on {len(traded)} days, {traded[0]} to {traded[-1]}")
     found = list(episodes(events))
-    _show_refunds(events, [episode for episode in found if episode.detector == REFUNDS])
+    _show_refunds(traded, [episode for episode in found if episode.detector == REFUNDS])
     _show_sales(traded, [episode for episode in found if episode.detector == SALES])
     return 0
 
@@ -92,9 +92,9 @@ def episodes(events: Sequence[PosEvent]) -> Iterator[Episode]:
         yield Episode(alert.detector, _day(first[name].event_time - 1), alert)
 
 
-def _show_refunds(events: Sequence[PosEvent], found: Sequence[Episode]) -> None:
+def _show_refunds(traded: Sequence[date], found: Sequence[Episode]) -> None:
     parameters = REGISTRY[REFUNDS].Parameters()
-    days = len({_day(e.event_time) for e in events}) - parameters.learn_days
+    days = len(traded) - parameters.learn_days
     print(f"\n{REFUNDS}: {len(found)} of {days} days, {parameters.false_alarms * days:.0f} promised\n")
     print("| day | refunds | usual | component | chance |\n| --- | --- | --- | --- | --- |")
     for episode in found:
@@ -106,7 +106,7 @@ def _show_refunds(events: Sequence[PosEvent], found: Sequence[Episode]) -> None:
 
 def _show_sales(traded: Sequence[date], found: Sequence[Episode]) -> None:
     parameters = REGISTRY[SALES].Parameters()
-    days = len(traded) - parameters.learn_days
+    days = sum(day >= traded[0] + timedelta(days=parameters.learn_days) for day in traded)
     print(f"\n{SALES}: {len(found)} episodes in {days} days of trade\n")
     print("| closure | days | drops | first told |\n| --- | --- | --- | --- |")
     for name, (begin, end) in CLOSED.items():

@@ -55,6 +55,7 @@ class SalesEpisode(msgspec.Struct, array_like=True):
     risk: float
     chance: float
     quiet: int = 0
+    fewer: bool = False
 
 
 class SalesDeviationState(DetectorState):
@@ -76,8 +77,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     At the end of each quarter, receipts of the quarter, the hour, two hours and the day so far are held
     against the store's own profile, level and spread, and so are the time since the last receipt, the
     amounts of two hours' lines and how many were rung at less than half or more than double the known
-    price. Drops, spikes and prices are ranked apart. One open alert a store, revised when it gets ten times rarer, closed by an hour
-    without deviation or by the end of the day.
+    price. Drops, spikes and prices are ranked apart. One open alert a store, revised when it gets ten
+    times rarer; it ends with an hour without deviation, with the day, or, unless it is about too few
+    sales, when these are told.
 
     Cannot see: holidays that are on no weekday (the store is silent, and that is said); a slow decline,
     which is learned; one till of many; demand that all stores of the chain lose together is not told
@@ -163,13 +165,20 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     def _decide(
         self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreState
     ) -> Alert | None:
-        direction = "drop" if quarter.drop <= quarter.spike else "spike"
-        chance = min(quarter.drop, quarter.spike)
-        risk = round(1 - chance, 6)
         episode = state.episodes.get(_STORE)
         if episode is not None and episode.day != quarter.day:
             state.episodes.drop(_STORE)
             episode = None
+        direction = "drop" if quarter.drop <= quarter.spike else "spike"
+        chance = min(quarter.drop, quarter.spike)
+        fewer = quarter.fewer <= self.parameters.false_alarms
+        if fewer or (episode is not None and episode.fewer):
+            direction, chance = "drop", quarter.fewer
+            if episode is not None and not episode.fewer:
+                # An outage is another matter than a wrong price: told as such, it takes the place of what is open.
+                state.episodes.drop(_STORE)
+                episode = None
+        risk = round(1 - chance, 6)
         if chance > self.parameters.false_alarms:
             if episode is not None:
                 episode.quiet += 1
@@ -180,7 +189,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             return None
         if episode is None:
             found = _interval_id(self.alert_type, store.store_id, quarter.end)
-            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance)
+            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance, fewer=fewer)
         else:
             episode.quiet = 0
             if chance > _WORSE * episode.chance or risk <= episode.risk:
@@ -216,7 +225,10 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     ) -> Alert:
         tails = quarter.tails
         p_values = tails.low if episode.direction == "drop" else tails.high
-        component = min(p_values, key=lambda name: p_values[name])
+        component = min(
+            (name for name in p_values if not (episode.fewer and name in ("ticket", "price"))),
+            key=lambda name: p_values[name],
+        )
         horizon = component if component in tails.observed else "two_hours"
         start = quarter.end - _QUARTERS.get(component, 0) * QUARTER
         if component == "day":

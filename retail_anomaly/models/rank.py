@@ -28,7 +28,7 @@ class RollingRank(msgspec.Struct, array_like=True):
     counts
         Decayed counts of strengths in bins of an eighth.
     excluded
-        Decayed count of what was too far out to be learned.
+        Decayed count of what was too far out to be learned in its place.
     limit, chance, scale
         Where the fitted tail begins, the chance to get that far, and its scale.
 
@@ -38,9 +38,9 @@ class RollingRank(msgspec.Struct, array_like=True):
     excess: peaks over threshold as in Siffer et al., Anomaly Detection in Streams with Extreme Value
     Theory, KDD 2017, with the shape at zero. Theory takes part with the weight of ten observations.
 
-    What was rarer than one in a thousand is left out, or the incidents that are to be found would
-    hide those that follow. When such are more than three in a hundred, they are no incidents but
-    how things are, and are learned.
+    What was rarer than one in a thousand is counted as seen, but does not lengthen the tail, or the
+    incidents that are to be found would hide those that follow. When such are more than three in a
+    hundred, they are no incidents but how things are, and are learned.
 
     Examples
     --------
@@ -52,6 +52,10 @@ class RollingRank(msgspec.Struct, array_like=True):
     >>> rank.fit()
     >>> 0.05 < rank.chance_of(2.0) < 0.15
     True
+    >>> before = rank.chance_of(2.0)
+    >>> rank.add(9.0)
+    >>> rank.chance_of(2.0) > before, rank.chance_of(9.0) < 1e-6
+    (True, True)
     """
 
     counts: list[float] = msgspec.field(default_factory=lambda: [0.0] * _BINS)

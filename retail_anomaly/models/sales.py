@@ -126,6 +126,8 @@ class SalesTails(msgspec.Struct, frozen=True):
         The receipts' components and the tickets of each side together, see `tails.strength`.
     cheap, dear
         The same of prices that are too low and too high.
+    fewer
+        As `drop`, of the receipts alone.
     """
 
     observed: Mapping[str, float]
@@ -138,6 +140,7 @@ class SalesTails(msgspec.Struct, frozen=True):
     spike: float
     cheap: float
     dear: float
+    fewer: float
 
 
 class Quarter(msgspec.Struct, frozen=True):
@@ -157,6 +160,8 @@ class Quarter(msgspec.Struct, frozen=True):
         Calibrated p-values of either side.
     day_start
         When the day's trade began, in epoch milliseconds.
+    fewer
+        Calibrated p-value of too few receipts, whatever the tickets and prices are.
     """
 
     end: int
@@ -166,6 +171,7 @@ class Quarter(msgspec.Struct, frozen=True):
     drop: float
     spike: float
     day_start: int
+    fewer: float = 1.0
 
 
 class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,11 +244,11 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 while store.window:
                     self._leave_window(store)
             tails = self.judge(usual, known, store)
-            chances = self.chances(tails, store)
+            fewer, *chances = self.chances(tails, store)
             self.close(
                 quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up
             )
-            yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER)
+            yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER, fewer)
 
     def is_dormant(self, store: SalesHistory) -> bool:
         """Tell whether so long nothing was sold that time is not followed until something is."""
@@ -328,11 +334,12 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         observed["silence"], expected["silence"] = 0.0, self._silence(rows, store) * factor
         shapes["silence"] = shapes["quarter"]
         low["silence"] = at_most(0, expected["silence"], shapes["silence"])
+        fewer = strength([*low.values(), 1.0])
         self._judge_tickets(rows, low, high, store)
         off_price = int(sum(row[4] for row in rows)), int(sum(row[5] for row in rows))
         drop, spike = strength(low.values()), strength(high.values())
         cheap, dear = self._judge_prices(rows, low, high, store)
-        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike, cheap, dear)
+        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike, cheap, dear, fewer)
 
     @staticmethod
     def _silence(rows: list[list[float]], store: SalesHistory) -> float:
@@ -371,17 +378,23 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         return [strength((tails["price"],)) for tails in (low, high)]
 
     @staticmethod
-    def chances(tails: SalesTails, store: SalesHistory) -> tuple[float, float]:
-        """Return the calibrated p-values of a drop and of a spike, prices being part of either.
+    def chances(tails: SalesTails, store: SalesHistory) -> tuple[float, float, float]:
+        """Return the calibrated p-values of too few receipts, of a drop and of a spike, prices being part of these.
 
         Three ranks share what two sides promise (Bonferroni): each may take two thirds of a side.
         """
-        drop, spike = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
+        fewer, drop, spike, wrong = (
+            min(1.0, _RANKS / 2 * rank.chance_of(reached))
+            for rank, reached in (
+                (store.low, tails.fewer),
+                (store.low, tails.drop),
+                (store.high, tails.spike),
+                (store.price, max(tails.cheap, tails.dear)),
+            )
+        )
         if tails.cheap >= tails.dear:
-            drop = min(drop, store.price.chance_of(tails.cheap))
-        else:
-            spike = min(spike, store.price.chance_of(tails.dear))
-        return min(1.0, _RANKS / 2 * drop), min(1.0, _RANKS / 2 * spike)
+            return fewer, min(drop, wrong), spike
+        return fewer, drop, min(spike, wrong)
 
     def _day_factor(self, store: SalesHistory) -> tuple[float, float]:
         """Return how busy this day is compared with what was expected, and the shape of that estimate.

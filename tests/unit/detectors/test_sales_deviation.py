@@ -131,6 +131,21 @@ def test_wrong_prices_of_every_day_do_not_hide_an_outage():
     assert told[0].event_time <= noon + 30 * MINUTE
 
 
+def test_an_outage_is_told_although_an_alert_about_prices_is_open():
+    ten, noon = (MONDAY + 40 * DAY + hour * HOUR for hour in (10, 12))
+    events = [
+        msgspec.structs.replace(event, amount=0.9) if ten <= event.event_time < noon else event
+        for event in without_sales(trade(41, lambda day: 8), noon, noon + HOUR)
+    ]
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    assert alerts[0].evidence["component"] == "price"
+    outage = next(alert for alert in alerts if alert.event_time > noon)
+    assert outage.event_time <= noon + 30 * MINUTE
+    assert (outage.revision, outage.evidence["component"]) == (1, "silence")
+    assert "fewer sales than usual" in outage.message
+    assert {alert.alert_id for alert in alerts if alert.event_time > noon} == {outage.alert_id}
+
+
 def test_a_silence_is_told_from_the_last_sale_on():
     """The quarter in which it began is part of it."""
     began = MONDAY + 40 * DAY + 12 * HOUR + 2 * MINUTE
