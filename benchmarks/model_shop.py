@@ -120,7 +120,9 @@ def _show_sales(traded: Sequence[date], found: Sequence[Episode]) -> None:
     print("| direction | component | episodes |\n| --- | --- | --- |")
     for (direction, component), number in sorted(kinds.items()):
         print(f"| {direction} | {component} | {number} |")
-    print("\n| day | direction | component | observed | usual | chance |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        "\n| day | direction | component | observed | usual | chance |\n| --- | --- | --- | --- | --- | --- |"
+    )
     for episode in others:
         of = episode.alert.evidence
         print(

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.model_worlds import REFUNDS, SALES
 
 OURS = "ours"
+_AND_MORE = ", the median of minutes from its start, and the share that began while an episode was open"
 _FIGURES = {"ap": "average precision", "recall": "recall", "precision": "precision"}
 
 
@@ -20,7 +21,8 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
             ("volume", "method", *_FIGURES.values()),
             [(row["volume"], row["method"], *(_cell(row, name) for name in _FIGURES)) for row in rows],
         )
-        yield "\nRecall of ours by scenario, and the median of minutes from its start where it is known:\n"
+        more = "" if detector == REFUNDS else _AND_MORE
+        yield f"\nRecall of ours by scenario{more}:\n"
         yield from _by_scenario([row for row in rows if row["method"] == OURS])
         yield ""
     yield "### How the models behave\n"
@@ -29,8 +31,16 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ("", *behaviour), [(name, *(_spans(of[name]) for of in behaviour.values())) for name in names]
     )
-    settings = "; ".join(f"{name} {setting}" for name, setting in figures["settings"].items() if setting)
-    yield f"\nSettings chosen, where not the first: {settings}"
+    yield "\n### What they cost\n"
+    yield from _cost(figures["cost"])
+    yield "\n### Settings that counted\n"
+    yield from _table(
+        ("detector", "method", "setting"),
+        [
+            (*name.split("/"), ", ".join(f"{key} {value}" for key, value in setting.items()) or "default")
+            for name, setting in figures["settings"].items()
+        ],
+    )
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
@@ -49,7 +59,17 @@ def _by_scenario(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _recall(row: dict[str, Any], kind: str) -> str:
     minutes = row.get("minutes", {}).get(kind)
     recall = f"{row['by_scenario'].get(kind, 0):.2f}"
-    return recall if minutes is None else f"{recall} ({minutes} min)"
+    return recall if minutes is None else f"{recall} ({minutes} min), {row['within'][kind]:.2f}"
+
+
+def _cost(cost: dict[str, dict[str, float]]) -> Iterator[str]:
+    events = sum(of["events"] for of in cost.values())
+    names = [name for name in next(iter(cost.values())) if name != "events"]
+    rows = []
+    for name in names:
+        average = sum(of[name] * of["events"] for of in cost.values()) / events
+        rows.append((name, *(f"{of[name]:.1f}" for of in cost.values()), f"{average:.1f}"))
+    yield from _table(("us of processor time a POS event", *cost, "all events"), rows)
 
 
 def _spans(value: Any) -> str:

@@ -244,11 +244,15 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 while store.window:
                     self._leave_window(store)
             tails = self.judge(usual, known, store)
-            fewer, *chances = self.chances(tails, store)
+            fewer, drop, spike = self.chances(tails, store)
             self.close(
-                quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up
+                quarter,
+                usual,
+                store,
+                tails,
+                rare=min(drop, spike) <= self.protect and store.days >= self.warm_up,
             )
-            yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER, fewer)
+            yield Quarter(store.block * QUARTER, day, usual, tails, drop, spike, store.began * QUARTER, fewer)
 
     def is_dormant(self, store: SalesHistory) -> bool:
         """Tell whether so long nothing was sold that time is not followed until something is."""

@@ -109,7 +109,9 @@ def test_a_lasting_change_of_level_is_learned_within_days():
 def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
     """Three days without a sale: were they a new level, the next days would be spikes."""
     holiday = range(37, 40)
-    events = [event for event in trade(50, lambda day: 12) if (event.event_time - MONDAY) // DAY not in holiday]
+    events = [
+        event for event in trade(50, lambda day: 12) if (event.event_time - MONDAY) // DAY not in holiday
+    ]
     alerts = alerts_of(engine_of("sales_deviation"), *events)
     days = {(alert.event_time - MONDAY) // DAY for alert in alerts}
     assert set(holiday) <= days
@@ -127,7 +129,9 @@ def test_wrong_prices_of_every_day_do_not_hide_an_outage():
 
     noon = MONDAY + 44 * DAY + 12 * HOUR
     events = [of(event) for event in without_sales(trade(45, lambda day: 8), noon, noon + HOUR)]
-    told = [alert for alert in drops(alerts_of(engine_of("sales_deviation"), *events)) if alert.event_time > noon]
+    told = [
+        alert for alert in drops(alerts_of(engine_of("sales_deviation"), *events)) if alert.event_time > noon
+    ]
     assert told[0].event_time <= noon + 30 * MINUTE
 
 
