@@ -84,7 +84,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     off_price: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     last: str = ""
     day: int = 0
-    today: dict[int, float] = {}
+    today: dict[int, int | float] = {}  # whole receipts take a byte or two
     usual: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
     total: float = 0.0
     expected: float = 0.0
@@ -439,7 +439,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             store.flagged += 1
         factor, _ = self._day_factor(store)
         # What is rare counts half: an outage leaves a faint mark, and what happens again is learned.
-        learned = (mean * factor + receipts) / 2 if rare else receipts
+        learned = (mean * factor + receipts) / 2 if rare else store.receipts
         if learned > 0.05:
             store.today[quarter] = min(learned, _MOST)
         store.total += receipts
