@@ -361,13 +361,14 @@ def _behaviour(results: dict[Job, Any]) -> dict[str, Any]:
     for volume in dict.fromkeys(job[3] for job in results):
         own = [(job[1], result) for job, result in results.items() if job[3] == volume]
         rows: dict[str, Any] = {}
-        for kind in ("refunds", "sales"):
+        # At one in a hundred, and at the detectors' own limits.
+        for kind, limits in (("refunds", (0.01, 0.02)), ("sales", (0.01, 0.002))):
             scores = np.array([s for part, result in own if part == "clean" for s in result[kind]])
             # Either side of the sales may alert: twice the nominal share is what is promised.
             sides = 1 if kind == "refunds" else 2
-            rows[f"false {kind} at .01, realised over nominal"] = round(
-                float((scores >= 2).mean()) / 0.01 / sides, 2
-            )
+            for limit in limits:
+                share = float((scores >= -math.log10(limit)).mean())
+                rows[f"false {kind} at {limit}, realised over nominal"] = round(share / limit / sides, 2)
         for part in ("sustained", "role_change"):
             for limit in (0.05, 0.02):
                 flags = [
