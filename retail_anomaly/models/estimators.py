@@ -193,7 +193,7 @@ class SalesDeviation(AnomalyDetector):
             return
         if self._model.accepts(block, history):
             ratio = self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), history.day)
-            self._model.sale(str(x.get("receipt", x["time"])), x["amount"], ratio, history)
+            self._model.sale(str(x.get("receipt", x["time"])), x["time"], x["amount"], ratio, history)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return one minus the share of quarters as unusual as the rarest that is over since the last line."""
