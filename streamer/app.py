@@ -22,7 +22,7 @@ from streamer.settled import SettledApplication
 from streamer.tally import Tally
 from streamer.ticks import Ticker
 from streamer.topic_manager import topic_manager as quix_topics
-from streamer.topic_plan import ALIGNED
+from streamer.topic_plan import ALIGNED, SCORES
 from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
@@ -165,6 +165,7 @@ def build_app(
         alerts=raw_topic(app, ALERTS),
         dead_letters=raw_topic(app, DEAD_LETTERS),
         engine=engine,
+        scores=raw_topic(app, SCORES) if settings.streamer.scores else None,
         rekey=settings.streamer.rekey,
         max_ahead=settings.max_ahead,
         stamped_at_append=stamped_at_append,
@@ -197,7 +198,9 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     create = settings.streamer.manage_topics
     stamped: set[str] = set()
     if connection.broker is not None:
-        names = (*ALIGNED, ALERTS, DEAD_LETTERS)
+        names = [*ALIGNED, ALERTS, DEAD_LETTERS]
+        if settings.streamer.scores:
+            names.append(SCORES)
         reports = ensure_topics(connection, Plan.of(settings), names, create=create)
         stamped = {report.name for report in reports if report.stamped_at_append}
     streamer = settings.streamer

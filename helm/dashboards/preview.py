@@ -7,15 +7,18 @@ as far as the dashboards use it; tests look at the same tables.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 import plotly.graph_objects as go
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
-"""Runs InfluxQL; rows hold tags and columns by name, `time` in epoch nanoseconds."""
+"""Runs a query; rows hold tags, or labels, and columns by name, `time` in epoch nanoseconds. Of PromQL the
+column is `value`."""
 
 _BEFORE_GROUPS: Final = re.compile(r"\bGROUP BY\b")
+_LABEL: Final = re.compile(r"\{\{(\w+)\}\}")
 _TAG: Final = re.compile(r'"(\w+)"')
 _AGGREGATE: Final[dict[str, Callable[[list[Any]], Any]]] = {"count": len, "sum": sum, "max": max}
 
@@ -24,6 +27,8 @@ def expanded(query: str, start: int, end: int, interval: str = "30m") -> str:
     """Put values for Grafana's variables into a query: a time in epoch milliseconds, and all of the rest."""
     given = {
         "$timeFilter": f"time >= {start}ms AND time <= {end}ms",
+        "$__rate_interval": interval,
+        "$__range": f"{(end - start) // 1_000}s",
         "$__interval": interval,
         "$store": ".*",
         "$type": ".*",
@@ -33,14 +38,24 @@ def expanded(query: str, start: int, end: int, interval: str = "30m") -> str:
     return query
 
 
-def answer(panel: Mapping[str, Any], run: Run, start: int, end: int) -> list[Row]:
-    """Return what a panel of InfluxDB shows: the rows of its queries after its transformations."""
+def answer(panel: Mapping[str, Any], run: Run, start: int, end: int, interval: str = "30m") -> list[Row]:
+    """Return what a panel shows: the rows of its queries after its transformations."""
     found: list[Row] = []
     for target in panel["targets"]:
+        if "expr" in target:
+            found += [
+                {
+                    "time": row["time"],
+                    "series": _LABEL.sub(lambda name: str(row.get(name[1])), target["legendFormat"]),  # noqa: B023
+                    "value": row["value"],
+                }
+                for row in run(expanded(target["expr"], start, end, interval))
+            ]
+            continue
         query = target["query"]
         groups = _BEFORE_GROUPS.split(query)[1:]
         tags = _TAG.findall(groups[0]) if groups else []
-        for row in run(expanded(query, start, end)):
+        for row in run(expanded(query, start, end, interval)):
             alias = target.get("alias", "")
             columns = {name: value for name, value in row.items() if name != "time" and name not in tags}
             if target["resultFormat"] == "table":
@@ -56,7 +71,7 @@ def answer(panel: Mapping[str, Any], run: Run, start: int, end: int) -> list[Row
     return found
 
 
-def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figure:
+def picture(board: Mapping[str, Any], run: Run, start: int, end: int, interval: str = "30m") -> go.Figure:
     """Return a dashboard as one figure, its panels where Grafana has them.
 
     Parameters
@@ -64,9 +79,11 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figu
     board
         The dashboard as Grafana reads it.
     run
-        Runs InfluxQL.
+        Runs the queries.
     start, end
         The time shown, in epoch milliseconds.
+    interval
+        How far apart points are.
     """
     figure = go.Figure()
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
@@ -79,7 +96,7 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figu
             text=panel["title"], x=x[0], y=y[1], xref="paper", yref="paper", xanchor="left", yanchor="bottom",
             showarrow=False, font_size=14,
         )  # fmt: skip
-        for trace in _traces(panel, answer(panel, run, start, end)):
+        for trace in _traces(panel, answer(panel, run, start, end, interval)):
             if isinstance(trace, go.Indicator | go.Table):
                 trace.domain = {"x": x, "y": y}
             else:
@@ -105,7 +122,7 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int) -> go.Figu
 
 def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     if panel["type"] == "stat":
-        value = sum(row["value"] for row in rows if row["value"] is not None)
+        value = next((row["value"] for row in reversed(rows) if row["value"] is not None), 0)
         form = ".1%" if panel["fieldConfig"]["defaults"]["unit"] == "percentunit" else ",.2~f"
         number = {"valueformat": form if value < 10_000 else ",.0f", "font_size": 40}
         return [go.Indicator(mode="number", value=value, number=number)]
@@ -129,16 +146,45 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     }
     is_columns = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
     traces: list[Any] = []
-    for name in dict.fromkeys(row["series"] for row in rows):
-        points = [row for row in rows if row["series"] == name]
+    series: dict[str, list[Row]] = {}
+    for row in rows:
+        series.setdefault(row["series"], []).append(row)
+    below = {style["custom.fillBelowTo"] for style in styles.values() if "custom.fillBelowTo" in style}
+    for name, points in series.items():
         x, y = [_time(row["time"]) for row in points], [row["value"] for row in points]
         style = styles.get(name, {})
         colour = style.get("color", {}).get("fixedColor")
+        if name in below:
+            continue
+        if "custom.fillBelowTo" in style:
+            traces += _band(series[style["custom.fillBelowTo"]], points, name)
+            continue
         if is_columns:
             traces.append(go.Bar(x=x, y=y, name=name, marker_color=colour))
         else:
             line = {"color": colour, "dash": "dot" if "custom.lineStyle" in style else None}
             traces.append(go.Scatter(x=x, y=y, name=name, line=line, mode="lines+markers", marker_size=4))
+    return traces
+
+
+def _band(lower: Sequence[Row], upper: Sequence[Row], name: str) -> list[Any]:
+    """Fill between two series, a piece for each time without a gap: Plotly would fill the gaps too."""
+    traces: list[Any] = []
+    both = zip(lower, upper, strict=True)
+    for there, pairs in groupby(both, key=lambda pair: pair[0]["value"] is not None):
+        piece = list(pairs)
+        if not there:
+            continue
+        x = [_time(low["time"]) for low, _ in piece]
+        edges = [low["value"] for low, _ in piece], [high["value"] for _, high in piece]
+        for edge, y in enumerate(edges):
+            traces.append(
+                go.Scatter(
+                    x=x, y=y, name=f"from {lower[0]['series']} to {name}", mode="lines", line_width=0,
+                    fill="tonexty" if edge else None, fillcolor="rgba(136, 136, 136, 0.3)",
+                    showlegend=edge == 1 and len(traces) == 1,
+                )
+            )  # fmt: skip
     return traces
 
 
