@@ -351,7 +351,8 @@ def sales() -> Any:
                 )
             ),
             "Average of the intervals that one point stands for. The range is of all stores, whichever are shown.",
-            ranges=("10 % of all", "half of all", "90 % of all"),
+            ranges=("half of all",),
+            band=("10 % of all", "90 % of all"),
             every=_WINDOW,
             width=24,
         ),

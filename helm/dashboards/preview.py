@@ -237,4 +237,4 @@ def _time(nanoseconds: int) -> datetime:
 def _shown(name: str, value: Any) -> str:
     if name in ("Time", "time"):
         return f"{_time(value):%m-%d %H:%M}"
-    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
