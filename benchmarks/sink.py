@@ -25,8 +25,9 @@ from benchmarks.process import status_mb
 from benchmarks.throughput import recreate_topics
 from retail_anomaly.codec import encode
 from retail_anomaly.events import ALERTS, PosEvent
+from retail_anomaly.settings import Settings
 from streamer.offsets import GroupOffsets
-from streamer.sinks.points import POINTS
+from streamer.sinks.points import sink_topics
 from tests.influx import InfluxServer
 from tests.support.alerts import an_alert
 
@@ -64,7 +65,9 @@ def backlog(address: str, influx: InfluxServer, folder: str) -> None:
     with _started(*options, environ=influx.environ, folder=folder) as sink:
         first.wait(60)
         writing = time.perf_counter()
-        with GroupOffsets({"bootstrap.servers": address}, f"{group}-sink", POINTS) as offsets:
+        with GroupOffsets(
+            {"bootstrap.servers": address}, f"{group}-sink", sink_topics(Settings())
+        ) as offsets:
             if any(offsets.wait(120).values()):
                 raise RuntimeError("the backlog was not written in two minutes")
         done = time.perf_counter()

@@ -129,7 +129,7 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     if panel["type"] == "table":
         names = list(rows[0]) if rows else []
         cells = [[_shown(name, row.get(name)) for row in rows[:8]] for name in names]
-        widths = [6 if name == "What happened" else 1.5 for name in names]
+        widths = [min(6.0, max(1.5, max(map(len, column)) / 6)) for column in cells]
         return [
             go.Table(columnwidth=widths, header={"values": names}, cells={"values": cells, "align": "left"})
         ]
