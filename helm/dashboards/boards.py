@@ -30,7 +30,7 @@ def _judged(detector: str) -> str:
 
 _USUAL: Final = {"observed": "Counted", "expected": "Expected", "lower": "At least", "upper": "At most"}
 _ODD: Final = {"component": "What stood out", "score": "Score"}
-_WHO: Final = {"time": "Time", "store": "Store", "employee": "Employee"}
+_WHO: Final = {"Time": "Time", "store": "Store", "employee": "Employee"}
 _WHAT: Final = {"riskScore": "Risk", "message": "What happened"}
 
 
@@ -325,7 +325,7 @@ def sales() -> Any:
                 form="table",
             ),
             "Receipts of the quarter; what stood out may be the hour, the day, the amounts or the prices instead. A score of 0.99 or more.",
-            {"time": "Time", "store": "Store"} | _USUAL | _ODD,
+            {"Time": "Time", "store": "Store"} | _USUAL | _ODD,
             width=14,
         ),
         rows(
@@ -335,7 +335,7 @@ def sales() -> Any:
                 form="table",
             ),
             "A store that is new has none for weeks.",
-            {"time": "Time", "store": "Store", "detector": "Model", "silent": "Why"},
+            {"Time": "Time", "store": "Store", "detector": "Model", "silent": "Why"},
             width=10,
         ),
         lines(

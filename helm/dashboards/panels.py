@@ -184,7 +184,7 @@ def rows(
     width: int = 24,
     units: Mapping[str, str] | None = None,
 ) -> Any:
-    """Return a table that shows columns under names for people."""
+    """Return a table that shows columns, `Time` among them, under names for people."""
     panel = (
         table.Panel()
         .filterable(True)

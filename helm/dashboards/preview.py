@@ -59,7 +59,10 @@ def answer(panel: Mapping[str, Any], run: Run, start: int, end: int, interval: s
             alias = target.get("alias", "")
             columns = {name: value for name, value in row.items() if name != "time" and name not in tags}
             if target["resultFormat"] == "table":
-                found.append(row)
+                # Grafana's own name of the first column, whatever InfluxDB calls it.
+                found.append(
+                    {"Time": row["time"], **columns, **{tag: row[tag] for tag in tags if tag in row}}
+                )
                 continue
             for column, value in columns.items():
                 name = alias.replace("$col", column) or column
@@ -135,7 +138,7 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
         ]
     if panel["type"] == "barchart":
         by = panel["options"]["xField"]
-        value = next(name for name in rows[0] if name not in (by, "time")) if rows else "value"
+        value = next(name for name in rows[0] if name not in (by, "Time")) if rows else "value"
         bars = go.Bar(
             x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h", showlegend=False
         )
@@ -235,6 +238,6 @@ def _time(nanoseconds: int) -> datetime:
 
 
 def _shown(name: str, value: Any) -> str:
-    if name in ("Time", "time"):
+    if name == "Time":
         return f"{_time(value):%m-%d %H:%M}"
     return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
