@@ -29,6 +29,7 @@ WORLD = Simulation(stores=3, days=1, seed=2)
 POISON = Record(POS_EVENTS, b"not json", b"store-1")
 BOARD = json.loads((FOLDER / "pipeline-health.json").read_text())
 PIECES = 4
+STEP_MS = 500
 
 
 class Watched:
@@ -38,7 +39,7 @@ class Watched:
         self.prometheus, self.start, self.end = prometheus, start, end
 
     def run(self, expression: str) -> list[dict[str, Any]]:
-        return self.prometheus.rows(expression, self.start, self.end, step=0.5)
+        return self.prometheus.rows(expression, self.start, self.end, step=STEP_MS / 1_000)
 
     def shown(self, title: str) -> dict[str, list[float | None]]:
         """Return the values of a panel by series."""
@@ -95,7 +96,9 @@ def watched(
         streamer.wait_until_processed()
         sink.wait_until_processed()
     wait_for("sum(retail_lag_records)", 0)
-    yield Watched(prometheus, began, int(time.time() * 1_000))
+    ended = int(time.time() * 1_000)
+    # In whole steps back from the end, so that the last moment is that at which all was done.
+    yield Watched(prometheus, ended - ((ended - began) // STEP_MS + 1) * STEP_MS, ended)
     assert streamer.stop() == 0
     assert sink.stop() == 0
     prometheus.kill()
