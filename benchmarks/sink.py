@@ -22,6 +22,7 @@ from benchmarks.kafka import broker
 from benchmarks.latency import steady_event
 from benchmarks.process import status_mb
 from data_gen import Simulation
+from data_gen.world import recorded_at
 from retail_anomaly.codec import encode
 from retail_anomaly.events import ALERTS, PosEvent
 from retail_anomaly.replay import replay_events
@@ -94,7 +95,7 @@ def day(address: str, influx: InfluxServer, folder: str) -> None:
         _started("sink", *common, environ=influx.environ, folder=folder),
     ):
         # Days before, and in a store of its own: both run when its alert is there.
-        warm = PosEvent("warm", "store-0", "c", "k", 5.0, "REFUND", events[0].event_time - 86_400_000)
+        warm = PosEvent("warm", "store-0", "c", "k", 5.0, "REFUND", recorded_at(events[0]) - 86_400_000)
         send(producer, warm)
         _wait_for(influx, "warm")
         for event in events:

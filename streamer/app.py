@@ -31,7 +31,6 @@ _STATISTICS_MS: Final = 1_000
 _CONSUMER: Final[dict[str, Any]] = {
     "fetch.wait.max.ms": 50,
     "fetch.queue.backoff.ms": 5,
-    "queued.max.messages.kbytes": 16_384,
 }
 _PRODUCER: Final = {"linger.ms": 0}
 _HEARTBEAT_MS: Final = 3_000
@@ -51,6 +50,7 @@ def new_application(
     topic_manager: TopicManager | None,
     tally: Tally | None = None,
     commit_every: int = 0,
+    ahead_kb: int = 16_384,
 ) -> Application:
     """Return an application without a pipeline, set up to read topics aligned and at once.
 
@@ -66,11 +66,14 @@ def new_application(
         Counts the records processed, and takes the consumer's statistics if they are to be served.
     commit_every
         Commit after so many records, if the interval has not passed before; 0 leaves it to that.
+    ahead_kb
+        Most kilobytes that are fetched ahead of each partition.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
     consumer = {
         **_CONSUMER,
+        "queued.max.messages.kbytes": ahead_kb,
         "session.timeout.ms": int(streamer.session_timeout),
         # A third of the session, so that one lost heartbeat does not end a short one.
         "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),

@@ -26,6 +26,7 @@ from streamer.topic_manager import topic_manager
 from streamer.topics import Plan, ensure_topics
 
 _FLUSH_SECONDS: Final = 30.0
+_AHEAD_KB: Final = 1_024
 _log = structlog.stdlib.get_logger("retail-streamer")
 
 
@@ -122,6 +123,8 @@ def build_sink_app(
         topic_manager=topic_manager,
         tally=tally,
         commit_every=streamer.sink.batch,
+        # InfluxDB is slower than Kafka: a backlog waits there, not in this process.
+        ahead_kb=_AHEAD_KB,
     )
     sink = InfluxSink(
         influx, bury=DeadLetterProducer(app.get_producer()), observer=tally, batch=streamer.sink.batch
