@@ -1,7 +1,7 @@
 """The dashboard on the processes themselves, from Prometheus."""
 
 import warnings
-from typing import Any
+from typing import Any, Final
 
 from helm.dashboards.layout import filled, frame
 from helm.dashboards.panels import figure, lines, promql
@@ -9,6 +9,10 @@ from helm.dashboards.panels import figure, lines, promql
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import dashboard
+
+
+# Several processes read the same topic: each on its own. Only `retail_info` knows what a process is.
+_PROCESS: Final = "on (instance) group_left (process) retail_info"
 
 
 def pipeline_health() -> Any:
@@ -19,30 +23,52 @@ def pipeline_health() -> Any:
     return filled(
         board,
         figure(
-            "Processes ready", promql(("sum(retail_ready)", "ready")), "With a place in their group.", width=6
+            "Processes ready",
+            promql(("sum(retail_ready)", "ready")),
+            "With a place in their group.",
+            width=6,
+            decimals=0,
         ),
-        figure("Lag", promql(("sum(retail_lag_records)", "records")), "Records not committed yet.", width=6),
+        figure(
+            "Lag",
+            promql(("sum(retail_lag_records)", "records")),
+            "Records not committed yet.",
+            width=6,
+            decimals=0,
+        ),
         figure(
             "Dead letters",
             promql(("sum(increase(retail_dead_letters_total[$__range]))", "records")),
             "In the time shown.",
             width=6,
+            decimals=0,
         ),
         figure(
             "Writes put off",
             promql(("sum(increase(retail_backpressure_total[$__range]))", "times")),
             "InfluxDB took nothing.",
             width=6,
+            decimals=0,
         ),
         lines(
             "Records processed",
-            promql(("sum by (topic) (rate(retail_events_total[$__rate_interval]))", "{{topic}}")),
+            promql(
+                (
+                    f"sum by (process, topic) (rate(retail_events_total[$__rate_interval]) * {_PROCESS})",
+                    "{{process}}: {{topic}}",
+                )
+            ),
             "A second.",
             "cps",
         ),
         lines(
             "Lag by topic",
-            promql(("sum by (topic) (retail_lag_records)", "{{topic}}")),
+            promql(
+                (
+                    f"sum by (process, topic) (retail_lag_records * {_PROCESS})",
+                    "{{process}}: {{topic}}",
+                )
+            ),
             "Records not committed yet.",
             "short",
         ),
@@ -66,21 +92,6 @@ def pipeline_health() -> Any:
             "By the field that was wrong.",
         ),
         lines(
-            "Detecting and committing",
-            promql(
-                (
-                    "sum(rate(retail_processing_seconds_sum[$__rate_interval])) / sum(rate(retail_processing_seconds_count[$__rate_interval]))",
-                    "an event",
-                ),
-                (
-                    "sum(rate(retail_checkpoint_seconds_sum[$__rate_interval])) / sum(rate(retail_checkpoint_seconds_count[$__rate_interval]))",
-                    "a checkpoint",
-                ),
-            ),
-            "Average.",
-            "s",
-        ),
-        lines(
             "Requests to InfluxDB",
             promql(
                 (
@@ -98,9 +109,34 @@ def pipeline_health() -> Any:
         ),
         lines("State on disk", promql(("sum(retail_state_bytes)", "bytes")), "All processes.", "bytes"),
         lines(
+            "Detecting",
+            promql(
+                (
+                    "sum(rate(retail_processing_seconds_sum[$__rate_interval])) / sum(rate(retail_processing_seconds_count[$__rate_interval]))",
+                    "an event",
+                )
+            ),
+            "Average over the sample that is timed.",
+            "s",
+            width=8,
+        ),
+        lines(
+            "Committing",
+            promql(
+                (
+                    f"sum by (process) (rate(retail_checkpoint_seconds_sum[$__rate_interval]) * {_PROCESS}) / sum by (process) (rate(retail_checkpoint_seconds_count[$__rate_interval]) * {_PROCESS})",
+                    "{{process}}",
+                )
+            ),
+            "Average of a checkpoint: writing state and output out, and the offsets.",
+            "s",
+            width=8,
+        ),
+        lines(
             "Since the last commit",
             promql(("time() - (retail_last_checkpoint_timestamp_seconds > 0)", "{{instance}}")),
             "Grows while nothing comes, too.",
             "s",
+            width=8,
         ),
     )

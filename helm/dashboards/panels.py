@@ -100,11 +100,19 @@ def promql(*queries: tuple[str, str]) -> list[Builder[Any]]:
 
 
 def figure(
-    title: str, targets: Sequence[Builder[Any]], text: str, unit: str = "short", width: int = 6
+    title: str,
+    targets: Sequence[Builder[Any]],
+    text: str,
+    unit: str = "short",
+    *,
+    width: int = 6,
+    decimals: int | None = None,
 ) -> Any:
     """Return a panel with one number: the query's, or the newest where it gives one for each moment."""
     options = common.ReduceDataOptions().calcs(["lastNotNull"])
     panel = stat.Panel().reduce_options(options).graph_mode(models.BigValueGraphMode.NONE)
+    if decimals is not None:
+        panel.decimals(decimals)
     return _finished(panel, title, targets, text, unit, width, height=4)
 
 

@@ -7,10 +7,11 @@ as far as the dashboards use it; tests look at the same tables.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import Any, Final, TypeAlias
 
 import plotly.graph_objects as go
+from plotly.colors.qualitative import Plotly
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
@@ -18,6 +19,7 @@ Run: TypeAlias = Callable[[str], list[Row]]
 column is `value`."""
 
 _BEFORE_GROUPS: Final = re.compile(r"\bGROUP BY\b")
+_WIDTH: Final = 1500
 _LABEL: Final = re.compile(r"\{\{(\w+)\}\}")
 _TAG: Final = re.compile(r'"(\w+)"')
 _AGGREGATE: Final[dict[str, Callable[[list[Any]], Any]]] = {"count": len, "sum": sum, "max": max}
@@ -99,34 +101,51 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int, interval: 
             text=panel["title"], x=x[0], y=y[1], xref="paper", yref="paper", xanchor="left", yanchor="bottom",
             showarrow=False, font_size=14,
         )  # fmt: skip
+        names: dict[str, str] = {}
         for trace in _traces(panel, answer(panel, run, start, end, interval)):
             if isinstance(trace, go.Indicator | go.Table):
                 trace.domain = {"x": x, "y": y}
             else:
-                trace.update(xaxis=f"x{n}", yaxis=f"y{n}", legend=f"legend{n + 1}")
+                trace.update(xaxis=f"x{n}", yaxis=f"y{n}", showlegend=False)
+                if trace.name:
+                    names[trace.name] = trace.meta
                 layout[f"xaxis{n}"] = {"domain": x, "anchor": f"y{n}"}
                 layout[f"yaxis{n}"] = {"domain": y, "anchor": f"x{n}", "rangemode": "tozero"}
-                layout[f"legend{n + 1}"] = {
-                    "x": x[0], "y": y[0] - 1.1 / bottom, "yanchor": "top", "orientation": "h", "font_size": 10,
-                }  # fmt: skip
             figure.add_trace(trace)
+        figure.add_annotation(
+            text=_legend(names, int(place["w"] / 24 * _WIDTH / 7)), x=x[0], y=y[0] - 0.8 / bottom, xref="paper",
+            yref="paper", xanchor="left", yanchor="top", align="left", showarrow=False, font_size=10,
+        )  # fmt: skip
         for step in panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])[1:]:
             figure.add_hline(step["value"], line_dash="dash", line_color=step["color"])
             figure.layout.shapes[-1].update(xref=f"x{n} domain", yref=f"y{n}")
     return figure.update_layout(
         title=board["title"],
         height=44 * bottom,
-        width=1500,
+        width=_WIDTH,
         barmode="stack",
         template="plotly_white",
         **layout,
     )
 
 
+def _legend(names: Mapping[str, str], width: int) -> str:
+    """Return the names in their colours, on lines of so many characters: Plotly's legends overlap."""
+    lines, used = [""], 0
+    for name, colour in names.items():
+        if used and used + len(name) > width:
+            lines.append("")
+            used = 0
+        lines[-1] += f'<span style="color:{colour}">■ {name}</span>   '
+        used += len(name) + 4
+    return "<br>".join(lines)
+
+
 def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     if panel["type"] == "stat":
         value = next((row["value"] for row in reversed(rows) if row["value"] is not None), 0)
-        form = ".1%" if panel["fieldConfig"]["defaults"]["unit"] == "percentunit" else ",.2~f"
+        defaults = panel["fieldConfig"]["defaults"]
+        form = ".1%" if defaults["unit"] == "percentunit" else f",.{defaults.get('decimals', 2)}~f"
         number = {"valueformat": form if value < 10_000 else ",.0f", "font_size": 40}
         return [go.Indicator(mode="number", value=value, number=number)]
     if panel["type"] == "table":
@@ -139,10 +158,7 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     if panel["type"] == "barchart":
         by = panel["options"]["xField"]
         value = next(name for name in rows[0] if name not in (by, "Time")) if rows else "value"
-        bars = go.Bar(
-            x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h", showlegend=False
-        )
-        return [bars]
+        return [go.Bar(x=[row[value] for row in rows], y=[row[by] for row in rows], orientation="h")]
     styles = {
         each["matcher"]["options"]: {part["id"]: part["value"] for part in each["properties"]}
         for each in panel["fieldConfig"]["overrides"]
@@ -153,20 +169,23 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     for row in rows:
         series.setdefault(row["series"], []).append(row)
     below = {style["custom.fillBelowTo"] for style in styles.values() if "custom.fillBelowTo" in style}
-    for name, points in series.items():
+    for name, points, free in zip(series, series.values(), cycle(Plotly), strict=False):
         x, y = [_time(row["time"]) for row in points], [row["value"] for row in points]
         style = styles.get(name, {})
-        colour = style.get("color", {}).get("fixedColor")
+        colour = style.get("color", {}).get("fixedColor") or free
         if name in below:
             continue
         if "custom.fillBelowTo" in style:
             traces += _band(series[style["custom.fillBelowTo"]], points, name)
             continue
         if is_columns:
-            traces.append(go.Bar(x=x, y=y, name=name, marker_color=colour))
+            traces.append(go.Bar(x=x, y=y, name=name, marker_color=colour, meta=colour))
         else:
             line = {"color": colour, "dash": "dot" if "custom.lineStyle" in style else None}
-            traces.append(go.Scatter(x=x, y=y, name=name, line=line, mode="lines+markers", marker_size=4))
+            drawn = go.Scatter(
+                x=x, y=y, name=name, line=line, mode="lines+markers", marker_size=4, meta=colour
+            )
+            traces.append(drawn)
     return traces
 
 
@@ -184,8 +203,7 @@ def _band(lower: Sequence[Row], upper: Sequence[Row], name: str) -> list[Any]:
             traces.append(
                 go.Scatter(
                     x=x, y=y, name=f"from {lower[0]['series']} to {name}", mode="lines", line_width=0,
-                    fill="tonexty" if edge else None, fillcolor="rgba(136, 136, 136, 0.3)",
-                    showlegend=edge == 1 and len(traces) == 1,
+                    fill="tonexty" if edge else None, fillcolor="rgba(136, 136, 136, 0.3)", meta="#888888",
                 )
             )  # fmt: skip
     return traces

@@ -124,10 +124,13 @@ def test_panels_say_what_happened(watched: Watched) -> None:
     assert newest("Lag") == 0
     assert newest("Writes put off") == 0
     assert 1 < (newest("Dead letters") or 0) < 2 * PIECES  # increase() is an estimate
-    assert set(INPUT_TOPICS) <= watched.shown("Records processed").keys()
+    processed = watched.shown("Records processed")
+    assert {*(f"run: {topic}" for topic in INPUT_TOPICS), "sink: anomaly-alerts"} <= processed.keys()
     assert watched.shown("Dead letters by reason").keys() == {"value"}
     assert "written" in watched.shown("Requests to InfluxDB")
-    for values in watched.shown("Detecting and committing").values():
+    assert watched.shown("Committing").keys() == {"run", "sink"}
+    (detecting,) = watched.shown("Detecting").values()
+    for values in (detecting, *watched.shown("Committing").values()):
         assert 0 < max(value for value in values if value is not None) < 10
 
 
