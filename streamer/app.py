@@ -67,7 +67,7 @@ def new_application(
     commit_every
         Commit after so many records, if the interval has not passed before; 0 leaves it to that.
     ahead_kb
-        Most kilobytes that are fetched ahead of each partition.
+        Most kilobytes that are fetched ahead.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)

@@ -223,7 +223,7 @@ class InfluxSink(BatchingSink):
     def _come_again(self, dealt_with: int, records: int) -> None:
         """End a flush that takes too long; what it has dealt with is not sent again."""
         if not dealt_with:
-            self._limit = max(1, self._limit // 2)  # or the next would come no further
+            self._limit = max(1, min(self._limit, records) // 2)  # or the next would come no further
         self._hold(
             UnavailableError(
                 f"InfluxDB is slow: {dealt_with} of {records} records in {self._patience:g} s; look at its load"

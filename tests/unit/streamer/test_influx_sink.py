@@ -235,7 +235,8 @@ def test_poison_is_found_although_a_flush_has_time_for_one_request_only():
     poison = line(ALERTS, values[5])
     with ScriptedServer(judge=lambda lines: REFUSED if poison in lines else Answer()) as server:
         bench = Bench(server, patience=0.0)
-        bench.deliver_until_taken(values, most=40)
+        # Halved four times until the poison is alone; the others go in pieces of what is left, one a flush.
+        assert bench.deliver_until_taken(values, most=20) > 4
         assert Counter(server.lines) == Counter(set(_lines(values)) - {poison})
     assert [letter.offset for _, letter in bench.buried] == [5]
 
