@@ -174,7 +174,11 @@ def test_poison_goes_to_the_dead_letters_and_the_rest_to_the_database(
     assert influx.count("alerts", "alertId") == len(good)
     letters = [msgspec.json.decode(r.value or b"", type=DeadLetter) for r in consume(address, DEAD_LETTERS)]
     assert {letter.topic for letter in letters} == {ALERTS}
-    assert [letter.reason.split(":")[0] for letter in letters] == ["value", *["InfluxDB refuses it"] * 2]
+    # In which order depends on how many checkpoints they came in.
+    assert Counter(letter.reason.split(":")[0] for letter in letters) == {
+        "value": 1,
+        "InfluxDB refuses it": 2,
+    }
     raw = {msgspec.json.encode(letter.value)[1:-1] for letter in letters}
     assert len(raw) == 3
     assert sink.said("went to dead-letters")
