@@ -11,7 +11,7 @@ from itertools import cycle, groupby
 from typing import Any, Final, TypeAlias
 
 import plotly.graph_objects as go
-from plotly.colors.qualitative import Plotly
+from plotly.colors import qualitative
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
@@ -169,7 +169,7 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
     for row in rows:
         series.setdefault(row["series"], []).append(row)
     below = {style["custom.fillBelowTo"] for style in styles.values() if "custom.fillBelowTo" in style}
-    for name, points, free in zip(series, series.values(), cycle(Plotly), strict=False):
+    for name, points, free in zip(series, series.values(), cycle(qualitative.Plotly), strict=False):
         x, y = [_time(row["time"]) for row in points], [row["value"] for row in points]
         style = styles.get(name, {})
         colour = style.get("color", {}).get("fixedColor") or free
