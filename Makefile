@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs secrets lock clean
+.PHONY: help demo test soak lint format bench docs pictures secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -47,6 +47,9 @@ docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/build.py
 	@$(BIN)/python helm/build.py
 
+pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
+	@$(BIN)/python -m docs.pictures
+
 # Never written over: what is running was set up with them. Read by compose, Tilt and `kubectl create secret`.
 secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers
 	@test ! -e .env || { echo ".env is there already: remove it first, and the volumes that were set up with it" >&2; exit 1; }
@@ -55,11 +58,15 @@ secrets: ## make .env with new passwords for compose, Tilt and the chart's own s
 	@echo "Written: .env"
 
 # Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
-lock: ## write constraints.txt anew from pyproject.toml
+# checkov's own is apart: it pins half a hundred packages that our tests need otherwise.
+lock: ## write constraints.txt anew from pyproject.toml, and checkov's own list
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	.cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --quiet --output-file constraints.txt $(ARGS)
+	.cache/uv/bin/uv pip compile tests/deploy/checkov.in --universal --python-version 3.11 \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    --quiet --output-file tests/deploy/checkov.txt $(ARGS)
 
 clean: ## remove the virtual environment, caches, builds and what the demo left
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist out state
