@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +28,8 @@ from tests.support.sink import SinkProcess
 
 WORLD = Simulation(stores=3, days=1, seed=2)
 PLAN = Plan(4, 1, 3650 * 86_400_000)
+OF_ONE_TOPIC = {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
+Content = tuple[str, int, float, str]
 OPTIONS = MODELS | {"RETAIL__STREAMER__SCORES": "true"}
 
 
@@ -105,14 +106,19 @@ def chain(kafka_server: Callable[..., KafkaServer], influx: InfluxServer, tmp_pa
     kafka.stop()
 
 
-def _alerts_in_kafka(chain: Chain) -> Counter[str]:
+def _alerts_in_kafka(chain: Chain) -> dict[str, Content]:
+    """Return by id what the topic says last; a partition has all of an alert."""
     found = [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(chain.kafka.address, ALERTS)]
-    return Counter(kind for kind, _ in {(alert.type, alert.alert_id) for alert in found})
+    return {alert.alert_id: (alert.type, alert.revision, alert.risk_score, alert.message) for alert in found}
 
 
-def _alerts_in_influx(chain: Chain) -> Counter[str]:
-    rows = chain.influx.query('SELECT COUNT("alertId") AS n FROM alerts GROUP BY "type"')
-    return Counter({row["type"]: row["n"] for row in rows})
+def _alerts_in_influx(chain: Chain) -> dict[str, Content]:
+    rows = chain.influx.query('SELECT "alertId", "type", "revision", "riskScore", "message" FROM alerts')
+    alerts = {
+        row["alertId"]: (row["type"], row["revision"], row["riskScore"], row["message"]) for row in rows
+    }
+    assert len(alerts) == len(rows), "an alert is there twice"
+    return alerts
 
 
 def _scores_in_kafka(chain: Chain) -> int:
@@ -133,15 +139,12 @@ def test_a_day_is_in_the_database_though_each_process_is_killed_in_turn(chain: C
         assert _alerts_in_influx(chain) == _alerts_in_kafka(chain), fault
         assert chain.influx.count("scores", "start") == _scores_in_kafka(chain), fault
 
-    newest = {key[0]: alert for key, alert in sorted(expected(WORLD).items())}
-    rows = chain.influx.query('SELECT "alertId", "revision", "riskScore", "type", "message" FROM alerts')
-    assert {
-        row["alertId"]: (row["revision"], row["riskScore"], row["type"], row["message"]) for row in rows
-    } == {
-        alert_id: (alert["revision"], alert["riskScore"], alert["type"], alert["message"])
-        for alert_id, alert in newest.items()
-    }
-    assert len(rows) == len(newest)
-    assert len(_alerts_in_influx(chain)) >= 4
+    found = _alerts_in_influx(chain)
+    assert len({kind for kind, *_ in found.values()}) >= 4
+    # A part is sent to a streamer that runs, so the order among its topics is open. What hangs on one
+    # topic alone must be all that a replay raises.
+    wanted = {alert["alertId"] for alert in expected(WORLD).values() if alert["type"] in OF_ONE_TOPIC}
+    assert len(wanted) >= 3
+    assert {alert_id for alert_id, (kind, *_) in found.items() if kind in OF_ONE_TOPIC} == wanted
     assert chain.streamer.stop() == 0
     assert chain.sink.stop() == 0
