@@ -1,0 +1,77 @@
+"""What a detector is: its names, what it says of itself, its parameters."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from retail_anomaly.contract.subject import Check, Subject, require
+from retail_anomaly.detectors import Parameters
+
+
+def _named(subject: Subject) -> None:
+    name, alert_type = subject.detector.name, subject.detector.alert_type
+    require(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) is not None, f"name: expected like_this, got {name!r}")
+    shouts = re.fullmatch(r"[A-Z]+(_[A-Z]+)*", alert_type) is not None
+    require(shouts, f"alert_type: expected LIKE_THIS, got {alert_type!r}")
+
+
+def _says_what_it_cannot_see(subject: Subject) -> None:
+    paragraphs = [text.strip() for text in (subject.detector.__doc__ or "").split("\n\n")]
+    found = [text for text in paragraphs if text.startswith("Cannot see: ")]
+    require(len(found) == 1, 'docstring: expected one paragraph that begins with "Cannot see: "')
+    require(len(found[0].split()) >= 10, f"docstring: too short to be of use: {found[0]!r}")
+
+
+def _describes_its_parameters(subject: Subject) -> None:
+    fields = msgspec.inspect.type_info(subject.detector.Parameters).fields  # type: ignore[attr-defined]
+    for field in fields:
+        require(not field.required, f"{field.name}: expected a default")
+        described = (getattr(field.type, "extra_json_schema", None) or {}).get("description")
+        require(bool(described), f"{field.name}: expected a description")
+
+
+def _takes_what_is_in_its_ranges(subject: Subject) -> None:
+    parameters = subject.detector.Parameters
+    for field, limits in parameters.ranges().items():
+        default = getattr(parameters(), field)
+        require(not isinstance(default, bool), f"{field}: a range is of numbers")
+        require(limits.low < limits.high, f"{field}: its range is empty")
+        require(limits.low <= default <= limits.high, f"{field}: the default is outside of its range")
+        for value in (limits.low, default, limits.high):
+            steps = value / limits.step
+            require(abs(steps - round(steps)) < 1e-6, f"{field}: {value} is no multiple of {limits.step}")
+            changed = msgspec.structs.replace(parameters(), **{field: type(default)(value)})
+            subject.detector(changed, subject.max_late)
+
+
+def _hashes_every_parameter(subject: Subject) -> None:
+    def hash_of(parameters: Parameters) -> str:
+        return subject.detector(parameters, subject.max_late).config_hash
+
+    default = subject.detector.Parameters()
+    hashes = {hash_of(default): "the defaults"}
+    for field in default.__struct_fields__:
+        changed = hash_of(msgspec.structs.replace(default, **{field: _other(getattr(default, field))}))
+        require(
+            changed not in hashes, f"{field}: with another value the hash is that of {hashes.get(changed)}"
+        )
+        hashes[changed] = field
+    require(hash_of(subject.detector.Parameters()) in hashes, "equal parameters have two hashes")
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return value / 2 if isinstance(value, float) else value + 1
+
+
+FORM: Final[Mapping[str, Check]] = {
+    "has a name and a type of alert": _named,
+    "says what it cannot see": _says_what_it_cannot_see,
+    "describes its parameters": _describes_its_parameters,
+    "takes what is in its ranges": _takes_what_is_in_its_ranges,
+    "has a hash that every parameter changes": _hashes_every_parameter,
+}
+"""Checks that need no events, by what they say of a detector that passes."""
