@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from retail_anomaly.alerts import Alert, alert_id, config_hash
 from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.markup import html_table
 from retail_anomaly.models.score import Score
 from retail_anomaly.store import DetectorState, StoreState
 
@@ -77,6 +78,14 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 if isinstance(meta, Meta) and meta.extra and "range" in meta.extra:
                     declared[name] = meta.extra["range"]
         return {name: declared[name] for name in cls.__struct_fields__ if name in declared}
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, str(value), "" if value == default else str(default))
+            for name in self.__struct_fields__
+            for value, default in [(getattr(self, name), getattr(type(self)(), name))]
+        ]
+        return html_table(rows, ["parameter", "value", "default, where it differs"])
 
 
 P = TypeVar("P", bound=Parameters)

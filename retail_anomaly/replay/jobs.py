@@ -141,7 +141,7 @@ class _ManyProcesses:
 
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         with ExitStack() as stack:
-            update = stack.enter_context(progress_bar()) if is_shown(progress) else None
+            update = stack.enter_context(progress_bar("reading")) if is_shown(progress) else None
             parts = [Part(FIRST, [], 0, 0.0) for _ in self._tasks]
             # The number keeps the alerts of one event, which have the same order, as they came.
             waiting: list[tuple[Order, int, Alert | BadLine]] = []
@@ -163,7 +163,8 @@ class _ManyProcesses:
                         yield found
                 if update is not None:
                     done = [part.done for part in parts if part.done is not None]
-                    update(sum(p.events for p in parts), min(done) if len(done) == len(parts) else None)
+                    events = sum(part.events for part in parts)
+                    update(f"{events:,} events", min(done) if len(done) == len(parts) else None)
 
     def _count(self, end: End) -> None:
         self.events += end.events

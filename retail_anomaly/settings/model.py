@@ -14,6 +14,7 @@ from msgspec import Meta
 from retail_anomaly.detectors import REGISTRY, own_detectors
 from retail_anomaly.durations import Duration
 from retail_anomaly.engine import Engine
+from retail_anomaly.markup import html_table
 from retail_anomaly.settings.errors import SettingsError
 
 _SECOND = 1_000
@@ -27,6 +28,15 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for name in names:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a duration above 0")
+
+    def _repr_html_(self) -> str:
+        """Show every value, and the default beside those that differ."""
+        defaults = flatten(type(self)())
+        rows = [
+            (path, str(value), "" if value == defaults.get(path) else str(defaults.get(path, "")))
+            for path, value in flatten(self).items()
+        ]
+        return html_table(rows, ["key", "value", "default, where it differs"])
 
 
 class StoreSettings(_Section, frozen=True):

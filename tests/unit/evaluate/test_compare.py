@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.evaluate import compare_alerts, differing_alerts, near_misses
+from retail_anomaly.events import Event
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.replay import replay
 from tests.support.events import HOUR, MINUTE, count, gate, refund, sale
@@ -82,7 +83,7 @@ def test_near_miss_of_a_burst_is_what_one_refund_more_would_have_made_one():
 
 
 def test_near_miss_of_an_alarm_is_about_a_cheaper_sale_and_not_about_one_that_alerts():
-    events = [
+    events: list[Event] = [
         sale(0, transaction_id="dear", amount=250.0),
         sale(MINUTE, transaction_id="cheap", cashier_id="c-2", amount=150.0),
         gate(MINUTE + 1_000),
