@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.kafka import KafkaServer, KafkaUnavailableError
+from tests.support.browser import Browser, find_browser
 
 pytest_plugins = ["tests.hosts"]
 
@@ -75,3 +76,16 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def kafka(kafka_server: Callable[..., KafkaServer]) -> str:
     """Give the address of a real Kafka that the session shares; name topics with `fresh_name`."""
     return kafka_server().address
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Give a headless Chromium that the session shares: `with browser.open(address) as page`."""
+    program = find_browser()
+    if program is None:
+        if IN_CI:
+            pytest.fail("CI must have a Chromium: apt install chromium", pytrace=False)
+        pytest.skip("no Chromium on this machine: apt install chromium")
+    chromium = Browser(program, tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()

@@ -13,7 +13,10 @@ Examples
 'Thursday 9 October 2025, time in UTC'
 """
 
-from retail_anomaly.plots.counts import alert_counts
+from retail_anomaly.plots.components import score_components
+from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
+from retail_anomaly.plots.ladder import cashier_ladder
+from retail_anomaly.plots.pareto import pareto
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.scorecard import (
@@ -25,20 +28,32 @@ from retail_anomaly.plots.scorecard import (
     time_to_detect,
 )
 from retail_anomaly.plots.scores import score_band
+from retail_anomaly.plots.stock import stock_walk
 from retail_anomaly.plots.style import COLOURS
-from retail_anomaly.plots.table import evidence_table, example_alerts, last_revisions, pos_frame
+from retail_anomaly.plots.table import (
+    count_frame,
+    evidence_table,
+    example_alerts,
+    last_revisions,
+    pos_frame,
+)
 from retail_anomaly.plots.timeline import timeline
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 
 __all__ = [
     "COLOURS",
     "alert_counts",
+    "alert_hours",
     "alert_rate_by_store",
+    "alert_trend",
+    "cashier_ladder",
+    "count_frame",
     "evidence_table",
     "example_alerts",
     "last_revisions",
     "loss_per_alert",
     "parameter_slices",
+    "pareto",
     "pos_frame",
     "precision_at_k",
     "precision_recall",
@@ -49,6 +64,8 @@ __all__ = [
     "sales_by_day",
     "sales_by_hour",
     "score_band",
+    "score_components",
+    "stock_walk",
     "time_to_detect",
     "timeline",
 ]

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.events import REFUND, SALE
-from retail_anomaly.plots.style import MUTED, QUIET, colour_of, styled
-from retail_anomaly.plots.table import expect, in_order
+from retail_anomaly.events import SALE
+from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
+from retail_anomaly.plots.table import expect, in_order, receipts_by
 from retail_anomaly.plots.words import Zones, plural, zone_of
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_BLUES: Final = ((0.0, "#f4f6f8"), (0.5, "#7fb3da"), (1.0, "#00487f"))
 _BLUE: Final = "#0068b5"
 _SIGMAS: Final = 3
 _NAMED: Final = 8  # outliers whose name is written beside their marker
@@ -53,7 +52,7 @@ def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
             x=hours,
             y=list(_WEEKDAYS),
             z=means,
-            colorscale=_BLUES,
+            colorscale=BLUES,
             zmin=0,
             xgap=2,
             ygap=2,
@@ -110,7 +109,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
             # Each store to a scale of its own: what is looked for is a day unlike the store's others.
             z=[(lines[store] / lines[store].max()).to_numpy() for store in stores],
             customdata=[lines[store].to_numpy() for store in stores],
-            colorscale=_BLUES,
+            colorscale=BLUES,
             zmin=0,
             zmax=1,
             xgap=2,
@@ -121,7 +120,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
         )
     )
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_xaxes(title_text="Day of the store", showgrid=False, tickformat="%a %-d %b")
+    figure.update_xaxes(title_text="Day, on the store's clock", showgrid=False, tickformat="%a %-d %b")
     empty, every = int(lines.isna().sum().sum()), int(lines.size)
     title = f"{empty:,} of {plural(every, 'store-day')} {'is' if empty == 1 else 'are'} without a sale"
     subtitle = "Lines sold, each store beside its own best day; white: none"
@@ -154,19 +153,15 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     >>> figure.layout.title.text
     'No cashier refunds more than chance explains'
     """
-    expect(events, ("store_id", "transaction_id", "event_time", "event_type", by), "events")
     noun = noun or by.removesuffix("_id")
-    kinds = events["event_type"].str.upper()
-    receipts = events.assign(refund=kinds == REFUND)[kinds.isin([SALE, REFUND])]
-    whole = receipts.drop_duplicates(["store_id", "transaction_id", "event_time", "refund"])
     keys = ["store_id"] if by == "store_id" else ["store_id", by]
-    found = whole.groupby(keys, observed=True)["refund"].agg(["sum", "size"]).reset_index()
-    found["share"] = found["sum"] / found["size"]
-    overall = float(found["sum"].sum() / found["size"].sum()) if len(found) else 0.0
-    spread = np.sqrt(overall * (1 - overall) / found["size"])
-    found["high"] = (found["share"] > overall + _SIGMAS * spread) & (found["sum"] > 1)
+    found = receipts_by(events, keys)
+    found["share"] = found["refunds"] / found["receipts"]
+    overall = float(found["refunds"].sum() / found["receipts"].sum()) if len(found) else 0.0
+    spread = np.sqrt(overall * (1 - overall) / found["receipts"])
+    found["high"] = (found["share"] > overall + _SIGMAS * spread) & (found["refunds"] > 1)
     figure = go.Figure()
-    smallest, largest = (found["size"].min(), found["size"].max()) if len(found) else (1, 1)
+    smallest, largest = (found["receipts"].min(), found["receipts"].max()) if len(found) else (1, 1)
     sizes = np.geomspace(smallest, max(largest, smallest + 1), 100)
     for sign, name in ((1, f"What chance explains ({_SIGMAS} standard deviations)"), (-1, "")):
         limits = [overall + sign * _SIGMAS * sqrt(overall * (1 - overall) / size) for size in sizes]
@@ -184,24 +179,24 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
         (found[found["high"]], "More refunds than chance explains", colour_of("REFUND_BURST")),
     ):
         far = (
-            set(part.drop_duplicates(["size", "share"]).nlargest(_NAMED, "share").index)
+            set(part.drop_duplicates(["receipts", "share"]).nlargest(_NAMED, "share").index)
             if colour != _BLUE
             else set()
         )
         texts = [escape(str(name)) if index in far else "" for index, name in part[by].items()]
         figure.add_scatter(
-            x=part["size"],
+            x=part["receipts"],
             y=part["share"],
             mode="markers+text",
             name=name,
             text=texts,
-            textposition="top center",
+            textposition="middle right",
             textfont={"size": 11},
             cliponaxis=False,
             marker={"color": colour, "size": 9, "opacity": 0.8, "line": {"color": "white", "width": 1}},
             hovertext=[
                 f"{escape(', '.join(str(row[key]) for key in keys))}<br>"
-                f"{row['sum']:,} of {row['size']:,} receipts are refunds: {row['share']:.1%}"
+                f"{row['refunds']:,} of {row['receipts']:,} receipts are refunds: {row['share']:.1%}"
                 for row in part.to_dict("records")
             ],
             hoverinfo="text",
@@ -209,7 +204,9 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     if len(found):
         figure.add_hline(y=overall, line={"color": QUIET, "width": 1})
     wide = largest > 20 * smallest
-    figure.update_xaxes(title_text=f"Receipts of the {noun}", **({"type": "log", "dtick": 1} if wide else {}))
+    figure.update_xaxes(
+        title_text=f"Receipts of the {noun}", tickformat=",", **({"type": "log", "dtick": 1} if wide else {})
+    )
     figure.update_yaxes(title_text="Share that are refunds", tickformat=".0%", rangemode="tozero")
     high = int(found["high"].sum())
     title = (
@@ -217,9 +214,9 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
         if high
         else f"No {noun} refunds more than chance explains"
     )
-    return styled(
-        figure, title, f"A receipt counts once; the line is the share of all, {overall:.1%}", height=320
-    )
+    share = f"{overall:.1%}".replace("%", " %")
+    styled(figure, title, f"A receipt counts once; the line is the share of all, {share}", height=320)
+    return figure.update_layout(margin_r=60)  # for a name beside the last marker
 
 
 def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.DataFrame:

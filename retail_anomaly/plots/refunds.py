@@ -2,17 +2,20 @@
 
 from collections.abc import Hashable, Mapping
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.events import REFUND
-from retail_anomaly.plots.style import QUIET, colour_of, styled
+from retail_anomaly.plots.clock import on_clock
+from retail_anomaly.plots.hover import alert_hover
+from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled
 from retail_anomaly.plots.table import expect
-from retail_anomaly.plots.words import Zones, day_text, label_of, plural, zone_of
+from retail_anomaly.plots.words import Zones, day_text, label_of, local_text, plural, zone_of
 
-_COLUMNS = ("store_id", "cashier_id", "transaction_id", "event_time", "event_type", "amount")
+_COLUMNS: Final = ("store_id", "cashier_id", "transaction_id", "event_time", "event_type", "amount")
+_EARLIEST: Final = pd.Timedelta("1D")  # before the alert, evidence may be
 
 
 def refund_window(
@@ -47,47 +50,61 @@ def refund_window(
     """
     expect(events, _COLUMNS, "events")
     zone = zone_of(alert["store_id"], zones)
-    margin = pd.Timedelta(around)
-    start, end = alert["opened_at"] - margin, alert["event_time"] + margin
-    found = events[
+    own = events[
         (events["event_type"].str.upper() == REFUND)
         & (events["store_id"] == alert["store_id"])
         & (events["cashier_id"] == alert["employee_id"])
-        & events["event_time"].between(start, end)
     ]
     # A receipt's lines are one refund.
-    refunds = found.groupby(["event_time", "transaction_id"], as_index=False)["amount"].sum()
-    evidence = alert["evidence"]
-    ids = [*evidence.get("transactionIds", ()), evidence.get("transactionId")]
-    named = refunds["transaction_id"].isin(ids)
-    figure = go.Figure()
-    for part, name, colour in (
-        (refunds[~named], "Other refunds", QUIET),
-        (refunds[named], "Evidence", colour_of(alert["type"])),
-    ):
-        _add_stems(figure, part, name, colour, zone)
-    local = start.tz_convert(zone)
-    figure.update_xaxes(
-        tickformat="%H:%M",
-        title_text=f"{day_text(local)}, time in {zone}",
-        range=[time.tz_convert(zone).tz_localize(None) for time in (start, end)],
+    refunds = own.groupby(["event_time", "transaction_id"], as_index=False)["amount"].sum()
+    cited = [*alert["evidence"].get("transactionIds", ()), alert["evidence"].get("transactionId")]
+    opened, last = alert["opened_at"], alert["event_time"]
+    # A model cites the refunds of a day; an id may have been in use before.
+    refunds["named"] = refunds["transaction_id"].isin(cited) & refunds["event_time"].between(
+        opened - _EARLIEST, last
     )
-    figure.update_yaxes(title_text="Refunded (store's currency)", rangemode="tozero")
-    evident = int(named.sum())
+    first = min([opened, *refunds.loc[refunds["named"], "event_time"]])
+    start, end = first - pd.Timedelta(around), last + pd.Timedelta(around)
+    refunds = refunds[refunds["event_time"].between(start, end)]
+    evidence = refunds[refunds["named"]]
+    figure = go.Figure()
+    if len(evidence) > 1:
+        span = on_clock(evidence["event_time"], zone)
+        figure.add_vrect(
+            x0=span.iloc[0], x1=span.iloc[-1], fillcolor=AREA, opacity=0.5, line_width=0, layer="below"
+        )
+    for part, name, colour, about in (
+        (refunds[~refunds["named"]], "Other refunds", QUIET, ""),
+        (evidence, "Evidence", colour_of(alert["type"]), f"<br><br>{alert_hover(alert, zones)}"),
+    ):
+        _add_stems(figure, part, name, colour, about, zone)
+    local = pd.Series([start, end]).dt.tz_convert(zone)
+    one_day = local[0].date() == local[1].date()
+    figure.update_xaxes(
+        tickformat="%H:%M" if one_day else "%H:%M<br>%a %-d %b",
+        title_text=f"{day_text(local[0])}, time in {zone}" if one_day else f"Time in {zone}",
+        range=list(on_clock(local, zone)),
+    )
+    figure.update_yaxes(title_text="Refunded (store's currency)", rangemode="tozero", tickformat=",")
     title = (
-        f"{evident} of {plural(len(refunds), 'refund')} of {escape(str(alert['employee_id']))} "
-        f"{'is' if evident == 1 else 'are'} evidence"
+        f"{len(evidence)} of {plural(len(refunds), 'refund')} of {escape(str(alert['employee_id']))} "
+        f"{'is' if len(evidence) == 1 else 'are'} evidence"
     )
     subtitle = (
         f"{escape(label_of(alert['type']))} in {escape(alert['store_id'])}, risk {alert['risk_score']:.2f}"
     )
+    if len(evidence) > 1:
+        minutes = (evidence["event_time"].iloc[-1] - evidence["event_time"].iloc[0]) / pd.Timedelta("1min")
+        subtitle += f" · {evidence['amount'].sum():,.2f} refunded in {minutes:,.0f} minutes"
     return styled(figure, title, subtitle, height=290)
 
 
-def _add_stems(figure: go.Figure, refunds: pd.DataFrame, name: str, colour: str, zone: str) -> None:
+def _add_stems(
+    figure: go.Figure, refunds: pd.DataFrame, name: str, colour: str, about: str, zone: str
+) -> None:
     """Draw each refund as a point on a stem."""
     figure.add_scatter(
-        x=refunds["event_time"].dt.tz_convert(zone).dt.tz_localize(None),
+        x=on_clock(refunds["event_time"], zone),
         y=refunds["amount"],
         error_y={
             "type": "percent",
@@ -103,8 +120,9 @@ def _add_stems(figure: go.Figure, refunds: pd.DataFrame, name: str, colour: str,
         showlegend=not refunds.empty,
         marker={"color": colour, "size": 12},
         hovertext=[
-            f"{escape(str(number))}<br>{amount:,.2f} refunded"
-            for number, amount in zip(refunds["transaction_id"], refunds["amount"], strict=True)
+            f"{escape(str(row['transaction_id']))}: {row['amount']:,.2f} refunded<br>"
+            f"{local_text(row['event_time'], zone)}{about}"
+            for row in refunds.to_dict("records")
         ],
-        hoverinfo="text+x",
+        hoverinfo="text",
     )

@@ -1,15 +1,46 @@
 """What a model expected, what came, and how rare that was."""
 
 from html import escape
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled
+from retail_anomaly.plots.clock import name_time_axis, on_clock
+from retail_anomaly.plots.hover import alert_hover
+from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symbol_of
+from retail_anomaly.plots.table import expect, last_revisions
+from retail_anomaly.plots.words import Zones, local_text, plural, zone_of
+
+# Of what, and how it is counted, by detector.
+_COUNTED: Final = {
+    "sales_deviation": ("Sales of", "Receipts in a quarter of an hour"),
+    "refund_deviation": ("Refunds of", "Refunds of the day so far"),
+}
+_COLUMNS: Final = (
+    "detector",
+    "store_id",
+    "subject",
+    "start",
+    "end",
+    "observed",
+    "expected",
+    "lower",
+    "upper",
+    "component",
+    "score",
+)
 
 
-def score_band(scores: pd.DataFrame, subject: str, *, zone: str = "UTC", limit: float = 0.998) -> go.Figure:
+def score_band(
+    scores: pd.DataFrame,
+    subject: str,
+    *,
+    alerts: pd.DataFrame | None = None,
+    zones: Zones = "UTC",
+    limit: float = 0.998,
+) -> go.Figure:
     """Draw the counts of one subject over the band of what is usual, and the score beneath.
 
     Parameters
@@ -18,8 +49,10 @@ def score_band(scores: pd.DataFrame, subject: str, *, zone: str = "UTC", limit: 
         Scores of one detector, as `retail_anomaly.replay.replay` returns them.
     subject
         A cashier, or a store.
-    zone
-        The IANA time zone of the axis.
+    alerts
+        Alerts, as `replay` returns them: this detector's about this subject are marked over the counts.
+    zones
+        Time zone of the stores; the axis is in that of the subject's store.
     limit
         The score from which on the detector alerts.
 
@@ -31,40 +64,52 @@ def score_band(scores: pd.DataFrame, subject: str, *, zone: str = "UTC", limit: 
     Examples
     --------
     >>> times = pd.to_datetime(["2025-10-09 08:15", "2025-10-09 08:30"], utc=True)
-    >>> scores = pd.DataFrame({"detector": "sales_deviation", "store_id": "s", "subject": "s", "end": times, "observed": [4, 0],
+    >>> scores = pd.DataFrame({"detector": "sales_deviation", "store_id": "s", "subject": "s", "end": times,
+    ...     "start": times - pd.Timedelta("15min"), "observed": [4, 0],
     ...     "expected": 4.0, "lower": 1, "upper": 8, "component": "quarter", "score": [0.2, 0.999]})
     >>> [trace.name for trace in score_band(scores, "s").data]
-    ['usually at most', 'usual', 'expected', 'counted', 'score', 'alerts']
+    ['usually at most', 'Usual', 'Expected', 'Counted', 'Score', 'Score over the limit']
     """
+    expect(scores, _COLUMNS, "scores")
     shown = scores[scores["subject"] == subject].sort_values("end")
-    shown = _with_gaps(shown)
-    times = shown["end"].dt.tz_convert(zone)
+    store = str(shown["store_id"].iloc[0]) if len(shown) else subject
     detector = str(shown["detector"].iloc[0]) if len(shown) else ""
+    what, counted = _COUNTED.get(detector, ("Counts of", "Count"))
     colour = colour_of(detector.upper())
+    zone = zone_of(store, zones)
+    judged = shown
+    shown = _with_gaps(shown)
+    times = on_clock(shown["end"], zone)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.65, 0.35], vertical_spacing=0.06)
-    band = {"mode": "lines", "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip"}
+    # A score is about the interval that ends there: the steps lead up to it.
+    band = {"mode": "lines", "line": {"width": 0, "shape": "vh"}, "hoverinfo": "skip"}
     figure.add_scatter(x=times, y=shown["upper"], name="usually at most", showlegend=False, **band)
-    figure.add_scatter(x=times, y=shown["lower"], name="usual", fill="tonexty", fillcolor=AREA, **band)
+    figure.add_scatter(x=times, y=shown["lower"], name="Usual", fill="tonexty", fillcolor=AREA, **band)
     figure.add_scatter(
-        x=times, y=shown["expected"], name="expected", mode="lines", line={"color": QUIET, "shape": "hv"}
-    )
+        x=times, y=shown["expected"], name="Expected", mode="lines", hoverinfo="skip",
+        line={"color": QUIET, "shape": "vh"},
+    )  # fmt: skip
+    hover = [_hover(row, zone) for row in shown.itertuples()]
     figure.add_scatter(
         x=times,
         y=shown["observed"],
-        name="counted",
+        name="Counted",
         mode="markers",
         marker={"color": INK, "size": 4},
-        customdata=shown[["expected", "lower", "upper"]],
-        hovertemplate="%{x|%a %H:%M}: %{y}, usual %{customdata[1]} to %{customdata[2]}<extra></extra>",
+        hovertext=hover,
+        hoverinfo="text",
     )
+    found = 0
+    if alerts is not None:
+        found = _add_alerts(figure, alerts, judged, detector, subject, store, zones)
     figure.add_scatter(
         x=times,
         y=shown["score"],
-        name="score",
+        name="Score",
         mode="lines",
         line={"color": colour, "width": 1},
-        customdata=shown[["component"]],
-        hovertemplate="%{x|%a %H:%M}: %{y:.4f}, %{customdata[0]}<extra></extra>",
+        hovertext=hover,
+        hoverinfo="text",
         row=2,
         col=1,
     )
@@ -72,31 +117,81 @@ def score_band(scores: pd.DataFrame, subject: str, *, zone: str = "UTC", limit: 
     figure.add_scatter(
         x=times[high],
         y=shown["score"][high],
-        name="alerts",
+        name="Score over the limit",
         mode="markers",
+        showlegend=bool(high.any()),
         marker={"color": colour, "size": 7},
         hoverinfo="skip",
         row=2,
         col=1,
     )
-    figure.update_yaxes(title_text="Count", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="Score", range=[0, 1.05], row=2, col=1)
-    figure.update_xaxes(title_text=f"Time in {escape(zone)}", row=2, col=1)
+    figure.update_yaxes(title_text=counted, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="Score, 0 to 1", range=[0, 1.05], row=2, col=1)
+    name_time_axis(figure, shown["end"], zone)
+    figure.update_xaxes(title_text=None, row=1, col=1)
+    title = f"{what} {escape(subject)} beside what is usual"
+    if alerts is not None:
+        title += f", {plural(found, 'alert')}"
     return styled(
         figure,
-        f"{escape(subject)}: counted and expected",
+        title,
         f"The score is the share of intervals that were less unusual; from {limit:g} on it alerts",
-        height=520,
+        height=480,
+    )
+
+
+def _add_alerts(
+    figure: go.Figure,
+    alerts: pd.DataFrame,
+    judged: pd.DataFrame,
+    detector: str,
+    subject: str,
+    store: str,
+    zones: Zones,
+) -> int:
+    """Mark the alerts at what was counted when they were raised; return how many there are."""
+    shown = last_revisions(alerts)
+    about = shown["store_id"] if subject == store else shown["employee_id"]
+    shown = shown[(shown["type"] == detector.upper()) & (shown["store_id"] == store) & (about == subject)]
+    if len(judged):
+        shown = shown[shown["event_time"].between(judged["end"].iloc[0], judged["end"].iloc[-1])]
+    counted = judged.drop_duplicates("end", keep="last").set_index("end")["observed"]
+    figure.add_scatter(
+        x=on_clock(shown["event_time"], zone_of(store, zones)),
+        y=counted.reindex(shown["event_time"]).to_numpy(),
+        name="Alert",
+        mode="markers",
+        showlegend=bool(len(shown)),
+        marker={
+            "color": colour_of(detector.upper()),
+            "symbol": symbol_of(detector.upper()),
+            "size": 14,
+            "line": {"color": "white", "width": 1},
+        },
+        hovertext=[alert_hover(alert, zones) for alert in shown.to_dict("records")],
+        hoverinfo="text",
+    )
+    return len(shown)
+
+
+def _hover(row: Any, zone: str) -> str:
+    if pd.isna(row.observed):
+        return ""
+    score = "still learning" if pd.isna(row.score) else f"score {row.score:.4f}, {row.component}"
+    return (
+        f"{row.observed:,.0f} counted, {row.expected:,.1f} expected, usual {row.lower:,.0f} to {row.upper:,.0f}"
+        f"<br>{escape(score)}<br>{local_text(row.end, zone)}"
     )
 
 
 def _with_gaps(shown: pd.DataFrame) -> pd.DataFrame:
-    """Put an empty row where hours pass without a score, so that no line crosses the night."""
+    """Put empty rows where hours pass without a score, so that no line crosses the night."""
     pause = shown["end"].diff().shift(-1) > pd.Timedelta(hours=2)
     if shown["subject"].iloc[:1].tolist() != shown["store_id"].iloc[:1].tolist() or not pause.any():
         return shown
-    rows = shown.loc[pause, ["end", "detector"]]
-    later = rows["end"] + pd.Timedelta(minutes=1)
-    # The band closes instead: a filled area can't be interrupted.
-    gaps = rows.assign(end=later).reindex(columns=shown.columns).assign(lower=0, upper=0)
-    return pd.concat([shown.astype({"observed": "float64"}), gaps]).sort_values("end")
+    # The band closes instead, from the last interval to the next: a filled area can't be interrupted.
+    evening = shown["end"][pause] + pd.Timedelta("1ms")
+    morning = shown["start"][pause.shift(1, fill_value=False)]
+    gaps = pd.DataFrame({"end": pd.concat([evening, morning])}).reindex(columns=shown.columns)
+    gaps = gaps.assign(lower=0, upper=0).astype({"end": shown["end"].dtype})
+    return pd.concat([shown.astype({"observed": "float64"}), gaps]).sort_values("end", kind="stable")

@@ -28,6 +28,8 @@ MUTED: Final = "#5b6470"
 QUIET: Final = "#a9b2bd"
 GRID: Final = "#e6e9ed"
 AREA: Final = "#dde3ea"
+BLUES: Final = ((0.0, "#f4f6f8"), (0.5, "#7fb3da"), (1.0, "#00487f"))
+"""The scale of heat maps."""
 # What the system has: a page that opens offline can't fetch a font.
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
@@ -133,6 +135,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
         paper_bgcolor="white",
         plot_bgcolor="white",
     )
-    figure.update_xaxes(**axis, automargin=True)
+    # Without a standoff of its own a title is drawn deeper than the margin that is kept for it.
+    figure.update_xaxes(**axis, automargin=True, title_standoff=8)
     figure.update_yaxes(**axis, automargin=True)
     return figure

@@ -1,13 +1,13 @@
 """The frames that figures are drawn from."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import pandas as pd
 
-from retail_anomaly.events import Event, PosEvent
+from retail_anomaly.events import REFUND, SALE, CountEvent, Event, PosEvent
 from retail_anomaly.plots.words import Zones, evidence_items, zone_of
 
 ALERT_COLUMNS: Final = (
@@ -94,10 +94,68 @@ def pos_frame(events: Iterable[Event]) -> pd.DataFrame:
     >>> pos_frame([sale])[["store_id", "event_time", "amount"]].values.tolist()
     [['store-1', Timestamp('2025-10-09 08:53:20+0000', tz='UTC'), 9.5]]
     """
-    rows = [msgspec.structs.astuple(event) for event in events if isinstance(event, PosEvent)]
-    frame = pd.DataFrame(rows, columns=list(PosEvent.__struct_fields__))
+    return _frame_of(PosEvent, events)
+
+
+def count_frame(events: Iterable[Event]) -> pd.DataFrame:
+    """Return the stock counts among events, as a frame to draw a sku's stock from.
+
+    Parameters
+    ----------
+    events
+        Events of any kind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row each, a column for every field of `CountEvent`, ``event_time`` as UTC timestamps.
+
+    Examples
+    --------
+    >>> count_frame([CountEvent("store-1", "sku-1", 20, 1_760_000_000_000)])["counted_qty"].tolist()
+    [20]
+    """
+    return _frame_of(CountEvent, events)
+
+
+def _frame_of(kind: type[PosEvent] | type[CountEvent], events: Iterable[Event]) -> pd.DataFrame:
+    rows = [msgspec.structs.astuple(event) for event in events if isinstance(event, kind)]
+    frame = pd.DataFrame(rows, columns=list(kind.__struct_fields__))
     times = pd.to_datetime(frame["event_time"].astype("int64"), unit="ms", utc=True)
     return frame.assign(event_time=times.astype("datetime64[ms, UTC]"))
+
+
+def receipts_by(events: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return how many receipts each cashier or store has, and how many are refunds.
+
+    Parameters
+    ----------
+    events
+        POS events with ``store_id``, ``transaction_id``, ``event_time``, ``event_type`` and `keys`.
+        Events that are neither sale nor refund do not count.
+    keys
+        The columns that tell them apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row each: `keys`, ``refunds`` and ``receipts``. Lines of equal transaction and time are one
+        receipt.
+
+    Examples
+    --------
+    >>> line = {"store_id": "s", "transaction_id": "1", "event_time": pd.Timestamp("2025-10-09T10:30Z"),
+    ...     "event_type": "REFUND"}
+    >>> receipts_by(pd.DataFrame([line, line]), ["store_id"]).to_dict("records")
+    [{'store_id': 's', 'refunds': 1, 'receipts': 1}]
+    """
+    receipt = ["store_id", "transaction_id", "event_time"]
+    expect(events, dict.fromkeys([*receipt, "event_type", *keys]), "events")
+    kinds = events["event_type"].str.upper()
+    lines = events.assign(refund=kinds == REFUND)[kinds.isin([SALE, REFUND])]
+    whole = lines.drop_duplicates([*receipt, "refund"])
+    found = whole.groupby(list(keys), observed=True)["refund"].agg(refunds="sum", receipts="size")
+    return found.reset_index()
 
 
 def in_order(names: Iterable[str]) -> list[str]:

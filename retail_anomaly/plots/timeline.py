@@ -1,7 +1,6 @@
 """When and where alerts were raised, over the sales of the stores."""
 
-import textwrap
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
@@ -9,19 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.events import SALE
+from retail_anomaly.plots.clock import name_time_axis, on_clock
+from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, colour_of, styled, symbol_of, types_in_order
 from retail_anomaly.plots.table import expect, in_order, last_revisions
-from retail_anomaly.plots.words import (
-    Zones,
-    at_stake,
-    common_zone,
-    day_text,
-    label_of,
-    local_text,
-    plural,
-    who,
-    zone_of,
-)
+from retail_anomaly.plots.words import Zones, common_zone, label_of, plural
 
 # About so many steps of sales over the whole width: less hides the day's shape, more is noise.
 _STEPS: Final = 60
@@ -71,7 +62,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
         # A row of its own within the lane: alerts of one moment don't hide each other.
         row = _LANE * (0.5 - (index + 0.5) / len(types))
         figure.add_scatter(
-            x=_on_axis(own["event_time"], zone),
+            x=on_clock(own["event_time"], zone),
             y=[lanes[store] + row for store in own["store_id"]],
             mode="markers",
             name=f"{escape(label_of(alert_type))} ({len(own):,})",
@@ -82,11 +73,11 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
                 "line": {"color": "white", "width": 1},
                 "opacity": 1,
             },
-            hovertext=[_hover(alert, zones) for alert in own.to_dict("records")],
+            hovertext=[alert_hover(alert, zones) for alert in own.to_dict("records")],
             hoverinfo="text",
         )
     times = shown["event_time"] if sales is None else pd.concat([shown["event_time"], sales["event_time"]])
-    _name_axis(figure, times, zone)
+    name_time_axis(figure, times, zone)
     figure.update_yaxes(
         tickvals=list(lanes.values()),
         ticktext=[escape(store) for store in stores],
@@ -114,7 +105,7 @@ def _sales(events: pd.DataFrame) -> pd.DataFrame:
 
 def _add_sales(figure: go.Figure, sales: pd.DataFrame, lanes: Mapping[str, int], zone: str) -> str:
     """Draw each store's sales as an area in its lane, all to one scale; return the step."""
-    local = sales.assign(time=_on_axis(sales["event_time"], zone))
+    local = sales.assign(time=on_clock(sales["event_time"], zone))
     span = local["time"].max() - local["time"].min()
     step = next((size for size in _STEP_SIZES if span / pd.Timedelta(size) <= _STEPS), _STEP_SIZES[-1])
     steps = local.groupby(["store_id", pd.Grouper(key="time", freq=step)])["amount"].agg(["sum", "size"])
@@ -142,33 +133,3 @@ def _add_sales(figure: go.Figure, sales: pd.DataFrame, lanes: Mapping[str, int],
             hoverinfo="text",
         )
     return step.replace("min", " minutes").replace("1h", "hour").replace("1D", "day").replace("D", " days")
-
-
-def _hover(alert: Mapping[Hashable, Any], zones: Zones) -> str:
-    store = alert["store_id"]
-    lines = [
-        f"<b>{escape(label_of(alert['type']))}</b>, risk {alert['risk_score']:.2f}",
-        escape(who(alert)),
-        *(escape(line) for line in textwrap.wrap(alert["message"], 60)),
-    ]
-    money = at_stake(alert["evidence"])
-    if money is not None:
-        lines.append(f"At stake: {money:,.2f}")
-    lines.append(f"{local_text(alert['event_time'], zone_of(store, zones))} in the store")
-    if alert["revision"] > 1:
-        lines.append(f"Revision {alert['revision']}: it has become worse")
-    return "<br>".join(lines)
-
-
-def _on_axis(times: pd.Series, zone: str) -> pd.Series:
-    """Return wall-clock times: Plotly draws the clock it is given and knows no zones."""
-    local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
-    return local
-
-
-def _name_axis(figure: go.Figure, times: pd.Series, zone: str) -> None:
-    local = _on_axis(times, zone)
-    if local.empty or local.min().date() != local.max().date():
-        figure.update_xaxes(title_text=f"Time in {zone}")
-    else:
-        figure.update_xaxes(title_text=f"{day_text(local.min())}, time in {zone}", tickformat="%H:%M")

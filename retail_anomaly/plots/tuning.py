@@ -179,6 +179,7 @@ def parameter_slices(
         figure.update_xaxes(type="log", tickvals=list(ticks), ticktext=list(ticks.values()), **at)
     top = float(candidates.loc[candidates["alert_rate"] <= budget, "worth"].max() or 0)
     figure.update_yaxes(tickformat=".0%", range=[-0.05 * (top or 1), 1.15 * (top or 1)])
+    figure.update_yaxes(title_text="Found", col=1)
     title = "What each detector finds alone, by its parameters"
     subtitle = "Share of what is to be found on the days tuned on · dotted: the value chosen"
     # Titles of panels are annotations, which have a font of their own.

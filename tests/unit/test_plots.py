@@ -130,11 +130,29 @@ def test_names_from_outside_are_escaped():
     bad = alerts(store_id=HOSTILE, employee_id=HOSTILE, message=HOSTILE, type=[HOSTILE, HOSTILE])
     alert = bad.iloc[0].to_dict()
     refund = sale(HOSTILE, alert["event_time"], event_type="REFUND", number=HOSTILE, cashier=HOSTILE)
-    events = pd.DataFrame([refund, {**refund, "event_type": "SALE"}])
+    other = {**refund, "event_type": "SALE", "cashier_id": "c-2"}
+    events = pd.DataFrame([refund, other]).assign(sku=HOSTILE, quantity=1)
+    counts = events.rename(columns={"quantity": "counted_qty", "cashier_id": "manager_id"})
+    rare = {**alert, "evidence": {"pValues": {HOSTILE: 0.1}, "component": HOSTILE}}
+    about = bad.assign(evidence=pd.Series([{"sku": HOSTILE, "amount": 1.0}] * 2))
+    scores = pd.DataFrame(
+        {
+            "detector": HOSTILE.lower(), "store_id": HOSTILE, "subject": HOSTILE, "component": HOSTILE,
+            "start": bad["event_time"], "end": bad["event_time"], "observed": 1, "expected": 1.0,
+            "lower": 0, "upper": 2, "score": 0.999,
+        }
+    )  # fmt: skip
     for figure in (
         plots.timeline(bad, events),
         plots.alert_counts(bad),
+        plots.alert_hours(bad),
+        plots.alert_trend(bad),
+        plots.cashier_ladder(events, bad),
+        plots.pareto(about),
         plots.refund_window(alert, events),
+        plots.score_band(scores, HOSTILE, alerts=bad.assign(type=HOSTILE.upper())),
+        plots.score_components(rare),
+        plots.stock_walk(events, counts, store_id=HOSTILE, sku=HOSTILE, alerts=about),
     ):
         assert "<script" not in str(figure.to_dict()).lower()
 
@@ -162,6 +180,24 @@ def test_refund_window_sums_receipts_and_shows_only_this_cashier_near_the_alert(
     other, evidence = plots.refund_window(alert, events, zones="Europe/Berlin").data
     assert (list(other.y), list(evidence.y)) == ([20.0], [120.0])
     assert pd.Timestamp(evidence.x[0]) == pd.Timestamp("2025-10-09 10:53:20")
+
+
+def test_refund_window_reaches_back_to_the_first_refund_that_a_model_cites():
+    alert = {**alerts().iloc[0].to_dict(), "type": "REFUND_DEVIATION"}
+    time = alert["event_time"]
+    events = pd.DataFrame(
+        [
+            sale("store-1", time - pd.Timedelta("3h"), 10.0, "REFUND", "t-1"),
+            sale("store-1", time, 30.0, "REFUND", "t-2"),
+            sale("store-1", time - pd.Timedelta("9D"), 99.0, "REFUND", "t-2"),  # an id used before
+        ]
+    )
+    figure = plots.refund_window(alert, events, around="10min")
+    assert list(figure.data[1].y) == [10.0, 30.0]
+    assert [f"{end:%H:%M}" for end in figure.layout.xaxis.range] == ["05:43", "09:03"]
+    assert "40.00 refunded in 180 minutes" in figure.layout.title.subtitle.text
+    assert "t-1: 10.00 refunded" in figure.data[1].hovertext[0]
+    assert "Cashier c-1 made 2 high refunds." in figure.data[1].hovertext[0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""Axes of time: Plotly draws the clock it is given and knows no zones."""
+
+from typing import Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.plots.words import day_text
+
+_DAY_MS: Final = 86_400_000
+
+
+def on_clock(times: pd.Series, zone: str) -> pd.Series:
+    """Return times as the clocks of a zone show them, without the zone.
+
+    Examples
+    --------
+    >>> on_clock(pd.Series(pd.to_datetime(["2025-07-01T10:00Z"])), "Europe/Berlin").tolist()
+    [Timestamp('2025-07-01 12:00:00')]
+    """
+    local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
+    return local
+
+
+def name_time_axis(figure: go.Figure, times: pd.Series, zone: str) -> None:
+    """Name the axis of time after its zone and the days that it shows.
+
+    Parameters
+    ----------
+    figure
+        All its axes of time get the name.
+    times
+        All that is drawn, with their zone.
+    zone
+        In which they are drawn.
+
+    Examples
+    --------
+    >>> figure = go.Figure()
+    >>> name_time_axis(figure, pd.Series(pd.to_datetime(["2025-07-01T10:00Z"])), "Europe/Berlin")
+    >>> figure.layout.xaxis.title.text
+    'Tuesday 1 July 2025, time in Europe/Berlin'
+    >>> name_time_axis(figure, pd.Series(pd.to_datetime(["2025-07-01", "2025-08-02"], utc=True)), "UTC")
+    >>> figure.layout.xaxis.title.text
+    '1 July to 2 August 2025, time in UTC'
+    """
+    local = on_clock(times, zone)
+    if local.empty:
+        figure.update_xaxes(title_text=f"Time in {zone}")
+        return
+    first, last = local.min(), local.max()
+    if first.date() == last.date():
+        figure.update_xaxes(title_text=f"{day_text(first)}, time in {zone}", tickformat="%H:%M")
+        return
+    start = f"{first.day} {first:%B}" + (f" {first.year}" if first.year != last.year else "")
+    figure.update_xaxes(
+        title_text=f"{start} to {last.day} {last:%B} {last.year}, time in {zone}",
+        tickformatstops=[
+            {"dtickrange": [None, _DAY_MS - 1], "value": "%H:%M<br>%a %-d %b"},
+            {"dtickrange": [_DAY_MS, "M1"], "value": "%a %-d %b"},
+            {"dtickrange": ["M1", None], "value": "%b %Y"},
+        ],
+    )

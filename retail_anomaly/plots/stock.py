@@ -1,0 +1,203 @@
+"""What should be on the shelf between two counts, and what a count found."""
+
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.events import REFUND, SALE
+from retail_anomaly.plots.clock import name_time_axis, on_clock
+from retail_anomaly.plots.hover import alert_hover
+from retail_anomaly.plots.style import INK, MUTED, colour_of, styled, symbol_of, types_in_order
+from retail_anomaly.plots.table import expect, last_revisions
+from retail_anomaly.plots.words import Zones, label_of, local_text, plural, zone_of
+
+_LINE: Final = "#0068b5"
+_MISSING: Final = "#b3261e"
+_POS: Final = ("store_id", "sku", "cashier_id", "transaction_id", "event_time", "event_type", "quantity")
+_COUNTS: Final = ("store_id", "sku", "counted_qty", "event_time", "manager_id")
+
+
+def stock_walk(
+    events: pd.DataFrame,
+    counts: pd.DataFrame,
+    *,
+    store_id: str,
+    sku: str,
+    alerts: pd.DataFrame | None = None,
+    zones: Zones = "UTC",
+) -> go.Figure:
+    """Draw the stock of one sku: what each count found, and what sales and refunds leave of it until the next.
+
+    Parameters
+    ----------
+    events
+        POS events with ``store_id``, ``sku``, ``cashier_id``, ``transaction_id``, ``event_time``,
+        ``event_type`` and ``quantity``, in the order in which they came.
+    counts
+        Stock counts as `count_frame` returns them: ``store_id``, ``sku``, ``counted_qty``,
+        ``event_time`` and ``manager_id``. At equal times the sale counts first.
+    store_id, sku
+        Whose stock.
+    alerts
+        Alerts, as `replay` returns them: those whose evidence names this sku are marked at their count.
+    zones
+        Time zone of the stores; the axis is in that of this store.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A line that steps with every sale and refund, and a marker a count. Before the first count
+        nothing is known and nothing is drawn.
+
+    Examples
+    --------
+    >>> at = pd.to_datetime(["2025-10-06T08:00Z", "2025-10-07T10:00Z", "2025-10-08T08:00Z"])
+    >>> sale = {"store_id": "s", "sku": "k", "cashier_id": "c", "transaction_id": "t", "event_time": at[1],
+    ...     "event_type": "SALE", "quantity": 3}
+    >>> counts = pd.DataFrame({"store_id": "s", "sku": "k", "counted_qty": [20, 10],
+    ...     "event_time": at[[0, 2]], "manager_id": "m-1"})
+    >>> figure = stock_walk(pd.DataFrame([sale]), counts, store_id="s", sku="k")
+    >>> figure.layout.title.text
+    'k in s: 7 pieces missing at 1 of 2 counts'
+    >>> figure.data[0].y.tolist()
+    [20, 20, 17, 17, 10]
+    """
+    zone = zone_of(store_id, zones)
+    walk = _walk(events, counts, store_id, sku)
+    counted = walk[walk["counted"].notna()]
+    figure = go.Figure()
+    # A count is drawn twice: what was expected there, then what was found.
+    drawn = walk.loc[walk.index.repeat(1 + walk["counted"].notna())]
+    second = drawn.index.duplicated()
+    figure.add_scatter(
+        x=on_clock(drawn["event_time"], zone),
+        y=np.where(second, drawn["counted"], drawn["expected"]).astype("int64"),
+        mode="lines",
+        name="Expected: last count less sales, plus refunds",
+        line={"color": _LINE, "width": 1.5, "shape": "hv"},
+        hovertext=[_step_hover(row, zone) for row in drawn.to_dict("records")],
+        hoverinfo="text",
+    )
+    missing = counted[counted["expected"] > counted["counted"]]
+    _add_gaps(figure, missing, zone)
+    figure.add_scatter(
+        x=on_clock(counted["event_time"], zone),
+        y=counted["counted"].astype("int64"),
+        mode="markers",
+        name="Counted",
+        marker={"color": INK, "size": 9, "symbol": "line-ew", "line": {"color": INK, "width": 3}},
+        hovertext=[_step_hover(row, zone) for row in counted.to_dict("records")],
+        hoverinfo="text",
+    )
+    if alerts is not None:
+        _add_alerts(figure, alerts, counted, store_id, sku, zones)
+    name_time_axis(figure, walk["event_time"], zone)
+    lowest = min([0, *walk["expected"]])
+    figure.update_yaxes(title_text="Pieces in stock", range=[lowest, None], autorangeoptions_include=0)
+    if lowest < 0:
+        figure.add_hline(y=0, line={"color": MUTED, "width": 1, "dash": "dot"})
+    pieces = int((missing["expected"] - missing["counted"]).sum())
+    noun = "piece" if pieces == 1 else "pieces"
+    title = f"{escape(sku)} in {escape(store_id)}: " + (
+        f"{pieces:,} {noun} missing at {len(missing)} of {plural(len(counted), 'count')}"
+        if pieces
+        else f"nothing missing at {plural(len(counted), 'count')}"
+    )
+    sold, back = (int(walk.loc[walk["kind"] == kind, "quantity"].sum()) for kind in (SALE, REFUND))
+    return styled(figure, title, f"Since the first count {sold:,} sold and {back:,} refunded", height=300)
+
+
+def _walk(events: pd.DataFrame, counts: pd.DataFrame, store_id: str, sku: str) -> pd.DataFrame:
+    """Return sales, refunds and counts in order, with the stock expected after (at a count: before) each."""
+    expect(events, _POS, "events")
+    expect(counts, _COUNTS, "counts")
+    pos = events[(events["store_id"] == store_id) & (events["sku"] == sku)]
+    pos = pos.assign(kind=pos["event_type"].str.upper(), counted=np.nan)
+    found = counts[(counts["store_id"] == store_id) & (counts["sku"] == sku)]
+    found = found.assign(kind="COUNT", counted=found["counted_qty"].astype("float64"), quantity=0)
+    both = [frame for frame in (pos[pos["kind"].isin([SALE, REFUND])], found) if len(frame)]
+    columns = ["event_time", "kind", "quantity", "counted", "cashier_id", "transaction_id", "manager_id"]
+    if not len(found):
+        empty = pd.concat([pos, found]).head(0).reindex(columns=[*columns, "expected"])
+        return empty.assign(event_time=pd.to_datetime(empty["event_time"], utc=True))
+    walk = pd.concat(both, ignore_index=True).reindex(columns=columns)
+    walk = walk.sort_values("event_time", kind="stable", ignore_index=True)
+    walk = walk.loc[walk["counted"].notna().idxmax() :].reset_index(drop=True)
+    expected, stock = [], int(walk["counted"].iloc[0])
+    for kind, quantity, number in zip(walk["kind"], walk["quantity"], walk["counted"], strict=True):
+        stock += {SALE: -1, REFUND: 1}.get(kind, 0) * int(quantity)
+        expected.append(stock)
+        if kind == "COUNT":
+            stock = int(number)
+    return walk.assign(expected=expected)
+
+
+def _add_gaps(figure: go.Figure, missing: pd.DataFrame, zone: str) -> None:
+    x, y = [], []
+    for time, expected, counted in zip(
+        on_clock(missing["event_time"], zone), missing["expected"], missing["counted"], strict=True
+    ):
+        x += [time, time, None]
+        y += [int(expected), int(counted), None]
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name="Missing at a count",
+        showlegend=bool(x),
+        line={"color": _MISSING, "width": 4},
+        hoverinfo="skip",
+    )
+
+
+def _add_alerts(
+    figure: go.Figure, alerts: pd.DataFrame, counted: pd.DataFrame, store_id: str, sku: str, zones: Zones
+) -> None:
+    shown = last_revisions(alerts)
+    about = [evidence.get("sku") == sku for evidence in shown["evidence"]]
+    shown = shown[np.array(about, dtype=bool) & (shown["store_id"] == store_id)]
+    # An alert about this sku that no count raised, such as a refund without a sale, has no place here.
+    levels = counted.drop_duplicates("event_time", keep="last").set_index("event_time")["counted"]
+    shown = shown[shown["event_time"].isin(levels.index)]
+    types = types_in_order(set(shown["type"]))
+    for place, alert_type in enumerate(types):
+        own = shown[shown["type"] == alert_type]
+        figure.add_scatter(
+            x=on_clock(own["event_time"], zone_of(store_id, zones)),
+            y=levels.loc[own["event_time"]].astype("int64").to_numpy(),
+            mode="markers",
+            name=escape(label_of(alert_type)),
+            marker={
+                "color": colour_of(alert_type),
+                "symbol": symbol_of(alert_type),
+                # One count can raise two: the later and smaller one lies on the other.
+                "size": 13 + 9 * (len(types) - 1 - place),
+                "line": {"color": "white", "width": 1},
+            },
+            hovertext=[alert_hover(alert, zones) for alert in own.to_dict("records")],
+            hoverinfo="text",
+        )
+
+
+def _step_hover(row: dict[Any, Any], zone: str) -> str:
+    time = local_text(row["event_time"], zone)
+    expected, quantity = int(row["expected"]), int(row["quantity"])
+    if row["kind"] == "COUNT":
+        by = f" by {escape(row['manager_id'])}" if isinstance(row["manager_id"], str) else ""
+        missing = expected - int(row["counted"])
+        rest = (
+            f"{missing:,} missing"
+            if missing > 0
+            else f"{-missing:,} too many"
+            if missing
+            else "as it should be"
+        )
+        return f"Counted {int(row['counted']):,}{by}, expected {expected:,}: {rest}<br>{time}"
+    verb = "sold" if row["kind"] == SALE else "taken back"
+    return (
+        f"{plural(quantity, 'piece')} {verb} by {escape(str(row['cashier_id']))}, "
+        f"{escape(str(row['transaction_id']))}<br>{expected:,} left<br>{time}"
+    )

@@ -1,0 +1,59 @@
+"""The public names of the figures: other people's notebooks call them."""
+
+from __future__ import annotations
+
+import inspect
+
+import plotly.graph_objects as go
+
+from retail_anomaly import plots
+from tests.support.figures import FIGURES
+
+DRAWN = {
+    "alert_counts": "(alerts)",
+    "alert_hours": "(alerts, *, zones, most)",
+    "alert_rate_by_store": "(by_store)",
+    "alert_trend": "(alerts, *, zones)",
+    "cashier_ladder": "(events, alerts, *, most)",
+    "loss_per_alert": "(overall, ks)",
+    "parameter_slices": "(candidates, *, chosen, budget)",
+    "pareto": "(alerts, *, by, most)",
+    "precision_at_k": "(overall, ks)",
+    "precision_recall": "(curve, overall)",
+    "recall_and_alert_rate": "(trials, frontier, *, before, budget, objective)",
+    "recall_by_scenario": "(by_scenario)",
+    "refund_shares": "(events, *, by, noun)",
+    "refund_window": "(alert, events, *, around, zones)",
+    "sales_by_day": "(events, *, zones, most)",
+    "sales_by_hour": "(events, *, zones)",
+    "score_band": "(scores, subject, *, alerts, zones, limit)",
+    "score_components": "(alert, *, zones)",
+    "stock_walk": "(events, counts, *, store_id, sku, alerts, zones)",
+    "time_to_detect": "(by_scenario)",
+    "timeline": "(alerts, events, *, zones)",
+}
+OTHERS = {"COLOURS", "count_frame", "evidence_table", "example_alerts", "last_revisions", "pos_frame"}
+
+
+def short(function):
+    """Return a signature without types and defaults."""
+    bare = [
+        parameter.replace(annotation=inspect.Parameter.empty, default=inspect.Parameter.empty)
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    return str(inspect.Signature(bare))
+
+
+def test_the_names_and_their_parameters_are_these():
+    assert {name: short(getattr(plots, name)) for name in plots.__all__ if name in DRAWN} == DRAWN
+    assert set(plots.__all__) == DRAWN.keys() | OTHERS
+
+
+def test_every_figure_is_among_those_that_are_rendered():
+    drawing = {
+        name
+        for name in plots.__all__
+        if callable(getattr(plots, name))
+        and inspect.signature(getattr(plots, name)).return_annotation is go.Figure
+    }
+    assert drawing == FIGURES.keys() == DRAWN.keys()
