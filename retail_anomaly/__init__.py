@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from retail_anomaly import plots
     from retail_anomaly.evaluate import (
         Scorecard,
+        alerts_by_value,
         compare_alerts,
         differing_alerts,
         incidents_frame,
@@ -60,6 +61,7 @@ __all__ = [
     "SettingsError",
     "ShiftEvent",
     "SourceError",
+    "alerts_by_value",
     "alerts_frame",
     "build_engine",
     "check_detector",
@@ -86,7 +88,14 @@ _LATER: Final = {
     "data_quality": "quality",
     **dict.fromkeys(
         [
-            *("Scorecard", "compare_alerts", "differing_alerts", "incidents_frame", "match_incidents"),
+            *(
+                "Scorecard",
+                "alerts_by_value",
+                "compare_alerts",
+                "differing_alerts",
+                "incidents_frame",
+                "match_incidents",
+            ),
             *("near_misses", "read_incidents", "scorecard"),
         ],
         "evaluate",

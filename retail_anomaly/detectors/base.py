@@ -132,6 +132,20 @@ class Detector(ABC, Generic[P, S]):
         self.config_hash = config_hash(self.parameters)
         self.listener: Callable[[Score], None] | None = None
 
+    @classmethod
+    def cannot_see(cls) -> str:
+        """Return what it is blind to, as its docstring says; an empty text where that says nothing.
+
+        Examples
+        --------
+        >>> from retail_anomaly.detectors import StockDiscrepancy
+        >>> StockDiscrepancy.cannot_see()[:40]
+        'deliveries that no count follows (they h'
+        """
+        head = "Cannot see: "
+        paragraphs = [" ".join(text.split()) for text in (cls.__doc__ or "").split("\n\n")]
+        return next((text.removeprefix(head) for text in paragraphs if text.startswith(head)), "")
+
     @property
     def needs_time(self) -> bool:
         """Whether `on_time` has anything to do with these parameters."""

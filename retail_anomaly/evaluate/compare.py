@@ -1,7 +1,7 @@
 """Two sets of alerts beside each other: what appears, what vanishes, and whether they are the same."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -104,17 +104,50 @@ def near_misses(
     ['16 pieces of k are counted where 20 were expected after 0 sold and 0 refunded: 4 are missing.']
     """
     settings = settings or Settings()
-    parameters = getattr(settings.detectors, REGISTRY[detector].name)
-    loosened = msgspec.structs.replace(
-        settings.detectors, **{detector: msgspec.structs.replace(parameters, **looser)}
-    )
-    as_it_is = replay(source, settings=settings, detectors=[detector], progress=False).alerts
-    would = msgspec.structs.replace(settings, detectors=loosened)
-    found = compare_alerts(
-        as_it_is, replay(source, settings=would, detectors=[detector], progress=False).alerts
-    )
+    as_it_is = _alerts(source, settings, detector)
+    found = compare_alerts(as_it_is, _alerts(source, _changed(settings, detector, looser), detector))
     appeared = found[found["change"] == "appeared"]
     return appeared.drop(columns=["change", "risk_before"]).reset_index(drop=True)
+
+
+def alerts_by_value(
+    source: Where, detector: str, parameter: str, values: Iterable[Any], *, settings: Settings | None = None
+) -> pd.DataFrame:
+    """Tell what other values of a parameter would do to a detector's alerts.
+
+    Parameters
+    ----------
+    source
+        A log or events, as `replay` takes them; read once for each value.
+    detector, parameter
+        Their names.
+    values
+        What to try.
+    settings
+        What to compare with; by default the packaged ones.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a value: ``value``, ``alerts``, and how many are ``kept``, have ``moved``, ``appeared`` and
+        ``vanished``, see `compare_alerts`.
+
+    Examples
+    --------
+    >>> from retail_anomaly.events import CountEvent
+    >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000) for n in (20, 12, 8)]
+    >>> alerts_by_value(counts, "stock_discrepancy", "threshold", [4, 9]).values.tolist()
+    [[4, 2, 1, 0, 1, 0], [9, 0, 0, 0, 0, 1]]
+    """
+    settings = settings or Settings()
+    before = _alerts(source, settings, detector)
+    rows = []
+    for value in values:
+        after = _alerts(source, _changed(settings, detector, {parameter: value}), detector)
+        changes = compare_alerts(before, after)["change"].value_counts()
+        counts = [int(changes.get(change, 0)) for change in CHANGES]
+        rows.append((value, after["alert_id"].nunique(), *counts))
+    return pd.DataFrame(rows, columns=["value", "alerts", *CHANGES])
 
 
 def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +184,19 @@ def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     ]
     found = pd.DataFrame(rows, columns=["only_in", *_CONTENT])
     return found.sort_values(["alert_id", "revision", "only_in"], ignore_index=True)
+
+
+def _alerts(source: Where, settings: Settings, detector: str) -> pd.DataFrame:
+    return replay(source, settings=settings, detectors=[detector], progress=False).alerts
+
+
+def _changed(settings: Settings, detector: str, parameters: Mapping[str, Any]) -> Settings:
+    """Return settings with other parameters of one detector."""
+    before = getattr(settings.detectors, REGISTRY[detector].name)
+    detectors = msgspec.structs.replace(
+        settings.detectors, **{detector: msgspec.structs.replace(before, **parameters)}
+    )
+    return msgspec.structs.replace(settings, detectors=detectors)
 
 
 def _contents(alerts: pd.DataFrame) -> dict[bytes, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from retail_anomaly.evaluate import compare_alerts, differing_alerts, near_misses
+from retail_anomaly.evaluate import alerts_by_value, compare_alerts, differing_alerts, near_misses
 from retail_anomaly.events import Event
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.replay import replay
@@ -137,3 +137,14 @@ def test_an_alert_that_one_side_lacks_is_a_difference():
     alerts = example_alerts()
     assert differing_alerts(alerts, alerts.head(1))["only_in"].tolist() == ["one"]
     assert differing_alerts(alerts.head(0), alerts)["only_in"].tolist() == ["other", "other"]
+
+
+# --- Another value -------------------------------------------------------------------------------
+
+
+def test_what_other_values_do_to_the_alerts():
+    found = alerts_by_value(EVENTS, "refund_burst", "count", [2, 3, 4]).set_index("value")
+    assert found["alerts"].to_dict() == {2: 3, 3: 1, 4: 0}
+    assert found.loc[2, ["kept", "moved", "appeared", "vanished"]].tolist() == [0, 1, 2, 0]
+    assert found.loc[3, ["kept", "moved", "appeared", "vanished"]].tolist() == [1, 0, 0, 0]
+    assert found.loc[4, ["kept", "moved", "appeared", "vanished"]].tolist() == [0, 0, 0, 1]
