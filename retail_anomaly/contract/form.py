@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from retail_anomaly.contract.subject import Check, Subject, require
+from retail_anomaly.contract.subject import Check, ContractError, Subject, require
 from retail_anomaly.detectors import Parameters
 
 
@@ -46,24 +46,31 @@ def _takes_what_is_in_its_ranges(subject: Subject) -> None:
 
 
 def _hashes_every_parameter(subject: Subject) -> None:
-    def hash_of(parameters: Parameters) -> str:
-        return subject.detector(parameters, subject.max_late).config_hash
-
     default = subject.detector.Parameters()
-    hashes = {hash_of(default): "the defaults"}
+    own = subject.detector(default, subject.max_late).config_hash
+    hashes = {own: "the defaults"}
     for field in default.__struct_fields__:
-        changed = hash_of(msgspec.structs.replace(default, **{field: _other(getattr(default, field))}))
+        changed = _hash_with_another(subject, default, field)
         require(
             changed not in hashes, f"{field}: with another value the hash is that of {hashes.get(changed)}"
         )
         hashes[changed] = field
-    require(hash_of(subject.detector.Parameters()) in hashes, "equal parameters have two hashes")
+    again = subject.detector(subject.detector.Parameters(), subject.max_late).config_hash
+    require(again == own, "equal parameters have two hashes")
 
 
-def _other(value: Any) -> Any:
-    if isinstance(value, bool):
-        return not value
-    return value / 2 if isinstance(value, float) else value + 1
+def _hash_with_another(subject: Subject, default: Parameters, field: str) -> str:
+    value: Any = getattr(default, field)
+    others = [not value] if isinstance(value, bool) else [value + 1, value / 2, value * 1.5, value - 1]
+    for other in others:
+        changed = msgspec.structs.replace(default, **{field: type(value)(other)})
+        if getattr(changed, field) == value:
+            continue
+        try:
+            return subject.detector(changed, subject.max_late).config_hash
+        except ValueError:  # out of its range
+            continue
+    raise ContractError(f"{field}: takes no other value than {value!r}")
 
 
 FORM: Final[Mapping[str, Check]] = {

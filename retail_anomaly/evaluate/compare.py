@@ -8,7 +8,6 @@ import msgspec
 import pandas as pd
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.evaluate.match import cited_names, millis
 from retail_anomaly.plots.table import expect, last_revisions
 from retail_anomaly.replay import replay
@@ -93,7 +92,7 @@ def near_misses(
 
     Raises
     ------
-    KeyError
+    SettingsError
         There is no such detector.
 
     Examples
@@ -135,7 +134,7 @@ def alerts_by_value(
     Examples
     --------
     >>> from retail_anomaly.events import CountEvent
-    >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000) for n in (20, 12, 8)]
+    >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000 - n) for n in (20, 12, 8)]
     >>> alerts_by_value(counts, "stock_discrepancy", "threshold", [4, 9]).values.tolist()
     [[4, 2, 1, 0, 1, 0], [9, 0, 0, 0, 0, 1]]
     """
@@ -192,7 +191,7 @@ def _alerts(source: Where, settings: Settings, detector: str) -> pd.DataFrame:
 
 def _changed(settings: Settings, detector: str, parameters: Mapping[str, Any]) -> Settings:
     """Return settings with other parameters of one detector."""
-    before = getattr(settings.detectors, REGISTRY[detector].name)
+    before = getattr(settings.detectors, detector)
     detectors = msgspec.structs.replace(
         settings.detectors, **{detector: msgspec.structs.replace(before, **parameters)}
     )

@@ -9,6 +9,7 @@ from retail_anomaly.evaluate import alerts_by_value, compare_alerts, differing_a
 from retail_anomaly.events import Event
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.replay import replay
+from retail_anomaly.settings import SettingsError
 from tests.support.events import HOUR, MINUTE, count, gate, refund, sale
 from tests.support.tuning import only
 
@@ -100,7 +101,7 @@ def test_near_misses_begin_with_the_settings_that_are_given():
 
 
 def test_unknown_detector_is_named():
-    with pytest.raises(KeyError, match="refund_bursts"):
+    with pytest.raises(SettingsError, match="unknown detector 'refund_bursts'"):
         near_misses(EVENTS, "refund_bursts")
 
 
