@@ -18,6 +18,7 @@ from retail_anomaly.columns import Columns, ColumnsError
 from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
+from retail_anomaly.notebook import NotebookError, notebook
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
@@ -38,6 +39,7 @@ config_app = typer.Typer(
 # Commands of other modules, which import what is slow to import when they are called.
 app.command()(demo)
 app.command()(evaluate)
+app.command()(notebook)
 app.command()(report)
 app.command()(tune)
 app.add_typer(config_app, name="config")
@@ -217,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except (SourceError, TuneError) as error:
+    except (NotebookError, SourceError, TuneError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.
