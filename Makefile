@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs gallery secrets lock clean
+.PHONY: help demo test soak lint format bench docs pictures gallery secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery
 docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/build.py
 	@$(BIN)/python helm/build.py
+
+pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
+	@$(BIN)/python -m docs.pictures
 
 gallery: $(VENV)/.dev ## run all notebooks and write what they show to out/gallery
 	@$(BIN)/python docs/gallery.py $(ARGS)

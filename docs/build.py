@@ -4,7 +4,9 @@ import inspect
 from pathlib import Path
 
 import msgspec
+import plotly.graph_objects as go
 
+from retail_anomaly import plots
 from retail_anomaly.detectors import REGISTRY, Range
 from retail_anomaly.settings import Settings, flatten, json_schema
 
@@ -51,6 +53,46 @@ def configuration() -> str:
     )
 
 
+def figures() -> str:
+    """Return the page about the figures: each function, what it draws, what it is given."""
+    rows = ["| `plots.` | draws | from |", "| --- | --- | --- |"]
+    others = ["| `plots.` | what it is |", "| --- | --- |"]
+    for name in plots.__all__:
+        found = getattr(plots, name)
+        if not inspect.isfunction(found):
+            continue
+        words = " ".join((inspect.getdoc(found) or "").split("\n\n")[0].split())
+        signature = inspect.signature(found)
+        if signature.return_annotation is go.Figure:
+            words = words.removeprefix("Draw ").rstrip(".")
+            taken = ", ".join(f"`{name}`" for name in signature.parameters)
+            rows.append(f"| `{name}` | {words} | {taken} |")
+        else:
+            words = words.removeprefix("Return ")
+            others.append(f"| `{name}` | {words[:1].upper()}{words[1:]} |")
+    return "\n".join(
+        [
+            _NOTICE,
+            "# Figures\n",
+            "One function, one Plotly figure; data frames in, nothing shown or written. `help(plots.timeline)` names",
+            "the columns. An alert has the colour and the shape of its type in every figure, and counts once, as its",
+            "last revision has it. `zones` is the time zone of the stores, one name for all or one by store id: it",
+            "decides their days and hours, and the axis says which clock it shows.\n",
+            "\n".join(rows),
+            "",
+            "What the figures are drawn from:\n",
+            "\n".join(others),
+            "",
+            "`retail-anomaly report` puts them on one page: when and where, what was found of what was injected",
+            "(`--incidents`), the alerts to look at first with their evidence, by store, by employee, by day and hour,",
+            "and with `--events` the sales behind, rates, each cashier beside the peers, and the quality of the data.",
+            "The page opens offline, prints on A4 and stays under 6 MB: of a large chain it draws the 30 stores with",
+            "the most alerts, and says so. `retail-anomaly evaluate --html` writes the scorecard in the same way.",
+            "",
+        ]
+    )
+
+
 def _descriptions(schema: dict[str, object], path: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
 
@@ -80,7 +122,7 @@ def _shown(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-PAGES = {"detectors.md": detectors, "configuration.md": configuration}
+PAGES = {"detectors.md": detectors, "configuration.md": configuration, "figures.md": figures}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

@@ -18,6 +18,7 @@ from retail_anomaly.logs import BadLines, read_log
 from retail_anomaly.plots import pos_frame
 from retail_anomaly.plots.style import types_in_order
 from retail_anomaly.plots.words import label_of, plural
+from retail_anomaly.quality import data_quality
 from retail_anomaly.report.page import write_report
 
 EVENTS_FILE: Final = "events.jsonl"
@@ -107,6 +108,7 @@ def write_outcome(outcome: Outcome, folder: Path) -> Iterator[RenderableType]:
         folder / REPORT_FILE,
         incidents=outcome.incidents,
         events=events,
+        quality=data_quality(folder / EVENTS_FILE),
         facts={"Events processed": f"{processed:,}"},
         title="What the streamer saw in a simulated day",
     )

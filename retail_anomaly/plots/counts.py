@@ -131,19 +131,26 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
     counts = shown.groupby(["store_id", hour])["type"].agg(list)
     cells = [[counts.get((store, at), []) for at in hours] for store in stores]
     numbers = np.array([[len(cell) or np.nan for cell in row] for row in cells], dtype="float64")
+    most_alerts = max([1, *(len(cell) for row in cells for cell in row)])
     figure = go.Figure(
         go.Heatmap(
             x=hours,
             y=[escape(store) for store in stores],
             z=numbers,
-            customdata=[[_types_text(cell) for cell in row] for row in cells],
+            customdata=[[(plural(len(cell), "alert"), _types_text(cell)) for cell in row] for row in cells],
             colorscale=BLUES,
             zmin=0,
+            zmax=most_alerts,
             xgap=2,
             ygap=2,
             texttemplate="%{z}",
-            colorbar={"title": {"text": "Alerts", "side": "top"}, "outlinewidth": 0, "tickformat": ",d"},
-            hovertemplate="%{y}, %{x} h: %{z:,} alerts<br>%{customdata}<extra></extra>",
+            colorbar={
+                "title": {"text": "Alerts", "side": "top"},
+                "outlinewidth": 0,
+                "tickformat": ",d",
+                "dtick": max(1, round(most_alerts / 4)),
+            },
+            hovertemplate="%{y}, %{x} h: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
             hoverongaps=False,
         )
     )

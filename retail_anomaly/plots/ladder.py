@@ -36,7 +36,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     alerts
         Alerts, as `replay` returns them: a cashier whom one about refunds names is marked.
     most
-        How many cashiers to draw.
+        How many cashiers to draw; one without a refund is not drawn.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     """
     found = _beside_peers(events)
     compared = found.dropna(subset="ratio").sort_values(["low", "ratio"], ascending=False, kind="stable")
-    shown = compared.head(most).iloc[::-1]
+    shown = compared[compared["refunds"] > 0].head(most).iloc[::-1]
     raised = _alerts_by_cashier(alerts)
     stores = shown["store_id"].nunique()
     rows = shown.to_dict("records")
@@ -97,7 +97,8 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     )  # fmt: skip
     figure.update_xaxes(
         title_text="Refunds per receipt, as a multiple of the store's other cashiers",
-        rangemode="tozero",
+        # An interval may go on: of two receipts next to nothing is known.
+        range=[0, 1.5 * max([2.0, *shown["ratio"]])],
         ticksuffix=" x",
     )
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names)

@@ -66,8 +66,8 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
             y=own["sum"],
             name=escape(label_of(alert_type)),
             marker_color=colour_of(alert_type),
-            customdata=own["size"],
-            hovertemplate=f"%{{x}}<br>{escape(label_of(alert_type))}: %{{y:,.2f}} in %{{customdata:,.0f}} alerts"
+            customdata=[plural(int(count), "alert") for count in own["size"]],
+            hovertemplate=f"%{{x}}<br>{escape(label_of(alert_type))}: %{{y:,.2f}} in %{{customdata}}"
             "<extra></extra>",
         )
     figure.add_scatter(

@@ -54,6 +54,7 @@ def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
             z=means,
             colorscale=BLUES,
             zmin=0,
+            zmax=np.nanmax(means) if len(sales) else 1,
             xgap=2,
             ygap=2,
             colorbar={"title": {"text": "Lines sold<br>per store", "side": "top"}, "outlinewidth": 0},

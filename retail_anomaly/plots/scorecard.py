@@ -65,7 +65,7 @@ def recall_by_scenario(by_scenario: pd.DataFrame) -> go.Figure:
         name="Alerts, 95 % interval",
         marker_color=_COLOURS["Alerts"],
         error_x={**_arms(own["recall"], own["low"], own["high"]), "color": INK, "thickness": 1.5},
-        customdata=np.stack([_texts(own), own["found"], own["incidents"]], axis=-1),
+        customdata=np.stack([_texts(own, ".0%"), own["found"], own["incidents"]], axis=-1),
         hovertemplate="%{y}: %{x:.1%} found (%{customdata[1]:,.0f} of %{customdata[2]:,.0f})"
         "%{customdata[0]}<extra></extra>",
     )
@@ -303,7 +303,7 @@ def _by_k(overall: pd.DataFrame, ks: Sequence[int], measure: str, hover: str) ->
             marker={"symbol": _SYMBOLS[row], "size": 10},
             error_y=arms,
             cliponaxis=False,
-            customdata=_texts(found),
+            customdata=_texts(found, ".1%" if measure == "precision" else ",.2f"),
             hovertemplate=f"{row}, %{{x}} read: {hover}%{{customdata}}<extra></extra>",
         )
     figure.update_xaxes(title_text="Alerts read on a store-day", type="category")
@@ -321,10 +321,10 @@ def _arms(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
     }
 
 
-def _texts(found: pd.DataFrame) -> list[str]:
+def _texts(found: pd.DataFrame, form: str) -> list[str]:
     """Return each interval as the end of a hover text."""
     return [
-        "" if np.isnan(low) else f", 95 % interval {low:,.3g} to {high:,.3g}"
+        "" if np.isnan(low) else f", 95 % interval {low:{form}} to {high:{form}}"
         for low, high in zip(found["low"], found["high"], strict=True)
     ]
 

@@ -50,7 +50,8 @@ def score_band(
     subject
         A cashier, or a store.
     alerts
-        Alerts, as `replay` returns them: this detector's about this subject are marked over the counts.
+        Alerts, as `replay` returns them: this detector's about this subject are marked at what was
+        counted when they were opened.
     zones
         Time zone of the stores; the axis is in that of the subject's store.
     limit
@@ -96,6 +97,7 @@ def score_band(
         name="Counted",
         mode="markers",
         marker={"color": INK, "size": 4},
+        cliponaxis=False,
         hovertext=hover,
         hoverinfo="text",
     )
@@ -149,19 +151,21 @@ def _add_alerts(
     store: str,
     zones: Zones,
 ) -> int:
-    """Mark the alerts at what was counted when they were raised; return how many there are."""
+    """Mark the alerts at what was counted when they were opened; return how many there are."""
+    expect(alerts, ("opened_at",), "alerts")
     shown = last_revisions(alerts)
     about = shown["store_id"] if subject == store else shown["employee_id"]
     shown = shown[(shown["type"] == detector.upper()) & (shown["store_id"] == store) & (about == subject)]
     if len(judged):
-        shown = shown[shown["event_time"].between(judged["end"].iloc[0], judged["end"].iloc[-1])]
+        shown = shown[shown["opened_at"].between(judged["end"].iloc[0], judged["end"].iloc[-1])]
     counted = judged.drop_duplicates("end", keep="last").set_index("end")["observed"]
     figure.add_scatter(
-        x=on_clock(shown["event_time"], zone_of(store, zones)),
-        y=counted.reindex(shown["event_time"]).to_numpy(),
+        x=on_clock(shown["opened_at"], zone_of(store, zones)),
+        y=counted.reindex(shown["opened_at"]).to_numpy(),
         name="Alert",
         mode="markers",
         showlegend=bool(len(shown)),
+        cliponaxis=False,
         marker={
             "color": colour_of(detector.upper()),
             "symbol": symbol_of(detector.upper()),

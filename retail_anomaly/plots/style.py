@@ -97,6 +97,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
         "gridcolor": GRID,
         "linecolor": GRID,
         "zeroline": False,
+        "layer": "below traces",
         "title": {"font": {"color": MUTED, "size": 13}},
     }
     figure.update_layout(

@@ -14,7 +14,8 @@ def report(
         Path | None, typer.Option(help="Incidents that were injected: was each found?")
     ] = None,
     events: Annotated[
-        Path | None, typer.Option(help="Events as replay reads them, to show the sales behind the alerts.")
+        Path | None,
+        typer.Option(help="Events as replay reads them: sales behind the alerts, rates, data quality."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A YAML file, for the time zones of the stores.")
@@ -30,19 +31,22 @@ def report(
     from retail_anomaly.frames import read_alerts
     from retail_anomaly.logs import BadLines
     from retail_anomaly.plots import pos_frame
+    from retail_anomaly.quality import data_quality
     from retail_anomaly.report.page import write_report
     from retail_anomaly.settings import SettingsError, load
     from retail_anomaly.sources import open_input
 
     try:
         stores = load(config).settings.stores
+        zones = {name: store.time_zone for name, store in stores.items()}
         write_report(
             read_alerts(alerts),
             output,
             incidents=None if incidents is None else read_incidents(incidents),
             events=None if events is None else pos_frame(open_input(events).events(BadLines())),
+            quality=None if events is None else data_quality(events, zones=zones),
             title=title,
-            zones={name: store.time_zone for name, store in stores.items()},
+            zones=zones,
         )
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")

@@ -1,7 +1,7 @@
 """The parts of a page that opens offline and needs nothing beside itself."""
 
 from collections.abc import Iterable, Mapping
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -10,6 +10,7 @@ from typing import Final
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+_SHORT: Final = 24  # characters that stay on one line of a table
 _TOOLS: Final = {
     "responsive": True,
     "displaylogo": False,
@@ -60,37 +61,51 @@ def _tiles(facts: Mapping[str, str]) -> str:
     return f'<dl class="tiles">{items}</dl>'
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = ()) -> str:
+def table(
+    head: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = (), *, caption: str
+) -> str:
     """Return a table; the columns whose places are in `numbers` are set to the right.
 
     Examples
     --------
-    >>> "<td class='number'>3</td>" in table(["Store", "Alerts"], [["a", 3]], numbers=[1])
-    True
+    >>> made = table(["Store", "Alerts"], [["a", 3]], numbers=[1], caption="Alerts by store")
+    >>> "<caption>Alerts by store</caption>" in made, "<td class='number'>3</td>" in made
+    (True, True)
     """
-    kinds = dict.fromkeys(numbers, "number")
+    right = set(numbers)
 
     def row(tag: str, cells: Iterable[object]) -> str:
-        filled = (
-            f"<{tag} class='{kinds.get(index, 'text')}'>{escape(str(cell))}</{tag}>"
-            for index, cell in enumerate(cells)
-        )
-        return f"<tr>{''.join(filled)}</tr>"
+        filled = "".join(_cell(tag, str(cell), index in right) for index, cell in enumerate(cells))
+        return f"<tr>{filled}</tr>"
 
-    body = "".join(row("td", cells) for cells in rows)
-    return f'<div class="scroll"><table><thead>{row("th", head)}</thead><tbody>{body}</tbody></table></div>'
+    heads, body = row("th", head), "".join(row("td", cells) for cells in rows)
+    name = escape(caption)
+    # Whoever has no mouse must reach what a narrow window hides.
+    return (
+        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
+        f"<thead>{heads}</thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(tag: str, text: str, is_number: bool) -> str:
+    # An id must not break at its hyphens.
+    kind = "number" if is_number else "short" if len(text) <= _SHORT else "text"
+    scope = " scope='col'" if tag == "th" else ""
+    return f"<{tag}{scope} class='{kind}'>{escape(text)}</{tag}>"
 
 
 def figure(drawing: go.Figure) -> str:
-    """Return a section with a Plotly figure.
+    """Return a Plotly figure as HTML, named by its title for those who don't see it.
 
     Examples
     --------
-    >>> figure(go.Figure())[:24]
-    '<section class="figure">'
+    >>> figure(go.Figure(layout_title_text="Two alerts"))[:45]
+    '<figure role="group" aria-label="Two alerts">'
     """
     drawn = drawing.to_html(full_html=False, include_plotlyjs=False, config=_TOOLS, default_width="100%")
-    return f'<section class="figure">{drawn}</section>'
+    # A title is HTML for Plotly, and escaped already where it comes from outside.
+    name = escape(unescape(drawing.layout.title.text or "Figure"))
+    return f'<figure role="group" aria-label="{name}">{drawn}</figure>'
 
 
 def section(heading: str, content: str, kind: str = "") -> str:

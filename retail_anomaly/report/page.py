@@ -1,33 +1,30 @@
 """The report: one HTML page that opens offline and needs nothing beside itself."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
+from retail_anomaly import plots
 from retail_anomaly.evaluate import match_incidents
-from retail_anomaly.plots import alert_counts, last_revisions, timeline
-from retail_anomaly.plots.style import colour_of, types_in_order
-from retail_anomaly.plots.table import in_order
-from retail_anomaly.plots.words import (
-    Zones,
-    at_stake,
-    common_zone,
-    day_text,
-    evidence_items,
-    label_of,
-    local_text,
-    plural,
-    who,
-    zone_of,
+from retail_anomaly.plots.clock import on_clock
+from retail_anomaly.plots.words import Zones, at_stake, common_zone, day_text, label_of, plural, zone_of
+from retail_anomaly.report.evidence import top_alerts
+from retail_anomaly.report.html import figure, section, write_page
+from retail_anomaly.report.tables import (
+    HIGH_RISK,
+    employees_table,
+    incidents_table,
+    quality_table,
+    stores_table,
 )
-from retail_anomaly.report.html import figure, section, table, write_page
 
-TOP: Final = 10
-HIGH_RISK: Final = 0.9
-LONG: Final = 34  # characters that still fit one column of the evidence
+# What a figure can show and a page of 6 MB can hold, four fifths of which draw the figures.
+MOST_ALERTS: Final = 1_000
+MOST_STORES: Final = 30
+_WEEK: Final = 7
 
 
 def write_report(
@@ -36,6 +33,7 @@ def write_report(
     *,
     incidents: pd.DataFrame | None = None,
     events: pd.DataFrame | None = None,
+    quality: pd.DataFrame | None = None,
     facts: Mapping[str, str] | None = None,
     title: str = "Alerts",
     zones: Zones = "UTC",
@@ -51,7 +49,10 @@ def write_report(
     incidents
         The truth, as `read_incidents` returns it: the page then says what was found.
     events
-        POS events, to draw the sales behind the alerts; see `timeline`.
+        POS events, as `pos_frame` returns them: the page then has the sales behind the alerts, alerts per
+        store-day, and each employee's receipts and refunds beside the peers'.
+    quality
+        The checks of the events, as `data_quality` returns them.
     facts
         More to say at the top, for example ``{"Events": "5,110"}``.
     title
@@ -73,24 +74,28 @@ def write_report(
     >>> "2 alerts in 1 store" in page, "<script src" in page
     (True, False)
     """
-    shown = last_revisions(alerts)
+    shown = plots.last_revisions(alerts)
+    shown = shown.assign(money=shown["evidence"].map(at_stake).astype("float64"))
     matched = None
     if incidents is not None:
         matched = match_incidents(alerts, incidents).query("not distractor")
-    sections = [figure(timeline(shown, events, zones=zones))]
-    if len(shown):
-        sections += [
-            section("Where to look first", _top_alerts(shown, zones), kind="long"),
-            figure(alert_counts(shown)),
-            section("Alerts by type and store", _counts(shown)),
-        ]
+    days = None if events is None else _store_days(events, zones)
+    sections = [section("When and where", _timeline(shown, events, zones))]
     if matched is not None:
-        sections.insert(1, section("Found and injected", _incidents(matched, zones)))
+        sections.append(section("Found and injected", incidents_table(matched, zones)))
+    if len(shown):
+        sections.append(section("Where to look first", top_alerts(shown, zones), kind="long"))
+        sections.append(section("By store", _stores(shown, days), kind="long"))
+        if shown["employee_id"].notna().any():
+            sections.append(section("By employee", _employees(shown, events), kind="long"))
+        sections.append(section("By day and hour", _by_time(shown, zones), kind="long"))
+    if quality is not None:
+        sections.append(section("Data quality", quality_table(quality), kind="long"))
     return write_page(
         path,
         title=title,
         summary=" ".join(summary(shown, matched, zones)),
-        facts={**_facts(shown, matched), **(facts or {})},
+        facts={**_facts(shown, matched, days), **(facts or {})},
         sections=sections,
         footer=_footer(shown),
     )
@@ -126,6 +131,8 @@ def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zo
             lines.append(f"The most frequent type is {label_of(kind[0]).lower()} ({kind[1]:,}).")
         if where := _most(alerts["store_id"]):
             lines.append(f"With {where[1]:,} alerts, {where[0]} has the most.")
+        if trend := _trend(alerts, zones):
+            lines.append(trend)
     if matched is not None:
         found = int(matched["found"].sum())
         lines.append(
@@ -142,6 +149,17 @@ def _most(names: pd.Series) -> tuple[str, int] | None:
     return str(counts.index[0]), int(counts.iloc[0])
 
 
+def _trend(alerts: pd.DataFrame, zones: Zones) -> str | None:
+    """Return how the last week compares with the one before, where there are two."""
+    zone = common_zone(alerts["store_id"], zones)
+    days = alerts["event_time"].dt.tz_convert(zone).dt.normalize()
+    back = (days.max() - days).dt.days
+    if back.max() < 2 * _WEEK - 1:
+        return None
+    last, before = int((back < _WEEK).sum()), int(back.between(_WEEK, 2 * _WEEK - 1).sum())
+    return f"The last {_WEEK} days had {plural(last, 'alert')}, the {_WEEK} before {before:,}."
+
+
 def _period(alerts: pd.DataFrame, zones: Zones) -> str:
     zone = common_zone(alerts["store_id"], zones)
     first, last = (time.tz_convert(zone) for time in alerts["event_time"].iloc[[0, -1]])
@@ -150,86 +168,72 @@ def _period(alerts: pd.DataFrame, zones: Zones) -> str:
     return f"from {day_text(first)} to {day_text(last)}"
 
 
-def _facts(shown: pd.DataFrame, matched: pd.DataFrame | None) -> dict[str, str]:
+def _facts(
+    shown: pd.DataFrame, matched: pd.DataFrame | None, days: "pd.Series[int] | None"
+) -> dict[str, str]:
     facts = {"Alerts": f"{len(shown):,}"}
     facts[f"Risk {HIGH_RISK} or more"] = f"{int((shown['risk_score'] >= HIGH_RISK).sum()):,}"
-    money = sum(at_stake(evidence) or 0 for evidence in shown["evidence"])
-    facts["Money in question"] = f"{money:,.2f}"
+    facts["Money in question"] = f"{shown['money'].sum():,.2f}"
+    if days is not None and days.sum():
+        facts["Alerts per store-day"] = f"{len(shown) / int(days.sum()):,.2f}"
     if matched is not None:
         facts["Incidents found"] = f"{int(matched['found'].sum()):,} of {len(matched):,}"
     return facts
 
 
-def _top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
-    """Show the alerts of the highest risk, then of the most money, with all their evidence."""
-    ranked = shown.assign(money=[at_stake(evidence) or 0.0 for evidence in shown["evidence"]])
-    ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
-    note = ""
-    if len(ranked) > TOP:
-        note = f'<p class="note">The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first.</p>'
-    return note + "".join(_alert(alert, zones) for alert in ranked.head(TOP).to_dict("records"))
+def _store_days(events: pd.DataFrame, zones: Zones) -> "pd.Series[int]":
+    """Return on how many days of its own each store had events."""
+    days = {
+        str(store): int(on_clock(times, zone_of(str(store), zones)).dt.normalize().nunique())
+        for store, times in events.groupby("store_id", observed=True)["event_time"]
+    }
+    return pd.Series(days, dtype="int64")
 
 
-def _alert(alert: Mapping[Hashable, Any], zones: Zones) -> str:
-    zone = zone_of(alert["store_id"], zones)
-    items = evidence_items(alert["evidence"], zone)
-    evidence = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in items)
-    revised = f", revision {alert['revision']}" if alert["revision"] > 1 else ""
-    return (
-        f'<article class="alert" style="--colour: {colour_of(alert["type"])}">'
-        f"<h3><b>{escape(label_of(alert['type']))}</b> · risk {alert['risk_score']:.2f}{revised} · "
-        f"{escape(who(alert))} · {escape(local_text(alert['event_time'], zone))}</h3>"
-        f"<p>{escape(alert['message'])}</p><dl>{evidence}</dl></article>"
-    )
+def _timeline(shown: pd.DataFrame, events: pd.DataFrame | None, zones: Zones) -> str:
+    """Draw the alerts over the sales, as many as can be told apart."""
+    stores = list(shown["store_id"].value_counts().index)
+    if events is not None:
+        traded = events["store_id"].value_counts().index
+        stores += [str(store) for store in traded if store not in set(stores)]
+    drawn = shown[shown["store_id"].isin(stores[:MOST_STORES])]
+    riskiest = drawn.nlargest(MOST_ALERTS, "risk_score", keep="first")
+    if events is not None:
+        events = events[events["store_id"].isin(stores[:MOST_STORES])]
+    notes = []
+    if len(stores) > MOST_STORES:
+        notes.append(f"Drawn are the {MOST_STORES} stores with the most alerts, of {len(stores):,}.")
+    if len(riskiest) < len(drawn):
+        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest risk, of {len(drawn):,}.")
+    note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
+    return note + figure(plots.timeline(riskiest, events, zones=zones))
 
 
-def _counts(shown: pd.DataFrame) -> str:
-    types, stores = types_in_order(set(shown["type"])), in_order(set(shown["store_id"]))
-    counts = shown.groupby(["store_id", "type"]).size()
-    rows = [
-        [
-            store,
-            *(f"{counts.get((store, name), 0):,}" for name in types),
-            f"{(shown['store_id'] == store).sum():,}",
-        ]
-        for store in stores
-    ]
-    if len(stores) > 1:
-        rows.append(["All", *(f"{(shown['type'] == name).sum():,}" for name in types), f"{len(shown):,}"])
-    return table(["Store", *map(label_of, types), "All"], rows, numbers=range(1, len(types) + 2))
+def _stores(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
+    kept = shown["store_id"].value_counts().index[:MOST_STORES]
+    drawing = figure(plots.alert_counts(shown[shown["store_id"].isin(kept)])) if len(kept) > 1 else ""
+    return drawing + stores_table(shown, days)
 
 
-def _incidents(matched: pd.DataFrame, zones: Zones) -> str:
-    rows = [
-        [
-            label_of(str(name)),
-            f"{len(group):,}",
-            f"{group['found'].sum():,}",
-            f"{group['expected_loss'].sum():,.2f}",
-        ]
-        for name, group in matched.groupby("scenario", sort=False)
-    ]
-    found = table(["Scenario", "Injected", "Found", "Expected loss"], rows, numbers=range(1, 4))
-    missed = matched[~matched["found"]]
-    if missed.empty:
-        return f'<p class="found">Every injected incident was found.</p>{found}'
-    missing = table(
-        ["Not found", "Store", "Employee", "From", "To"],
-        [
-            [
-                label_of(row["scenario"]),
-                row["store_id"],
-                row["employee_id"] if isinstance(row["employee_id"], str) else "",
-                *(local_text(row[name], zone_of(row["store_id"], zones)) for name in ("start", "end")),
-            ]
-            for row in missed.head(100).to_dict("records")
-        ],
-    )
-    return f'<p class="missed">{plural(len(missed), "injected incident")} not found.</p>{found}{missing}'
+def _employees(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
+    parts = []
+    if shown["money"].sum() > 0:
+        parts.append(figure(plots.pareto(shown)))
+    if events is not None and len(events):
+        parts.append(figure(plots.cashier_ladder(events, shown)))
+    return "".join([*parts, employees_table(shown, events)])
+
+
+def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
+    hours = figure(plots.alert_hours(shown, zones=zones, most=MOST_STORES))
+    zone = common_zone(shown["store_id"], zones)
+    if on_clock(shown["event_time"], zone).dt.normalize().nunique() == 1:
+        return hours
+    return figure(plots.alert_trend(shown, zones=zones)) + hours
 
 
 def _footer(shown: pd.DataFrame) -> str:
-    text = "Each alert counts once, as its last revision has it."
+    text = "Each alert counts once, as its last revision has it. Times are on the clock of the store."
     if "config_hash" in shown and len(shown):
         pairs = shown[["detector", "config_hash"]].drop_duplicates().sort_values("detector")
         text += " Parameters: " + ", ".join(f"{name} {digest}" for name, digest in pairs.to_numpy()) + "."

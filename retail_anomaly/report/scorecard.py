@@ -91,5 +91,11 @@ def _summary(card: Scorecard) -> str:
 
 def _table(heading: str, rows: pd.DataFrame) -> str:
     return section(
-        heading, table(rows.columns, rows.itertuples(index=False), numbers=range(1, rows.shape[1]))
+        heading,
+        table(
+            rows.columns,
+            rows.itertuples(index=False),
+            range(1, rows.shape[1]),
+            caption=f"One row a {rows.columns[0].lower()}, with what was measured",
+        ),
     )

@@ -38,14 +38,28 @@ def write_tuning(tuning: Tuning, path: Path | str, *, title: str = "Tuning") -> 
     heads = ["", *(", ".join(pair) for pair in compared.columns)]
     changes = [[key, value_text(old), value_text(new)] for key, (old, new) in tuning.changes.items()]
     sections = [
-        section("Before and after", table(heads, compared.itertuples(), numbers=range(1, 5))),
+        section(
+            "Before and after",
+            table(
+                heads,
+                compared.itertuples(),
+                range(1, 5),
+                caption="Measures, with the settings before and after",
+            ),
+        ),
         section("Incidents found, by scenario", _table(tuning.scenarios())),
         figure(tuning.recall_and_alert_rate()),
         figure(tuning.parameter_slices()),
     ]
     if changes:
         heading = "What changes" if tuning.beats_base else "Best on the days tuned on, and not kept"
-        sections.insert(2, section(heading, table(["Parameter", BEFORE, AFTER], changes, numbers=(1, 2))))
+        sections.insert(
+            2,
+            section(
+                heading,
+                table(["Parameter", BEFORE, AFTER], changes, (1, 2), caption="Parameters that differ"),
+            ),
+        )
     return write_page(
         path,
         title=title,
@@ -61,4 +75,6 @@ def write_tuning(tuning: Tuning, path: Path | str, *, title: str = "Tuning") -> 
 
 
 def _table(rows: pd.DataFrame) -> str:
-    return table(rows.columns, rows.itertuples(index=False), numbers=range(1, rows.shape[1]))
+    return table(
+        rows.columns, rows.itertuples(index=False), range(1, rows.shape[1]), caption="One row a scenario"
+    )

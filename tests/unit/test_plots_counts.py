@@ -63,7 +63,7 @@ def test_hours_are_those_of_the_stores_own_clock_and_types_are_told():
         pytest.approx([np.nan, np.nan, 1], nan_ok=True),
         pytest.approx([2, np.nan, np.nan], nan_ok=True),
     ]
-    assert heat.customdata[1][0] == "refund burst 1, shrinkage 1"
+    assert tuple(heat.customdata[1][0]) == ("2 alerts", "refund burst 1, shrinkage 1")
 
 
 def test_only_the_stores_with_the_most_alerts_are_drawn_and_that_is_said():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any
 
 import pandas as pd
@@ -56,13 +57,16 @@ def test_a_rung_is_the_multiple_of_the_stores_other_cashiers():
     assert figure.layout.title.text.startswith("1 of 3 cashiers refunds more often than the peers, most a")
 
 
-def test_the_interval_is_that_of_a_count():
-    _, rungs = plots.cashier_ladder(pos(*cashier("a", 100, 0), *cashier("b", 100, 10))).data
-    none = list(rungs.y).index("a")
-    expected = 100 * 10.5 / 100
-    assert rungs.x[none] == rungs.error_x.arrayminus[none] == 0
-    # Of a mean of 6.6, no refund at all comes once in 741: the tail of three standard deviations.
-    assert rungs.error_x.array[none] == pytest.approx(6.608 / expected, rel=1e-3)
+def test_the_interval_is_that_of_a_count_and_who_refunds_nothing_has_no_rung():
+    figure = plots.cashier_ladder(pos(*cashier("a", 100, 1), *cashier("b", 100, 10), *cashier("c", 100, 0)))
+    rungs = figure.data[1]
+    one = list(rungs.y).index("a")
+    assert set(rungs.y) == {"a", "b"}
+    expected = 100 * 10.5 / 200
+    # Of a mean of 0.00135, one comes once in 741; of a mean of 8.9, no more than one: three standard deviations.
+    low, high = rungs.x[one] - rungs.error_x.arrayminus[one], rungs.x[one] + rungs.error_x.array[one]
+    assert low * expected == pytest.approx(0.00135, rel=1e-3)
+    assert (1 + high * expected) * exp(-high * expected) == pytest.approx(0.00135, rel=1e-3)
 
 
 def test_only_alerts_about_refunds_mark_a_cashier_of_that_store():
@@ -179,8 +183,9 @@ def test_an_alert_stands_at_what_was_counted_and_says_why():
     shown = plots.example_alerts().assign(
         type=["SALES_DEVIATION", "SHRINKAGE"], store_id="s", employee_id=None, message="Nothing sold."
     )
-    shown["event_time"] = pd.to_datetime(T0 + 15 * MINUTE, unit="ms", utc=True)
-    figure = plots.score_band(scores((0, 4, 0.1), (15, 7, 0.999)), "s", alerts=shown)
+    shown["opened_at"] = pd.to_datetime(T0 + 15 * MINUTE, unit="ms", utc=True)
+    shown["event_time"] = shown["opened_at"] + pd.Timedelta("15min")  # it became worse
+    figure = plots.score_band(scores((0, 4, 0.1), (15, 7, 0.999), (30, 0, 0.9999)), "s", alerts=shown)
     (alert,) = [trace for trace in figure.data if trace.name == "Alert"]
     assert list(alert.y) == [7]
     assert "Nothing sold." in alert.hovertext[0]

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.report import report
-from retail_anomaly.report.page import TOP, write_report
+from retail_anomaly.report.evidence import TOP
+from retail_anomaly.report.page import write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 TIME = 1_760_000_000_000
@@ -110,6 +112,160 @@ def test_only_the_riskiest_are_shown_in_full(write):
     assert f"The {TOP} of highest risk, of {2 * TOP}" in " ".join(page.text)
 
 
+def sold(store, cashier, times, event_type="SALE"):
+    return pd.DataFrame(
+        {
+            "store_id": store,
+            "cashier_id": cashier,
+            "transaction_id": [f"{event_type}-{cashier}-{n}" for n in range(len(times))],
+            "event_time": pd.to_datetime(times, utc=True, format="ISO8601"),
+            "event_type": event_type,
+            "amount": 10.0,
+        }
+    )
+
+
+def cells(text, caption):
+    """Return the rows of a table as lists of texts."""
+    table = re.search(rf"<caption>{re.escape(caption)}.*?</table>", text, re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table.group())
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
+def test_stores_have_alerts_by_type_money_and_a_rate_by_their_own_days(write):
+    alerts = pd.concat(
+        [example_alerts(), example_alerts().tail(1).assign(alert_id="b", store_id="store-2", risk_score=0.5)]
+    )
+    # In UTC these are two days, in Berlin it is one.
+    events = pd.concat(
+        [
+            sold("store-1", "c-1", ["2025-10-08T22:30Z", "2025-10-09T10:00Z"]),
+            sold("store-2", "c", ["2025-10-09"]),
+        ]
+    )
+    page = write(alerts, events=events, zones="Europe/Berlin").read_text("utf-8")
+    assert cells(page, "Alerts by store") == [
+        ["Store", "Refund burst", "Shrinkage", "Alerts", "Risk 0.9 or more", "Money in question", "Alerts per store-day"],
+        ["store-1", "1", "1", "2", "1", "240.00", "2.00"],
+        ["store-2", "0", "1", "1", "0", "0.00", "1.00"],
+        ["All", "1", "2", "3", "1", "240.00", "1.50"],
+    ]  # fmt: skip
+
+
+def test_employees_have_their_alerts_money_receipts_and_refunds(write):
+    unmatched = example_alerts().head(1).assign(alert_id="c", type="REFUND_WITHOUT_SALE")
+    unmatched["evidence"] = [{"amount": 5.0}]
+    counted = example_alerts().tail(1).assign(alert_id="b", employee_id="m-1")
+    events = pd.concat(
+        [
+            sold("store-1", "c-1", ["2025-10-09"] * 3),
+            sold("store-1", "c-1", ["2025-10-09"], "REFUND"),
+            sold("store-1", "c-2", ["2025-10-09"] * 9),
+        ]
+    )
+    page = write(pd.concat([example_alerts(), counted, unmatched]), events=events).read_text("utf-8")
+    assert cells(page, "Alerts by employee")[1:] == [
+        ["c-1", "store-1", "refund burst 1, refund without sale 1", "2", "0", "245.00", "4", "1 (25.00 %)"],
+        ["m-1", "store-1", "shrinkage 1", "1", "1", "0.00", "-", "-"],
+    ]
+    assert "4.5 times as often" in page  # the ladder: a quarter, beside half of one in nine
+
+
+def test_data_quality_says_what_was_found_and_what_was_not(write):
+    quality = pd.DataFrame(
+        {
+            "check": ["event id seen before", "sale of amount 0"],
+            "count": [3, 0],
+            "of": [600, 50],
+            "share": [0.005, 0.0],
+            "example": [HOSTILE, ""],
+            "matters": ["It changes nothing.", "A gift."],
+        }
+    )
+    path = write(example_alerts(), quality=quality)
+    text = path.read_text("utf-8")
+    found = cells(text, "Checks of the events")[1]
+    assert found[:4] == ["Event id seen before", "3", "600", "0.50 %"]
+    assert "Nothing found of: sale of amount 0." in " ".join(Page(path).text)
+    assert HOSTILE not in text
+
+
+def test_two_weeks_are_compared_in_words_and_one_is_not(write):
+    first = example_alerts().head(1)
+    alerts = pd.concat(
+        [
+            first.assign(alert_id=f"{n}", event_time=first["event_time"] - n * pd.Timedelta("1D"))
+            for n in (0, 6, 7, 8, 13)
+        ]
+    )
+    assert "The last 7 days had 2 alerts, the 7 before 3." in " ".join(Page(write(alerts)).text)
+    assert "The last 7 days" not in " ".join(Page(write(alerts[alerts["alert_id"] != "13"])).text)
+
+
+def test_headings_tables_and_figures_are_there_for_those_who_do_not_see_them(write):
+    events = sold("store-1", "c-1", ["2025-10-09"])
+    page = Page(write(example_alerts(), events=events, incidents=incidents_frame([INCIDENT])))
+    kinds = [tag for tag, _ in page.tags]
+    levels = [int(tag[1]) for tag in kinds if re.fullmatch(r"h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert kinds.count("table") == kinds.count("caption") >= 3
+    assert {attributes.get("scope") for tag, attributes in page.tags if tag == "th"} == {"col"}
+    labels = [attributes.get("aria-label") for tag, attributes in page.tags if tag == "figure"]
+    assert len(labels) >= 4
+    assert all(labels)
+    assert dict(page.tags)["html"] == {"lang": "en"}
+
+
+def test_text_has_contrast_on_paper_and_ground(write):
+    text = write(example_alerts()).read_text("utf-8")
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", text))
+    for name in ("ink", "muted", "good", "bad"):
+        for behind in ("paper", "ground"):
+            assert contrast(colours[name], colours[behind]) >= 4.5, (name, behind)
+
+
+def contrast(one, other):
+    """Return the contrast of two colours, as WCAG 2 defines it."""
+    lights = []
+    for colour in (one, other):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("stores", "notes"),
+    [
+        (
+            200,
+            [
+                "Drawn are the 30 stores with the most alerts, of 200.",
+                "those with the most alerts, 30 of 200",
+            ],
+        ),
+        (10, ["Drawn are the 1,000 alerts of the highest risk, of 4,000."]),
+    ],
+)
+def test_a_large_chain_stays_under_six_megabytes_and_says_what_is_left_out(write, stores, notes):
+    one = example_alerts().assign(message="Look here. " * 20)
+    alerts = pd.concat(
+        [
+            one.assign(alert_id=[f"{n}a", f"{n}b"], store_id=f"store-{n % stores}", employee_id=f"c-{n}")
+            for n in range(2_000)
+        ]
+    )
+    alerts["evidence"] = [{"transactionIds": [f"t-{n}" for n in range(500)], "amount": 5.0}] * len(alerts)
+    times = pd.date_range("2025-09-01", "2025-10-09", freq="6h")
+    events = pd.concat([sold(f"store-{n}", f"c-{n}", times) for n in range(stores)])
+    path = write(alerts, events=events)
+    text = " ".join(Page(path).text)
+    assert path.stat().st_size < 6_000_000
+    for note in [*notes, "characters; the alert has them all"]:
+        assert note in text
+
+
 # --- The command -------------------------------------------------------------------------------
 
 
@@ -135,6 +291,7 @@ def test_command_writes_the_page(command, tmp_path):
     assert command("--alerts", "alerts.jsonl", *files) == 0
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "2025-10-09 10:53:20 CEST" in text
+    assert "<h2>Data quality</h2>" in text
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_arms_reach_to_the_ends_of_the_interval(card):
     place = list(bars.y).index("Skimming")
     assert bars.error_x.array[place] == pytest.approx(0.4)
     assert bars.error_x.arrayminus[place] == pytest.approx(0.3)
+    assert bars.customdata[place][0] == ", 95 % interval 20% to 90%"
 
 
 def test_precision_at_k(card):

@@ -1,0 +1,51 @@
+"""The alerts to look at first, with everything that their decision used."""
+
+from collections.abc import Hashable, Mapping
+from html import escape
+from typing import Any, Final
+
+import pandas as pd
+
+from retail_anomaly.plots.style import colour_of
+from retail_anomaly.plots.words import Zones, evidence_items, label_of, local_text, who, zone_of
+
+TOP: Final = 10
+_LONG: Final = 34  # characters that still fit one column
+_MOST: Final = 600  # and those that anybody reads
+
+
+def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
+    """Return the alerts of the highest risk, then of the most money, as HTML.
+
+    Parameters
+    ----------
+    shown
+        Each alert once, with its ``money`` (NaN where it counts pieces).
+    zones
+        Time zone of the stores.
+    """
+    ranked = shown.assign(money=shown["money"].fillna(0.0))
+    ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
+    note = ""
+    if len(ranked) > TOP:
+        note = f'<p class="note">The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first.</p>'
+    return note + "".join(_alert(alert, zones) for alert in ranked.head(TOP).to_dict("records"))
+
+
+def _alert(alert: Mapping[Hashable, Any], zones: Zones) -> str:
+    zone = zone_of(alert["store_id"], zones)
+    evidence = "".join(_item(name, value) for name, value in evidence_items(alert["evidence"], zone))
+    revised = f", revision {alert['revision']}" if alert["revision"] > 1 else ""
+    return (
+        f'<article class="alert" style="--colour: {colour_of(alert["type"])}">'
+        f"<h3><b>{escape(label_of(alert['type']))}</b> · risk {alert['risk_score']:.2f}{revised} · "
+        f"{escape(who(alert))} · {escape(local_text(alert['event_time'], zone))}</h3>"
+        f"<p>{escape(alert['message'])}</p><dl>{evidence}</dl></article>"
+    )
+
+
+def _item(name: str, value: str) -> str:
+    kind = ' class="wide"' if len(value) > _LONG else ""
+    if len(value) > _MOST:
+        value = f"{value[:_MOST]} … ({len(value):,} characters; the alert has them all)"
+    return f"<div{kind}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
