@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Final, Self, TypeAlias
 
+import ipywidgets
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -32,7 +34,9 @@ class Board:
     Attributes
     ----------
     figures
-        By name; a notebook shows them, and they change in place.
+        By name, as they are shown now.
+    widget
+        Shows them, and the next ones in their place.
     alerts
         What the figures show, as the feed has it.
 
@@ -60,7 +64,8 @@ class Board:
             "counts": plots.alert_counts,
         }
         self.alerts = pd.DataFrame()
-        self.figures = {name: go.FigureWidget() for name in self._draw}
+        self.figures: dict[str, go.FigureWidget] = {}
+        self.widget = ipywidgets.VBox()
         self._drawn: set[tuple[str, int]] | None = None
         self._ended = threading.Event()
         self._changed = threading.Condition()
@@ -73,8 +78,7 @@ class Board:
         keys = set(zip(alerts["alert_id"], alerts["revision"], strict=True))
         if keys == self._drawn:
             return False
-        for name, draw in self._draw.items():
-            _redraw(self.figures[name], draw(alerts))
+        self._show({name: draw(alerts) for name, draw in self._draw.items()})
         with self._changed:
             self.alerts, self._drawn = alerts, keys
             self._changed.notify_all()
@@ -126,12 +130,18 @@ class Board:
                 with self._changed:
                     self._failure = error
                     self._changed.notify_all()
-                self.figures["timeline"].update_layout(title_text=f"The board has stopped: {error}")
+                stopped = {name: go.Figure(figure) for name, figure in self.figures.items()}
+                stopped["timeline"].update_layout(title_text=f"The board has stopped: {escape(str(error))}")
+                self._show(stopped)
                 return
 
+    def _show(self, figures: Mapping[str, go.Figure]) -> None:
+        """Put new figures into the place of those that are shown.
 
-def _redraw(shown: go.FigureWidget, figure: go.Figure) -> None:
-    with shown.batch_update():
-        shown.data = ()
-        shown.add_traces(figure.data)
-        shown.layout = figure.layout
+        New ones, for a page that is opened later gets what a widget was made of, not what it became.
+        """
+        before = list(self.figures.values())
+        self.figures = {name: go.FigureWidget(figure) for name, figure in figures.items()}
+        self.widget.children = tuple(self.figures.values())
+        for widget in before:
+            widget.close()

@@ -18,6 +18,10 @@ from tests.notebooks.source import ROOT
 from tests.support.browser import Browser, count_colour, pixels, share_of_ink
 
 PATIENCE_S = 120
+NOT_OURS = (
+    "fontawesome",  # Voila's page asks for icons from elsewhere, which nothing here shows
+    "setData is not a function",  # Plotly's renderer for JupyterLab in Voila, which draws the figure all the same
+)
 AT = re.compile(r"(http://\S+?:\d+)/")
 
 
@@ -53,10 +57,12 @@ def test_board_shows_its_figures(address: str, browser: Browser) -> None:
         titles = page.value("[...document.querySelectorAll('.gtitle')].map(title => title.textContent)")
         picture = pixels(page.png(whole=True))
         code = page.value("document.querySelectorAll('.jp-CodeCell .jp-InputArea').length")
-        assert not [error for error in page.errors if "favicon" not in error]
-    (counted,) = {re.match(r"\d+ alerts", title)[0] for title in titles}  # type: ignore[index]
-    assert int(counted.split()[0]) > 5
+        assert not [error for error in page.errors if not any(known in error for known in NOT_OURS)]
     assert len(titles) == 3, "two that follow the alerts, and one of how they ended"
+    assert len({title.split()[0] for title in titles}) == 1, (
+        f"they show different numbers of alerts: {titles}"
+    )
+    assert int(titles[0].split()[0]) > 5
     assert code == 0, "a board is for reading"
     assert share_of_ink(picture) > 0.02
     assert count_colour(picture, COLOURS["REFUND_BURST"]) > 100
