@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import plotly.io as pio
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from plotly.offline import get_plotlyjs
@@ -24,6 +25,7 @@ NOTEBOOKS = ROOT / "notebooks"
 _SECONDS = 600
 # Plotly's own script stands beside the pages, once for all of them.
 _SCRIPT = "plotly.min.js"
+_FIGURE = "application/vnd.plotly.v1+json"
 
 
 def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.NotebookNode:
@@ -32,16 +34,23 @@ def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.No
     if parameters:
         tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
         tagged[0].source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
-    os.environ["PLOTLY_RENDERER"] = "notebook_connected"
+    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
     NotebookClient(notebook, timeout=_SECONDS, resources={"metadata": {"path": str(path.parent)}}).execute()
     return notebook
 
 
 def page(notebook: nbformat.NotebookNode, title: str) -> str:
     """Return an executed notebook as a page that asks nobody for anything but the script beside it."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            figure = output.get("data", {}).get(_FIGURE)
+            if figure is not None:
+                drawn = pio.from_json(json.dumps(figure), skip_invalid=True)
+                text = pio.to_html(drawn, full_html=False, include_plotlyjs=False, include_mathjax=False)
+                output["data"] = {"text/html": text}
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="")
-    body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
-    return re.sub(r"https://cdn\.plot\.ly/plotly-[0-9.]+(\.min)?", _SCRIPT.removesuffix(".js"), body)
+    body: str = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+    return body.replace("</head>", f'<script src="{_SCRIPT}"></script></head>', 1)
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
