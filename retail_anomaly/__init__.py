@@ -30,7 +30,6 @@ from retail_anomaly.sources import SourceError
 if TYPE_CHECKING:
     from retail_anomaly import plots
     from retail_anomaly.evaluate import (
-        Scorecard,
         alerts_by_value,
         compare_alerts,
         differing_alerts,
@@ -38,8 +37,8 @@ if TYPE_CHECKING:
         match_incidents,
         near_misses,
         read_incidents,
-        scorecard,
     )
+    from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames import alerts_frame, read_alerts
     from retail_anomaly.quality import data_quality
 

@@ -112,9 +112,7 @@ class InfluxFeed:
     def __init__(self, target: Target, *, most: int = 10_000) -> None:
         self._target = target
         self._most = most
-        self._http = urllib3.PoolManager(
-            timeout=_TIMEOUT_S, retries=False, **({"ca_certs": target.ca} if target.ca else {})
-        )
+        self._http = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False, ca_certs=target.ca)
 
     def read(self) -> "pd.DataFrame":
         """Ask for the newest alerts.

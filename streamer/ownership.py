@@ -46,7 +46,7 @@ class OwningApplication(Application):
     def _setup_signal_handlers(self) -> None:
         # Signals belong to the main thread: another one, as in a notebook, calls `stop` instead.
         if threading.current_thread() is threading.main_thread():
-            super()._setup_signal_handlers()
+            super()._setup_signal_handlers()  # type: ignore[no-untyped-call]
 
     def run(self, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
         """Run until stopped; raise what kept a partition from being taken over."""

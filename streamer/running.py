@@ -1,9 +1,11 @@
 """A streamer inside this process, for a notebook or a test: the same application, in a thread."""
 
+import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -92,13 +94,16 @@ class RunningStreamer:
     ) -> None:
         leave_to_host()
         settings = settings or Settings()
-        self._folder = None if state_dir else tempfile.TemporaryDirectory(prefix="retail-streamer-")
+        if state_dir is None:
+            state_dir = Path(tempfile.mkdtemp(prefix="retail-streamer-"))
+            # At the end of the block; of one that never runs, when it is forgotten.
+            self._remove: Callable[[], object] = weakref.finalize(
+                self, shutil.rmtree, state_dir, ignore_errors=True
+            )
+        else:
+            self._remove = lambda: None
         group = f"{settings.streamer.consumer_group}-{uuid4().hex[:8]}"
-        own = msgspec.structs.replace(
-            settings.streamer,
-            consumer_group=group,
-            state_dir=str(state_dir or (self._folder.name if self._folder else "")),
-        )
+        own = msgspec.structs.replace(settings.streamer, consumer_group=group, state_dir=str(state_dir))
         settings = msgspec.structs.replace(settings, streamer=own)
         names = (*ALIGNED, ALERTS, DEAD_LETTERS)
         reports = ensure_topics(connection, Plan.of(settings), names, create=True)
@@ -135,8 +140,7 @@ class RunningStreamer:
     ) -> None:
         self.app.stop()
         self._thread.join(PATIENCE_S)
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._remove()
         if self._failure and error is None:
             raise self._failure[0]
 

@@ -86,14 +86,14 @@ class Tail:
             raise _away(error) from None
         if message is None:
             return None
-        error = message.error()
-        if error is None:
+        said = message.error()
+        if said is None:
             value: bytes = message.value()
             return value
-        if error.code() == KafkaError._PARTITION_EOF:
+        if said.code() == KafkaError._PARTITION_EOF:
             self._unread.discard(message.partition())
-        elif not error.retriable():
-            raise StreamerError(f"{ALERTS} can't be read: {error.str()}")
+        elif not said.retriable():
+            raise StreamerError(f"{ALERTS} can't be read: {said.str()}")
         return None
 
 

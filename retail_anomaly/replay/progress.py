@@ -90,7 +90,7 @@ def _notebook() -> Any:
     """Return what puts output below a notebook's cell, or None outside of one."""
     # Not imported: who is in a notebook has it loaded.
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    shell: Any = ipython.get_ipython() if ipython is not None else None
     return shell.display_pub if hasattr(shell, "kernel") else None
 
 

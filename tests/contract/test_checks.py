@@ -78,7 +78,7 @@ class UndescribedParameters(Parameters, frozen=True):
 
 class Undescribed(Counting):
     __doc__ = Counting.__doc__
-    Parameters = UndescribedParameters
+    Parameters = UndescribedParameters  # type: ignore[assignment]
 
 
 class Hashless(Counting):
@@ -136,8 +136,8 @@ class Forgetful(Counting):
     """Cannot see: what happened before a restart, for it remembers in an attribute that is not stored."""
 
     def new_state(self) -> Any:
-        state = super().new_state()
-        state.memory: dict[str, int] = {}
+        state: Any = super().new_state()
+        state.memory = {}
         return state
 
     def on_refund(self, event: Any, state: Any, store: Any) -> Any:

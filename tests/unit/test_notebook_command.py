@@ -65,7 +65,7 @@ def test_jupyterlab_is_started_in_the_folder(tmp_path, monkeypatch):
         started.append(command)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(notebook.subprocess, "run", start)
+    monkeypatch.setattr("retail_anomaly.notebook.subprocess.run", start)
     assert run("--folder", tmp_path) == 0
     assert started == [[sys.executable, "-m", "jupyterlab", str(tmp_path)]]
 
