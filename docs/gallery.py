@@ -26,6 +26,7 @@ _SECONDS = 600
 # Plotly's own script stands beside the pages, once for all of them.
 _SCRIPT = "plotly.min.js"
 _FIGURE = "application/vnd.plotly.v1+json"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.NotebookNode:
@@ -35,19 +36,27 @@ def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.No
         tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
         tagged[0].source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
     os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
-    NotebookClient(notebook, timeout=_SECONDS, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=_SECONDS,
+        store_widget_state=False,  # a hundred megabytes that nobody reads
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
     return notebook
 
 
 def page(notebook: nbformat.NotebookNode, title: str) -> str:
     """Return an executed notebook as a page that asks nobody for anything but the script beside it."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            figure = output.get("data", {}).get(_FIGURE)
-            if figure is not None:
-                drawn = pio.from_json(json.dumps(figure), skip_invalid=True)
-                text = pio.to_html(drawn, full_html=False, include_plotlyjs=False, include_mathjax=False)
-                output["data"] = {"text/html": text}
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        shown = output.get("data", {})
+        if _FIGURE in shown:
+            drawn = pio.from_json(json.dumps(shown[_FIGURE]), skip_invalid=True)
+            text = pio.to_html(drawn, full_html=False, include_plotlyjs=False, include_mathjax=False)
+            output["data"] = {"text/html": text}
+        elif _WIDGET in shown:
+            output["data"] = {
+                "text/html": "<p><em>Figures that change as alerts come: open the notebook.</em></p>"
+            }
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="")
     body: str = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
     return body.replace("</head>", f'<script src="{_SCRIPT}"></script></head>', 1)

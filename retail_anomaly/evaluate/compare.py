@@ -8,6 +8,7 @@ import msgspec
 import pandas as pd
 
 from retail_anomaly.alerts import Alert
+from retail_anomaly.durations import Duration
 from retail_anomaly.evaluate.match import cited_names, millis
 from retail_anomaly.plots.table import expect, last_revisions
 from retail_anomaly.replay import replay
@@ -128,15 +129,18 @@ def alerts_by_value(
     Returns
     -------
     pandas.DataFrame
-        One row a value: ``value``, ``alerts``, and how many are ``kept``, have ``moved``, ``appeared`` and
+        One row a value, which is the index: ``alerts``, and how many are ``kept``, have ``moved``, ``appeared`` and
         ``vanished``, see `compare_alerts`.
 
     Examples
     --------
     >>> from retail_anomaly.events import CountEvent
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000 - n) for n in (20, 12, 8)]
-    >>> alerts_by_value(counts, "stock_discrepancy", "threshold", [4, 9]).values.tolist()
-    [[4, 2, 1, 0, 1, 0], [9, 0, 0, 0, 0, 1]]
+    >>> alerts_by_value(counts, "stock_discrepancy", "threshold", [4, 9])
+           alerts  kept  moved  appeared  vanished
+    value
+    4           2     1      0         1         0
+    9           0     0      0         0         1
     """
     settings = settings or Settings()
     before = _alerts(source, settings, detector)
@@ -145,8 +149,10 @@ def alerts_by_value(
         after = _alerts(source, _changed(settings, detector, {parameter: value}), detector)
         changes = compare_alerts(before, after)["change"].value_counts()
         counts = [int(changes.get(change, 0)) for change in CHANGES]
-        rows.append((value, after["alert_id"].nunique(), *counts))
-    return pd.DataFrame(rows, columns=["value", "alerts", *CHANGES])
+        rows.append(
+            (str(value) if isinstance(value, Duration) else value, after["alert_id"].nunique(), *counts)
+        )
+    return pd.DataFrame(rows, columns=["value", "alerts", *CHANGES]).set_index("value")
 
 
 def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

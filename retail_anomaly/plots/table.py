@@ -97,6 +97,41 @@ def pos_frame(events: Iterable[Event]) -> pd.DataFrame:
     return _frame_of(PosEvent, events)
 
 
+def alerts_table(alerts: pd.DataFrame, zones: Zones = "UTC") -> pd.DataFrame:
+    """Return alerts in words, each once, for a notebook to show; times are those of the store's clock.
+
+    Parameters
+    ----------
+    alerts
+        Alerts, as `replay` returns them.
+    zones
+        Time zone of the stores.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``Time``, ``Store``, ``Employee``, ``Alert``, ``Risk`` and ``What was seen``, in order of time.
+
+    Examples
+    --------
+    >>> alerts_table(example_alerts(), "Europe/Berlin").iloc[0].tolist()
+    ['2025-10-09 10:53:20 CEST', 'store-1', 'c-1', 'Refund burst', 0.88, 'Cashier c-1 made 2 high refunds.']
+    """
+    shown = last_revisions(alerts)
+    rows = [
+        (
+            local_text(alert["event_time"], zone_of(alert["store_id"], zones)),
+            alert["store_id"],
+            alert["employee_id"] if isinstance(alert["employee_id"], str) else "",
+            label_of(alert["type"]),
+            round(alert["risk_score"], 2),
+            alert["message"],
+        )
+        for alert in shown.to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=["Time", "Store", "Employee", "Alert", "Risk", "What was seen"])
+
+
 def count_frame(events: Iterable[Event]) -> pd.DataFrame:
     """Return the stock counts among events, as a frame to draw a sku's stock from.
 

@@ -144,7 +144,7 @@ def test_an_alert_that_one_side_lacks_is_a_difference():
 
 
 def test_what_other_values_do_to_the_alerts():
-    found = alerts_by_value(EVENTS, "refund_burst", "count", [2, 3, 4]).set_index("value")
+    found = alerts_by_value(EVENTS, "refund_burst", "count", [2, 3, 4])
     assert found["alerts"].to_dict() == {2: 3, 3: 1, 4: 0}
     changes = found[["kept", "moved", "appeared", "vanished"]].to_numpy().tolist()
     assert changes == [[0, 1, 2, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
