@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from retail_anomaly.events import REFUND, SALE, CountEvent, Event, PosEvent
-from retail_anomaly.plots.words import Zones, evidence_items, zone_of
+from retail_anomaly.plots.words import Zones, evidence_items, label_of, local_text, zone_of
 
 ALERT_COLUMNS: Final = (
     "alert_id",
