@@ -99,13 +99,13 @@ def figure(drawing: go.Figure) -> str:
 
     Examples
     --------
-    >>> figure(go.Figure(layout_title_text="Two alerts"))[:45]
-    '<figure role="group" aria-label="Two alerts">'
+    >>> figure(go.Figure(layout_title_text="Two alerts"))[:58]
+    '<figure role="group" aria-label="Two alerts" tabindex="0">'
     """
     drawn = drawing.to_html(full_html=False, include_plotlyjs=False, config=_TOOLS, default_width="100%")
     # A title is HTML for Plotly, and escaped already where it comes from outside.
     name = escape(unescape(drawing.layout.title.text or "Figure"))
-    return f'<figure role="group" aria-label="{name}">{drawn}</figure>'
+    return f'<figure role="group" aria-label="{name}" tabindex="0">{drawn}</figure>'
 
 
 def section(heading: str, content: str, kind: str = "") -> str:

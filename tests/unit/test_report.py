@@ -128,6 +128,7 @@ def sold(store, cashier, times, event_type="SALE"):
 def cells(text, caption):
     """Return the rows of a table as lists of texts."""
     table = re.search(rf"<caption>{re.escape(caption)}.*?</table>", text, re.DOTALL)
+    assert table, caption
     rows = re.findall(r"<tr>(.*?)</tr>", table.group())
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
 
@@ -154,7 +155,7 @@ def test_stores_have_alerts_by_type_money_and_a_rate_by_their_own_days(write):
 
 def test_employees_have_their_alerts_money_receipts_and_refunds(write):
     unmatched = example_alerts().head(1).assign(alert_id="c", type="REFUND_WITHOUT_SALE")
-    unmatched["evidence"] = [{"amount": 5.0}]
+    unmatched["evidence"] = pd.Series([{"amount": 5.0}])
     counted = example_alerts().tail(1).assign(alert_id="b", employee_id="m-1")
     events = pd.concat(
         [
@@ -256,7 +257,8 @@ def test_a_large_chain_stays_under_six_megabytes_and_says_what_is_left_out(write
             for n in range(2_000)
         ]
     )
-    alerts["evidence"] = [{"transactionIds": [f"t-{n}" for n in range(500)], "amount": 5.0}] * len(alerts)
+    evidence = {"transactionIds": [f"t-{n}" for n in range(500)], "amount": 5.0}
+    alerts["evidence"] = pd.Series([evidence] * len(alerts), index=alerts.index)
     times = pd.date_range("2025-09-01", "2025-10-09", freq="6h")
     events = pd.concat([sold(f"store-{n}", f"c-{n}", times) for n in range(stores)])
     path = write(alerts, events=events)
