@@ -51,7 +51,7 @@ pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
 	@$(BIN)/python -m docs.pictures
 
 gallery: $(VENV)/.dev ## run all notebooks and write what they show to out/gallery
-	@$(BIN)/python docs/gallery.py $(ARGS)
+	@$(BIN)/python -m docs.gallery $(ARGS)
 
 # Never written over: what is running was set up with them. Read by compose, Tilt and `kubectl create secret`.
 secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers

@@ -1,6 +1,6 @@
 """Run every notebook with its own parameters and write what they show: pages that open offline, and an index.
 
-``python docs/gallery.py [NAME...]`` writes to ``out/gallery``; ``make gallery`` does it for all.
+``python -m docs.gallery [NAME...]`` writes to ``out/gallery``; ``make gallery`` does it for all.
 """
 
 from __future__ import annotations

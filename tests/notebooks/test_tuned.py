@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from data_gen import Simulation
+from docs.gallery import execute
 from retail_anomaly.evaluate import differing_alerts
 from retail_anomaly.frames import read_alerts
 from retail_anomaly.replay import replay
@@ -29,10 +28,7 @@ def run(name: str, **parameters: Any) -> str:
     """Run a notebook as small as its test does, with these parameters; return all that it says."""
     path = ROOT / "notebooks" / name
     shrunk = Notebook(path).parameters["metadata"]["nbmake"]["mock"]
-    notebook = nbformat.read(path, as_version=4)
-    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
-    cell.source += "".join(f"\n{key} = {value!r}" for key, value in {**shrunk, **parameters}.items())
-    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}).execute()
+    notebook = execute(path, {**shrunk, **parameters})
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     return "\n".join(output.get("text") or json.dumps(output.get("data", {})) for output in outputs)
 
