@@ -61,11 +61,15 @@ secrets: ## make .env with new passwords for compose, Tilt and the chart's own s
 	@echo "Written: .env"
 
 # Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
-lock: ## write constraints.txt anew from pyproject.toml
+# checkov's own is apart: it pins half a hundred packages that our tests need otherwise.
+lock: ## write constraints.txt anew from pyproject.toml, and checkov's own list
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	.cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --quiet --output-file constraints.txt $(ARGS)
+	.cache/uv/bin/uv pip compile tests/deploy/checkov.in --universal --python-version 3.11 \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    --quiet --output-file tests/deploy/checkov.txt $(ARGS)
 
 clean: ## remove the virtual environment, caches, builds and what the demo left
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist out state

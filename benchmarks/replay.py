@@ -1,4 +1,4 @@
-"""Replay against its floor: reading and decoding the same event log, nothing else."""
+"""Replay against its floor: reading and decoding the same event log, nothing else; then what the models add."""
 
 import tempfile
 import time
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks import model_costs
 from benchmarks.figures import Figure, medians
 from benchmarks.load import events
 from retail_anomaly import codec
@@ -31,6 +32,7 @@ def figures(*, records: int, repeat: int) -> Iterator[Figure]:
                 "replay", "five rules; floor: decoding alone", "events/s",
                 found["full"]["rate"], found["floor"]["rate"], lines, "events",
             )  # fmt: skip
+    yield from model_costs.figures(repeat=repeat)
 
 
 def _rate(timed: Callable[[Path], float], log: Path, lines: int) -> dict[str, float]:

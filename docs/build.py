@@ -25,8 +25,9 @@ def detectors() -> str:
         rows = ["| parameter | default | tuned within | meaning |", "| --- | --- | --- | --- |"]
         for field in msgspec.inspect.type_info(detector.Parameters).fields:  # type: ignore[attr-defined]
             meaning = field.type.extra_json_schema["description"]
-            limits = _limits(ranges.get(field.name), type(field.default))
-            rows.append(f"| `{field.name}` | {_shown(field.default)} | {limits} | {meaning} |")
+            default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+            limits = _limits(ranges.get(field.name), type(default))
+            rows.append(f"| `{field.name}` | {_shown(default)} | {limits} | {meaning} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
 

@@ -18,6 +18,7 @@ from retail_anomaly.columns import Columns, ColumnsError
 from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
+from retail_anomaly.models.river_choice import ModelError
 from retail_anomaly.notebook import NotebookError, notebook
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.report import evaluate, report
@@ -163,8 +164,13 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file
     Example: retail-anomaly config check shops.yaml
     """
     settings = load(file, environ={}).settings
-    build_engine(settings)
-    typer.echo(f"{file}: all right")
+    reasons = [
+        f"detectors.{detector.name}.{detector.parameters.replay_only}"
+        for detector in build_engine(settings).detectors
+        if detector.parameters.replay_only
+    ]
+    where = f" for replay and notebooks, not for the streamer: {'; '.join(reasons)}" if reasons else ""
+    typer.echo(f"{file}: all right{where}")
 
 
 def _refuse_to_overwrite(logs: list[str], outputs: dict[str, Path | None]) -> None:
@@ -219,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except (NotebookError, SourceError, TuneError) as error:
+    except (NotebookError, SourceError, TuneError, ModelError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.

@@ -62,6 +62,7 @@ class _Header(msgspec.Struct, array_like=True):
     collections: dict[str, list[Number]]
     # Added since; the format allows for more at the end.
     config_hashes: dict[str, str] = {}
+    outlived: int = 0
 
 
 class DetectorState:
@@ -191,7 +192,7 @@ class StoreState:
             self.clock = time
         elif time < self.clock - self._max_late:
             # One event of a far future stops the clock. What comes is then always late, and must be
-            # forgotten all the same.
+            # forgotten all the same, after a restart at the same events as without.
             self._outlived += 1
             if self._outlived >= _OUTLIVED:
                 self._outlived = 0
@@ -242,6 +243,7 @@ class StoreState:
             self.first_pos_time,
             {name: collection.describe() for name, collection in collections.items()},
             self._config_hashes,
+            self._outlived,
         )
         yield "header", msgspec.msgpack.encode(header)
 
@@ -268,6 +270,7 @@ class StoreState:
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time
         self.written_with = header.config_hashes
+        self._outlived = header.outlived
         for name, collection in self.collections().items():
             description = header.collections.get(name)
             if description is not None:

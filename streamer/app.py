@@ -11,8 +11,9 @@ from quixstreams.models import Topic, TopicManager
 from quixstreams.state.rocksdb import RocksDBOptions
 
 from retail_anomaly.events import ALERTS, DEAD_LETTERS
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.settings import Settings
 from streamer.connection import Connection
+from streamer.detectors import build_storing_engine
 from streamer.failures import on_processing_error
 from streamer.health import observed
 from streamer.metrics import Metrics
@@ -155,9 +156,9 @@ def build_app(
     Raises
     ------
     SettingsError
-        A name is no detector's, or no detector is enabled.
+        A name is no detector's, no detector is enabled, or one has a model for replay only.
     """
-    engine = build_engine(settings, only)
+    engine = build_storing_engine(settings, only)
     app = new_application(settings, connection=connection, topic_manager=topic_manager, tally=tally)
     raised = define_pipeline(
         # Ticks too where no detector waits for time: the state goes by the topics' names.
@@ -192,7 +193,7 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     StreamerError
         The broker does not answer, or a topic is missing or unfit.
     SettingsError
-        A name is no detector's, or no detector is enabled.
+        A name is no detector's, no detector is enabled, or one has a model for replay only.
     """
     create = settings.streamer.manage_topics
     stamped: set[str] = set()
@@ -218,7 +219,7 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
         processing_guarantee=settings.streamer.processing_guarantee,
     )
     with ExitStack() as stack:
-        if connection.broker is not None and build_engine(settings, only).needs_ticks:
+        if connection.broker is not None and build_storing_engine(settings, only).needs_ticks:
             stack.enter_context(Ticker(connection, streamer.tick_interval))
         stack.enter_context(observed(app, metrics, streamer))
         app.run()

@@ -11,9 +11,10 @@ import structlog
 import typer
 
 from retail_anomaly.events import INPUT_TOPICS
-from retail_anomaly.settings import Settings, SettingsError, build_engine, load
+from retail_anomaly.settings import Settings, SettingsError, load
 from streamer import logs, tail
 from streamer.connection import Connection, resolve, with_quix_names
+from streamer.detectors import build_storing_engine
 from streamer.errors import StreamerError
 from streamer.heaps import share_heaps
 from streamer.offsets import GroupOffsets
@@ -86,7 +87,7 @@ def run(
         metrics_port=metrics_port,
     )
     only = None if detectors is None else [name.strip() for name in detectors.split(",")]
-    build_engine(settings, only)  # A wrong name is said before anything is connected.
+    build_storing_engine(settings, only)  # A wrong name is said before anything is connected.
     # Imported here: Quix takes a second that --help and topics need not.
     with logs.without_httpx_notice():
         from streamer import failures

@@ -25,6 +25,7 @@ from quixstreams.state import PartitionTransaction
 
 from retail_anomaly.engine import Engine
 from retail_anomaly.store import StoreState
+from streamer.heaps import return_freed
 from streamer.in_commit import InCommit
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -134,6 +135,8 @@ class LiveState(InCommit):
                 self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
                 live.due_written = dict(live.due)
             live.touched.clear()
+        # Of a commit interval's messages and records: as much again as the state, if it stayed.
+        return_freed()
 
     def entries(self) -> Counter[str]:
         """Count what the stores in memory hold, by collection, as of the last checkpoint; for other threads."""

@@ -16,12 +16,14 @@ from retail_anomaly.contract.behaviour import BEHAVIOUR
 from retail_anomaly.contract.check import CHECKS, check_detector
 from retail_anomaly.contract.form import FORM
 from retail_anomaly.contract.run import RestartingRun, Run, Step, Tick
+from retail_anomaly.contract.storage import STORAGE
 from retail_anomaly.contract.subject import ContractError, Subject
 
 __all__ = [
     "BEHAVIOUR",
     "CHECKS",
     "FORM",
+    "STORAGE",
     "ContractError",
     "RestartingRun",
     "Run",

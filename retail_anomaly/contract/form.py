@@ -8,6 +8,13 @@ import msgspec
 
 from retail_anomaly.contract.subject import Check, ContractError, Subject, require
 from retail_anomaly.detectors import Parameters
+from retail_anomaly.detectors.base import ModelParameters
+
+_OF_A_MODEL: Final = {
+    "model": "river.anomaly.HalfSpaceTrees",
+    "model_parameters": {"n_trees": 3},
+    "scaler": "river.preprocessing.MinMaxScaler",
+}
 
 
 def _named(subject: Subject) -> None:
@@ -60,17 +67,28 @@ def _hashes_every_parameter(subject: Subject) -> None:
 
 
 def _hash_with_another(subject: Subject, default: Parameters, field: str) -> str:
-    value: Any = getattr(default, field)
-    others = [not value] if isinstance(value, bool) else [value + 1, value / 2, value * 1.5, value - 1]
-    for other in others:
-        changed = msgspec.structs.replace(default, **{field: type(value)(other)})
-        if getattr(changed, field) == value:
+    for other in _others(default, field):
+        changed = msgspec.structs.replace(default, **other)
+        if changed == default:
             continue
         try:
             return subject.detector(changed, subject.max_late).config_hash
         except ValueError:  # out of its range
             continue
-    raise ContractError(f"{field}: takes no other value than {value!r}")
+    raise ContractError(f"{field}: takes no other value than {getattr(default, field)!r}")
+
+
+def _others(default: Parameters, field: str) -> list[dict[str, Any]]:
+    """Return other values of a parameter; what is of a model of River goes with one."""
+    if isinstance(default, ModelParameters) and field in _OF_A_MODEL:
+        return [{"model": "river.anomaly.HalfSpaceTrees", field: _OF_A_MODEL[field]}]
+    value: Any = getattr(default, field)
+    if isinstance(value, bool):
+        return [{field: not value}]
+    if isinstance(value, int | float):
+        kind = type(value)
+        return [{field: kind(other)} for other in (value + 1, value / 2, value * 1.5)]
+    return [{field: f"{value}x"}]
 
 
 FORM: Final[Mapping[str, Check]] = {

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert, alert_id
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, ModelParameters
 from retail_anomaly.events import PosEvent
 from retail_anomaly.local_time import date_of
 from retail_anomaly.models.prices import SkuPrices
@@ -19,6 +19,7 @@ from retail_anomaly.models.refunds import (
     RefundTails,
     StoreRefunds,
 )
+from retail_anomaly.models.river_judges import COMPONENT, REFUND_FEATURES, RiverRefunds
 from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
 from retail_anomaly.state import Table
@@ -44,10 +45,11 @@ _WORDS: Final = {
     "same_sku": "of the same article",
     "same_sale": "of the same sale again",
     "amount": "of unusually high amounts",
+    COMPONENT: "unlike what the chosen model has seen",
 }
 
 
-class RefundDeviationParameters(Parameters, frozen=True):
+class RefundDeviationParameters(ModelParameters, frozen=True):
     """When a cashier's refunds are a deviation.
 
     Examples
@@ -56,8 +58,8 @@ class RefundDeviationParameters(Parameters, frozen=True):
     14
     """
 
-    # A model must have watched its stores for weeks before it says anything: switched on with intent.
-    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = False
+    features = REFUND_FEATURES
+
     false_alarms: Annotated[
         float, Meta(gt=0, le=0.5, description="Share of honest cashier days that may alert.")
     ] = 0.02
@@ -81,9 +83,13 @@ class DayEpisode(msgspec.Struct, array_like=True):
 
 
 class RefundDeviationState(DetectorState):
-    """What was learned of each cashier, of the store and of its prices."""
+    """What was learned of each cashier, of the store and of its prices.
 
-    def __init__(self, max_late: int) -> None:
+    A detector of River, where one was chosen, is in this process only.
+    """
+
+    def __init__(self, max_late: int, river: RiverRefunds | None = None) -> None:
+        self.river = river
         self.cashiers: Table[CashierHistory] = Table(
             CashierHistory,
             due=lambda cashier: (cashier.day - _EPOCH) * DAY + _FORGOTTEN_AFTER,
@@ -126,7 +132,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
 
     def new_state(self) -> RefundDeviationState:
         """Return a store's state in which nothing is learned yet."""
-        return RefundDeviationState(self.max_late)
+        choice = self.parameters.choice
+        return RefundDeviationState(self.max_late, RiverRefunds(choice) if choice else None)
 
     def why_silent(self, state: RefundDeviationState) -> str | None:
         """Return why nothing can alert yet, or None."""
@@ -158,6 +165,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             model.change_role(shift.role, cashier)
         model.refund(self._refund(event, state, store), cashier)
         tails = model.judge(event.event_time, cashier, level)
+        if state.river is not None:
+            tails = state.river.judge(event.event_time, store.local, cashier, tails)
         cashier.strongest = max(cashier.strongest, tails.strength)
         state.cashiers.put(event.cashier_id, cashier)
         if self.listener is not None:
@@ -227,7 +236,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             employee_id=event.cashier_id,
             risk=risk,
             message=self._message(event, cashier, tails),
-            evidence=self._evidence(chance, cashier, tails, level),
+            evidence=self._evidence(chance, cashier, tails, level)
+            | (state.river.evidence() if state.river else {}),
         )
         return (
             msgspec.structs.replace(

@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters
+from retail_anomaly.detectors.base import Detector, ModelParameters
 from retail_anomaly.events import PosEvent
 from retail_anomaly.local_time import QUARTER, date_of
 from retail_anomaly.models.prices import SkuPrices
+from retail_anomaly.models.river_judges import COMPONENT, SALES_FEATURES, RiverSales
 from retail_anomaly.models.sales import HORIZONS, Quarter, SalesHistory, SalesModel
 from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
@@ -22,10 +23,10 @@ _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 24
 _WORSE: Final = 0.1
 _QUIET: Final = 4
-_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8}
+_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8, COMPONENT: 8}
 
 
-class SalesDeviationParameters(Parameters, frozen=True):
+class SalesDeviationParameters(ModelParameters, frozen=True):
     """When a store's sales are a deviation.
 
     Examples
@@ -34,8 +35,8 @@ class SalesDeviationParameters(Parameters, frozen=True):
     21
     """
 
-    # A model must have watched its stores for weeks before it says anything: switched on with intent.
-    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = False
+    features = SALES_FEATURES
+
     false_alarms: Annotated[
         float, Meta(gt=0, le=0.5, description="Share of quarters of an hour that may alert, on either side.")
     ] = 0.002
@@ -58,9 +59,13 @@ class SalesEpisode(msgspec.Struct, array_like=True):
 
 
 class SalesDeviationState(DetectorState):
-    """What was learned of the store."""
+    """What was learned of the store.
 
-    def __init__(self, max_late: int) -> None:
+    A detector of River, where one was chosen, is in this process only.
+    """
+
+    def __init__(self, max_late: int, river: RiverSales | None = None) -> None:
+        self.river = river
         self.history: Table[SalesHistory] = Table(SalesHistory)
         self.prices: Table[SkuPrices] = Table(SkuPrices)
         self.episodes: Table[SalesEpisode] = Table(
@@ -100,7 +105,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
 
     def new_state(self) -> SalesDeviationState:
         """Return a store's state in which nothing is learned yet."""
-        return SalesDeviationState(self.max_late)
+        choice = self.parameters.choice
+        return SalesDeviationState(self.max_late, RiverSales(choice) if choice else None)
 
     def why_silent(self, state: SalesDeviationState) -> str | None:
         """Return why nothing can alert yet, or None."""
@@ -149,6 +155,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         learned = history.days >= self.parameters.learn_days
         before = history.block
         for quarter in self.model.pass_time(block, store.local, history):
+            if state.river is not None:
+                quarter = state.river.judge(quarter, store.local)  # noqa: PLW2901
             if self.listener is not None:
                 self.listener(self._score(quarter, store, None if learned else self.why_silent(state)))
             if learned:
@@ -189,7 +197,10 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             episode.revision += 1
             episode.direction, episode.risk, episode.chance = direction, risk, chance
         state.episodes.put(_STORE, episode)
-        return self._alert(quarter, episode, history, store)
+        alert = self._alert(quarter, episode, history, store)
+        if state.river is not None:
+            alert.evidence.update(state.river.evidence())
+        return alert
 
     def _score(self, quarter: Quarter, store: StoreState, silent: str | None) -> Score:
         tails = quarter.tails

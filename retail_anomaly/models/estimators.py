@@ -90,7 +90,7 @@ class RefundDeviation(AnomalyDetector):
             return
         if x["kind"] == "SALE":
             self._model.sale(x["time"], cashier)
-            self._prices.see(str(x.get("sku")), x["amount"] / x.get("quantity", 1), cashier.day)
+            self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), cashier.day)
         elif x["kind"] == "REFUND":
             self._count(x, cashier)
             tails = self._model.judge(x["time"], cashier, self._store)
@@ -120,10 +120,10 @@ class RefundDeviation(AnomalyDetector):
                 amount,
                 original=str(x.get("original") or ""),
                 off_shift=x.get("off_shift") is True,
-                overpriced=price is not None and amount > 1.1 * price * x.get("quantity", 1),
+                overpriced=price is not None and amount > 1.1 * price * _quantity(x),
                 near_limit=0.8 * self.limit <= amount < self.limit,
                 no_sale_named=not x.get("original"),
-                cash=x.get("tender") == "cash",
+                cash=str(x.get("tender")).lower() == "cash",
             ),
             cashier,
         )
@@ -192,7 +192,7 @@ class SalesDeviation(AnomalyDetector):
         if not _is_number(x.get("amount")) or x.get("kind", "SALE") != "SALE":
             return
         if self._model.accepts(block, history):
-            ratio = self._prices.see(str(x.get("sku")), x["amount"] / x.get("quantity", 1), history.day)
+            ratio = self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), history.day)
             self._model.sale(str(x.get("receipt", x["time"])), x["amount"], ratio, history)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
@@ -206,6 +206,11 @@ class SalesDeviation(AnomalyDetector):
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and isfinite(value) and value >= 0
+
+
+def _quantity(x: Mapping[Any, Any]) -> float:
+    quantity = x.get("quantity", 1)
+    return quantity if _is_number(quantity) and quantity >= 1 else 1
 
 
 def _has_time(x: Mapping[Any, Any]) -> bool:

@@ -15,6 +15,7 @@ Examples
 
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
+from retail_anomaly.plots.found import found_by_read
 from retail_anomaly.plots.ladder import cashier_ladder
 from retail_anomaly.plots.pareto import pareto
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
@@ -52,6 +53,7 @@ __all__ = [
     "count_frame",
     "evidence_table",
     "example_alerts",
+    "found_by_read",
     "last_revisions",
     "loss_per_alert",
     "parameter_slices",

@@ -30,6 +30,7 @@ _LABELS: Final = {
     "same_sku": "Refunds of the same article",
     "same_sale": "Refunds of the same sale",
     "amount": "Amounts of the refunds",
+    "model": "Score of the chosen model",
 }
 
 

@@ -18,8 +18,9 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.columns import Columns
 from retail_anomaly.events import Event
 from retail_anomaly.logs import BadLine
+from retail_anomaly.models.river_choice import ModelError
 from retail_anomaly.replay.run import Order, Replay
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.settings import Settings, SettingsError, build_engine
 from retail_anomaly.sources import FIRST, Place, Share, SourceError, open_input
 
 _EVERY: Final = 4_096
@@ -81,7 +82,7 @@ def work() -> None:
         send(_replay(task, send))
     except BrokenPipeError:
         os._exit(1)  # nobody is there to be told; no flush may try it again
-    except SourceError as error:
+    except (SourceError, SettingsError, ModelError) as error:
         send(Failure(str(error)))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -207,14 +207,18 @@ def _flags(flags: Mapping[str, object]) -> Iterator[tuple[list[str], Given]]:
 def _resolve(parts: list[str], separator: str, fold: Any) -> tuple[list[str], Any]:
     """Return the keys that a path's parts mean, and the type of the value there (None: unknown).
 
-    Between `stores` and the last part is the store's id, which may have the separator in it.
+    Between `stores` and the last part is the store's id, which may have the separator in it. So may the name
+    of a model's parameter, which is all that is left.
     """
     keys: list[str] = []
     kind: Any = Settings
     while parts:
         if _is_map(kind):
+            kind = typing.get_args(_bare(kind))[1]
+            if not _is_section(kind):
+                return [*keys, fold(separator.join(parts))], kind
             keys.append(separator.join(parts[:-1]) or parts[-1])
-            kind, parts = typing.get_args(_bare(kind))[1], parts[-1:] if len(parts) > 1 else []
+            parts = parts[-1:] if len(parts) > 1 else []
             continue
         key, *parts = parts
         keys.append(fold(key))
@@ -250,17 +254,18 @@ def _section(section: Any, tree: Tree | Given, path: tuple[str, ...]) -> Any:
     except ValueError as error:  # what the section itself checks names its key first
         name, _, expected = str(error).partition(": ")
         given = tree.get(name)
-        source = given.source if isinstance(given, Given) else DEFAULT
-        raise _wrong((*path, name), source, expected) from None
+        raise _wrong((*path, name), _source(given) if given else DEFAULT, expected) from None
 
 
 def _map(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> dict[str, Any]:
-    section = typing.get_args(_bare(kind))[1]
+    below = typing.get_args(_bare(kind))[1]
     if isinstance(given, Given):
         if given.value in (None, {}):
             return {}
-        raise _wrong(path, given.source, f"expected names with keys below them, got {given.value!r}")
-    return {key: _section(section, below, (*path, key)) for key, below in given.items()}
+        what = "keys below them" if _is_section(below) else "values"
+        raise _wrong(path, given.source, f"expected names with {what}, got {given.value!r}")
+    check = _section if _is_section(below) else _value
+    return {key: check(below, value, (*path, key)) for key, value in given.items()}
 
 
 def _value(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:

@@ -280,7 +280,7 @@ def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in section.__struct_fields__:
         value, path = getattr(section, name), f"{prefix}{name}"
-        parts = value if isinstance(value, dict) else {"": value}
+        parts = value if isinstance(value, dict) and value else {"": value}
         for key, part in parts.items():
             part_path = f"{path}.{key}" if key else path
             if isinstance(part, msgspec.Struct):

@@ -47,9 +47,13 @@ def _different(section: msgspec.Struct, default: msgspec.Struct | None) -> dict[
         if isinstance(value, msgspec.Struct):
             if below := _different(value, usual):
                 found[name] = below
-        elif isinstance(value, Mapping):  # stores by id, each with defaults of its own
+        elif isinstance(value, Mapping):  # stores by id, each with defaults of its own; a model's parameters
             if value:
-                found[name] = {key: _different(one, type(one)()) or None for key, one in value.items()}
+                found[name] = {key: _entry(one) for key, one in value.items()}
         elif value != usual:
             found[name] = str(value) if isinstance(value, Duration) else value
     return found
+
+
+def _entry(value: Any) -> Any:
+    return (_different(value, type(value)()) or None) if isinstance(value, msgspec.Struct) else value

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import decode
-from retail_anomaly.contract import BEHAVIOUR, FORM, RestartingRun, Run, Step, Subject
+from retail_anomaly.contract import BEHAVIOUR, CHECKS, FORM, STORAGE, RestartingRun, Run, Step, Subject
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.durations import Duration
 from retail_anomaly.engine import Engine
@@ -57,6 +57,21 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "refund_deviation": [{}, {"false_alarms": 0.3, "learn_days": 2}],
     "sales_deviation": [{}, {"false_alarms": 0.1, "learn_days": 5}],
 }
+# Models of River, which have no records: what is true of them is true in memory.
+RIVER: dict[str, list[dict[str, Any]]] = {
+    "refund_deviation": [
+        {"model": "river.anomaly.GaussianScorer", "model_parameters": {"grace_period": 20}, "learn_days": 5},
+    ],
+    "sales_deviation": [
+        {
+            "model": "river.anomaly.HalfSpaceTrees",
+            "model_parameters": {"n_trees": 5, "height": 6, "window_size": 100},
+            "scaler": "river.preprocessing.MinMaxScaler",
+            "false_alarms": 0.05,
+            "learn_days": 5,
+        },
+    ],
+}
 LEARNED = {
     *("refund_deviation.level", "refund_deviation.prices"),
     *("sales_deviation.history", "sales_deviation.prices"),
@@ -65,6 +80,10 @@ KEPT_WITHOUT_LIMIT = frozenset({"inventory_shrinkage.sold", "stock_discrepancy.s
 
 ways = pytest.mark.parametrize(
     ("name", "parameters"), [(name, way) for name in REGISTRY for way in PARAMETERS.get(name, [{}])]
+)
+ways_in_memory = pytest.mark.parametrize(
+    ("name", "parameters"),
+    [(name, way) for name in REGISTRY for way in [*PARAMETERS.get(name, [{}]), *RIVER.get(name, [])]],
 )
 detectors = pytest.mark.parametrize("name", REGISTRY)
 EXAMPLES = settings(max_examples=40)
@@ -110,10 +129,16 @@ def test_alert_types_are_distinct():
     assert len(set(types)) == len(types)
 
 
-@ways
+@ways_in_memory
 @pytest.mark.parametrize("check", [check for check in BEHAVIOUR if check not in OVER_GENERATED_LOGS])
 def test_detector_behaves_as_one(name, parameters, check, golden):
     BEHAVIOUR[check](subject_of(name, parameters, golden))
+
+
+@ways
+@pytest.mark.parametrize("check", [check for check in STORAGE if check not in OVER_GENERATED_LOGS])
+def test_what_a_detector_remembers_is_stored(name, parameters, check, golden):
+    STORAGE[check](subject_of(name, parameters, golden))
 
 
 @ways
@@ -121,10 +146,10 @@ def test_detector_behaves_as_one(name, parameters, check, golden):
 @EXAMPLES
 @given(steps=logs("refunds", repeated=True, ticks=True))
 def test_detector_behaves_as_one_over_generated_logs(name, parameters, check, steps):
-    BEHAVIOUR[check](subject_of(name, parameters, steps, max_late=MAX_LATE, dedupe_memory=MAX_LATE))
+    CHECKS[check](subject_of(name, parameters, steps, max_late=MAX_LATE, dedupe_memory=MAX_LATE))
 
 
-@ways
+@ways_in_memory
 def test_evidence_has_the_fields_of_the_contract(name, parameters, golden):
     for alert in alerts_of(engine_of(name, **parameters), *golden):
         assert EVIDENCE[name] <= set(alert.evidence)

@@ -27,9 +27,11 @@ def call(helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @lru_cache
-def render(helm: Path, values: Path | None, *sets: str, release: str = RELEASE) -> tuple[Manifest, ...]:
+def render(
+    helm: Path, values: Path | None, *sets: str, release: str = RELEASE, chart: Path = CHART
+) -> tuple[Manifest, ...]:
     """Return what `helm template` makes of some values, sorted by kind and name."""
-    arguments = ["template", release, str(CHART), "--namespace", NAMESPACE]
+    arguments = ["template", release, str(chart), "--namespace", NAMESPACE]
     arguments += ["--values", str(values)] if values else []
     done = call(helm, *arguments, *(part for text in sets for part in ("--set", text)))
     assert done.returncode == 0, done.stderr

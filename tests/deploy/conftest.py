@@ -11,6 +11,11 @@ from tests.conftest import IN_CI
 from tests.deploy import tools
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test time to fetch, build or install what it is the first to use."""
+    item.add_marker(pytest.mark.timeout(900))
+
+
 def _available(find: Callable[[], Path]) -> Path:
     try:
         return find()
@@ -40,6 +45,16 @@ def checkov() -> Path:
 @pytest.fixture(scope="session")
 def kubeconform() -> Path:
     return _available(tools.kubeconform)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    return _available(tools.promtool)
+
+
+@pytest.fixture(scope="session")
+def openssl() -> Path:
+    return _available(tools.openssl)
 
 
 @pytest.fixture(scope="session")

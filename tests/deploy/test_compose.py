@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import jsonschema
@@ -150,15 +152,31 @@ def test_everything_is_hardened():
         assert not service["image"].endswith(":latest")
 
 
-def test_secrets_come_from_the_environment_file():
+def test_secrets_come_from_the_environment_file(tmp_path):
     text = (ROOT / "compose.yaml").read_text()
     asked = set(re.findall(r"\$\{(\w+):\?run make secrets\}", text))
-    assert asked == set(re.findall(r"\w+(?=})", " ".join(re.findall(r"\$\{\w+}", text)))) | asked
-    makefile = (ROOT / "Makefile").read_text()
-    assert asked == set(
-        re.findall(r'"(\w+)"', makefile[makefile.index("secrets: ##") :].split("\n\n")[0])
-    ) - {""}
+    assert asked == set(re.findall(r"(?<!\$)\$\{(\w+)", text)), "a variable that may be unset"
     assert "\n.env\n" in (ROOT / ".gitignore").read_text()
+    make = [
+        "make",
+        "--no-print-directory",
+        "-f",
+        str(ROOT / "Makefile"),
+        f"PYTHON={sys.executable}",
+        "secrets",
+    ]
+    done = subprocess.run(make, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / ".env"
+    written = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert set(written) == asked
+    assert len({*written.values()}) == len(written)
+    assert all(len(value) >= 32 for value in written.values())
+    assert file.stat().st_mode & 0o777 == 0o600
+    # A second time it would lock everybody out of what was set up with the first.
+    again = subprocess.run(make, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert again.returncode != 0
+    assert "remove it first" in again.stderr
     # The chart takes the same names from a Secret that is made of the same file.
     chart = "".join(path.read_text() for path in (CHART / "templates").glob("*.yaml"))
     assert all(name in chart for name in asked)
@@ -168,6 +186,23 @@ def test_only_the_generator_has_no_state_of_its_own():
     for name in OURS:
         mounts = [v.split(":")[-1 if ":" not in v else 1] for v in SERVICES[name].get("volumes", [])]
         assert ("/var/lib/retail-anomaly" in mounts) is (name != "generator"), name
+
+
+def test_settings_are_the_charts_for_development(helm):
+    config = yaml.safe_load(
+        pick(render(helm, CASES["values-dev"]), "ConfigMap", "config")["data"]["config.yaml"]
+    )
+    for name in ("topics", "streamer", "store-metrics", "sink"):
+        partitions = SERVICES[name]["environment"]["RETAIL__STREAMER__TOPICS__PARTITIONS"]
+        assert int(partitions) == config["streamer"]["topics"]["partitions"]
+
+
+def test_processes_are_given_the_charts_time_to_end(helm):
+    for _, metadata, spec in pods(render(helm, CASES["values-dev"])):
+        name = metadata["labels"]["app.kubernetes.io/component"]
+        if "terminationGracePeriodSeconds" in spec and "stop_grace_period" in SERVICES[name]:
+            assert SERVICES[name]["stop_grace_period"] == f"{spec['terminationGracePeriodSeconds']}s"
+    assert {SERVICES[name]["stop_grace_period"] for name in ("streamer", "store-metrics", "sink")} == {"90s"}
 
 
 @pytest.mark.parametrize("part", ["streamer", "store-metrics", "sink"])

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.deploy.chart import CASES, ROOT, render
+from retail_anomaly.settings import Settings, flatten
+from tests.deploy.chart import CASES, CHART, ROOT, render
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
 
@@ -124,3 +126,31 @@ def test_image_is_pinned_small_and_runs_as_a_user():
     # Nothing is installed in the last stage, a compiler least of all.
     assert not re.search(r"apt|pip|gcc|build-essential", last)
     assert "--constraint constraints.txt --requirement streamer/requirements.txt" in " ".join(recipe.split())
+    set_here = dict(re.findall(r"(RETAIL__\w+)=(\S+)", last))
+    assert set_here == {"RETAIL__STREAMER__STATE_DIR": "/var/lib/retail-anomaly"}
+    assert "streamer.state_dir" in flatten(Settings())
+
+
+def test_image_copies_what_its_build_context_holds():
+    recipe = (ROOT / "Dockerfile").read_text()
+    copied = [
+        path
+        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE)
+        for path in line.split()
+    ]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    sent = {line[1:] for line in ignored if line.startswith("!")}
+    assert {path.split("/")[0] for path in copied} == sent
+    assert all((ROOT / path).exists() for path in copied)
+
+
+def test_one_version_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert {chart["version"], chart["appVersion"]} == {version}
+    assert f"\nARG VERSION={version}\n" in (ROOT / "Dockerfile").read_text()
+    pages = [ROOT / "Dockerfile", ROOT / "docs" / "deploy.md", CHART / "README.md", ROOT / "compose.yaml"]
+    for page in pages:
+        named = set(re.findall(r"\bretail-anomaly:(\d[\w.]*)", page.read_text()))
+        assert named == {version}, page

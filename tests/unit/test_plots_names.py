@@ -15,6 +15,7 @@ DRAWN = {
     "alert_rate_by_store": "(by_store)",
     "alert_trend": "(alerts, *, zones)",
     "cashier_ladder": "(events, alerts, *, most)",
+    "found_by_read": "(days, *, own)",
     "loss_per_alert": "(overall, ks)",
     "parameter_slices": "(candidates, *, chosen, budget)",
     "pareto": "(alerts, *, by, most)",

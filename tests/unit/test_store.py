@@ -8,8 +8,8 @@ import pytest
 from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.events import ShiftEvent
 from retail_anomaly.store import FORMAT_VERSION, StoredFormatError, StoreState
-from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, sale, shift
-from tests.support.runs import engine_of
+from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, refund, sale, shift
+from tests.support.runs import alerts_by_step, engine_of
 
 
 def store_with(*shifts: ShiftEvent) -> StoreState:
@@ -106,6 +106,24 @@ def test_one_event_from_the_far_future_does_not_end_forgetting():
         run.step(sale(number * HOUR, transaction_id=f"t-{number}", event_id=f"e-{number}", amount=500.0))
     entries = run.store("store-1").entries()
     assert sum(entries.values()) < 6_000, entries
+
+
+def test_after_a_restart_the_late_are_forgotten_at_the_same_events_as_without():
+    events = [line("NO_SALE", 3_650 * DAY)]
+    for number in range(1_500):
+        events.append(sale(number * MINUTE, transaction_id=f"t-{number}"))
+        events.append(
+            refund(number * MINUTE, transaction_id=f"r-{number}", original_transaction_id=f"t-{number - 300}")
+        )
+    undisturbed = alerts_by_step(engine_of("refund_without_sale"), events)
+    run, disturbed = RestartingRun(engine_of("refund_without_sale")), []
+    for number, event in enumerate(events):
+        disturbed.append(run.step(event))
+        if number % 333 == 0:
+            run.restart()
+    assert disturbed == undisturbed
+    sale_forgotten = {bool(alerts) for alerts in undisturbed[2 * 300 + 2 :: 2]}
+    assert sale_forgotten == {True, False}, "or else the restarts could change nothing"
 
 
 # --- Records -------------------------------------------------------------------------------------

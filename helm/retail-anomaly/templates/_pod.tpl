@@ -65,7 +65,8 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{/* A container of our image: "name", "command"; "kafkaSecret" instead of the usual one, "state" for a mounted
-     state folder other than the temporary one, "env" further variables, "resources", "live" where Tilt may
+     state folder other than the temporary one, "env" further variables, "influxdb" true for who writes to it,
+     "resources", "live" where Tilt may
      replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
 {{- define "retail-anomaly.container" -}}
 {{- $values := .root.Values -}}
@@ -97,6 +98,10 @@ env:
       secretKeyRef:
         name: {{ include "retail-anomaly.influxdbSecret" .root }}
         key: INFLUXDB_TOKEN
+  {{- if $values.influxdb.tlsSecret }}
+  - name: INFLUXDB_SSL_CA_CERT
+    value: /etc/influxdb-tls/ca.crt
+  {{- end }}
   {{- end }}
 {{- with .kafkaSecret | default $values.kafka.existingSecret }}
 envFrom:
@@ -130,6 +135,11 @@ volumeMounts:
     mountPath: /etc/kafka-tls
     readOnly: true
   {{- end }}
+  {{- if and .influxdb $values.influxdb.tlsSecret }}
+  - name: influxdb-tls
+    mountPath: /etc/influxdb-tls
+    readOnly: true
+  {{- end }}
 {{- end -}}
 
 {{- define "retail-anomaly.volumes" -}}
@@ -154,6 +164,21 @@ volumeMounts:
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+{{- end }}
+{{- if .influxdb }}
+{{- include "retail-anomaly.influxdbTls" .root }}
+{{- end }}
+{{- end -}}
+
+{{/* The authority of an InfluxDB that has one of its own. */}}
+{{- define "retail-anomaly.influxdbTls" -}}
+{{- with .Values.influxdb.tlsSecret }}
+- name: influxdb-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - {key: ca.crt, path: ca.crt}
 {{- end }}
 {{- end -}}
 

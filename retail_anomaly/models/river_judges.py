@@ -1,0 +1,166 @@
+"""River detectors in the places of the packaged models: what they are shown, and what is made of their scores.
+
+What was counted and what is usual still come from the packaged models, and so does the learning of it; the
+chosen detector alone decides how strange that is.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from retail_anomaly.local_time import LocalTime
+from retail_anomaly.models.rank import RollingRank
+from retail_anomaly.models.refunds import HOUR, MARKS, CashierHistory, RefundTails
+from retail_anomaly.models.river_choice import Features, RiverChoice
+from retail_anomaly.models.river_model import RiverModel
+from retail_anomaly.models.sales import HORIZONS, Quarter
+
+COMPONENT: Final = "model"
+"""The name under which a River detector stands among the components of a score."""
+REFUND_FEATURES: Final = ("excess", "refunds", "usual", "in_hour", "sales", "amount", "hour", *MARKS)
+SALES_FEATURES: Final = (
+    "excess",
+    *HORIZONS,
+    *(f"usual_{horizon}" for horizon in HORIZONS),
+    *("low_prices", "high_prices", "time", "weekday"),
+)
+
+
+def refund_features(time: int, quarter: int, cashier: CashierHistory, tails: RefundTails) -> Features:
+    """Return what a detector is shown of a cashier's day, at each refund.
+
+    Parameters
+    ----------
+    time, quarter
+        The refund's, in epoch milliseconds and as the local day's quarter of an hour.
+    cashier, tails
+        The day with that refund, and what is usual.
+
+    Returns
+    -------
+    dict
+        ``excess`` (refunds of the day beyond what is usual; a supervised detector's target), ``refunds``,
+        ``usual``, ``in_hour`` (refunds of the last hour), ``sales`` (lines of the day), ``amount`` (mean
+        logarithm), ``hour`` (of the day), and how many refunds of the day bear each of `refunds.MARKS`.
+
+    Examples
+    --------
+    >>> from retail_anomaly.models.refunds import Refund, RefundModel, StoreRefunds
+    >>> model, cashier, store = RefundModel(), CashierHistory(), StoreRefunds()
+    >>> model.begin_day(739_000, cashier, store)
+    True
+    >>> model.refund(Refund(1_760_000_000_000, "r", "sku", 20.0, cash=True), cashier)
+    >>> tails = model.judge(1_760_000_000_000, cashier, store)
+    >>> features = refund_features(1_760_000_000_000, 41, cashier, tails)
+    >>> features["refunds"], features["in_hour"], features["cash"], features["off_shift"]
+    (1.0, 1.0, 1.0, 0.0)
+    """
+    return {
+        "excess": tails.observed - tails.expected,
+        "refunds": float(tails.observed),
+        "usual": tails.expected,
+        "in_hour": float(sum(time - HOUR < refund[0] <= time for refund in cashier.recent)),
+        "sales": float(cashier.sales),
+        "amount": cashier.log_amounts / max(cashier.refunds, 1),
+        "hour": quarter / 4,
+        **{name: float(count) for name, count in zip(MARKS, cashier.marks, strict=True)},
+    }
+
+
+def sales_features(quarter: Quarter, number: int) -> Features:
+    """Return what a detector is shown of a store, at the end of each quarter of an hour.
+
+    Parameters
+    ----------
+    quarter
+        The quarter, with what is usual.
+    number
+        Its number in the local day.
+
+    Returns
+    -------
+    dict
+        ``excess`` (receipts of two hours beyond what is usual, by the root of that; a supervised detector's
+        target), receipts and what is usual by horizon (``hour``, ``usual_hour``), ``low_prices`` and
+        ``high_prices`` (lines of two hours far off the known price), ``time`` (hour of the day), ``weekday``
+        (Monday is 0).
+    """
+    tails = quarter.tails
+    usual = tails.expected["two_hours"]
+    return {
+        "excess": (tails.observed["two_hours"] - usual) / (usual + 1) ** 0.5,
+        **{horizon: float(tails.observed[horizon]) for horizon in HORIZONS},
+        **{f"usual_{horizon}": float(tails.expected[horizon]) for horizon in HORIZONS},
+        "low_prices": float(tails.off_price[0]),
+        "high_prices": float(tails.off_price[1]),
+        "time": number / 4,
+        "weekday": float((quarter.day - 1) % 7),
+    }
+
+
+class RiverRefunds:
+    """Judges a cashier's day by a River detector, one for all cashiers of a store.
+
+    Its strength takes the place of the packaged model's, and so is ranked among those of all cashier
+    days: `false_alarms` keeps its meaning.
+
+    Parameters
+    ----------
+    choice
+        Which detector.
+    """
+
+    def __init__(self, choice: RiverChoice) -> None:
+        self._model = RiverModel(choice)
+
+    def judge(self, time: int, local: LocalTime, cashier: CashierHistory, tails: RefundTails) -> RefundTails:
+        """Return the tails with the detector's opinion in place of theirs."""
+        share = self._model.share_as_high(refund_features(time, local.of(time)[1], cashier, tails))
+        return msgspec.structs.replace(tails, p_values={COMPONENT: share}, strength=self._model.strength)
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the last opinion was made of."""
+        return self._model.evidence()
+
+
+class RiverSales:
+    """Judges a store's quarters by a River detector, and ranks what it finds.
+
+    Parameters
+    ----------
+    choice
+        Which detector.
+    """
+
+    def __init__(self, choice: RiverChoice) -> None:
+        self._model = RiverModel(choice)
+        self._rank = RollingRank()
+        self._day = 0
+
+    def judge(self, quarter: Quarter, local: LocalTime) -> Quarter:
+        """Return the quarter with the detector's opinion in place of the packaged model's.
+
+        A detector does not tell drops from spikes: whether two hours had less or more than usual does.
+        """
+        if quarter.day != self._day:
+            self._rank.decay(0.97)
+            self._rank.fit()
+            self._day = quarter.day
+        began = quarter.end - 1
+        features = sales_features(quarter, local.of(began)[1])
+        share = self._model.share_as_high(features)
+        chance = self._rank.chance_of(self._model.strength)
+        self._rank.add(self._model.strength)
+        is_drop = features["excess"] < 0
+        tails = msgspec.structs.replace(
+            quarter.tails,
+            low={COMPONENT: share if is_drop else 1.0},
+            high={COMPONENT: 1.0 if is_drop else share},
+        )
+        return msgspec.structs.replace(
+            quarter, tails=tails, drop=chance if is_drop else 1.0, spike=1.0 if is_drop else chance
+        )
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the last opinion was made of."""
+        return self._model.evidence()
