@@ -10,7 +10,7 @@ import pytest
 from msgspec import Meta
 
 from retail_anomaly.contract import CHECKS, STORAGE, check_detector
-from retail_anomaly.detectors import REGISTRY, Detector, Parameters
+from retail_anomaly.detectors import Detector, Parameters, RefundDeviation
 from retail_anomaly.state import Table
 from retail_anomaly.store import DetectorState
 from tests.support.events import MINUTE, refund, sale
@@ -230,6 +230,6 @@ def test_what_a_detector_raises_by_mistake_is_told_and_ends_nothing():
 
 
 def test_what_runs_in_a_replay_only_is_not_asked_how_it_is_stored():
-    parameters = REGISTRY["refund_deviation"].Parameters(model="river.anomaly.GaussianScorer")
-    found = check_detector(REGISTRY["refund_deviation"], REFUNDS, parameters=parameters)
+    parameters = RefundDeviation.Parameters(model="river.anomaly.GaussianScorer")
+    found = check_detector(RefundDeviation, REFUNDS, parameters=parameters)
     assert set(found["check"]) == set(CHECKS) - set(STORAGE)
