@@ -22,6 +22,7 @@ COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY retail_anomaly retail_anomaly
 COPY streamer streamer
 COPY data_gen data_gen
+COPY notebooks notebooks
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m pip --python /opt/retail-anomaly install --no-deps dist/*.whl \
     && python -m compileall -q /opt/retail-anomaly

@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs pictures secrets lock clean
+.PHONY: help demo test soak lint format bench docs pictures gallery secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -49,6 +49,9 @@ docs: $(VENV)/.dev ## write the pages that come from the code
 
 pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
 	@$(BIN)/python -m docs.pictures
+
+gallery: $(VENV)/.dev ## run all notebooks and write what they show to out/gallery
+	@$(BIN)/python -m docs.gallery $(ARGS)
 
 # Never written over: what is running was set up with them. Read by compose, Tilt and `kubectl create secret`.
 secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers

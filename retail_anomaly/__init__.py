@@ -10,11 +10,14 @@ Examples
 ['REFUND_WITHOUT_SALE']
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import InvalidEvent
 from retail_anomaly.columns import ColumnsError
+from retail_anomaly.contract import check_detector
+from retail_anomaly.detectors import Detector, Parameters, register
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 
@@ -25,36 +28,87 @@ from retail_anomaly.settings import Settings, SettingsError, build_engine, load_
 from retail_anomaly.sources import SourceError
 
 if TYPE_CHECKING:
+    from retail_anomaly import plots
+    from retail_anomaly.evaluate import (
+        alerts_by_value,
+        compare_alerts,
+        differing_alerts,
+        incidents_frame,
+        match_incidents,
+        near_misses,
+        read_incidents,
+    )
+    from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames import alerts_frame, read_alerts
+    from retail_anomaly.quality import data_quality
 
 __all__ = [
     "Alert",
     "ColumnsError",
     "CountEvent",
+    "Detector",
     "Engine",
     "Event",
     "GateData",
     "InvalidEvent",
+    "Parameters",
     "PosEvent",
     "ReplayResult",
+    "Scorecard",
     "SecurityEvent",
     "Settings",
     "SettingsError",
     "ShiftEvent",
     "SourceError",
+    "alerts_by_value",
     "alerts_frame",
     "build_engine",
+    "check_detector",
+    "compare_alerts",
+    "data_quality",
+    "differing_alerts",
+    "incidents_frame",
     "load_settings",
+    "match_incidents",
+    "near_misses",
+    "plots",
     "read_alerts",
+    "read_incidents",
+    "register",
     "replay",
     "replay_events",
+    "scorecard",
 ]
+
+# pandas and Plotly take longer to import than everything else here, and the streamer never needs them.
+_LATER: Final = {
+    "alerts_frame": "frames",
+    "read_alerts": "frames",
+    "data_quality": "quality",
+    **dict.fromkeys(
+        [
+            *(
+                "Scorecard",
+                "alerts_by_value",
+                "compare_alerts",
+                "differing_alerts",
+                "incidents_frame",
+                "match_incidents",
+            ),
+            *("near_misses", "read_incidents", "scorecard"),
+        ],
+        "evaluate",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
-    # pandas takes longer to import than everything else here, and the streamer never needs it.
-    if name in {"alerts_frame", "read_alerts"}:
-        from retail_anomaly import frames
-
-        return getattr(frames, name)
+    if name == "plots":
+        return import_module("retail_anomaly.plots")
+    if name in _LATER:
+        return getattr(import_module(f"retail_anomaly.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

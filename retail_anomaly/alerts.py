@@ -1,11 +1,13 @@
 """Alerts: what a detector raises, and the ids that make repeated ones equal."""
 
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from retail_anomaly.events import Event, PosEvent
+from retail_anomaly.markup import html_paragraph, html_table
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,6 +68,18 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
         """Return the same alert stamped with the time of its emission, in epoch milliseconds."""
         return msgspec.structs.replace(self, detected_at=at)
 
+    def _repr_html_(self) -> str:
+        """Show what it says, and its evidence as it is sent; times are in UTC."""
+        who = self.store_id if self.employee_id is None else f"{self.store_id}, {self.employee_id}"
+        rows = [
+            ("alert", f"{self.type}, risk {self.risk_score:g}, revision {self.revision}"),
+            ("about", who),
+            ("event time", _utc(self.event_time)),
+            *([("opened at", _utc(self.opened_at))] if self.opened_at != self.event_time else []),
+            *((name, _plain(value)) for name, value in self.evidence.items()),
+        ]
+        return html_paragraph(self.message) + html_table(rows)
+
 
 def alert_id(alert_type: str, event: Event) -> str:
     """Hash an alert's type, its store and the event that raised it.
@@ -110,3 +124,11 @@ def config_hash(parameters: object) -> str:
     """
     encoded = msgspec.json.encode(parameters, order="deterministic", enc_hook=int)
     return blake2b(encoded, digest_size=4).hexdigest()
+
+
+def _utc(millis: int) -> str:
+    return f"{datetime.fromtimestamp(millis / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -19,6 +19,7 @@ from retail_anomaly.demo import demo
 from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.logs import BadLine, BadLines
 from retail_anomaly.models.river_choice import ModelError
+from retail_anomaly.notebook import NotebookError, notebook
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.report import evaluate, report
 from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
@@ -39,6 +40,7 @@ config_app = typer.Typer(
 # Commands of other modules, which import what is slow to import when they are called.
 app.command()(demo)
 app.command()(evaluate)
+app.command()(notebook)
 app.command()(report)
 app.command()(tune)
 app.add_typer(config_app, name="config")
@@ -223,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
     except (SettingsError, ColumnsError) as error:
         return _fail(str(error), 2)
-    except (SourceError, TuneError, ModelError) as error:
+    except (NotebookError, SourceError, TuneError, ModelError) as error:
         return _fail(str(error), 1)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.

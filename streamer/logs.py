@@ -58,6 +58,23 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
     )
 
 
+def leave_to_host() -> None:
+    """Hand our log to Python's, where a notebook or a test hears of warnings and says what else it wants.
+
+    Nothing happens where `configure`, or the host itself, has decided already.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.processors.KeyValueRenderer(key_order=["event"]),
+            ],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
+
+
 def is_configured() -> bool:
     """Tell whether `configure` has taken over the log of this process."""
     formatters = (handler.formatter for handler in logging.getLogger().handlers)

@@ -7,6 +7,7 @@ knowing. Quix Streams 3.28 would still commit its open checkpoint on waking:
 - before it is noticed, the outdated state, which lands in the changelog behind the new owner's.
 """
 
+import threading
 import time
 from typing import Any, Final
 
@@ -41,6 +42,11 @@ class OwningApplication(Application):
         self._refused: Exception | None = None
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(Membership(self._processing_context))
+
+    def _setup_signal_handlers(self) -> None:
+        # Signals belong to the main thread: another one, as in a notebook, calls `stop` instead.
+        if threading.current_thread() is threading.main_thread():
+            super()._setup_signal_handlers()  # type: ignore[no-untyped-call]
 
     def run(self, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
         """Run until stopped; raise what kept a partition from being taken over."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from retail_anomaly.alerts import Alert, alert_id, config_hash
 from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.markup import html_table
 from retail_anomaly.models.river_choice import NO_SCALER, PACKAGED, RiverChoice, Value
 from retail_anomaly.models.score import Score
 from retail_anomaly.store import DetectorState, StoreState
@@ -78,6 +79,14 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 if isinstance(meta, Meta) and meta.extra and "range" in meta.extra:
                     declared[name] = meta.extra["range"]
         return {name: declared[name] for name in cls.__struct_fields__ if name in declared}
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, str(value), "" if value == default else str(default))
+            for name in self.__struct_fields__
+            for value, default in [(getattr(self, name), getattr(type(self)(), name))]
+        ]
+        return html_table(rows, ["parameter", "value", "default, where it differs"])
 
     @property
     def replay_only(self) -> str | None:
@@ -180,6 +189,20 @@ class Detector(ABC, Generic[P, S]):
         self.max_late = max_late
         self.config_hash = config_hash(self.parameters)
         self.listener: Callable[[Score], None] | None = None
+
+    @classmethod
+    def cannot_see(cls) -> str:
+        """Return what it is blind to, as its docstring says; an empty text where that says nothing.
+
+        Examples
+        --------
+        >>> from retail_anomaly.detectors import StockDiscrepancy
+        >>> StockDiscrepancy.cannot_see()[:40]
+        'deliveries that no count follows (they h'
+        """
+        head = "Cannot see: "
+        paragraphs = [" ".join(text.split()) for text in (cls.__doc__ or "").split("\n\n")]
+        return next((text.removeprefix(head) for text in paragraphs if text.startswith(head)), "")
 
     @property
     def needs_time(self) -> bool:

@@ -74,7 +74,7 @@ def match_pairs(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
         One row a pair, in order of time: ``incident`` (the place of its row, from 0), ``alert_id``,
         ``time`` (event time of the first revision that matches, in epoch milliseconds).
     """
-    cited = [set(_cited(evidence)) for evidence in alerts["evidence"]]
+    cited = [set(cited_names(evidence)) for evidence in alerts["evidence"]]
     left, right = np.concatenate(
         [_by_transaction(alerts, incidents, cited), _by_time(alerts, incidents, cited)], axis=1
     )
@@ -157,7 +157,7 @@ def _by_time(alerts: pd.DataFrame, incidents: pd.DataFrame, cited: list[set[tupl
     return np.stack([left, right])[:, np.array(about, dtype=bool)]
 
 
-def _cited(evidence: Any) -> Iterator[tuple[str, str]]:
+def cited_names(evidence: Any) -> Iterator[tuple[str, str]]:
     """Yield the transactions (t) and skus (s) that evidence names, however deep in it."""
     if isinstance(evidence, Mapping):
         for key, value in evidence.items():
@@ -168,11 +168,11 @@ def _cited(evidence: Any) -> Iterator[tuple[str, str]]:
             elif kind and isinstance(value, list | tuple | set | np.ndarray):
                 yield from ((kind, str(item)) for item in value)
             else:
-                yield from _cited(value)
+                yield from cited_names(value)
     elif isinstance(evidence, list | tuple | np.ndarray):
         for item in evidence:
             if not isinstance(item, str):
-                yield from _cited(item)
+                yield from cited_names(item)
 
 
 def _transactions(incidents: pd.DataFrame) -> list[Any]:

@@ -19,6 +19,7 @@ from retail_anomaly.evaluate.words import (
     measures_table,
     scenarios_table,
 )
+from retail_anomaly.markup import html_paragraph
 from retail_anomaly.plots.table import expect, in_order
 from retail_anomaly.plots.words import Zones
 
@@ -165,7 +166,7 @@ class Scorecard:
 
     def _repr_html_(self) -> str:
         parts = [rows.to_html(index=False) for rows in self.tables() if len(rows)]
-        return "\n".join([*parts, *(f"<p>{note}</p>" for note in self.notes)])
+        return "\n".join([*parts, *map(html_paragraph, self.notes)])
 
 
 def scorecard(  # noqa: PLR0913 - by name only

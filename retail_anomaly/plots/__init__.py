@@ -32,6 +32,7 @@ from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.stock import stock_walk
 from retail_anomaly.plots.style import COLOURS
 from retail_anomaly.plots.table import (
+    alerts_table,
     count_frame,
     evidence_table,
     example_alerts,
@@ -47,6 +48,7 @@ __all__ = [
     "alert_hours",
     "alert_rate_by_store",
     "alert_trend",
+    "alerts_table",
     "cashier_ladder",
     "count_frame",
     "evidence_table",

@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from retail_anomaly.events import REFUND, SALE, CountEvent, Event, PosEvent
-from retail_anomaly.plots.words import Zones, evidence_items, zone_of
+from retail_anomaly.plots.words import Zones, evidence_items, label_of, local_text, zone_of
 
 ALERT_COLUMNS: Final = (
     "alert_id",
@@ -95,6 +95,41 @@ def pos_frame(events: Iterable[Event]) -> pd.DataFrame:
     [['store-1', Timestamp('2025-10-09 08:53:20+0000', tz='UTC'), 9.5]]
     """
     return _frame_of(PosEvent, events)
+
+
+def alerts_table(alerts: pd.DataFrame, zones: Zones = "UTC") -> pd.DataFrame:
+    """Return alerts in words, each once, for a notebook to show; times are those of the store's clock.
+
+    Parameters
+    ----------
+    alerts
+        Alerts, as `replay` returns them.
+    zones
+        Time zone of the stores.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``Time``, ``Store``, ``Employee``, ``Alert``, ``Risk`` and ``What was seen``, in order of time.
+
+    Examples
+    --------
+    >>> alerts_table(example_alerts(), "Europe/Berlin")[["Time", "Employee", "Alert"]].values.tolist()
+    [['2025-10-09 10:53:20 CEST', 'c-1', 'Refund burst'], ['2025-10-09 12:53:20 CEST', '', 'Shrinkage']]
+    """
+    shown = last_revisions(alerts)
+    rows = [
+        (
+            local_text(alert["event_time"], zone_of(alert["store_id"], zones)),
+            alert["store_id"],
+            alert["employee_id"] if isinstance(alert["employee_id"], str) else "",
+            label_of(alert["type"]),
+            round(alert["risk_score"], 2),
+            alert["message"],
+        )
+        for alert in shown.to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=["Time", "Store", "Employee", "Alert", "Risk", "What was seen"])
 
 
 def count_frame(events: Iterable[Event]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from retail_anomaly.columns import Columns
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event
 from retail_anomaly.logs import BadLines
+from retail_anomaly.markup import html_paragraph, html_table
 from retail_anomaly.models.score import Score
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
@@ -83,6 +84,22 @@ class ReplayResult(msgspec.Struct, frozen=True):
     seconds: float
     scores: "pd.DataFrame | None" = None
 
+    def _repr_html_(self) -> str:
+        types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
+        rows = [(str(name), f"{count:,}") for name, count in types.items()]
+        counted = [
+            (f"{self.bad_lines:,}", "lines could not be read"),
+            (f"{self.held:,}", "decisions still wait for time to pass"),
+        ]
+        notes = [f"{count} {what}." for count, what in counted if count != "0"]
+        return "\n".join(
+            [*map(html_paragraph, [self._said(), *notes]), html_table(rows, ["alerts", "count"])]
+        )
+
+    def _said(self) -> str:
+        events, alerts = self.events.total(), self.alerts["alert_id"].nunique()
+        return f"{events:,} events of {self.stores:,} stores in {self.seconds:.1f} s: {alerts:,} alerts."
+
 
 def replay(  # noqa: PLR0913 - by name only
     source: Where,
@@ -117,7 +134,7 @@ def replay(  # noqa: PLR0913 - by name only
     dead_letters
         A file for what could not be read, as JSON lines.
     progress
-        Show a progress bar on standard error; by default when it is a terminal.
+        Show a progress bar; by default on a terminal, on standard error, and in a notebook.
     jobs
         How many processes share the stores; 0: one for each core. The alerts are the same, in the same
         order. One by default: more take about a second to start and memory each, which only a log of

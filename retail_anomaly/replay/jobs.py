@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from retail_anomaly.alerts import Alert
 from retail_anomaly.columns import Columns
+from retail_anomaly.detectors import own_detectors
 from retail_anomaly.logs import BadLine, Reject
 from retail_anomaly.models.score import Score
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
@@ -62,7 +63,8 @@ def open_replay(
 ) -> Pass:
     """Open what is to be replayed, in as many processes as are wanted and of use.
 
-    Standard input and events in memory can be read only once: they are replayed in one process. The
+    Standard input and events in memory can be read only once, and detectors of one's own are known to this
+    process alone: then there is no other. The
     alerts and their order do not depend on the number of processes, nor do the bad lines; only among
     the bad lines of several files that are read by time the order may be another.
 
@@ -99,7 +101,9 @@ def open_replay(
     for detector in engine.detectors:
         detector.listener = listener
     source = open_input(where, topic, columns)
-    if jobs == 1 or listener is not None or not source.divisible:
+    # Another process knows nothing of what was registered in this one.
+    own = any(detector.name in own_detectors() for detector in engine.detectors)
+    if jobs == 1 or listener is not None or own or not source.divisible:
         return _OneProcess(Replay(engine), source)
     shares = source.shares(jobs, everything=engine.needs_ticks)
     return _ManyProcesses([Task(where, topic, columns, settings, detectors, share) for share in shares])
@@ -137,7 +141,7 @@ class _ManyProcesses:
 
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         with ExitStack() as stack:
-            update = stack.enter_context(progress_bar()) if is_shown(progress) else None
+            update = stack.enter_context(progress_bar("reading")) if is_shown(progress) else None
             parts = [Part(FIRST, [], 0, 0.0) for _ in self._tasks]
             # The number keeps the alerts of one event, which have the same order, as they came.
             waiting: list[tuple[Order, int, Alert | BadLine]] = []
@@ -159,7 +163,8 @@ class _ManyProcesses:
                         yield found
                 if update is not None:
                     done = [part.done for part in parts if part.done is not None]
-                    update(sum(p.events for p in parts), min(done) if len(done) == len(parts) else None)
+                    events = sum(part.events for part in parts)
+                    update(f"{events:,} events", min(done) if len(done) == len(parts) else None)
 
     def _count(self, end: End) -> None:
         self.events += end.events

@@ -1,16 +1,21 @@
-"""The progress bar of a replay, on standard error."""
+"""Progress of what takes a while: a bar on standard error, or in the output of a notebook's cell."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from html import escape
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
 
 from retail_anomaly.events import Event
 from retail_anomaly.sources import Input
 
 _EVERY: Final = 4_096
+_SECONDS: Final = 0.2  # between two pictures in a notebook, each of which is a message to the browser
 
-Update = Callable[[int, float | None], None]
+Update: TypeAlias = Callable[[str, float | None], None]
+"""Called with what was done, in words, and its share of all, 0 to 1, where that is known."""
 
 
 def tracked(source: Input, events: Iterator[Event], shown: bool | None) -> Iterator[Event]:
@@ -23,7 +28,7 @@ def tracked(source: Input, events: Iterator[Event], shown: bool | None) -> Itera
     events
         Its events.
     shown
-        Whether to show the bar; None: when standard error is a terminal.
+        Whether to show the bar; None: on a terminal and in a notebook.
 
     Returns
     -------
@@ -34,29 +39,83 @@ def tracked(source: Input, events: Iterator[Event], shown: bool | None) -> Itera
 
 
 def is_shown(shown: bool | None) -> bool:
-    """Tell whether to show a bar; None: when standard error is a terminal."""
-    return sys.stderr.isatty() if shown is None else shown
+    """Tell whether to show a bar; None: on a terminal and in a notebook."""
+    return sys.stderr.isatty() or _notebook() is not None if shown is None else shown
 
 
 @contextmanager
-def progress_bar() -> Iterator[Update]:
-    """Show a bar; what it gives is to be called with the number of events and the share done."""
+def progress_bar(what: str) -> Iterator[Update]:
+    """Show a bar for the length of the block.
+
+    On a terminal it is gone at the end; in a notebook the last words stay, for the cell's output is read later.
+
+    Parameters
+    ----------
+    what
+        The words to begin with.
+
+    Yields
+    ------
+    Callable
+        Shows how far it is, see `Update`.
+    """
+    publisher = _notebook()
+    if publisher is not None:
+        with _in_notebook(publisher, what) as update:
+            yield update
+        return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+        task = bar.add_task(what, total=None)
 
-        def update(events: int, done: float | None) -> None:
-            total = None if done is None else 1.0
-            bar.update(task, description=f"{events:,} events", total=total, completed=done)
+        def on_terminal(words: str, done: float | None) -> None:
+            bar.update(task, description=words, total=None if done is None else 1.0, completed=done)
 
-        yield update
+        yield on_terminal
 
 
 def _tracked(source: Input, events: Iterator[Event]) -> Iterator[Event]:
-    with progress_bar() as update:
-        for number, event in enumerate(events):
-            if number % _EVERY == 0:
-                update(number, source.done())
+    with progress_bar("reading") as update:
+        number = 0
+        for number, event in enumerate(events, 1):
+            if number % _EVERY == 1:
+                update(f"{number - 1:,} events", source.done())
             yield event
+        update(f"{number:,} events", 1.0)
+
+
+def _notebook() -> Any:
+    """Return what puts output below a notebook's cell, or None outside of one."""
+    # Not imported: who is in a notebook has it loaded.
+    ipython = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    return shell.display_pub if hasattr(shell, "kernel") else None
+
+
+@contextmanager
+def _in_notebook(publisher: Any, what: str) -> Iterator[Update]:
+    place = {"display_id": uuid4().hex}
+    last: tuple[str, float | None] = what, None
+    shown_at = time.monotonic()
+
+    def show(*, update: bool, ended: bool = False) -> None:
+        words, done = last
+        html = f"<code>{escape(words)}</code>"
+        if not ended:
+            html += f" <progress{'' if done is None else f' value={done:.3f}'}></progress>"
+        publisher.publish(data={"text/plain": words, "text/html": html}, transient=place, update=update)
+
+    def on_page(words: str, done: float | None) -> None:
+        nonlocal last, shown_at
+        last = words, done
+        if time.monotonic() >= shown_at + _SECONDS:
+            shown_at = time.monotonic()
+            show(update=True)
+
+    show(update=False)
+    try:
+        yield on_page
+    finally:
+        show(update=True, ended=True)

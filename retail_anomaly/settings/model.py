@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.detectors import REGISTRY, Parameters
+from retail_anomaly.detectors import REGISTRY, own_detectors
 from retail_anomaly.durations import Duration
 from retail_anomaly.engine import Engine
+from retail_anomaly.markup import html_table
 from retail_anomaly.settings.errors import SettingsError
 
 _SECOND = 1_000
@@ -27,6 +28,15 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         for name in names:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a duration above 0")
+
+    def _repr_html_(self) -> str:
+        """Show every value, and the default beside those that differ."""
+        defaults = flatten(type(self)())
+        rows = [
+            (path, str(value), "" if value == defaults.get(path) else str(defaults.get(path, "")))
+            for path, value in flatten(self).items()
+        ]
+        return html_table(rows, ["key", "value", "default, where it differs"])
 
 
 class StoreSettings(_Section, frozen=True):
@@ -225,12 +235,12 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
         The settings.
     only
         Names of detectors: these run and no others, whether the settings enable them or not.
-        None: all that are enabled.
+        None: all that are enabled, and those that were registered in this process.
 
     Returns
     -------
     Engine
-        Ready to process; its detectors are in the registry's order.
+        Ready to process; its detectors are in the registry's order, those of this process behind them.
 
     Raises
     ------
@@ -242,16 +252,18 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
     >>> [detector.name for detector in build_engine(Settings(), ["refund_burst"]).detectors]
     ['refund_burst']
     """
+    known = {name: (detector, getattr(settings.detectors, name)) for name, detector in REGISTRY.items()}
+    known |= own_detectors()
     for name in only or ():
-        if name not in REGISTRY:
-            raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(REGISTRY)}")
-    detectors = []
-    for name, detector in REGISTRY.items():
-        parameters: Parameters = getattr(settings.detectors, name)
-        if parameters.enabled if only is None else name in only:
-            detectors.append(detector(parameters, max_late=settings.max_late))
+        if name not in known:
+            raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(known)}")
+    detectors = [
+        detector(parameters, max_late=settings.max_late)
+        for name, (detector, parameters) in known.items()
+        if (parameters.enabled if only is None else name in only)
+    ]
     if not detectors:
-        raise SettingsError(f"no detector is enabled; the detectors are {', '.join(REGISTRY)}")
+        raise SettingsError(f"no detector is enabled; the detectors are {', '.join(known)}")
     return Engine(
         detectors,
         max_late=settings.max_late,

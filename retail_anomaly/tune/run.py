@@ -1,6 +1,5 @@
 """Tuning: the search, the choice, and what it is worth on days that it has not seen."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 
 from retail_anomaly.detectors import REGISTRY, Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
+from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError
 from retail_anomaly.sources import STDIN, Where
 from retail_anomaly.tune.choose import choose, combined
@@ -74,7 +74,7 @@ def tune(  # noqa: PLR0913 - by name only
     study
         A file that keeps the trials; a second call goes on where the first one stopped.
     progress
-        Show a progress bar on standard error; by default when it is a terminal.
+        Show a progress bar; by default on a terminal, on standard error, and in a notebook.
 
     Returns
     -------
@@ -102,8 +102,7 @@ def tune(  # noqa: PLR0913 - by name only
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
     spaces = _spaces(settings, detectors)
     enabled = [name for name in REGISTRY if getattr(settings.detectors, name).enabled]
-    shown = sys.stderr.isatty() if progress is None else progress
-    with quiet(), _bar(trials, shown) as advance, Shards(log, jobs) as shards:
+    with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
         facts = shards.facts()
         ground = Ground.of(facts, incidents, settings, split=split, objective=objective)
         most = int(budget * ground.tuned_days + 1e-9)
@@ -249,18 +248,10 @@ def _spaces(settings: Settings, detectors: Sequence[str] | None) -> list[Space]:
 
 
 @contextmanager
-def _bar(trials: int, shown: bool) -> Iterator[Advance]:
+def _bar(trials: int, progress: bool | None) -> Iterator[Advance]:
     """Show how many trials are done; until the first begins, that the log is read."""
-    if not shown:
+    if not is_shown(progress):
         yield lambda done: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading the log", total=None)
-
-        def advance(done: int) -> None:
-            bar.update(task, description=f"{done} of {trials} trials", total=trials, completed=done)
-
-        yield advance
+    with progress_bar("reading the log") as update:
+        yield lambda done: update(f"{done} of {trials} trials", done / trials)

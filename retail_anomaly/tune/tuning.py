@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
+from retail_anomaly.markup import html_paragraph, html_table
 from retail_anomaly.plots.scorecard import row_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.plots.words import label_of
@@ -132,6 +133,13 @@ class Tuning:
             },
             index=list(map(measure_label, COMPARED)),
         )
+
+    def _repr_html_(self) -> str:
+        changes = [(path, value_text(old), value_text(new)) for path, (old, new) in self.changes.items()]
+        parts = [html_paragraph(self.verdict), self.comparison().to_html()]
+        if changes:
+            parts.append(html_table(changes, ["parameter", BEFORE, AFTER]))
+        return "\n".join(parts)
 
     def scenarios(self) -> pd.DataFrame:
         """Return by scenario how many incidents there were on the held-out days, and what share was found."""

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from retail_anomaly.alerts import Alert
+from retail_anomaly.contract import Step, Tick
 from retail_anomaly.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
-from tests.support.runs import Step, Tick
 
 TOLERANCE = Fraction(1, 10**9)
 

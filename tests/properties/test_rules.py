@@ -11,11 +11,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from retail_anomaly.alerts import Alert
+from retail_anomaly.contract import Step
 from tests.properties import oracle
 from tests.properties.oracle import Finding, History, finding_of
 from tests.support.events import HOUR, MINUTE
 from tests.support.logs import GATE_WINDOW, MAX_LATE, SALE_MEMORY, WINDOW, logs
-from tests.support.runs import Step, alerts_by_step, engine_of
+from tests.support.runs import alerts_by_step, engine_of
 
 DEDUPE_MEMORY = HOUR
 Oracle = Callable[..., dict[int, list[Finding]]]

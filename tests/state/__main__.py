@@ -17,11 +17,11 @@ import msgspec
 
 from data_gen import Simulation
 from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
 from retail_anomaly.store import FORMAT_VERSION
 from tests.state import FOLDER, engine
 from tests.support.events import MINUTE, SECOND
-from tests.support.runs import RestartingRun, Run
 
 SIMULATION = Simulation(stores=1, days=2, seed=12)
 CUT = 1876

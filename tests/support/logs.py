@@ -9,9 +9,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from retail_anomaly.contract import Step, Tick
 from retail_anomaly.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent
 from tests.support.events import HOUR, MINUTE, SECOND, T0
-from tests.support.runs import Step, Tick
 
 MAX_LATE = 30 * MINUTE
 WINDOW = 10 * MINUTE

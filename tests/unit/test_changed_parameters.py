@@ -9,11 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.contract import RestartingRun
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.events import DAY, MINUTE, count, line, refund, sale
-from tests.support.runs import RestartingRun, engine_of
+from tests.support.runs import engine_of
 
 
 def alerts_after(run: RestartingRun, engine: Engine, *events: Event) -> list[Any]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from retail_anomaly.contract import Run, Step, Tick
 from retail_anomaly.durations import Duration
 from tests.support.events import DAY, HOUR, MINUTE, T0, count, gate, line, refund, sale, shift
-from tests.support.runs import Run, Step, Tick, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 
 # Pieces sold are the plainest sign of whether a line counted.
 

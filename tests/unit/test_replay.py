@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -175,9 +177,29 @@ def test_nothing_to_read_gives_an_empty_frame():
     assert result.events.total() == 0
 
 
-def test_the_public_names_are_there_and_what_is_slow_to_import_is_not():
-    for name in ra.__all__:
-        assert getattr(ra, name) is not None
+def test_the_public_names_are_these():
+    assert ra.__all__ == [
+        *("Alert", "ColumnsError", "CountEvent", "Detector", "Engine", "Event", "GateData", "InvalidEvent"),
+        *("Parameters", "PosEvent", "ReplayResult", "Scorecard", "SecurityEvent", "Settings"),
+        *("SettingsError", "ShiftEvent", "SourceError"),
+        *("alerts_by_value", "alerts_frame", "build_engine", "check_detector", "compare_alerts"),
+        *("data_quality", "differing_alerts", "incidents_frame", "load_settings", "match_incidents"),
+        *("near_misses", "plots", "read_alerts", "read_incidents", "register", "replay", "replay_events"),
+        "scorecard",
+    ]
+    assert dir(ra) == ra.__all__
+
+
+def test_what_is_slow_to_import_is_imported_when_it_is_asked_for():
+    code = (
+        "import sys, retail_anomaly as ra; slow = {'pandas', 'plotly', 'optuna'}; print(sorted(slow & set(sys.modules)));"
+        "print(all(getattr(ra, name) is not None for name in ra.__all__))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True"]
+
+
+def test_names_that_are_not_there_are_told():
     assert callable(ra.replay)
     with pytest.raises(AttributeError, match="no attribute 'replays'"):
         ra.replays  # noqa: B018

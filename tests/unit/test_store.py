@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.events import ShiftEvent
 from retail_anomaly.store import FORMAT_VERSION, StoredFormatError, StoreState
 from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, refund, sale, shift
-from tests.support.runs import RestartingRun, Run, alerts_by_step, engine_of
+from tests.support.runs import alerts_by_step, engine_of
 
 
 def store_with(*shifts: ShiftEvent) -> StoreState:

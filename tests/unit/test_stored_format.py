@@ -7,11 +7,11 @@ import json
 import pytest
 
 from retail_anomaly.codec import encode
+from retail_anomaly.contract import RestartingRun
 from retail_anomaly.engine import Engine
 from retail_anomaly.store import FORMAT_VERSION
 from tests import state
 from tests.support.events import DAY, HOUR
-from tests.support.runs import RestartingRun
 
 
 def alerts_from(version: int, engine: Engine, *, restart_every: int = 10**6) -> list[dict[str, object]]:

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from retail_anomaly.codec import decode
+from retail_anomaly.contract import Run
 from retail_anomaly.events import PosEvent, ShiftEvent
 from retail_anomaly.replay import replay
 from tests.support.events import DAY, HOUR
-from tests.support.runs import Run, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 from tests.support.usual import BURST, MONDAY, STORE, weeks
 
 CASHIERS = [f"c-{n}" for n in range(6)]

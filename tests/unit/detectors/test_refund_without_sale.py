@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from retail_anomaly.alerts import Alert
+from retail_anomaly.contract import Run, Step, Tick
 from retail_anomaly.durations import Duration
 from tests.support.events import DAY, HOUR, MINUTE, T0, gate, line, refund, sale, shift
-from tests.support.runs import Run, Step, Tick, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 
 GRACE = Duration(HOUR)
 

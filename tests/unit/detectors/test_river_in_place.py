@@ -10,12 +10,13 @@ import pytest
 from retail_anomaly import load_settings, replay
 from retail_anomaly.cli import main
 from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.contract import Run
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.models.river_judges import REFUND_FEATURES, SALES_FEATURES
 from retail_anomaly.settings import SettingsError
 from streamer import cli as streamer
 from tests.support.events import DAY, HOUR
-from tests.support.runs import Run, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 from tests.support.usual import BURST, MONDAY, OUTAGE, STORE, weeks
 from tests.unit.models import detectors_to_choose
 

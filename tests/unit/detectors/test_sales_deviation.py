@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from retail_anomaly.contract import Run, Step, Tick
 from retail_anomaly.events import PosEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, MINUTE
-from tests.support.runs import Run, Step, Tick, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 from tests.support.usual import MONDAY, STORE, weeks
 
 QUARTER = 15 * MINUTE

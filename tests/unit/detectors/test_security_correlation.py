@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from retail_anomaly.alerts import Alert
+from retail_anomaly.contract import Step
 from retail_anomaly.events import PosEvent
 from tests.support.events import MINUTE, SECOND, T0, gate, refund, sale
-from tests.support.runs import Step, alerts_of, engine_of
+from tests.support.runs import alerts_of, engine_of
 
 
 def alerts(*steps: Step, **parameters: Any) -> list[Alert]:

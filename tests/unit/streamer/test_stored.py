@@ -14,6 +14,7 @@ from rocksdict import Options, Rdict
 
 from data_gen import Simulation
 from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.contract import Run
 from retail_anomaly.events import Event
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.store import FORMAT_VERSION
@@ -22,7 +23,7 @@ from streamer.errors import StreamerError
 from streamer.stored import read_state
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.events import HOUR, count, refund, sale
-from tests.support.runs import Run, engine_of
+from tests.support.runs import engine_of
 
 GROUP = "test"
 

@@ -1,0 +1,104 @@
+"""What a detector does: its alerts, and what has no effect on them."""
+
+import copy
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.codec import encode
+from retail_anomaly.contract.run import Run
+from retail_anomaly.contract.subject import Check, Subject, require
+from retail_anomaly.events import PosEvent
+
+NOISE: Final = "NO_SALE"
+"""A type of event that no detector knows."""
+
+
+# --- What it raises ------------------------------------------------------------------------------
+
+
+def _speaks(subject: Subject) -> None:
+    require(bool(subject.alerts()), "these events raise no alert: try it with some that do")
+
+
+def _leaves_events_alone(subject: Subject) -> None:
+    before = copy.deepcopy(list(subject.steps))
+    subject.alerts()
+    require(before == list(subject.steps), "an event was changed")
+
+
+def _is_deterministic(subject: Subject) -> None:
+    require(subject.alerts() == subject.alerts(), "the same events raise other alerts in another engine")
+
+
+def _raises_well_formed_alerts(subject: Subject) -> None:
+    detector = subject.detector
+    for alert in subject.alerts():
+        said = f"{alert.type} at {alert.event_time}"
+        own = (alert.detector, alert.type) == (detector.name, detector.alert_type)
+        require(own, f"{said}: expected the detector's own name and type")
+        require(0 <= alert.risk_score <= 1, f"{said}: a risk is 0 to 1, got {alert.risk_score}")
+        require(alert.risk_score == round(alert.risk_score, 6), f"{said}: a risk has 6 places")
+        require(bool(alert.evidence), f"{said}: an alert carries its evidence")
+        require(alert.detected_at is None, f"{said}: the host says when it was detected")
+        require(alert.message.endswith("."), f"{said}: a message is a sentence, got {alert.message!r}")
+        require("fraud" not in alert.message.lower(), f"{said}: an alert is a suspicion, not a verdict")
+
+
+def _raises_alerts_that_survive_json(subject: Subject) -> None:
+    for alert in subject.alerts()[:200]:
+        again = msgspec.json.decode(encode(alert), type=Alert)
+        require(again == alert, f"as JSON it is another alert: {alert.evidence}")
+
+
+def _counts_revisions(subject: Subject) -> None:
+    last: dict[str, Alert] = {}
+    for alert in subject.alerts():
+        previous = last.get(alert.alert_id)
+        if alert.revision == 1:
+            require(previous is None, f"{alert.alert_id}: two alerts have this id")
+            require(alert.opened_at == alert.event_time, f"{alert.alert_id}: a first revision opens it")
+        elif previous is None or alert.revision != previous.revision + 1:
+            require(False, f"{alert.alert_id}: revision {alert.revision} follows no {alert.revision - 1}")
+        else:
+            require(alert.opened_at == previous.opened_at, f"{alert.alert_id}: a revision keeps its opening")
+            worse = alert.risk_score > previous.risk_score
+            require(worse, f"{alert.alert_id}: a revision has a higher risk")
+        last[alert.alert_id] = alert
+
+
+# --- What has no effect --------------------------------------------------------------------------
+
+
+def _knows_one_store(subject: Subject) -> None:
+    alerts = subject.alerts()
+    for store in sorted({step.store_id for step in subject.steps}):
+        alone = [step for step in subject.steps if step.store_id == store]
+        own = [alert for alert in alerts if alert.store_id == store]
+        require(Run(subject.engine()).alerts(alone) == own, f"other stores change the alerts of {store}")
+
+
+def _ignores_unknown_types(subject: Subject) -> None:
+    run = Run(subject.engine())
+    alerts = []
+    for step in subject.steps:
+        alerts += run.step(step)
+        if isinstance(step, PosEvent):
+            noise = msgspec.structs.replace(step, event_type=NOISE, event_id=None)
+            require(run.step(noise) == [], f"a {NOISE} raises an alert")
+    require(alerts == subject.alerts(), f"with some {NOISE} between them the events raise other alerts")
+
+
+BEHAVIOUR: Final[Mapping[str, Check]] = {
+    "raises alerts over these events": _speaks,
+    "leaves events as they are": _leaves_events_alone,
+    "raises the same alerts again": _is_deterministic,
+    "raises well-formed alerts": _raises_well_formed_alerts,
+    "raises alerts that survive JSON": _raises_alerts_that_survive_json,
+    "counts revisions from 1": _counts_revisions,
+    "knows one store at a time": _knows_one_store,
+    "ignores unknown types of events": _ignores_unknown_types,
+}
+"""Checks over events, by what they say of a detector that passes."""

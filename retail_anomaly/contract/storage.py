@@ -1,0 +1,124 @@
+"""What a detector remembers: that it survives restarts and crashes, and that it is forgotten."""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final
+
+import msgspec
+
+from retail_anomaly.contract.behaviour import NOISE
+from retail_anomaly.contract.run import RestartingRun, Step, Tick
+from retail_anomaly.contract.subject import Check, Subject, require
+from retail_anomaly.events import PosEvent, ShiftEvent
+
+_YEAR: Final = 365 * 86_400_000
+_SEEDS: Final = range(3)
+_LOST: Final = 500  # steps that are processed again after a crash
+
+
+def _survives_restarts(subject: Subject) -> None:
+    expected = subject.alerts()
+    for seed in _SEEDS:
+        rng = Random(seed)
+        run = RestartingRun(subject.engine())
+        alerts = []
+        for step in subject.steps:
+            alerts += run.step(step)
+            if rng.random() < 0.05:
+                run.checkpoint()
+            if rng.random() < 0.01:
+                run.restart()
+        require(alerts == expected, "with restarts the events raise other alerts")
+
+
+def _survives_a_restart_after_every_event(subject: Subject) -> None:
+    run = RestartingRun(subject.engine())
+    alerts = []
+    for step in subject.steps:
+        alerts += run.step(step)
+        run.restart()
+    require(alerts == subject.alerts(), "with a restart after every event there are other alerts")
+
+
+def _repeats_after_a_crash(subject: Subject) -> None:
+    for seed in _SEEDS:
+        at = Random(seed).randrange(max(1, len(subject.steps) - _LOST))
+        again = subject.steps[at : at + _LOST]
+        run = RestartingRun(subject.engine())
+        run.alerts(subject.steps[:at])
+        run.checkpoint()
+        lost = run.alerts(again)
+        run.stores.clear()
+        require(run.alerts(again) == lost, "what is processed again after a crash raises other alerts")
+
+
+def _writes_only_changes(subject: Subject) -> None:
+    run = RestartingRun(subject.engine())
+    run.alerts(subject.steps)
+    run.checkpoint()
+    _require_headers(run)
+    run.restart()
+    _require_headers(run)
+
+
+def _require_headers(run: RestartingRun) -> None:
+    for store_id in run.disks:
+        written = [record for record, _ in run.store(store_id).records()]
+        require(written == ["header"], f"without a change a checkpoint writes {written}")
+
+
+def _has_equal_bytes(subject: Subject) -> None:
+    disks = []
+    for _ in range(2):
+        run = RestartingRun(subject.engine())
+        run.alerts(subject.steps)
+        run.checkpoint()
+        disks.append(run.disks)
+    require(disks[0] == disks[1], "equal histories are stored as different bytes")
+
+
+# --- What is forgotten ---------------------------------------------------------------------------
+
+
+def _forgets(subject: Subject) -> None:
+    kept = {"shifts", *subject.kept}
+    for restarted in (False, True):
+        run = RestartingRun(subject.engine())
+        run.alerts(subject.steps)
+        run.checkpoint()
+        if restarted:
+            run.restart()
+        for store_id in run.disks:
+            run.alerts(_silence(store_id, subject.steps))
+            left = {name for name, entries in run.store(store_id).entries().items() if entries}
+            require(left <= kept, f"after a year of silence there is {', '.join(sorted(left - kept))}")
+        run.checkpoint()
+        for disk in run.disks.values():
+            # An emptied page stays, with nothing in it.
+            pages = {name.split("/")[0] for name, content in disk.items() if msgspec.msgpack.decode(content)}
+            written = pages - kept - {"header"}
+            require(not written, f"after a year of silence {', '.join(sorted(written))} is on disk")
+
+
+def _silence(store_id: str, steps: Sequence[Step]) -> list[Step]:
+    """Return two events that change nothing, a year later and a day after that."""
+    newest = max(_time(step) for step in steps)
+    later = (newest + _YEAR, newest + _YEAR + 86_400_000)
+    return [PosEvent("t", store_id, "c", "k", 0.0, NOISE, time) for time in later]
+
+
+def _time(step: Step) -> int:
+    if isinstance(step, Tick):
+        return step.time
+    return step.shift_end if isinstance(step, ShiftEvent) else step.event_time
+
+
+STORAGE: Final[Mapping[str, Check]] = {
+    "survives restarts": _survives_restarts,
+    "survives a restart after every event": _survives_a_restart_after_every_event,
+    "repeats its alerts after a crash": _repeats_after_a_crash,
+    "writes nothing where nothing changed": _writes_only_changes,
+    "stores equal histories as equal bytes": _has_equal_bytes,
+    "forgets what it no longer needs": _forgets,
+}
+"""Checks of what is stored, over events, by what they say of a detector that passes."""

@@ -1,0 +1,75 @@
+"""A detector on trial: its parameters, and the events it is tried with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from retail_anomaly.alerts import Alert
+from retail_anomaly.contract.run import Run, Step
+from retail_anomaly.detectors import Detector, Parameters
+from retail_anomaly.engine import Engine
+
+_DAY: Final = 86_400_000
+
+
+class ContractError(AssertionError):
+    """A detector breaks the contract; the message says how."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A detector on trial.
+
+    Parameters
+    ----------
+    detector
+        Its class.
+    steps
+        Events, and ticks, of one store or several, in the order in which they arrive.
+    parameters
+        By default the class's own.
+    max_late, dedupe_memory
+        As for `Engine`, in milliseconds.
+    kept
+        What it may keep without limit: ``detector.collection``, as `StoreState.entries` names it.
+
+    Examples
+    --------
+    >>> from retail_anomaly.detectors import RefundBurst
+    >>> Subject(RefundBurst, []).engine().detectors[0].name
+    'refund_burst'
+    """
+
+    detector: type[Detector[Any, Any]]
+    steps: Sequence[Step]
+    parameters: Parameters | None = None
+    max_late: int = _DAY
+    dedupe_memory: int = _DAY
+    kept: frozenset[str] = field(default_factory=frozenset)
+
+    def engine(self) -> Engine:
+        """Return an engine with this detector alone."""
+        parameters = self.detector.Parameters() if self.parameters is None else self.parameters
+        detector = self.detector(parameters, self.max_late)
+        return Engine([detector], max_late=self.max_late, dedupe_memory=self.dedupe_memory)
+
+    def alerts(self) -> list[Alert]:
+        """Return what the steps raise in an engine of their own."""
+        return Run(self.engine()).alerts(self.steps)
+
+
+Check: TypeAlias = Callable[[Subject], None]
+
+
+def require(condition: bool, said: str) -> None:
+    """Raise a `ContractError` unless the condition holds.
+
+    Examples
+    --------
+    >>> require(1 > 2, "1 is not more than 2")
+    Traceback (most recent call last):
+    ...
+    retail_anomaly.contract.subject.ContractError: 1 is not more than 2
+    """
+    if not condition:
+        raise ContractError(said)

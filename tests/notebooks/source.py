@@ -1,0 +1,41 @@
+"""The notebooks as they are stored."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's cells."""
+
+    path: Path
+
+    @cached_property
+    def cells(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.path.read_text("utf-8"))["cells"]
+        return found
+
+    def sources(self, kind: str) -> list[str]:
+        return ["".join(cell["source"]) for cell in self.cells if cell["cell_type"] == kind]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters' cell, which tests and readers change."""
+        (found,) = [cell for cell in self.cells if "parameters" in cell["metadata"].get("tags", ())]
+        return found
+
+    @cached_property
+    def code(self) -> ast.Module:
+        return ast.parse("\n\n".join(self.sources("code")))
+
+    def nodes(self, *kinds: type[ast.AST]) -> list[Any]:
+        return [node for node in ast.walk(self.code) if isinstance(node, kinds)]
