@@ -121,7 +121,7 @@ def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: boo
         wait = begin + n / rate - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
-        event = _event(n, every, four_topics)
+        event = steady_event(n, every=every, four_topics=four_topics)
         if isinstance(event, PosEvent) and event.event_type == "REFUND":
             sent[event.transaction_id] = time.perf_counter()
         backlog.send(producer, event)
@@ -129,7 +129,8 @@ def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: boo
     return sent
 
 
-def _event(n: int, every: int, four_topics: bool) -> Event:
+def steady_event(n: int, *, every: int, four_topics: bool) -> Event:
+    """Return the n-th event of a steady flow, now; each `every`-th is a refund that raises an alert."""
     store, now = f"store-{n % 50}", time.time_ns() // 1_000_000
     if n % every == 0:
         return PosEvent(f"r{n}", store, "c-1", "sku", 5.0, "REFUND", now, event_id=f"e{n}")

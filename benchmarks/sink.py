@@ -1,4 +1,4 @@
-"""Alerts into InfluxDB: how soon they can be queried, and how fast a backlog is written.
+"""Alerts into InfluxDB: how soon they can be queried, and how fast a day and a backlog are written.
 
     python -m benchmarks.sink
 
@@ -17,22 +17,26 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import Producer
-
+from benchmarks.backlog import flush, new_producer, recreate_topics, send
 from benchmarks.kafka import broker
-from benchmarks.latency import WARM_UP_SECONDS, _event, _send
+from benchmarks.latency import steady_event
 from benchmarks.process import status_mb
-from benchmarks.throughput import recreate_topics
+from data_gen import Simulation
+from data_gen.world import recorded_at
 from retail_anomaly.codec import encode
 from retail_anomaly.events import ALERTS, PosEvent
+from retail_anomaly.replay import replay_events
+from retail_anomaly.settings import Settings, build_engine
 from streamer.offsets import GroupOffsets
-from streamer.sinks.points import POINTS
+from streamer.sinks.points import sink_topics
 from tests.influx import InfluxServer
 from tests.support.alerts import an_alert
 
 BACKLOG = 100_000
 PER_SECOND = 500
 SECONDS = 30
+STORES = 20
+_WARM_UP_S = 5
 
 
 @contextmanager
@@ -50,12 +54,12 @@ def _started(*arguments: str, environ: dict[str, str], folder: str):
 def backlog(address: str, influx: InfluxServer, folder: str) -> None:
     """Print how long a new sink takes for a backlog, from its first write on, and its memory."""
     recreate_topics(address)
-    producer = Producer({"bootstrap.servers": address, "linger.ms": 50, "partitioner": "murmur2"})
+    producer = new_producer(address, linger_ms=50)
     for number in range(BACKLOG):
         alert = an_alert(number, store_id=f"store-{number % 100}")
         producer.produce(ALERTS, encode(alert), alert.store_id, timestamp=alert.event_time)
         producer.poll(0)
-    producer.flush(60)
+    flush(producer)
     first = threading.Event()
     influx.on_written = first.set
     group = f"bench-{uuid.uuid4().hex[:8]}"
@@ -64,7 +68,9 @@ def backlog(address: str, influx: InfluxServer, folder: str) -> None:
     with _started(*options, environ=influx.environ, folder=folder) as sink:
         first.wait(60)
         writing = time.perf_counter()
-        with GroupOffsets({"bootstrap.servers": address}, f"{group}-sink", POINTS) as offsets:
+        with GroupOffsets(
+            {"bootstrap.servers": address}, f"{group}-sink", sink_topics(Settings())
+        ) as offsets:
             if any(offsets.wait(120).values()):
                 raise RuntimeError("the backlog was not written in two minutes")
         done = time.perf_counter()
@@ -76,14 +82,46 @@ def backlog(address: str, influx: InfluxServer, folder: str) -> None:
     )
 
 
+def day(address: str, influx: InfluxServer, folder: str) -> None:
+    """Print how soon a day that is sent at once is in the database, through streamer and sink."""
+    recreate_topics(address)
+    events = list(Simulation(stores=STORES, days=1, seed=7).events())
+    wanted = {alert.alert_id for alert in replay_events(events, build_engine(Settings()))}
+    group = f"bench-{uuid.uuid4().hex[:8]}"
+    common = ("--broker", address, "--consumer-group", group)
+    producer = new_producer(address, linger_ms=5)
+    with (
+        _started("run", *common, "--state-dir", folder, environ={}, folder=folder),
+        _started("sink", *common, environ=influx.environ, folder=folder),
+    ):
+        # Days before, and in a store of its own: both run when its alert is there.
+        warm = PosEvent("warm", "store-0", "c", "k", 5.0, "REFUND", recorded_at(events[0]) - 86_400_000)
+        send(producer, warm)
+        _wait_for(influx, "warm")
+        for event in events:
+            send(producer, event)
+        flush(producer)
+        sent = time.perf_counter()
+        while influx.count("alerts", "alertId") < len(wanted) + 1:
+            if time.perf_counter() > sent + 120:
+                raise RuntimeError("the day was not in the database in two minutes")
+            time.sleep(0.05)
+        done = time.perf_counter()
+    found = {row["alertId"] for row in influx.query('SELECT "alertId" FROM alerts')}
+    if missing := wanted - found:
+        raise RuntimeError(f"{len(missing)} of {len(wanted)} alerts are not in the database")
+    print(
+        f"day: {len(events):,} events of {STORES} stores, {len(wanted):,} alerts: all in the database "
+        f"{done - sent:.1f} s after the last event was sent"
+    )
+
+
 def latency(address: str, influx: InfluxServer, folder: str) -> None:
     """Print how long after an event's sending its alert is found by a query."""
     recreate_topics(address)
     group = f"bench-{uuid.uuid4().hex[:8]}"
     common = ("--broker", address, "--consumer-group", group)
-    producer = Producer(
-        {"bootstrap.servers": address, "linger.ms": 0, "partitioner": "murmur2", "enable.idempotence": True}
-    )
+    producer = new_producer(address, linger_ms=0)
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     stop = threading.Event()
@@ -91,19 +129,19 @@ def latency(address: str, influx: InfluxServer, folder: str) -> None:
         _started("run", *common, "--state-dir", folder, environ={}, folder=folder),
         _started("sink", *common, environ=influx.environ, folder=folder),
     ):
-        _send(producer, PosEvent("warm", "store-1", "c", "k", 5.0, "REFUND", time.time_ns() // 1_000_000))
+        send(producer, PosEvent("warm", "store-1", "c", "k", 5.0, "REFUND", time.time_ns() // 1_000_000))
         _wait_for(influx, "warm")
         watcher = threading.Thread(target=_watch, args=(influx, seen, stop))
         watcher.start()
         begin = time.perf_counter()
-        for n in range(PER_SECOND * (SECONDS + WARM_UP_SECONDS)):
+        for n in range(PER_SECOND * (SECONDS + _WARM_UP_S)):
             if (wait := begin + n / PER_SECOND - time.perf_counter()) > 0:
                 time.sleep(wait)
-            event = _event(n, four_topics=True)
+            event = steady_event(n, every=PER_SECOND // 50, four_topics=True)
             if isinstance(event, PosEvent) and event.event_type == "REFUND":
                 sent[event.transaction_id] = time.perf_counter()
-            _send(producer, event)
-        producer.flush(30)
+            send(producer, event)
+        flush(producer)
         deadline = time.perf_counter() + 30
         while sent.keys() - seen.keys() and time.perf_counter() < deadline:
             time.sleep(0.1)
@@ -111,7 +149,7 @@ def latency(address: str, influx: InfluxServer, folder: str) -> None:
         watcher.join()
     if missing := sent.keys() - seen.keys():
         raise RuntimeError(f"{len(missing)} of {len(sent)} alerts can't be queried")
-    warm = min(sent.values()) + WARM_UP_SECONDS
+    warm = min(sent.values()) + _WARM_UP_S
     found = sorted(seen[t] - sent[t] for t in sent if sent[t] >= warm)
     centiles = statistics.quantiles(found, n=100)
     print(
@@ -139,7 +177,7 @@ def _wait_for(influx: InfluxServer, transaction: str) -> None:
 
 if __name__ == "__main__":
     with broker() as address, tempfile.TemporaryDirectory(prefix="bench-sink-") as folder:
-        for measure in (backlog, latency):
+        for measure in (backlog, day, latency):
             influx = InfluxServer(Path(folder) / measure.__name__).start()
             try:
                 measure(address, influx, folder)

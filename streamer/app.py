@@ -23,7 +23,7 @@ from streamer.settled import SettledApplication
 from streamer.tally import Tally
 from streamer.ticks import Ticker
 from streamer.topic_manager import topic_manager as quix_topics
-from streamer.topic_plan import ALIGNED
+from streamer.topic_plan import ALIGNED, SCORES
 from streamer.topics import Plan, ensure_topics
 
 # Measured: docs/decisions/0001-aligned-reading.md says what happens without each of these.
@@ -32,7 +32,6 @@ _STATISTICS_MS: Final = 1_000
 _CONSUMER: Final[dict[str, Any]] = {
     "fetch.wait.max.ms": 50,
     "fetch.queue.backoff.ms": 5,
-    "queued.max.messages.kbytes": 16_384,
 }
 _PRODUCER: Final = {"linger.ms": 0}
 _HEARTBEAT_MS: Final = 3_000
@@ -52,6 +51,7 @@ def new_application(
     topic_manager: TopicManager | None,
     tally: Tally | None = None,
     commit_every: int = 0,
+    ahead_kb: int = 16_384,
 ) -> Application:
     """Return an application without a pipeline, set up to read topics aligned and at once.
 
@@ -67,11 +67,14 @@ def new_application(
         Counts the records processed, and takes the consumer's statistics if they are to be served.
     commit_every
         Commit after so many records, if the interval has not passed before; 0 leaves it to that.
+    ahead_kb
+        Most kilobytes that are fetched ahead.
     """
     streamer = settings.streamer
     producer: dict[str, Any] = dict(_PRODUCER)
     consumer = {
         **_CONSUMER,
+        "queued.max.messages.kbytes": ahead_kb,
         "session.timeout.ms": int(streamer.session_timeout),
         # A third of the session, so that one lost heartbeat does not end a short one.
         "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),
@@ -166,6 +169,7 @@ def build_app(
         alerts=raw_topic(app, ALERTS),
         dead_letters=raw_topic(app, DEAD_LETTERS),
         engine=engine,
+        scores=raw_topic(app, SCORES) if settings.streamer.scores else None,
         rekey=settings.streamer.rekey,
         max_ahead=settings.max_ahead,
         stamped_at_append=stamped_at_append,
@@ -198,7 +202,9 @@ def run(settings: Settings, *, connection: Connection, only: Sequence[str] | Non
     create = settings.streamer.manage_topics
     stamped: set[str] = set()
     if connection.broker is not None:
-        names = (*ALIGNED, ALERTS, DEAD_LETTERS)
+        names = [*ALIGNED, ALERTS, DEAD_LETTERS]
+        if settings.streamer.scores:
+            names.append(SCORES)
         reports = ensure_topics(connection, Plan.of(settings), names, create=create)
         stamped = {report.name for report in reports if report.stamped_at_append}
     streamer = settings.streamer

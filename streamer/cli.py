@@ -18,6 +18,7 @@ from streamer.detectors import build_storing_engine
 from streamer.errors import StreamerError
 from streamer.heaps import share_heaps
 from streamer.offsets import GroupOffsets
+from streamer.topic_plan import topics_of
 from streamer.topics import Plan, check_topics
 
 app = typer.Typer(
@@ -211,7 +212,7 @@ def topics(
             "topics.replication_factor": replication_factor,
         },
     )
-    reports = check_topics(connection, Plan.of(settings), create=create, wait=wait)
+    reports = check_topics(connection, Plan.of(settings), topics_of(settings), create=create, wait=wait)
     for report in reports:
         typer.echo(str(report))
     if not create and any(report.partitions is None for report in reports):

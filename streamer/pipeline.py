@@ -1,11 +1,11 @@
-"""The streaming pipeline: four topics and ticks in, alerts and dead letters out; no I/O of its own.
+"""The streaming pipeline: four topics and ticks in, alerts, dead letters and scores out; no I/O of its own.
 
 A record's walk: `_Reader.read` decodes it, `LiveState.store` finds its store's memory,
 `Engine.process` asks the detectors, and what they raise goes to a topic.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,7 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import DeadLetter, InvalidEvent
 from retail_anomaly.engine import Engine
 from retail_anomaly.events import Event, ShiftEvent
+from retail_anomaly.models.score import Score
 from streamer.metrics import Metrics
 from streamer.state import LiveState
 from streamer.ticks import Tick
@@ -39,6 +40,7 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
     alerts: Topic,
     dead_letters: Topic,
     engine: Engine,
+    scores: Topic | None = None,
     rekey: bool = False,
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
@@ -56,6 +58,8 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
         Output topics, of raw bytes (keys too).
     engine
         The detectors to run.
+    scores
+        Output topic of every judgement of the models, of raw bytes; None leaves them out.
     rekey
         Repartition the events by their store first, for producers that don't key by it.
     max_ahead
@@ -118,11 +122,31 @@ def define_pipeline(  # noqa: PLR0913 - an argument an end of the pipeline
             metrics.processed_in(time.perf_counter() - started)
         return [alert.detected(clock()) for alert in raised] if raised else raised
 
-    raised = merged.apply(detect, expand=True)
+    if scores is None:
+        raised = merged.apply(detect, expand=True)
+    else:
+        judged = merged.apply(_with_scores(detect, engine), expand=True)
+        _send(judged, Score, scores, key=_store_key)
+        raised = judged.filter(lambda outcome: not isinstance(outcome, Score))
     _send(raised, DeadLetter, dead_letters)
-    # A tick has no key, and the alerts it raises are about several stores.
+    # A tick has no key, and what it raises is about several stores.
     _send(raised, Alert, alerts, key=_store_key)
     return raised
+
+
+def _with_scores(
+    detect: Callable[[Outcome], Iterable[Any]], engine: Engine
+) -> Callable[[Outcome], list[Any]]:
+    """Have a step return, behind what it raises, what the models thought meanwhile."""
+    judged: list[Score] = []
+    for detector in engine.detectors:
+        detector.listener = judged.append
+
+    def detect_and_tell(outcome: Outcome) -> list[Any]:
+        judged.clear()
+        return [*detect(outcome), *judged]
+
+    return detect_and_tell
 
 
 class _Reader:
@@ -175,8 +199,8 @@ class _AnyStore(msgspec.Struct, rename="camel"):
 _store_of: Final = msgspec.json.Decoder(_AnyStore).decode
 
 
-def _store_key(alert: bytes) -> bytes:
-    return _store_of(alert).store_id.encode()
+def _store_key(raw: bytes) -> bytes:
+    return _store_of(raw).store_id.encode()
 
 
 def _read_tick(raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
@@ -214,7 +238,7 @@ def _repartitioned(raw: StreamingDataFrame, reader: _Reader, dead_letters: Topic
 
 def _send(
     sdf: StreamingDataFrame,
-    kind: type[Alert] | type[DeadLetter],
+    kind: type[Alert] | type[DeadLetter] | type[Score],
     topic: Topic,
     key: Callable[[bytes], bytes] | None = None,
 ) -> None:

@@ -8,10 +8,22 @@ from retail_anomaly.settings import Settings
 
 STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
+SCORES: Final = "anomaly-scores"
 TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
 # Read side by side, so with one number of partitions.
 ALIGNED: Final = (*INPUT_TOPICS, TICKS)
 TIMESTAMPS: Final = "message.timestamp.type"
+
+
+def topics_of(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that there should be: that of the scores only where they are wanted.
+
+    Examples
+    --------
+    >>> SCORES in topics_of(Settings())
+    False
+    """
+    return (*TOPICS, SCORES) if settings.streamer.scores else TOPICS
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,12 @@
 """The five dashboards. Every query is run against a real engine by a test."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
-from helm.dashboards.panels import INFLUXDB, bars, columns, figure, influx, lines, promql, ranking, rows
-from streamer.sinks.points import ALERT_POINTS, STORE_METRIC_POINTS
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.builders import dashboard
-    from grafana_foundation_sdk.models.dashboard import DashboardLinkType, VariableOption, VariableRefresh
+from helm.dashboards.health import pipeline_health
+from helm.dashboards.layout import filled, renamed, store_board
+from helm.dashboards.panels import bars, columns, figure, influx, lines, ranking, rows
+from streamer.sinks.points import ALERT_POINTS, SCORE_POINTS, STORE_METRIC_POINTS
 
 BUDGET: Final = 5.0
 """Alerts a store and day that someone can look at; the dashed line."""
@@ -18,6 +14,8 @@ BUDGET: Final = 5.0
 _SHOWN: Final = '$timeFilter AND "store" =~ /^$store$/'
 _ALERTS: Final = f'FROM "{ALERT_POINTS}" WHERE {_SHOWN} AND "type" =~ /^$type$/'
 _SALES: Final = f'FROM "{STORE_METRIC_POINTS}" WHERE {_SHOWN}'
+_WINDOW: Final = "5m"  # of store metrics, and the narrowest column of a day's alerts
+_QUARTER: Final = "15m"
 _REFUNDS: Final = "REFUND_BURST|REFUND_WITHOUT_SALE|REFUND_DEVIATION"
 _STOCK: Final = "SHRINKAGE|STOCK_DISCREPANCY"
 
@@ -26,16 +24,22 @@ def _of(types: str) -> str:
     return f'FROM "{ALERT_POINTS}" WHERE {_SHOWN} AND "type" =~ /^({types})$/'
 
 
-_WHO: Final = {"time": "Time", "store": "Store", "employee": "Employee"}
+def _judged(detector: str) -> str:
+    return f'FROM "{SCORE_POINTS}" WHERE {_SHOWN} AND "detector" = \'{detector}\''
+
+
+_USUAL: Final = {"observed": "Counted", "expected": "Expected", "lower": "At least", "upper": "At most"}
+_ODD: Final = {"component": "What stood out", "score": "Score"}
+_WHO: Final = {"Time": "Time", "store": "Store", "employee": "Employee"}
 _WHAT: Final = {"riskScore": "Risk", "message": "What happened"}
 
 
 def overview() -> Any:
     """Return the first page: how many alerts, where, of what kind, about whom."""
-    board = _board(
+    board = store_board(
         "overview", "Retail: overview", "Alerts by type and store, and the newest of them.", types=True
     )
-    return _with(
+    return filled(
         board,
         figure(
             "Alerts",
@@ -89,6 +93,7 @@ def overview() -> Any:
             ),
             "Of the alerts opened in each interval.",
             "percentunit",
+            every=_WINDOW,
         ),
         ranking(
             "Who is named most",
@@ -116,8 +121,8 @@ def overview() -> Any:
 
 def refunds() -> Any:
     """Return the page on refunds."""
-    board = _board("refunds", "Retail: refunds", "Refunds beside sales, and the alerts about them.")
-    return _with(
+    board = store_board("refunds", "Retail: refunds", "Refunds beside sales, and the alerts about them.")
+    return filled(
         board,
         figure(
             "Refund alerts",
@@ -145,6 +150,7 @@ def refunds() -> Any:
                 alias="$tag_store",
             ),
             "Amount in each interval, in the stores' currency.",
+            every=_WINDOW,
         ),
         columns(
             "Refund alerts by type",
@@ -184,15 +190,24 @@ def refunds() -> Any:
             {"alertId": ("count", "Alerts"), "riskScore": ("max", "Highest risk")},
             width=8,
         ),
+        rows(
+            "Cashiers' days beyond what is usual",
+            influx(
+                f'SELECT "store", "employee", "observed", "expected", "lower", "upper", "component", "score" {_judged("refund_deviation")} AND "score" >= 0.95 ORDER BY time DESC LIMIT 100',
+                form="table",
+            ),
+            "Refunds of the day so far, and what is usual for this cashier; the model's score is 0.95 or more. Needs streamer.scores.",
+            _WHO | _USUAL | _ODD,
+        ),
     )
 
 
 def inventory_and_gates() -> Any:
     """Return the page on missing stock and alarms at the gates."""
-    board = _board(
+    board = store_board(
         "inventory", "Retail: inventory and gates", "What counts miss, and what left with an alarm."
     )
-    return _with(
+    return filled(
         board,
         figure(
             "Pieces missing between counts",
@@ -263,12 +278,14 @@ def inventory_and_gates() -> Any:
 
 
 def sales() -> Any:
-    """Return the page on sales: each store among all stores."""
-    board = _board(
-        "sales", "Retail: sales", "Each store's sales, and the range in which those of all stores lie."
+    """Return the page on sales: each store beside what its model expects, and among all stores."""
+    board = store_board(
+        "sales",
+        "Retail: sales",
+        "Each store's sales, what its model expects, and the range in which those of all stores lie.",
     )
     band = f'FROM "{STORE_METRIC_POINTS}" WHERE $timeFilter GROUP BY time($__interval) fill(null)'
-    return _with(
+    return filled(
         board,
         figure(
             "Sales",
@@ -289,19 +306,54 @@ def sales() -> Any:
             width=8,
         ),
         lines(
+            "Receipts of a quarter of an hour, and what is usual",
+            influx(
+                f'SELECT MEAN("lower") AS "usual at least", MEAN("upper") AS "usual at most", MEAN("expected") AS "expected", MEAN("observed") AS "counted" {_judged("sales_deviation")} GROUP BY time($__interval) fill(null)',
+                alias="$col",
+            ),
+            "At the end of each quarter; the model's band holds 95 % of honest quarters. Of several stores it is the average: choose one. "
+            "Needs streamer.scores.",
+            ranges=("expected",),
+            band=("usual at least", "usual at most"),
+            every=_QUARTER,
+            width=24,
+        ),
+        rows(
+            "Quarters beyond what is usual",
+            influx(
+                f'SELECT "store", "observed", "expected", "lower", "upper", "component", "score" {_judged("sales_deviation")} AND "score" >= 0.99 ORDER BY time DESC LIMIT 100',
+                form="table",
+            ),
+            "Receipts of the quarter; what stood out may be the hour, the day, the amounts or the prices instead. A score of 0.99 or more.",
+            {"Time": "Time", "store": "Store"} | _USUAL | _ODD,
+            width=14,
+        ),
+        rows(
+            "When a model last had no score, and why",
+            influx(
+                f'SELECT LAST("silent") AS "silent" FROM "{SCORE_POINTS}" WHERE {_SHOWN} AND "silent" != \'\' GROUP BY "store", "detector"',
+                form="table",
+            ),
+            "A store that is new has none for weeks.",
+            {"Time": "Time", "store": "Store", "detector": "Model", "silent": "Why"},
+            width=10,
+        ),
+        lines(
             "Sales of an interval, beside the range of all stores",
             influx(
                 f'SELECT MEAN("salesAmount") AS "sales" {_SALES} GROUP BY time($__interval), "store" fill(null)',
                 alias="$tag_store",
             )
-            + _renamed(
+            + renamed(
                 influx(
                     f'SELECT PERCENTILE("salesAmount", 10) AS "10 % of all", MEDIAN("salesAmount") AS "half of all", PERCENTILE("salesAmount", 90) AS "90 % of all" {band}',
                     alias="$col",
                 )
             ),
             "Average of the intervals that one point stands for. The range is of all stores, whichever are shown.",
-            ranges=("10 % of all", "half of all", "90 % of all"),
+            ranges=("half of all",),
+            band=("10 % of all", "90 % of all"),
+            every=_WINDOW,
             width=24,
         ),
         columns(
@@ -321,101 +373,6 @@ def sales() -> Any:
     )
 
 
-def pipeline_health() -> Any:
-    """Return the page on the processes themselves, from Prometheus."""
-    board = _base("pipeline", "Retail: pipeline health", "Lag, throughput, latency, dead letters, state.")
-    board.with_variable(dashboard.DatasourceVariable("prometheus").label("Prometheus").type("prometheus"))
-    latency = "sum by (le) (rate(retail_alert_latency_seconds_bucket[$__rate_interval]))"
-    return _with(
-        board,
-        figure(
-            "Processes ready", promql(("sum(retail_ready)", "ready")), "With a place in their group.", width=6
-        ),
-        figure("Lag", promql(("sum(retail_lag_records)", "records")), "Records not committed yet.", width=6),
-        figure(
-            "Dead letters",
-            promql(("sum(increase(retail_dead_letters_total[$__range]))", "records")),
-            "In the time shown.",
-            width=6,
-        ),
-        figure(
-            "Writes put off",
-            promql(("sum(increase(retail_backpressure_total[$__range]))", "times")),
-            "InfluxDB took nothing.",
-            width=6,
-        ),
-        lines(
-            "Records processed",
-            promql(("sum by (topic) (rate(retail_events_total[$__rate_interval]))", "{{topic}}")),
-            "A second.",
-            "cps",
-        ),
-        lines(
-            "Lag by topic",
-            promql(("sum by (topic) (retail_lag_records)", "{{topic}}")),
-            "Records not committed yet.",
-            "short",
-        ),
-        lines(
-            "From event to alert",
-            promql(
-                (f"histogram_quantile(0.5, {latency})", "half"),
-                (f"histogram_quantile(0.99, {latency})", "99 %"),
-            ),
-            "From the event's own time to the emission of its alert; a backlog counts from when it happened.",
-            "s",
-        ),
-        lines(
-            "Alerts",
-            promql(("sum by (type) (rate(retail_alerts_total[$__rate_interval])) * 3600", "{{type}}")),
-            "An hour.",
-        ),
-        lines(
-            "Dead letters by reason",
-            promql(("sum by (reason) (increase(retail_dead_letters_total[$__rate_interval]))", "{{reason}}")),
-            "By the field that was wrong.",
-        ),
-        lines(
-            "Detecting and committing",
-            promql(
-                (
-                    "sum(rate(retail_processing_seconds_sum[$__rate_interval])) / sum(rate(retail_processing_seconds_count[$__rate_interval]))",
-                    "an event",
-                ),
-                (
-                    "sum(rate(retail_checkpoint_seconds_sum[$__rate_interval])) / sum(rate(retail_checkpoint_seconds_count[$__rate_interval]))",
-                    "a checkpoint",
-                ),
-            ),
-            "Average.",
-            "s",
-        ),
-        lines(
-            "Requests to InfluxDB",
-            promql(
-                (
-                    "sum by (outcome) (rate(retail_sink_request_seconds_count[$__rate_interval]))",
-                    "{{outcome}}",
-                )
-            ),
-            "A second, by how they ended.",
-            "reqps",
-        ),
-        lines(
-            "State",
-            promql(("sum by (collection) (retail_state_entries)", "{{collection}}")),
-            "Entries of stores that had an event since the start.",
-        ),
-        lines("State on disk", promql(("sum(retail_state_bytes)", "bytes")), "All processes.", "bytes"),
-        lines(
-            "Since the last commit",
-            promql(("time() - (retail_last_checkpoint_timestamp_seconds > 0)", "{{instance}}")),
-            "Grows while nothing comes, too.",
-            "s",
-        ),
-    )
-
-
 BOARDS: Final[dict[str, Callable[[], Any]]] = {
     "overview": overview,
     "refunds": refunds,
@@ -424,56 +381,3 @@ BOARDS: Final[dict[str, Callable[[], Any]]] = {
     "pipeline-health": pipeline_health,
 }
 """By the name of the file."""
-
-
-def _base(uid: str, title: str, text: str) -> Any:
-    return (
-        dashboard.Dashboard(title)
-        .uid(f"retail-{uid}")
-        .description(text)
-        .tags(["retail-anomaly"])
-        .time("now-24h", "now")
-        .refresh("30s")
-        .timezone("browser")
-        .link(
-            dashboard.DashboardLink("Retail")
-            .type(DashboardLinkType.DASHBOARDS)
-            .tags(["retail-anomaly"])
-            .keep_time(True)
-            .include_vars(True)
-        )
-    )
-
-
-def _board(uid: str, title: str, text: str, *, types: bool = False) -> Any:
-    board = _base(uid, title, text)
-    board.with_variable(dashboard.DatasourceVariable("influxdb").label("InfluxDB").type("influxdb"))
-    tags = {"store": ("Store", 'SHOW TAG VALUES WITH KEY = "store"')}
-    if types:
-        tags["type"] = ("Type", f'SHOW TAG VALUES FROM "{ALERT_POINTS}" WITH KEY = "type"')
-    for name, (label, query) in tags.items():
-        board.with_variable(
-            dashboard.QueryVariable(name)
-            .label(label)
-            .datasource(INFLUXDB)
-            .query(query)
-            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .multi(True)
-            .include_all(True)
-            .all_value(".*")
-            .current(VariableOption(selected=True, text="All", value="$__all"))
-        )
-    return board
-
-
-def _renamed(targets: list[Any]) -> list[Any]:
-    """Call the targets Z, Y ... so that they can stand behind others."""
-    for n, target in enumerate(targets):
-        target.build().to_json()["refId"] = chr(90 - n)
-    return targets
-
-
-def _with(board: Any, *panels: Any) -> Any:
-    for panel in panels:
-        board.with_panel(panel)
-    return board.build()

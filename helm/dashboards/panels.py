@@ -100,15 +100,23 @@ def promql(*queries: tuple[str, str]) -> list[Builder[Any]]:
 
 
 def figure(
-    title: str, targets: Sequence[Builder[Any]], text: str, unit: str = "short", width: int = 6
+    title: str,
+    targets: Sequence[Builder[Any]],
+    text: str,
+    unit: str = "short",
+    *,
+    width: int = 6,
+    decimals: int | None = None,
 ) -> Any:
-    """Return a panel with one number."""
-    options = common.ReduceDataOptions().calcs(["sum" if unit != "percentunit" else "mean"])
+    """Return a panel with one number: the query's, or the newest where it gives one for each moment."""
+    options = common.ReduceDataOptions().calcs(["lastNotNull"])
     panel = stat.Panel().reduce_options(options).graph_mode(models.BigValueGraphMode.NONE)
+    if decimals is not None:
+        panel.decimals(decimals)
     return _finished(panel, title, targets, text, unit, width, height=4)
 
 
-def lines(
+def lines(  # noqa: PLR0913 - by name only
     title: str,
     targets: Sequence[Builder[Any]],
     text: str,
@@ -117,8 +125,22 @@ def lines(
     width: int = 12,
     limit: float | None = None,
     ranges: Sequence[str] = (),
+    band: tuple[str, str] | None = None,
+    every: str = "",
 ) -> Any:
-    """Return a panel of lines over time, with a dashed limit if there is one; `ranges` name series in grey."""
+    """Return a panel of lines over time.
+
+    Parameters
+    ----------
+    limit
+        Is drawn dashed.
+    ranges
+        Names of series to draw in grey, as what others are compared with.
+    band
+        Names of the series between which all is filled, the lower first.
+    every
+        How far apart the data are: a point of the panel stands for no less.
+    """
     panel = timeseries.Panel().line_width(2).fill_opacity(5).show_points(models.VisibilityMode.AUTO)
     panel.legend(
         common.VizLegendOptions().show_legend(True).placement(models.LegendPlacement.BOTTOM).calcs(["max"])
@@ -132,12 +154,22 @@ def lines(
         panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
         )
-    return _as_range(_coloured(_finished(panel, title, targets, text, unit, width)), ranges)
+    if every:
+        panel.interval(every)
+    return _as_band(_as_range(_coloured(_finished(panel, title, targets, text, unit, width)), ranges), band)
 
 
-def columns(title: str, targets: Sequence[Builder[Any]], text: str, *, width: int = 12) -> Any:
-    """Return a panel of stacked columns over time."""
-    panel = timeseries.Panel().draw_style(models.GraphDrawStyle.BARS).fill_opacity(80).line_width(0)
+def columns(
+    title: str, targets: Sequence[Builder[Any]], text: str, *, every: str = "5m", width: int = 12
+) -> Any:
+    """Return a panel of stacked columns over time, no less than `every` wide."""
+    panel = (
+        timeseries.Panel()
+        .interval(every)
+        .draw_style(models.GraphDrawStyle.BARS)
+        .fill_opacity(80)
+        .line_width(0)
+    )
     panel.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL).group("A"))
     panel.legend(
         common.VizLegendOptions().show_legend(True).placement(models.LegendPlacement.BOTTOM).calcs(["sum"])
@@ -160,7 +192,7 @@ def rows(
     width: int = 24,
     units: Mapping[str, str] | None = None,
 ) -> Any:
-    """Return a table that shows columns under names for people."""
+    """Return a table that shows columns, `Time` among them, under names for people."""
     panel = (
         table.Panel()
         .filterable(True)
@@ -241,6 +273,27 @@ def _as_range(panel: Any, names: Sequence[str]) -> Any:
             [
                 DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "#888888"}),
                 DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]}),
+            ],
+        )
+    return panel
+
+
+def _as_band(panel: Any, band: tuple[str, str] | None) -> Any:
+    """Fill between two series, which have no lines of their own."""
+    if band is not None:
+        lower, upper = band
+        bare = [
+            DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "#888888"}),
+            DynamicConfigValue("custom.lineWidth", 0),
+            DynamicConfigValue("custom.showPoints", "never"),
+        ]
+        panel.override_by_name(lower, [*bare, DynamicConfigValue("custom.fillOpacity", 0)])
+        panel.override_by_name(
+            upper,
+            [
+                *bare,
+                DynamicConfigValue("custom.fillOpacity", 20),
+                DynamicConfigValue("custom.fillBelowTo", lower),
             ],
         )
     return panel

@@ -13,7 +13,7 @@ from retail_anomaly.events import PosEvent
 from retail_anomaly.local_time import QUARTER, date_of
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.river_judges import COMPONENT, SALES_FEATURES, RiverSales
-from retail_anomaly.models.sales import HORIZONS, Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
 from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
 from retail_anomaly.state import Table
@@ -56,6 +56,7 @@ class SalesEpisode(msgspec.Struct, array_like=True):
     risk: float
     chance: float
     quiet: int = 0
+    fewer: bool = False
 
 
 class SalesDeviationState(DetectorState):
@@ -79,10 +80,11 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     """Alert when a store's sales are rare for this quarter of an hour of this weekday.
 
     At the end of each quarter, receipts of the quarter, the hour, two hours and the day so far are held
-    against the store's own profile, level and spread, and so are the amounts of two hours' lines and
-    how many were rung at less than half or more than double the known price. Drops and spikes are
-    ranked apart. One open alert a store, revised when it gets ten times rarer, closed by an hour
-    without deviation or by the end of the day.
+    against the store's own profile, level and spread, and so are the time since the last receipt, the
+    amounts of two hours' lines and how many were rung at less than half or more than double the known
+    price. Drops, spikes and prices are ranked apart. One open alert a store, revised when it gets ten
+    times rarer; it ends with an hour without deviation, with the day, or, unless it is about too few
+    sales, when these are told.
 
     Cannot see: holidays that are on no weekday (the store is silent, and that is said); a slow decline,
     which is learned; one till of many; demand that all stores of the chain lose together is not told
@@ -130,7 +132,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
         if ratio != 1.0:
             state.prices.put(_STORE, prices)
-        self.model.sale(event.transaction_id, event.amount, ratio, history)
+        self.model.sale(event.transaction_id, event.event_time, event.amount, ratio, history)
         state.history.put(_STORE, history)
         return alerts
 
@@ -171,13 +173,20 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     def _decide(
         self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreState
     ) -> Alert | None:
-        direction = "drop" if quarter.drop <= quarter.spike else "spike"
-        chance = min(quarter.drop, quarter.spike)
-        risk = round(1 - chance, 6)
         episode = state.episodes.get(_STORE)
         if episode is not None and episode.day != quarter.day:
             state.episodes.drop(_STORE)
             episode = None
+        direction = "drop" if quarter.drop <= quarter.spike else "spike"
+        chance = min(quarter.drop, quarter.spike)
+        fewer = quarter.fewer <= self.parameters.false_alarms
+        if fewer or (episode is not None and episode.fewer):
+            direction, chance = "drop", quarter.fewer
+            if episode is not None and not episode.fewer:
+                # An outage is another matter than a wrong price: told as such, it takes the place of what is open.
+                state.episodes.drop(_STORE)
+                episode = None
+        risk = round(1 - chance, 6)
         if chance > self.parameters.false_alarms:
             if episode is not None:
                 episode.quiet += 1
@@ -188,7 +197,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             return None
         if episode is None:
             found = _interval_id(self.alert_type, store.store_id, quarter.end)
-            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance)
+            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance, fewer=fewer)
         else:
             episode.quiet = 0
             if chance > _WORSE * episode.chance or risk <= episode.risk:
@@ -227,11 +236,16 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     ) -> Alert:
         tails = quarter.tails
         p_values = tails.low if episode.direction == "drop" else tails.high
-        component = min(p_values, key=lambda name: p_values[name])
-        horizon = component if component in HORIZONS else "two_hours"
+        component = min(
+            (name for name in p_values if not (episode.fewer and name in ("ticket", "price"))),
+            key=lambda name: p_values[name],
+        )
+        horizon = component if component in tails.observed else "two_hours"
         start = quarter.end - _QUARTERS.get(component, 0) * QUARTER
         if component == "day":
             start = quarter.day_start
+        elif component == "silence":
+            start = max(history.sold, quarter.day_start, quarter.end - 8 * QUARTER)
         lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
         return Alert(
             alert_id=episode.alert_id,

@@ -130,7 +130,7 @@ class RefundDeviation(AnomalyDetector):
 
 
 class SalesDeviation(AnomalyDetector):
-    """Score a moment by how rare the quarter of an hour before it was for the store.
+    """Score a moment by how rare the quarters of an hour since the last line were for the store.
 
     Parameters
     ----------
@@ -193,15 +193,15 @@ class SalesDeviation(AnomalyDetector):
             return
         if self._model.accepts(block, history):
             ratio = self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), history.day)
-            self._model.sale(str(x.get("receipt", x["time"])), x["amount"], ratio, history)
+            self._model.sale(str(x.get("receipt", x["time"])), x["time"], x["amount"], ratio, history)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return one minus the share of quarters as unusual as the last one that is over at the line's time."""
+        """Return one minus the share of quarters as unusual as the rarest that is over since the last line."""
         if not _has_time(x) or not self._history.block:
             return 0.0
         quarters = list(self._model.pass_time(x["time"] // QUARTER, self._local, deepcopy(self._history)))
-        last = (quarters or self.quarters)[-1:]
-        return 1 - min((min(quarter.drop, quarter.spike) for quarter in last), default=1.0)
+        over = quarters or self.quarters
+        return 1 - min((min(quarter.drop, quarter.spike) for quarter in over), default=1.0)
 
 
 def _is_number(value: Any) -> bool:

@@ -28,7 +28,7 @@ class RollingRank(msgspec.Struct, array_like=True):
     counts
         Decayed counts of strengths in bins of an eighth.
     excluded
-        Decayed count of what was too far out to be learned.
+        Decayed count of what was too far out to be learned in its place.
     limit, chance, scale
         Where the fitted tail begins, the chance to get that far, and its scale.
 
@@ -38,9 +38,9 @@ class RollingRank(msgspec.Struct, array_like=True):
     excess: peaks over threshold as in Siffer et al., Anomaly Detection in Streams with Extreme Value
     Theory, KDD 2017, with the shape at zero. Theory takes part with the weight of ten observations.
 
-    What was rarer than one in a thousand is left out, or the incidents that are to be found would
-    hide those that follow. When such are more than three in a hundred, they are no incidents but
-    how things are, and are learned.
+    What was rarer than one in a thousand is counted as seen, but does not lengthen the tail, or the
+    incidents that are to be found would hide those that follow. When such are more than three in a
+    hundred, they are no incidents but how things are, and are learned.
 
     Examples
     --------
@@ -52,6 +52,10 @@ class RollingRank(msgspec.Struct, array_like=True):
     >>> rank.fit()
     >>> 0.05 < rank.chance_of(2.0) < 0.15
     True
+    >>> before = rank.chance_of(2.0)
+    >>> rank.add(9.0)
+    >>> rank.chance_of(2.0) > before, rank.chance_of(9.0) < 1e-6
+    (True, True)
     """
 
     counts: list[float] = msgspec.field(default_factory=lambda: [0.0] * _BINS)
@@ -67,18 +71,23 @@ class RollingRank(msgspec.Struct, array_like=True):
 
     def chance_of(self, strength: float) -> float:
         """Return the calibrated p-value of a strength."""
+        return self._chance_of(strength, self.excluded)
+
+    def _chance_of(self, strength: float, excluded: float) -> float:
         if strength <= 0:
             return 1.0
+        total = self.total + _PRIOR
         if strength >= self.limit:
-            return self.chance * exp(-(strength - self.limit) / self.scale)
+            chance = (self.chance * total + excluded) / (total + excluded)
+            return chance * exp(-(strength - self.limit) / self.scale)
         at = strength / _WIDTH
         first = int(at)
         above = sum(self.counts[first + 1 :]) + self.counts[first] * (1 - (at - first))
-        return min(1.0, (above + _PRIOR * 10**-strength) / (self.total + _PRIOR))
+        return min(1.0, (above + _PRIOR * 10**-strength + excluded) / (total + excluded))
 
     def add(self, strength: float) -> None:
         """Learn a strength; `fit` makes it count."""
-        if self.chance_of(strength) < _FAR:
+        if self._chance_of(strength, 0.0) < _FAR:
             self.excluded += 1
             if self.excluded < _EXCLUDED_AT_MOST * (self.total + _PRIOR):
                 return
@@ -89,8 +98,14 @@ class RollingRank(msgspec.Struct, array_like=True):
         self.counts = [count * factor for count in self.counts]
         self.excluded *= factor
 
-    def fit(self) -> None:
-        """Bring the tail up to date."""
+    def fit(self, theory: float = _PRIOR) -> None:
+        """Bring the tail up to date.
+
+        Parameters
+        ----------
+        theory
+            With the weight of how many observations theory takes part in the tail's scale.
+        """
         above = list(accumulate(reversed(self.counts)))  # of the last bins
         bins = bisect_right(above, _TAIL) + 1
         first = max(0, _BINS - bins)
@@ -101,4 +116,4 @@ class RollingRank(msgspec.Struct, array_like=True):
         )
         self.limit = limit
         self.chance = min(1.0, (reached + _PRIOR * 10**-limit) / (self.total + _PRIOR))
-        self.scale = (excess + _TAIL * _BETA) / (reached + _TAIL)
+        self.scale = (excess + theory * _BETA) / (reached + theory)

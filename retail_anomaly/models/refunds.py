@@ -23,6 +23,7 @@ _HOURS_LOOKED_AT: Final = 8
 _LATELY: Final = 14
 _SPANS: Final = (("week", 4), ("weeks", _LATELY))
 _STRAYS: Final = 50
+_THEORY: Final = 4.0  # observations: a dozen components make a lighter tail than one would
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -138,6 +139,8 @@ class StoreRefunds(msgspec.Struct, array_like=True):
         How many events in a row were days older than the newest day.
     rank
         How strong the evidence of a cashier's day has been.
+    refund_days
+        Decayed count of cashiers' days with a refund.
     """
 
     day: int = 0
@@ -152,6 +155,7 @@ class StoreRefunds(msgspec.Struct, array_like=True):
     spread: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
     strays: int = 0
     rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    refund_days: float = 0.0
 
 
 class RefundTails(msgspec.Struct, frozen=True):
@@ -197,7 +201,9 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     protect
         A day rarer than this is not learned.
     release_after
-        After so many such days in a row the new level is accepted.
+        After so many such days in a row the new level is accepted, if it is one that others in the role have.
+    release_latest
+        After so many it is accepted in any case: four weeks of work.
     """
 
     warm_up: int = 7
@@ -208,6 +214,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     new_for: float = 5.0
     protect: float = 0.01
     release_after: int = 7
+    release_latest: int = 20
 
     # --- counting ---
 
@@ -309,14 +316,16 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         handled = cashier.hour_sales + cashier.hour_before if time // HOUR == cashier.hour else 0
         share = min(1.0, max(handled / exposure, 1 / _HOURS_LOOKED_AT))
         p_values["hour"] = min(1.0, _HOURS_LOOKED_AT * at_least(in_hour, expected * share, shape))
-        for name, borne, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
-            count = borne
+        for name, count, seen in zip(MARKS, cashier.marks, store.marks, strict=True):
             if name in ("same_sku", "same_sale"):
                 usual = cashier.chances * (seen + 0.5) / (store.chances + 50)
                 p_values[name] = at_least(count, usual, seen + 0.5)
                 continue
             if name == "off_shift":
-                count = min(count, 1)  # All of a day's have one reason, such as a shift nobody wrote down.
+                # All of a day's have one reason, such as a shift nobody wrote down: days are counted.
+                usual = (seen + 0.5) / (store.refund_days + 10)
+                p_values[name] = at_least(min(count, 1), usual, seen + 0.5)
+                continue
             portion = (seen + 0.5) / (store.returned + 10)
             p_values[name] = at_least(count, expected * portion, shape_of(shape, seen + 0.5))
         known, total, squares = store.amounts
@@ -334,11 +343,14 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         exposure, refunds = cashier.sales + self._base(store), cashier.refunds
         expected = self._rate(cashier, store)[0] * exposure
         rare = store.days >= self.warm_up and store.rank.chance_of(cashier.strongest) <= self.protect
-        if store.days >= self.warm_up:
+        # One cashier's streak is one deviation: it must not teach the rank that such days are common.
+        if store.days >= self.warm_up and not (rare and cashier.streak):
             store.rank.add(cashier.strongest)
         cashier.streak = cashier.streak + 1 if rare else max(0, cashier.streak - 1)
         cashier.lately = [*cashier.lately, (refunds, exposure, rare)]
-        if cashier.streak >= self.release_after:
+        if cashier.streak >= self.release_after and (
+            cashier.streak >= self.release_latest or self._is_usual_in_role(cashier, store)
+        ):
             self._accept_level(cashier)
         elif len(cashier.lately) > _LATELY:
             self._settle(*cashier.lately.pop(0), cashier)
@@ -350,7 +362,10 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         role = store.roles.setdefault(cashier.role or "", [0.0, 0.0])
         role[0] += exposure
         role[1] += refunds
-        store.marks = [sum(pair) for pair in zip(store.marks, cashier.marks, strict=True)]
+        off_shift, *others = cashier.marks
+        marks = min(off_shift, 1), *others
+        store.marks = [sum(pair) for pair in zip(store.marks, marks, strict=True)]
+        store.refund_days += refunds > 0
         # The variance of a count is mean + mean**2 / shape: what exceeds the mean gives the shape.
         if store.days > 3:
             store.spread[0] += expected**2
@@ -374,6 +389,13 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         cashier.returned, cashier.exposure = float(sum(day[0] for day in days)), sum(day[1] for day in days)
         cashier.days, cashier.streak, cashier.relearned = float(len(days)), 0, cashier.day
 
+    def _is_usual_in_role(self, cashier: CashierHistory, store: StoreRefunds) -> bool:
+        """Tell whether the level of the last days is one that others in the role have, too."""
+        days = cashier.lately[-self.release_after :]
+        expected = self._role_rate(cashier, store) * sum(day[1] for day in days)
+        shape = shape_of(self.prior_refunds, len(days) * self._spread(store))
+        return at_least(sum(day[0] for day in days), expected, shape) > self.protect
+
     def change_role(self, role: str | None, cashier: CashierHistory) -> None:
         """Take note of the role in which the cashier works; a new one makes old habits count little."""
         if cashier.role is not None and role != cashier.role:
@@ -387,10 +409,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
 
         It is the cashier's own, without the last days, drawn to the role's, that to the store's.
         """
-        rate = (store.returned + 1) / (store.exposure + 60)
-        role = store.roles.get(cashier.role or "")
-        if role is not None:
-            rate = (10 + role[1]) / (10 / rate + role[0])
+        rate = self._role_rate(cashier, store)
         refunds, exposure = (
             self.prior_refunds + cashier.returned,
             self.prior_refunds / rate + cashier.exposure,
@@ -403,6 +422,11 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         days = cashier.days + len(cashier.lately)
         leeway = (days + 3 * self.new_for) / (days + self.new_for)
         return refunds / exposure * leeway, refunds
+
+    def _role_rate(self, cashier: CashierHistory, store: StoreRefunds) -> float:
+        rate = (store.returned + 1) / (store.exposure + 60)
+        role = store.roles.get(cashier.role or "")
+        return rate if role is None else (10 + role[1]) / (10 / rate + role[0])
 
     def _typical(self, store: StoreRefunds) -> float:
         return store.exposure / max(store.cashier_days, 1.0)
@@ -427,6 +451,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         store.exposure *= factor
         store.returned *= factor
         store.cashier_days *= factor
+        store.refund_days *= factor
         store.roles = {
             role: [value * factor for value in sums]
             for role, sums in store.roles.items()
@@ -437,7 +462,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         store.chances *= factor
         store.spread = [value * factor for value in store.spread]
         store.rank.decay(factor)
-        store.rank.fit()
+        store.rank.fit(_THEORY)
 
     def _clear(self, day: int, cashier: CashierHistory) -> None:
         cashier.day = day

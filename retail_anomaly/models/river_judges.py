@@ -158,7 +158,11 @@ class RiverSales:
             high={COMPONENT: 1.0 if is_drop else share},
         )
         return msgspec.structs.replace(
-            quarter, tails=tails, drop=chance if is_drop else 1.0, spike=1.0 if is_drop else chance
+            quarter,
+            tails=tails,
+            drop=chance if is_drop else 1.0,
+            spike=1.0 if is_drop else chance,
+            fewer=chance if is_drop else 1.0,
         )
 
     def evidence(self) -> dict[str, Any]:

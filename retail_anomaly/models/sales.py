@@ -23,6 +23,7 @@ _HALF: Final = 0.55
 _DOUBLE: Final = 1.8
 _SILENT_AT_MOST: Final = 4 * QUARTERS  # a long weekend
 _STRAYS: Final = 50
+_RANKS: Final = 3
 
 
 class SalesHistory(msgspec.Struct, array_like=True):
@@ -67,6 +68,12 @@ class SalesHistory(msgspec.Struct, array_like=True):
         How strong the evidence of a drop and of a spike has been.
     flagged
         Quarters of the day that were not learned.
+    relearned
+        The day on which a new level was accepted; 0: never.
+    price
+        How strong the evidence of wrong prices has been.
+    sold
+        When the last line was sold, in epoch milliseconds.
     """
 
     block: int = 0
@@ -77,7 +84,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     off_price: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     last: str = ""
     day: int = 0
-    today: dict[int, float] = {}
+    today: dict[int, int | float] = {}  # whole receipts take a byte or two
     usual: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
     total: float = 0.0
     expected: float = 0.0
@@ -98,6 +105,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
     high: RollingRank = msgspec.field(default_factory=RollingRank)
     flagged: int = 0
     relearned: int = 0
+    price: RollingRank = msgspec.field(default_factory=RollingRank)
+    sold: int = 0
 
 
 class SalesTails(msgspec.Struct, frozen=True):
@@ -106,7 +115,7 @@ class SalesTails(msgspec.Struct, frozen=True):
     Parameters
     ----------
     observed, expected
-        By horizon: receipts, and how many are usual.
+        By horizon, and since the last sale (`silence`): receipts, and how many are usual.
     shapes
         By horizon: of the expectation's spread.
     low, high
@@ -114,7 +123,11 @@ class SalesTails(msgspec.Struct, frozen=True):
     off_price
         Lines of the two hours far under and far over the known price.
     drop, spike
-        Each side together, see `tails.strength`.
+        The receipts' components and the tickets of each side together, see `tails.strength`.
+    cheap, dear
+        The same of prices that are too low and too high.
+    fewer
+        As `drop`, of the receipts alone.
     """
 
     observed: Mapping[str, float]
@@ -125,6 +138,9 @@ class SalesTails(msgspec.Struct, frozen=True):
     off_price: tuple[int, int]
     drop: float
     spike: float
+    cheap: float
+    dear: float
+    fewer: float
 
 
 class Quarter(msgspec.Struct, frozen=True):
@@ -144,6 +160,8 @@ class Quarter(msgspec.Struct, frozen=True):
         Calibrated p-values of either side.
     day_start
         When the day's trade began, in epoch milliseconds.
+    fewer
+        Calibrated p-value of too few receipts, whatever the tickets and prices are.
     """
 
     end: int
@@ -153,6 +171,7 @@ class Quarter(msgspec.Struct, frozen=True):
     drop: float
     spike: float
     day_start: int
+    fewer: float = 1.0
 
 
 class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,8 +203,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- counting ---
 
-    def sale(self, receipt: str, amount: float, ratio: float | None, store: SalesHistory) -> None:
+    def sale(self, receipt: str, time: int, amount: float, ratio: float | None, store: SalesHistory) -> None:
         """Count a sale line of the quarter; `ratio` is its unit price compared with the known one."""
+        store.sold = time
         if receipt != store.last:
             store.last = receipt
             store.receipts += 1
@@ -219,12 +239,20 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 self._leave_window(store)
                 store.silent += 1
                 continue
+            if store.receipts and store.window and store.window[-1][0] == 0 < store.window[-1][-1]:
+                # A silence that was rare is over: what comes is judged for itself.
+                while store.window:
+                    self._leave_window(store)
             tails = self.judge(usual, known, store)
-            chances = store.low.chance_of(tails.drop), store.high.chance_of(tails.spike)
+            fewer, drop, spike = self.chances(tails, store)
             self.close(
-                quarter, usual, store, tails, rare=min(chances) <= self.protect and store.days >= self.warm_up
+                quarter,
+                usual,
+                store,
+                tails,
+                rare=min(drop, spike) <= self.protect and store.days >= self.warm_up,
             )
-            yield Quarter(store.block * QUARTER, day, usual, tails, *chances, store.began * QUARTER)
+            yield Quarter(store.block * QUARTER, day, usual, tails, drop, spike, store.began * QUARTER, fewer)
 
     def is_dormant(self, store: SalesHistory) -> bool:
         """Tell whether so long nothing was sold that time is not followed until something is."""
@@ -285,23 +313,51 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             "quarter": float(store.receipts),
             "hour": sum(row[0] for row in rows[-_HOUR:]),
             "two_hours": sum(row[0] for row in rows),
-            "day": store.total + store.receipts,
+            # What was told before counts as usual.
+            "day": store.usual[0] + sum(row[-1] for row in store.window) + store.receipts,
         }
         expected = {
             "quarter": mean * factor,
             "hour": sum(row[1] for row in rows[-_HOUR:]) * factor,
             "two_hours": sum(row[1] for row in rows) * factor,
-            "day": store.expected + mean,
+            "day": store.usual[1] + sum(row[1] for row in rows),
         }
-        low = {h: at_most(observed[h], expected[h], shapes[h]) for h in HORIZONS}
-        high = {h: at_least(observed[h], expected[h], shapes[h]) for h in HORIZONS}
+        # Early in the day the horizons are one and the same, and count once.
+        told = {
+            "hour": len(rows) == 1,
+            "two_hours": len(rows) <= _HOUR,
+            "day": store.usual[1] == 0,
+        }
+        low, high = (
+            {h: 1.0 if told.get(h) else tail(observed[h], expected[h], shapes[h]) for h in HORIZONS}
+            for tail in (at_most, at_least)
+        )
+        for tails in (low, high):
+            # Half of the evidence must be of the last two hours, or a bad morning would alert all day.
+            tails["day"] = sqrt(tails["day"] * tails["two_hours"])
+        observed["silence"], expected["silence"] = 0.0, self._silence(rows, store) * factor
+        shapes["silence"] = shapes["quarter"]
+        low["silence"] = at_most(0, expected["silence"], shapes["silence"])
+        fewer = strength([*low.values(), 1.0])
         self._judge_tickets(rows, low, high, store)
         off_price = int(sum(row[4] for row in rows)), int(sum(row[5] for row in rows))
         drop, spike = strength(low.values()), strength(high.values())
-        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike)
+        cheap, dear = self._judge_prices(rows, low, high, store)
+        return SalesTails(observed, expected, shapes, low, high, off_price, drop, spike, cheap, dear, fewer)
 
+    @staticmethod
+    def _silence(rows: list[list[float]], store: SalesHistory) -> float:
+        """Return the receipts that are usual in the time since the last one, of two hours at most."""
+        expected = 0.0
+        for row in reversed(rows):
+            if row[0]:
+                return expected + row[1] * (1 - store.sold % QUARTER / QUARTER)
+            expected += row[1]
+        return expected
+
+    @staticmethod
     def _judge_tickets(
-        self, rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
+        rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
     ) -> None:
         count, total, squares = store.ticket
         lines = sum(row[2] for row in rows)
@@ -312,11 +368,37 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             error = sqrt(variance / lines + max(between + 0.01, 0.0) / (windows + 10))
             t = (sum(row[3] for row in rows) / lines - mean) / error
             low["ticket"], high["ticket"] = stdtr(8, t), stdtr(8, -t)
+
+    @staticmethod
+    def _judge_prices(
+        rows: list[list[float]], low: dict[str, float], high: dict[str, float], store: SalesHistory
+    ) -> list[float]:
+        """Add how unusual the lines at a wrong price are; return the strengths of low and of high ones."""
         known, *off = store.prices_off
-        if known > 200:
-            for side, tails in ((0, low), (1, high)):
-                usual = lines * (off[side] + 0.5) / (known + 1000)
-                tails["price"] = at_least(sum(row[4 + side] for row in rows), usual, off[side] + 1.0)
+        lines = sum(row[2] for row in rows)
+        for side, tails in ((0, low), (1, high)):
+            count, usual = sum(row[4 + side] for row in rows), lines * (off[side] + 0.5) / (known + 1000)
+            tails["price"] = at_least(count, usual, off[side] + 1.0) if known > 200 else 1.0
+        return [strength((tails["price"],)) for tails in (low, high)]
+
+    @staticmethod
+    def chances(tails: SalesTails, store: SalesHistory) -> tuple[float, float, float]:
+        """Return the calibrated p-values of too few receipts, of a drop and of a spike, prices being part of these.
+
+        Three ranks share what two sides promise (Bonferroni): each may take two thirds of a side.
+        """
+        fewer, drop, spike, wrong = (
+            min(1.0, _RANKS / 2 * rank.chance_of(reached))
+            for rank, reached in (
+                (store.low, tails.fewer),
+                (store.low, tails.drop),
+                (store.high, tails.spike),
+                (store.price, max(tails.cheap, tails.dear)),
+            )
+        )
+        if tails.cheap >= tails.dear:
+            return fewer, min(drop, wrong), spike
+        return fewer, drop, min(spike, wrong)
 
     def _day_factor(self, store: SalesHistory) -> tuple[float, float]:
         """Return how busy this day is compared with what was expected, and the shape of that estimate.
@@ -341,6 +423,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         if store.days >= self.warm_up and (mean > 0.2 or store.receipts):
             store.low.add(tails.drop)
             store.high.add(tails.spike)
+            store.price.add(max(tails.cheap, tails.dear))
         receipts = float(store.receipts)
         if not rare:
             for index, horizon in enumerate(HORIZONS[:_DAY]):
@@ -356,7 +439,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             store.flagged += 1
         factor, _ = self._day_factor(store)
         # What is rare counts half: an outage leaves a faint mark, and what happens again is learned.
-        learned = (mean * factor + receipts) / 2 if rare else receipts
+        learned = (mean * factor + receipts) / 2 if rare else store.receipts
         if learned > 0.05:
             store.today[quarter] = min(learned, _MOST)
         store.total += receipts
@@ -408,7 +491,8 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     def _learn_day(self, store: SalesHistory) -> None:
         weekday = (store.day - 1) % 7
         learned = sum(store.today.values())
-        if store.days >= 7 and store.expected > 5:
+        # A day without any sale is a holiday and tells nothing of the next.
+        if store.days >= 7 and store.expected > 5 and store.total:
             self._learn_level(learned, store)
         keep = 1 - 1 / self.memory
         cells = bytearray(store.shapes)
@@ -420,7 +504,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.shapes = bytes(cells)
         store.weights[weekday] = store.weights[weekday] * keep + 1
         store.days += 1
-        for ranks in (store.low, store.high):
+        for ranks in (store.low, store.high, store.price):
             ranks.decay(0.97)
             ranks.fit()
         store.spread = [[value * 0.97 for value in sums] for sums in store.spread]

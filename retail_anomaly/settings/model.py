@@ -152,6 +152,9 @@ class StreamerSettings(_Section, frozen=True):
     store_metrics_window: Annotated[
         Duration, Meta(description="Interval over which a store's sales and refunds are summed up.")
     ] = Duration(5 * _MINUTE)
+    scores: Annotated[
+        bool, Meta(description="Write what the models think of every interval to anomaly-scores.")
+    ] = False
     metrics_port: Annotated[
         int,
         Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 serves none."),

@@ -1,4 +1,4 @@
-"""`retail-streamer sink`: alerts and the stores' figures from Kafka to InfluxDB."""
+"""`retail-streamer sink`: alerts, the stores' figures and the models' scores from Kafka to InfluxDB."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -19,13 +19,14 @@ from streamer.errors import StreamerError
 from streamer.health import observed
 from streamer.metrics import Metrics
 from streamer.sinks.influx import Influx, Target, UnavailableError
-from streamer.sinks.points import POINTS
+from streamer.sinks.points import sink_topics
 from streamer.sinks.sink import InfluxSink
 from streamer.tally import Tally
 from streamer.topic_manager import topic_manager
 from streamer.topics import Plan, ensure_topics
 
 _FLUSH_SECONDS: Final = 30.0
+_AHEAD_KB: Final = 1_024
 _log = structlog.stdlib.get_logger("retail-streamer")
 
 
@@ -122,11 +123,13 @@ def build_sink_app(
         topic_manager=topic_manager,
         tally=tally,
         commit_every=streamer.sink.batch,
+        # InfluxDB is slower than Kafka: a backlog waits there, not in this process.
+        ahead_kb=_AHEAD_KB,
     )
     sink = InfluxSink(
         influx, bury=DeadLetterProducer(app.get_producer()), observer=tally, batch=streamer.sink.batch
     )
-    for name in POINTS:
+    for name in sink_topics(settings):
         app.dataframe(raw_topic(app, name)).sink(sink)
     return app
 
@@ -151,7 +154,7 @@ def run_sink(settings: Settings, *, connection: Connection, environ: Mapping[str
     target = Target.of(environ)
     create = settings.streamer.manage_topics
     if connection.broker is not None:
-        ensure_topics(connection, Plan.of(settings), (*POINTS, DEAD_LETTERS), create=create)
+        ensure_topics(connection, Plan.of(settings), (*sink_topics(settings), DEAD_LETTERS), create=create)
     influx = Influx(target, settings.streamer.sink.timeout)
     metrics = Metrics("sink", sink_group(settings))
     app = build_sink_app(

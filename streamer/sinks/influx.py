@@ -218,7 +218,7 @@ class Influx:
             return TooLargeError(said or "request too large")
         if status == 429 or (status in _TRANSIENT_STATUSES and error.retry_after):
             wait = retry_after(error.retry_after, datetime.now(UTC))
-            return UnavailableError(f"{at}{told}: it is overloaded or its quota is used up", wait)
+            return UnavailableError(f"{at}{told}: look at its load and its limits on writes", wait)
         if status in _TRANSIENT_STATUSES:
             return UnavailableError(f"{at}{told}: look at its log and its disk")
         if status == 401:

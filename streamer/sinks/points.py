@@ -4,6 +4,9 @@ A point is overwritten by one of the same measurement, tags and time. An alert's
 made of what its revisions and its replays share: `openedAt`, and up to a second more that its id
 decides. Alerts of one store and type often have one time, as when all skus are counted at once;
 within a millisecond there is room for a million of them, and thirty a night would lose one in a year.
+
+A judgement of a model is the point of its subject and moment. Cashiers are many, and come and go: the
+one who was judged is a field, and decides over a part of a millisecond of the time.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +19,22 @@ from influxdb_client.client.write.point import Point
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import InvalidEvent
 from retail_anomaly.events import ALERTS
-from streamer.topic_plan import STORE_METRICS
+from retail_anomaly.models.score import Score
+from retail_anomaly.settings import Settings
+from streamer.topic_plan import SCORES, STORE_METRICS
 
 ALERT_POINTS: Final = "alerts"
 """Measurement of the alerts."""
 STORE_METRIC_POINTS: Final = "store_metrics"
 """Measurement of the stores' sales and refunds by interval."""
+SCORE_POINTS: Final = "scores"
+"""Measurement of what the models think of every interval."""
 
 SEVERITIES: Final = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
 """From which risk on an alert is called what."""
 
 _SECOND_NS: Final = 1_000_000_000
+_MS_NS: Final = 1_000_000
 # A field of these names would be hidden by InfluxDB's time or by a tag, or hide what the contract names.
 _OWN: Final = frozenset(
     [
@@ -69,6 +77,7 @@ class StoreMetric(msgspec.Struct, frozen=True, rename="camel"):
 
 _ALERT: Final = msgspec.json.Decoder(Alert)
 _STORE_METRIC: Final = msgspec.json.Decoder(StoreMetric)
+_SCORE: Final = msgspec.json.Decoder(Score)
 
 
 def line(topic: str, raw: bytes | None) -> str:
@@ -135,7 +144,7 @@ def store_metric_point(raw: bytes) -> Point:
     point: Point = (
         Point(STORE_METRIC_POINTS)
         .tag("store", metric.store_id)
-        .time(metric.window_start * 1_000_000)
+        .time(metric.window_start * _MS_NS)
         .field("windowEnd", metric.window_end)
         .field("salesLines", metric.sales_lines)
         .field("salesAmount", metric.sales_amount)
@@ -145,11 +154,44 @@ def store_metric_point(raw: bytes) -> Point:
     return point
 
 
+def score_point(raw: bytes) -> Point:
+    """Return the point of a judgement; a receipt's later lines replace what was thought of its first."""
+    score = _SCORE.decode(raw)
+    point: Point = (
+        Point(SCORE_POINTS)
+        .tag("detector", score.detector)
+        .tag("store", score.store_id)
+        .time(score.end * _MS_NS + _spread(score.subject, _MS_NS))
+        .field("employee", "" if score.subject == score.store_id else score.subject)
+        .field("start", score.start)
+        .field("observed", score.observed)
+        .field("expected", score.expected)
+        .field("lower", score.lower)
+        .field("upper", score.upper)
+        .field("component", score.component)
+        .field("score", score.score)
+        .field("silent", score.silent or "")
+    )
+    return point
+
+
 POINTS: Final[Mapping[str, Callable[[bytes], Point]]] = {
     ALERTS: alert_point,
     STORE_METRICS: store_metric_point,
+    SCORES: score_point,
 }
-"""The topics that are written, and what makes a point of their records."""
+"""The topics that can be written, and what makes a point of their records."""
+
+
+def sink_topics(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that are written: the scores where there are any.
+
+    Examples
+    --------
+    >>> sink_topics(Settings())
+    ('anomaly-alerts', 'store-metrics')
+    """
+    return tuple(name for name in POINTS if name != SCORES or settings.streamer.scores)
 
 
 def alert_time(alert: Alert) -> int:
@@ -163,8 +205,7 @@ def alert_time(alert: Alert) -> int:
     >>> 5 <= alert_time(alert) / 1e6 < 1005
     True
     """
-    digest = blake2b(alert.alert_id.encode(), digest_size=8).digest()
-    return alert.opened_at * 1_000_000 + int.from_bytes(digest) % _SECOND_NS
+    return alert.opened_at * _MS_NS + _spread(alert.alert_id, _SECOND_NS)
 
 
 def severity(risk: float) -> str:
@@ -201,3 +242,8 @@ def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:
         elif isinstance(value, list) and all(isinstance(part, str) for part in value):
             fields[name] = ", ".join(value)
     return fields
+
+
+def _spread(text: str, below: int) -> int:
+    """Return a number that a text decides, the same in every process."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) % below

@@ -84,6 +84,8 @@ class InfluxSink(BatchingSink):
         Most lines in one request.
     pauses
         Seconds between the tries of one request.
+    patience
+        Seconds after which a flush begins no request any more.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class InfluxSink(BatchingSink):
         observer: Observer,
         batch: int,
         pauses: Sequence[float] = PAUSES,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         super().__init__(on_client_connect_success=_nothing, on_client_connect_failure=_raise)
         self._influx = influx
@@ -101,6 +104,7 @@ class InfluxSink(BatchingSink):
         self._observer = observer
         self._batch = self._limit = batch
         self._pauses = pauses
+        self._patience = patience
         self._records: list[Record] = []
         self._letters: list[tuple[Record, DeadLetter]] = []
         # Of what is not committed yet: dealt with, so that a flush that comes again gets further than
@@ -157,7 +161,8 @@ class InfluxSink(BatchingSink):
         self._records.clear()
 
     def _send(self, records: Sequence[Record]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience
+        before = self._dealt_with
         # Parts in the order of the records: of an alert's revisions the last must be written last.
         parts = deque([records] if records else [])
         while parts:
@@ -177,10 +182,17 @@ class InfluxSink(BatchingSink):
                 if len(part) > 1:
                     self._limit = len(part) // 2
                     parts.appendleft(part)
+                    _log.info(
+                        "too large a write for InfluxDB, halved; if that happens often, lower streamer.sink.batch",
+                        lines=len(part),
+                        reason=str(error),
+                    )
                 else:
                     self._refuse(part[0], InvalidEvent(None, f"InfluxDB refuses it as too large: {error}"))
             else:
                 self._acknowledge(part)
+            if parts and time.monotonic() > deadline:
+                self._come_again(self._dealt_with - before, len(records))
 
     def _try(self, part: Sequence[Record], deadline: float) -> None:
         lines = [record.line for record in part]
@@ -203,6 +215,20 @@ class InfluxSink(BatchingSink):
             else:
                 self._observer.request("written", time.monotonic() - began)
                 return
+
+    @property
+    def _dealt_with(self) -> int:
+        return len(self._done) + len(self._letters)
+
+    def _come_again(self, dealt_with: int, records: int) -> None:
+        """End a flush that takes too long; what it has dealt with is not sent again."""
+        if not dealt_with:
+            self._limit = max(1, min(self._limit, records) // 2)  # or the next would come no further
+        self._hold(
+            UnavailableError(
+                f"InfluxDB is slow: {dealt_with} of {records} records in {self._patience:g} s; look at its load"
+            )
+        )
 
     def _hold(self, error: UnavailableError) -> None:
         """Let Quix wait and come again; a poll loop that waited here would lose its partitions."""
@@ -244,7 +270,7 @@ class InfluxSink(BatchingSink):
             self._observer.buried(letter)
         first = self._letters[0][1]
         _log.warning(
-            "records that InfluxDB can't hold went to dead-letters",
+            "records that InfluxDB can't hold went to dead-letters: mend the cause, then produce them again",
             records=len(self._letters),
             topic=first.topic,
             partition=first.partition,

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from streamer.connection import Connection
+from streamer.topic_plan import SCORES
 from streamer.topics import TOPICS
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
@@ -21,7 +22,7 @@ def clean_kafka(kafka: str) -> Connection:
     admin = AdminClient({"bootstrap.servers": kafka})
 
     def ours() -> list[str]:
-        return [name for name in admin.list_topics(timeout=10).topics if name in TOPICS]
+        return [name for name in admin.list_topics(timeout=10).topics if name in (*TOPICS, SCORES)]
 
     if present := ours():
         for future in admin.delete_topics(present).values():

@@ -1,4 +1,4 @@
-"""An InfluxDB filled by the real sink with simulated days: alerts, and sales by interval."""
+"""An InfluxDB filled by the real sink with simulated days: alerts, sales by interval, and the models' scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from typing import Any
 from data_gen import Simulation
 from retail_anomaly.codec import encode
 from retail_anomaly.events import ALERTS, SALE, PosEvent, ShiftEvent
+from retail_anomaly.models.score import Score
 from retail_anomaly.replay import replay_events
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.settings import build_engine, load
 from streamer.sinks.influx import Influx, Target
 from streamer.sinks.sink import InfluxSink
 from streamer.tally import Tally
+from streamer.topic_plan import SCORES
 from streamer.topics import STORE_METRICS
 from tests.influx import InfluxServer
 
 WINDOW_MS = 5 * 60_000
+LEARN_DAYS = 3
+MODELS = {
+    f"RETAIL__DETECTORS__{name}__{key}": value
+    for name in ("REFUND_DEVIATION", "SALES_DEVIATION")
+    for key, value in (("ENABLED", "true"), ("LEARN_DAYS", str(LEARN_DAYS)))
+}
+"""In the environment: both models, with less to learn from than they should have."""
 
 
 def fill(server: InfluxServer, simulation: Simulation) -> tuple[int, int]:
@@ -30,8 +39,13 @@ def fill(server: InfluxServer, simulation: Simulation) -> tuple[int, int]:
 
     sink = InfluxSink(influx, bury=bury, observer=Tally(), batch=5_000)
     sink.start()
-    alerts = [encode(alert) for alert in replay_events(events, build_engine(Settings()))]
-    for topic, values in ((ALERTS, alerts), (STORE_METRICS, _store_metrics(events))):
+    engine = build_engine(load(None, environ=MODELS).settings)
+    judged: list[Score] = []
+    for detector in engine.detectors:
+        detector.listener = judged.append
+    alerts = [encode(alert) for alert in replay_events(events, engine)]
+    scores = [encode(score) for score in judged]
+    for topic, values in ((ALERTS, alerts), (STORE_METRICS, _store_metrics(events)), (SCORES, scores)):
         for offset, value in enumerate(values):
             sink.add(value, b"", 0, [], topic, 0, offset)
     sink.flush()

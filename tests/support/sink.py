@@ -9,9 +9,10 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
+from retail_anomaly.settings import load
 from streamer.connection import Connection
 from streamer.offsets import GroupOffsets
-from streamer.sinks.points import POINTS
+from streamer.sinks.points import sink_topics
 from tests.support.processes import PATIENCE_S, StreamerProcess
 
 
@@ -27,7 +28,7 @@ class SinkProcess(StreamerProcess):
     folder
         Where the log goes.
     environ
-        Where to write.
+        Where to write, and settings over the usual ones.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class SinkProcess(StreamerProcess):
     ) -> None:
         self._properties = connection.properties()
         self._group = f"{group}-sink"
+        self._topics = sink_topics(load(None, environ=environ).settings)
         self.folder = folder
         self.log = folder / "sink.log"
         command = [
@@ -56,13 +58,13 @@ class SinkProcess(StreamerProcess):
 
     def wait_until_processed(self) -> None:
         """Wait until the group has committed all that is in the topics that the sink reads."""
-        with GroupOffsets(self._properties, self._group, POINTS) as offsets:
+        with GroupOffsets(self._properties, self._group, self._topics) as offsets:
             lag = offsets.wait(PATIENCE_S)
         assert not any(lag.values()), f"lag {lag}\n{self.tail()}"
 
     def committed(self) -> int:
         """Return how many records the group has committed."""
-        with GroupOffsets(self._properties, self._group, POINTS) as offsets:
+        with GroupOffsets(self._properties, self._group, self._topics) as offsets:
             return offsets.progress().processed
 
     def said(self, words: str) -> bool:

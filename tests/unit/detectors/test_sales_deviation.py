@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from retail_anomaly.contract import Run, Step, Tick
-from retail_anomaly.engine import Engine
 from retail_anomaly.events import PosEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, StoreSettings, build_engine
@@ -22,11 +21,11 @@ def drops(alerts):
     return [alert for alert in alerts if alert.evidence["direction"] == "drop"]
 
 
-def trade(days, level, seed=3):
+def trade(days, level, seed=3, opens=9, closes=17):
     """Yield days of nine to five with about `level` receipts a quarter."""
     rng = random.Random(seed)
     for day in range(days):
-        for at in range(9 * HOUR, 17 * HOUR, QUARTER):
+        for at in range(opens * HOUR, closes * HOUR, QUARTER):
             for n in range(level(day) + rng.randint(-2, 2)):
                 time = MONDAY + day * DAY + at + n * 20_000
                 yield PosEvent(f"t-{day}-{at}-{n}", STORE, "c-1", "sku", 9.0, "SALE", time)
@@ -93,7 +92,7 @@ def test_message_tells_the_stores_own_time():
     settings = Settings(stores={STORE: StoreSettings(time_zone="Europe/Berlin")})
     engine = build_engine(settings, ["sales_deviation"])
     alert = drops(alerts_of(engine, *weeks()))[0]
-    assert " and 14:00 on" in alert.message
+    assert " and 13:30 on" in alert.message
     assert "2025-12-03" in alert.message
     assert "fewer sales than usual" in alert.message
 
@@ -105,6 +104,62 @@ def test_a_lasting_change_of_level_is_learned_within_days():
     assert 35 in by_day
     assert not {day for day in by_day if day >= 41}
     assert alerts_of(engine_of("sales_deviation"), *trade(34, lambda day: 12)) == []
+
+
+def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
+    """Three days without a sale: were they a new level, the next days would be spikes."""
+    holiday = range(37, 40)
+    events = [
+        event for event in trade(50, lambda day: 12) if (event.event_time - MONDAY) // DAY not in holiday
+    ]
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    days = {(alert.event_time - MONDAY) // DAY for alert in alerts}
+    assert set(holiday) <= days
+    assert days <= set(holiday)
+
+
+def test_wrong_prices_of_every_day_do_not_hide_an_outage():
+    """Each has a rank of its own: what is common of one is rare of the other."""
+
+    def of(event):
+        number = int(event.transaction_id.rsplit("-", 1)[1]) % 8
+        day, time = divmod(event.event_time - MONDAY, DAY)
+        wrong = 21 <= day < 44 and number == day % 8 and 10 * HOUR <= time < 13 * HOUR
+        return msgspec.structs.replace(event, sku=f"sku-{number}", amount=0.9 if wrong else 9.0)
+
+    noon = MONDAY + 44 * DAY + 12 * HOUR
+    events = [of(event) for event in without_sales(trade(45, lambda day: 8), noon, noon + HOUR)]
+    told = [
+        alert for alert in drops(alerts_of(engine_of("sales_deviation"), *events)) if alert.event_time > noon
+    ]
+    assert told[0].event_time <= noon + 30 * MINUTE
+
+
+def test_an_outage_is_told_although_an_alert_about_prices_is_open():
+    ten, noon = (MONDAY + 40 * DAY + hour * HOUR for hour in (10, 12))
+    events = [
+        msgspec.structs.replace(event, amount=0.9) if ten <= event.event_time < noon else event
+        for event in without_sales(trade(41, lambda day: 8), noon, noon + HOUR)
+    ]
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    assert alerts[0].evidence["component"] == "price"
+    outage = next(alert for alert in alerts if alert.event_time > noon)
+    assert outage.event_time <= noon + 30 * MINUTE
+    assert (outage.revision, outage.evidence["component"]) == (1, "silence")
+    assert "fewer sales than usual" in outage.message
+    assert {alert.alert_id for alert in alerts if alert.event_time > noon} == {outage.alert_id}
+
+
+def test_a_silence_is_told_from_the_last_sale_on():
+    """The quarter in which it began is part of it."""
+    began = MONDAY + 40 * DAY + 12 * HOUR + 2 * MINUTE
+    events = list(without_sales(trade(41, lambda day: 8), began, began + 12 * HOUR))
+    clock = PosEvent("x", STORE, "c-1", "sku", 1.0, "NO_SALE", began + HOUR)
+    first = drops(alerts_of(engine_of("sales_deviation"), *events, clock))[0]
+    assert first.evidence["component"] == "silence"
+    assert first.evidence["start"] == events[-1].event_time
+    assert first.evidence["observed"] == 0
+    assert first.event_time <= began + 30 * MINUTE
 
 
 def test_opening_hours_are_learned_of_each_weekday():
@@ -145,11 +200,13 @@ def test_an_event_of_a_far_future_does_not_stop_the_model(far):
 
 
 def test_state_keeps_to_its_budget():
-    engine: Engine = engine_of("sales_deviation")
-    run = Run(engine)
-    for event in trade(40, lambda day: 60):
-        run.step(event)
-    state: Any = run.store(STORE).detectors["sales_deviation"]
-    tables = state.history, state.prices
-    size = sum([len(msgspec.msgpack.encode(table.get("store"))) for table in tables])
-    assert size <= 4096
+    """Of a store that never closes and sells more articles than there are places for prices."""
+    run = Run(engine_of("sales_deviation"))
+    sizes = []
+    for number, event in enumerate(trade(40, lambda day: 40, opens=0, closes=24)):
+        run.step(msgspec.structs.replace(event, sku=f"sku-{number % 307}", amount=1 + number % 307))
+        if number % 97 == 0:
+            state: Any = run.store(STORE).detectors["sales_deviation"]
+            tables = state.history, state.prices
+            sizes.append(sum([len(msgspec.msgpack.encode(table.get("store"))) for table in tables]))
+    assert max(sizes) <= 4096

@@ -7,6 +7,7 @@ import pytest
 from river import checks, compose
 
 from retail_anomaly.events import PosEvent
+from retail_anomaly.local_time import QUARTER
 from retail_anomaly.models.estimators import RefundDeviation, SalesDeviation
 from tests.support.events import DAY, HOUR
 from tests.support.usual import MONDAY, OUTAGE, weeks
@@ -33,13 +34,13 @@ def lines():
 
 def labelled(estimator):
     """Return lines with what is strange among them, in the place of River's own data set, which has credit cards."""
-    noon = MONDAY + OUTAGE * DAY + 14 * HOUR
+    after = MONDAY + OUTAGE * DAY + 14 * HOUR
     return [
         (
             line,
             line["receipt"].startswith("x-")
             if isinstance(estimator, RefundDeviation)
-            else noon <= line["time"] < noon + HOUR,  # the first that are sold after two hours without a sale
+            else after <= line["time"] < after + QUARTER,  # the first that are sold after two silent hours
         )
         for line in lines()
     ]

@@ -6,9 +6,11 @@ import base64
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from quixstreams.sinks import SinkBackpressureError
+from structlog.testing import capture_logs
 
 from retail_anomaly.codec import DeadLetter, encode
 from retail_anomaly.events import ALERTS
@@ -28,13 +30,24 @@ REFUSED = Answer(400, '{"error":"partial write: field type conflict"}')
 class Bench:
     """A sink before a scripted server; `deliver` does what a checkpoint of Quix does."""
 
-    def __init__(self, server: ScriptedServer, batch: int = 5_000, timeout: int = 5_000) -> None:
+    def __init__(
+        self,
+        server: ScriptedServer,
+        batch: int = 5_000,
+        timeout: int = 5_000,
+        patience: float = sink_module.PATIENCE_SECONDS,
+    ) -> None:
         self.server = server
         self.buried: list[tuple[bytes | None, DeadLetter]] = []
         self.tally = Tally()
         self.influx = Influx(dataclasses.replace(TARGET, url=server.url), timeout)
         self.sink = InfluxSink(
-            self.influx, bury=self._bury, observer=self.tally, batch=batch, pauses=(0.001, 0.001)
+            self.influx,
+            bury=self._bury,
+            observer=self.tally,
+            batch=batch,
+            pauses=(0.001, 0.001),
+            patience=patience,
         )
 
     def _bury(self, letters: Sequence[tuple[bytes | None, DeadLetter]]) -> None:
@@ -207,6 +220,49 @@ def test_a_hanging_server_is_asked_for_less_each_time():
         assert bench.deliver_until_taken(values) == 3
         assert server.sizes[:2] == [40, 20]
         assert set(server.lines) == set(_lines(values))
+
+
+def test_a_slow_server_does_not_keep_a_flush_beyond_its_patience():
+    values = _values(40)
+    with ScriptedServer(judge=lambda _lines: Answer(delay=0.03)) as server:
+        bench = Bench(server, batch=2, patience=0.1)
+        assert bench.deliver_until_taken(values, most=20) > 2
+        assert Counter(server.lines) == Counter(_lines(values)), "written twice or not at all"
+
+
+def test_poison_is_found_although_a_flush_has_time_for_one_request_only():
+    values = _values(16)
+    poison = line(ALERTS, values[5])
+    with ScriptedServer(judge=lambda lines: REFUSED if poison in lines else Answer()) as server:
+        bench = Bench(server, patience=0.0)
+        # Halved four times until the poison is alone; the others go in pieces of what is left, one a flush.
+        assert bench.deliver_until_taken(values, most=20) > 4
+        assert Counter(server.lines) == Counter(set(_lines(values)) - {poison})
+    assert [letter.offset for _, letter in bench.buried] == [5]
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (Answer(429), "look at its load and its limits on writes"),
+        (Answer(503, headers={"Retry-After": "2"}), "look at its load and its limits on writes"),
+        (Answer(500), "look at its log and its disk"),
+        (Answer(503), "look at its log and its disk"),
+        (Answer(how="reset"), "is it running, and is INFLUXDB_URL right?"),
+        (Answer(how="hang"), "look at its load, or raise streamer.sink.timeout"),
+        (Answer(400, "<html>no InfluxDB</html>"), "is INFLUXDB_URL right, and the proxy before it?"),
+        (Answer(413), "lower streamer.sink.batch"),
+        (REFUSED, "mend the cause, then produce them again"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else f"{value.status} {value.how}",
+)
+def test_the_log_says_what_to_do(answer: Answer, advice: str):
+    def judge(lines: list[str]) -> Answer:
+        return answer if len(lines) > 1 or answer is REFUSED else Answer()
+
+    with ScriptedServer(judge=judge) as server, capture_logs() as said, suppress(SinkBackpressureError):
+        Bench(server, timeout=150).deliver(_values(2))
+    assert any(advice in f"{entry['event']} {entry.get('reason')}" for entry in said), said
 
 
 def test_each_delivery_gets_further_than_the_one_before():

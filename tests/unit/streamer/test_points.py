@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from retail_anomaly.alerts import Alert
 from retail_anomaly.codec import InvalidEvent, decode, encode
 from retail_anomaly.events import ALERTS
+from retail_anomaly.models.score import Score
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from streamer.sinks.points import alert_point, alert_time, line
+from streamer.topic_plan import SCORES
 from streamer.topics import STORE_METRICS
 from tests.golden.cases import NAMES, records
 from tests.support.alerts import an_alert
@@ -98,6 +100,40 @@ def test_store_metrics_are_points_of_their_window():
     raw = b'{"storeId":"s","windowStart":1,"windowEnd":2,"salesLines":3,"salesAmount":4,"refundLines":0,"refundAmount":0.5}'
     assert line(STORE_METRICS, raw).endswith(" 1000000")
     assert "salesAmount=4," in line(STORE_METRICS, raw)
+
+
+def _score(**fields: object) -> bytes:
+    given = Score("refund_deviation", "s", "c-1", 1_000, 2_000, 3, 1.0, 0, 4, "day", 0.5)
+    return encode(msgspec.structs.replace(given, **fields))
+
+
+def test_a_score_is_the_point_of_its_subject_and_moment():
+    written = line(SCORES, _score())
+    assert written == line(SCORES, _score())
+    assert _ns(written) // 1_000_000 == 2_000
+    tags, fields, _ = written.split(" ")
+    assert tags == "scores,detector=refund_deviation,store=s"
+    assert fields == (
+        'component="day",employee="c-1",expected=1,lower=0i,observed=3i,score=0.5,silent="",start=1000i,upper=4i'
+    )
+    # A receipt's next line is judged at the same moment, and replaces what was thought of the first.
+    assert _ns(line(SCORES, _score(observed=4, score=0.9))) == _ns(written)
+
+
+def test_scores_of_two_cashiers_at_one_moment_are_two_points():
+    places = {_ns(line(SCORES, _score(subject=f"c-{n}"))) for n in range(200)}
+    assert len(places) == 200
+
+
+def test_a_store_has_no_employee_and_silence_no_score():
+    written = line(SCORES, _score(subject="s", score=None, silent="learned 1 of 14 days"))
+    assert 'employee="",' in written
+    assert " score=" not in written.replace(",", " ")
+    assert 'silent="learned 1 of 14 days"' in written
+
+
+def _ns(written: str) -> int:
+    return int(written.rpartition(" ")[2])
 
 
 def test_alert_without_employee_or_detection_time():
