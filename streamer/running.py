@@ -75,6 +75,15 @@ class RunningStreamer:
     state_dir
         Where the local state goes; by default to a folder that is removed at the end.
 
+    Attributes
+    ----------
+    connection
+        The broker.
+    progress
+        What was processed and raised so far.
+    app
+        The application.
+
     Examples
     --------
     >>> from retail_anomaly.events import PosEvent
@@ -93,6 +102,7 @@ class RunningStreamer:
         self, connection: Connection, settings: Settings | None = None, *, state_dir: Path | None = None
     ) -> None:
         leave_to_host()
+        self.connection = connection
         settings = settings or Settings()
         if state_dir is None:
             state_dir = Path(tempfile.mkdtemp(prefix="retail-streamer-"))

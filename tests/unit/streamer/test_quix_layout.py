@@ -42,13 +42,14 @@ def test_requirements_are_enough_for_the_commands_of_an_image():
     hidden = [re.split(r"[<>=]", need)[0].lower() for need in project["dependencies"] if need not in listed]
     hidden.remove("rich")  # comes with typer
     assert "pandas" in hidden
-    # Every module of the streamer, and of the generator all that sending to Kafka takes; Parquet is for analysts.
+    # Every module of the streamer, and of the generator all that sending to Kafka takes; Parquet and the board are
+    # for analysts.
     script = f"""
 import importlib, pkgutil, sys
 for name in {hidden}:
     sys.modules[name] = None
 for module in pkgutil.walk_packages(importlib.import_module("streamer").__path__, "streamer."):
-    if not module.name.endswith(("__main__", ".main")):
+    if not module.name.endswith(("__main__", ".main", ".board")):
         importlib.import_module(module.name)
 for name in ("data_gen.cli", "data_gen.simulate", "data_gen.kafka", "retail_anomaly.cli"):
     importlib.import_module(name)
