@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.kafka import KafkaServer, KafkaUnavailableError
@@ -47,6 +49,17 @@ def _rank(item: pytest.Item) -> int:
     if folder in {"integration", "notebooks"}:
         return len(ORDER) + 1
     return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+
+@pytest.fixture
+def restored_log() -> Iterator[None]:
+    """Leave the process's loggers as they were, whatever a command sets up within the test."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

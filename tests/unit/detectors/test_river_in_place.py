@@ -179,6 +179,7 @@ def test_parameters_can_come_from_the_environment_and_are_shown(config, capsys, 
     assert rows["detectors.sales_deviation.model_parameters"] == "{}\tdefault"
 
 
+@pytest.mark.usefixtures("restored_log")
 def test_the_check_says_that_it_is_not_for_the_streamer_which_refuses_it(config, capsys, monkeypatch):
     monkeypatch.setattr("streamer.topics._TIMEOUT_S", 0.5)
     path = config(SVM)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import subprocess
@@ -11,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 
 from streamer import cli
 
@@ -19,14 +17,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def _restored(monkeypatch):
+def _impatient(monkeypatch, restored_log):
     monkeypatch.setattr("streamer.topics._TIMEOUT_S", 1.0)
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -20,18 +20,7 @@ class _Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def restored():
-    """Leave the process's loggers as they were."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("restored")
+@pytest.mark.usefixtures("restored_log")
 class TestConfigure:
     def test_lines_are_json_objects_whoever_writes_them(self):
         there = io.StringIO()
