@@ -77,7 +77,10 @@ def work() -> None:
     """Do what standard input says, until it is done or the other side has gone."""
     send = Connection(os.dup(1), readable=False).send
     os.dup2(2, 1)  # whatever prints, prints elsewhere
-    task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that has started this one
+    try:
+        task = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that has started this one
+    except (EOFError, pickle.UnpicklingError):
+        os._exit(1)  # the other side was ended before it had said what to do
     try:
         send(_replay(task, send))
     except BrokenPipeError:

@@ -33,7 +33,15 @@ DRAWN = {
     "time_to_detect": "(by_scenario)",
     "timeline": "(alerts, events, *, zones)",
 }
-OTHERS = {"COLOURS", "count_frame", "evidence_table", "example_alerts", "last_revisions", "pos_frame"}
+OTHERS = {
+    "COLOURS",
+    "alerts_table",
+    "count_frame",
+    "evidence_table",
+    "example_alerts",
+    "last_revisions",
+    "pos_frame",
+}
 
 
 def short(function):
