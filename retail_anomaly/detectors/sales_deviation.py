@@ -132,7 +132,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
         if ratio != 1.0:
             state.prices.put(_STORE, prices)
-        self.model.sale(event.transaction_id, event.event_time, event.amount, ratio, history)
+        self.model.sale(event.transaction_id, event.sku, event.event_time, event.amount, ratio, history)
         state.history.put(_STORE, history)
         return alerts
 
@@ -247,6 +247,11 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         elif component == "silence":
             start = max(history.sold, quarter.day_start, quarter.end - 8 * QUARTER)
         lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
+        is_high = episode.direction == "spike"
+        # Of lines that were counted; too few receipts are about none.
+        counts = tails.off_price[is_high] and not episode.fewer
+        wrongly = [line[1:] for line in history.wrongly if line[0] == is_high] if counts else []
+        skus = sorted({sku for sku, _ in wrongly})
         return Alert(
             alert_id=episode.alert_id,
             revision=episode.revision,
@@ -255,7 +260,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             store_id=store.store_id,
             employee_id=None,
             risk_score=episode.risk,
-            message=_message(component, episode.direction, quarter, start, horizon, store),
+            message=_message(component, episode.direction, quarter, start, horizon, store, skus),
             event_time=quarter.end,
             opened_at=episode.opened_at,
             evidence={
@@ -268,7 +273,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                 "upper": upper,
                 "component": component,
                 "pValues": {name: float(f"{p:.3g}") for name, p in p_values.items()},
-                "linesOffPrice": tails.off_price[episode.direction == "spike"],
+                "linesOffPrice": tails.off_price[is_high],
+                "skus": skus,
+                "transactionIds": [receipt for _, receipt in wrongly],
                 "chance": float(f"{episode.chance:.3g}"),
                 "learnedDays": history.days,
                 "relearnedOn": date_of(history.relearned) if history.relearned else None,
@@ -278,7 +285,13 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
 
 
 def _message(
-    component: str, direction: str, quarter: Quarter, start: int, horizon: str, store: StoreState
+    component: str,
+    direction: str,
+    quarter: Quarter,
+    start: int,
+    horizon: str,
+    store: StoreState,
+    skus: Sequence[str],
 ) -> str:
     clock = store.local.clock
     tails = quarter.tails
@@ -287,7 +300,8 @@ def _message(
     if component == "price":
         side = "less than half" if direction == "drop" else "nearly double or more"
         lines = tails.off_price[direction == "spike"]
-        return f"{span}: {lines} lines were rung at {side} of the known price ({sold})."
+        of = f", the last ones of {' and '.join(skus)}," if skus else ""
+        return f"{span}: {lines} lines{of} were rung at {side} of the known price ({sold})."
     if component == "ticket":
         return f"{span}: lines were {'smaller' if direction == 'drop' else 'larger'} than usual ({sold})."
     return f"{span}: {'fewer' if direction == 'drop' else 'more'} sales than usual ({sold})."

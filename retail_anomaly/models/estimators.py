@@ -192,8 +192,9 @@ class SalesDeviation(AnomalyDetector):
         if not _is_number(x.get("amount")) or x.get("kind", "SALE") != "SALE":
             return
         if self._model.accepts(block, history):
-            ratio = self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), history.day)
-            self._model.sale(str(x.get("receipt", x["time"])), x["time"], x["amount"], ratio, history)
+            receipt, sku = str(x.get("receipt", x["time"])), str(x.get("sku"))
+            ratio = self._prices.see(sku, x["amount"] / _quantity(x), history.day)
+            self._model.sale(receipt, sku, x["time"], x["amount"], ratio, history)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return one minus the share of quarters as unusual as the rarest that is over since the last line."""

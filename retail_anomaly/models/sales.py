@@ -24,6 +24,7 @@ _DOUBLE: Final = 1.8
 _SILENT_AT_MOST: Final = 4 * QUARTERS  # a long weekend
 _STRAYS: Final = 50
 _RANKS: Final = 3
+_EXAMPLES: Final = 3  # of lines at a wrong price: enough to find them, few enough for the state
 
 
 class SalesHistory(msgspec.Struct, array_like=True):
@@ -74,6 +75,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
         How strong the evidence of wrong prices has been.
     sold
         When the last line was sold, in epoch milliseconds.
+    wrongly
+        The day's last three lines at such a price: whether it was high, article and receipt.
     """
 
     block: int = 0
@@ -107,6 +110,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     relearned: int = 0
     price: RollingRank = msgspec.field(default_factory=RollingRank)
     sold: int = 0
+    wrongly: list[tuple[bool, str, str]] = []
 
 
 class SalesTails(msgspec.Struct, frozen=True):
@@ -203,7 +207,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- counting ---
 
-    def sale(self, receipt: str, time: int, amount: float, ratio: float | None, store: SalesHistory) -> None:
+    def sale(
+        self, receipt: str, sku: str, time: int, amount: float, ratio: float | None, store: SalesHistory
+    ) -> None:
         """Count a sale line of the quarter; `ratio` is its unit price compared with the known one."""
         store.sold = time
         if receipt != store.last:
@@ -215,6 +221,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.log_squares += size * size
         if ratio is not None and not _HALF < ratio < _DOUBLE:
             store.off_price[ratio > 1] += 1
+            store.wrongly = [*store.wrongly[1 - _EXAMPLES :], (ratio > 1, sku, receipt)]
 
     def pass_time(self, block: int, local: LocalTime, store: SalesHistory) -> Iterator[Quarter]:
         """Judge and learn the quarters that are over once `block` is being counted.
@@ -269,7 +276,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             if store.strays <= _STRAYS:
                 return False
         store.block, store.silent, store.strays = block, 0, 0
-        store.day, store.window, store.today = 0, [], {}
+        store.day, store.window, store.today, store.wrongly = 0, [], {}, []
         store.receipts = store.lines = 0
         store.log_amounts = store.log_squares = store.total = store.expected = 0.0
         store.off_price, store.usual = [0, 0], [0.0, 0.0]
@@ -474,6 +481,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.day = day
         store.today = {}
         store.window = []
+        store.wrongly = []
         store.usual = [0.0, 0.0]
         store.total = store.expected = 0.0
         store.flagged = 0

@@ -188,6 +188,34 @@ def test_a_wrong_price_is_told():
     assert "less than half of the known price" in alert.message
 
 
+def test_a_wrong_price_is_told_with_the_article_and_receipts_to_look_at():
+    noon = MONDAY + 40 * DAY + 12 * HOUR
+    events = [
+        msgspec.structs.replace(event, sku="sku-5", amount=0.9)
+        if event.event_time > noon and number % 2
+        else msgspec.structs.replace(event, sku=f"sku-{number % 8}", amount=9.0)
+        for number, event in enumerate(trade(41, lambda day: 8))
+    ]
+    alert = next(
+        a for a in alerts_of(engine_of("sales_deviation"), *events) if a.evidence["component"] == "price"
+    )
+    sold = [e.transaction_id for e in events if e.amount == 0.9 and e.event_time <= alert.event_time]
+    assert alert.evidence["transactionIds"] == sold[-3:]
+    assert alert.evidence["skus"] == ["sku-5"]
+    assert "lines, the last ones of sku-5, were rung" in alert.message
+
+
+def test_an_outage_points_at_no_receipt():
+    noon = MONDAY + 40 * DAY + 12 * HOUR
+    events = [
+        msgspec.structs.replace(event, amount=0.9) if event.transaction_id.endswith("7") else event
+        for event in without_sales(trade(41, lambda day: 8), noon, noon + HOUR)
+    ]
+    outage = next(a for a in alerts_of(engine_of("sales_deviation"), *events) if a.event_time > noon)
+    assert outage.evidence["component"] == "silence"
+    assert (outage.evidence["transactionIds"], outage.evidence["skus"]) == ([], [])
+
+
 @pytest.mark.parametrize("far", [253_402_300_799_999, MONDAY + 900 * DAY])
 def test_an_event_of_a_far_future_does_not_stop_the_model(far):
     events = list(trade(45, lambda day: 12))
@@ -204,9 +232,13 @@ def test_state_keeps_to_its_budget():
     run = Run(engine_of("sales_deviation"))
     sizes = []
     for number, event in enumerate(trade(40, lambda day: 40, opens=0, closes=24)):
-        run.step(msgspec.structs.replace(event, sku=f"sku-{number % 307}", amount=1 + number % 307))
+        price = (1 + number % 307) * (0.1 if number % 50 == 0 else 1)
+        receipt = f"{event.transaction_id:0>36}"  # as long as a UUID
+        run.step(
+            msgspec.structs.replace(event, sku=f"sku-{number % 307}", amount=price, transaction_id=receipt)
+        )
         if number % 97 == 0:
             state: Any = run.store(STORE).detectors["sales_deviation"]
             tables = state.history, state.prices
             sizes.append(sum([len(msgspec.msgpack.encode(table.get("store"))) for table in tables]))
-    assert max(sizes) <= 4096
+    assert max(sizes) <= 4096, max(sizes)
