@@ -27,6 +27,8 @@ def figures(*, repeat: int) -> Iterator[Figure]:
     for volume in VOLUMES:
         events = list(Simulation(stores=1, days=DAYS, seed=7, volumes=(volume,)).events())
         count = sum(isinstance(event, PosEvent) for event in events)
+        if not lines:
+            _spent(events, tuple(REGISTRY))  # loads SciPy, once a process
         found = medians(
             repeat, rules=partial(_spent, events, RULES), both=partial(_spent, events, tuple(REGISTRY))
         )
