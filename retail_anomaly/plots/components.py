@@ -20,6 +20,7 @@ _LABELS: Final = {
     "day": "Count of the day so far",
     "week": "Count of five days worked",
     "weeks": "Count of fifteen days worked",
+    "silence": "Time since the last receipt",
     "ticket": "Amounts of the lines",
     "price": "Lines far from the known price",
     "off_shift": "Refunds while off shift",
@@ -73,6 +74,7 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
         )
     ordered = sorted(chances.items(), key=lambda item: -item[1])
     deciding = alert["evidence"].get("component")
+    longest = max(1.0, -log10(max(ordered[-1][1], _RAREST)))
     figure = go.Figure(
         go.Bar(
             x=[-log10(max(chance, _RAREST)) for _, chance in ordered],
@@ -80,7 +82,11 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
             orientation="h",
             marker_color=[colour_of(alert["type"]) if name == deciding else QUIET for name, _ in ordered],
             text=[_odds(chance) for _, chance in ordered],
-            textposition="outside",
+            # A long bar has room for its text, what is beside it has not.
+            textposition=[
+                "inside" if -log10(max(c, _RAREST)) > longest / 2 else "outside" for _, c in ordered
+            ],
+            insidetextanchor="end",
             cliponaxis=False,
             hovertext=[
                 f"{escape(_label(name))}: {_odds(chance)}<br><br>{alert_hover(alert, zones)}"
@@ -89,7 +95,6 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
             hoverinfo="text",
         )
     )
-    longest = -log10(max(ordered[-1][1], _RAREST))
     top = max(1.0, 1.2 * longest)
     powers = range(0, int(top) + 1, 1 + int(top) // 7)
     figure.update_xaxes(
