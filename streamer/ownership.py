@@ -16,6 +16,7 @@ from quixstreams import Application
 from quixstreams.processing import ProcessingContext
 from quixstreams.state.rocksdb import RocksDBOpenAborted
 
+from streamer.aligned import AlignedBuffer
 from streamer.errors import OvertakenError
 from streamer.in_commit import InCommit
 
@@ -40,6 +41,7 @@ class OwningApplication(Application):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._refused: Exception | None = None
+        self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(Membership(self._processing_context))
 

@@ -1,0 +1,124 @@
+"""The buffer of aligned reading gives what Quix Streams' own gives, in the same order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from quixstreams.internal_consumer.buffering import InternalConsumerBuffer, PartitionBufferGroup
+
+from streamer.aligned import AlignedBuffer
+
+TOPICS = ("pos", "gates", "counts")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record as the buffer sees it."""
+
+    of: tuple[str, int]
+    at: int
+    time: int
+
+    def topic(self) -> str:
+        return self.of[0]
+
+    def partition(self) -> int:
+        return self.of[1]
+
+    def offset(self) -> int:
+        return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.time
+
+
+class Broker:
+    """Partitions that grow, of which a consumer has been given a part."""
+
+    def __init__(self, rng: random.Random, partitions: int) -> None:
+        self.rng = rng
+        self.logs: dict[tuple[str, int], list[Message]] = {
+            (t, n): [] for t in TOPICS for n in range(partitions)
+        }
+        self.given = dict.fromkeys(self.logs, 0)
+        self.clock = 0
+
+    def produce(self) -> None:
+        for of in self.rng.sample(sorted(self.logs), 3):
+            for _ in range(self.rng.randrange(6)):
+                self.clock += self.rng.randrange(3)
+                self.logs[of].append(Message(of, len(self.logs[of]), self.clock))
+
+    def fetch(self) -> tuple[list[Message], dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        messages = []
+        for of in self.rng.sample(sorted(self.logs), self.rng.randrange(len(self.logs))):
+            until = min(len(self.logs[of]), self.given[of] + self.rng.randrange(1, 5))
+            messages += self.logs[of][self.given[of] : until]
+            self.given[of] = until
+        ends = {of: len(log) for of, log in self.logs.items() if self.rng.random() < 0.9}
+        return messages, ends, dict(self.given)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_same_records_in_the_same_order(seed):
+    rng = random.Random(seed)
+    partitions = rng.randrange(1, 6)
+    broker = Broker(rng, partitions)
+    both: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(10)
+    assigned = [TopicPartition(topic, number) for topic, number in broker.logs]
+    for buffer in both:
+        buffer.assign_partitions(assigned)
+    popped = 0
+    for _ in range(300):
+        broker.produce()
+        fetched = broker.fetch()
+        for buffer in both:
+            buffer.feed(*fetched)
+        for _ in range(rng.randrange(12)):
+            theirs, ours = (buffer.pop() for buffer in both)
+            assert ours is theirs
+            popped += theirs is not None
+        assert both[0].pause_full() == both[1].pause_full()
+        assert both[0].resume_empty() == both[1].resume_empty()
+        if rng.random() < 0.02:
+            topic, number = rng.choice(sorted(broker.logs))
+            for buffer in both:
+                buffer.clear(topic, number)
+            broker.given[topic, number] = len(broker.logs[topic, number])
+    assert popped > 100
+
+
+class Counting(PartitionBufferGroup):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def pop(self) -> Any:
+        self.asked += 1
+        return super().pop()
+
+
+def test_partitions_that_go_let_the_others_of_their_number_go_on():
+    buffers: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(10)
+    for buffer in buffers:
+        buffer.assign_partitions([TopicPartition("pos", 0), TopicPartition("gates", 0)])
+        first = Message(("pos", 0), 0, 5)
+        buffer.feed([first], {("pos", 0): 1, ("gates", 0): 3})
+        assert buffer.pop() is None  # gates has records that are not here yet
+        buffer.revoke_partitions([TopicPartition("gates", 0)])
+        assert buffer.pop() is first
+        buffer.close()
+        assert buffer.pop() is None
+
+
+def test_a_partition_that_has_nothing_is_asked_once(monkeypatch):
+    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBufferGroup", Counting)
+    buffer: Any = AlignedBuffer(10)
+    buffer.assign_partitions([TopicPartition("pos", number) for number in range(3)])
+    buffer.feed([Message(("pos", 2), n, n) for n in range(5)], {("pos", n): 5 * (n == 2) for n in range(3)})
+    assert [buffer.pop().offset() for _ in range(5)] == list(range(5))
+    assert [group.asked for group in buffer._partition_groups.values()] == [1, 1, 5]
