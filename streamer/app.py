@@ -32,6 +32,7 @@ _STATISTICS_MS: Final = 1_000
 _CONSUMER: Final[dict[str, Any]] = {
     "fetch.wait.max.ms": 50,
     "fetch.queue.backoff.ms": 5,
+    "fetch.max.bytes": 1 << 20,  # an answer's; by default 50 MB, which weighs more than most stores' state
 }
 _PRODUCER: Final = {"linger.ms": 0}
 _HEARTBEAT_MS: Final = 3_000

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
 import pytest
+from quixstreams.dataframe import StreamingDataFrame
 
 from data_gen import Simulation
 from retail_anomaly.events import INPUT_TOPICS, INVENTORY_COUNTS, POS_EVENTS, SECURITY_EVENTS, STAFF_SHIFTS
+from retail_anomaly.settings import load
+from streamer.app import new_application, raw_topic
 from streamer.connection import Connection
+from streamer.tally import Tally
 from streamer.topics import Plan, ensure_topics
 from tests.kafka import Record, fresh_name, produce
 from tests.support.processes import StreamerProcess
@@ -50,6 +57,51 @@ def test_a_topic_that_falls_silent_holds_up_nobody(
         streamer.send_in_step(sales)  # returns once each was processed
 
         assert streamer.progress.count == len(history) + len(sales)
+
+
+class Received(Tally):
+    """Ends the application once it has processed enough; knows what the consumer was sent until then."""
+
+    def __init__(self, enough: int) -> None:
+        super().__init__()
+        self.enough = enough
+        self.records = 0
+        self.stop: Callable[[], None]
+
+    def statistics(self, raw: str) -> None:
+        topics = json.loads(raw)["topics"].values()
+        self.records = sum(part["rxmsgs"] for topic in topics for part in topic["partitions"].values())
+        if sum(self.totals()["processed"].values()) >= self.enough:
+            self.stop()
+
+
+def test_a_backlog_is_fetched_once(clean_kafka: Connection, tmp_path: Path) -> None:
+    ensure_topics(clean_kafka, Plan(2, 1, 3650 * 86_400_000), create=True)
+    sent = [
+        Record(
+            SECURITY_EVENTS if n % 20 == 0 else POS_EVENTS,
+            b"x" * 180,
+            partition=n % 2,
+            timestamp=1_760_000_000_000 + n,
+        )
+        for n in range(40_000)
+    ]
+    produce(clean_kafka.properties()["bootstrap.servers"], sent, **{"linger.ms": 500})  # in large batches
+    flags = {"state_dir": str(tmp_path), "consumer_group": fresh_name("group"), "metrics_port": 1}
+    received = Received(len(sent))
+    app = new_application(
+        load(environ={}, flags={f"streamer.{key}": value for key, value in flags.items()}).settings,
+        connection=clean_kafka,
+        topic_manager=None,
+        tally=received,
+    )
+    received.stop = app.stop
+    frames = [app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS]
+    reduce(StreamingDataFrame.concat, frames).filter(lambda _value: False)
+    app.run()
+
+    assert received.totals()["processed"] == Counter(record.topic for record in sent)
+    assert received.records < 1.2 * len(sent)
 
 
 def test_events_that_come_twice_raise_nothing_more(clean_kafka: Connection, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_the_same_records_in_the_same_order(seed):
     rng = random.Random(seed)
     partitions = rng.randrange(1, 6)
     broker = Broker(rng, partitions)
-    both: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(10)
+    both: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(5)
     assigned = [TopicPartition(topic, number) for topic, number in broker.logs]
     for buffer in both:
         buffer.assign_partitions(assigned)
@@ -92,6 +93,69 @@ def test_the_same_records_in_the_same_order(seed):
     assert popped > 100
 
 
+class Client:
+    """A Kafka client over complete logs: it fetches batches ahead, in turn, and forgets those of a partition that stops."""
+
+    def __init__(self, logs: dict[tuple[str, int], list[Message]], batch: int) -> None:
+        self.logs, self.batch = logs, batch
+        self.queue: deque[Message] = deque()
+        self.fetched = dict.fromkeys(logs, 0)
+        self.given = dict.fromkeys(logs, 0)
+        self.stopped: set[tuple[str, int]] = set()
+        self.received = 0
+
+    def feed(self, buffer: Any, most: int) -> None:
+        """As the consumer does after each time that there was no record to give."""
+        for of in sorted(self.logs.keys() - self.stopped):
+            if len(self.queue) < self.batch:
+                batch = self.logs[of][self.fetched[of] :][: self.batch]
+                self.queue += batch
+                self.fetched[of] += len(batch)
+                self.received += len(batch)
+        messages = [self.queue.popleft() for _ in range(min(most, len(self.queue)))]
+        for message in messages:
+            self.given[message.of] = message.at + 1
+        buffer.feed(messages, {of: len(log) for of, log in self.logs.items()}, self.given)
+        self.stopped -= set(buffer.resume_empty())
+        for of in buffer.pause_full():
+            self.stopped.add(of)
+            self.fetched[of] = self.given[of]
+            self.queue = deque(message for message in self.queue if message.of != of)
+
+
+def read_all(buffer: Any, logs: dict[tuple[str, int], list[Message]]) -> tuple[list[Message], int, int]:
+    """Read a backlog; return it as given, the records fetched, and the most that one partition held."""
+    client = Client(logs, batch=500)
+    buffer.assign_partitions([TopicPartition(*of) for of in logs])
+    given: list[Message] = []
+    held = 0
+    while len(given) < sum(map(len, logs.values())):
+        assert client.received < 100_000, "it reads the same again and again"
+        client.feed(buffer, most=100)
+        groups = buffer._partition_groups.values()
+        held = max(held, *(len(b._messages) for group in groups for b in group._partition_buffers_values))
+        given += iter(buffer.pop, None)
+    return given, client.received, held
+
+
+@pytest.mark.parametrize("shares", [(90, 5, 5), (98, 1, 1)])
+def test_a_backlog_is_fetched_once(shares):
+    rng = random.Random(1)
+    logs: dict[tuple[str, int], list[Message]] = {(topic, n): [] for topic in TOPICS for n in range(4)}
+    for time in range(12_000):
+        of = rng.choices(TOPICS, shares)[0], rng.randrange(4)
+        logs[of].append(Message(of, len(logs[of]), time))
+
+    given, received, held = read_all(AlignedBuffer(100), logs)
+
+    for number in range(4):
+        times = [message.time for message in given if message.partition() == number]
+        assert times == sorted(times)
+    assert held < 300
+    assert received < 1.1 * len(given)
+    assert read_all(InternalConsumerBuffer(100), logs)[1] > 4 * received
+
+
 class Counting(PartitionBufferGroup):
     """Counts how often it is asked."""
 
@@ -103,7 +167,7 @@ class Counting(PartitionBufferGroup):
 
 
 def test_partitions_that_go_let_the_others_of_their_number_go_on():
-    buffers: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(10)
+    buffers: tuple[Any, ...] = InternalConsumerBuffer(10), AlignedBuffer(5)
     for buffer in buffers:
         buffer.assign_partitions([TopicPartition("pos", 0), TopicPartition("gates", 0)])
         first = Message(("pos", 0), 0, 5)
@@ -117,7 +181,7 @@ def test_partitions_that_go_let_the_others_of_their_number_go_on():
 
 def test_a_partition_that_has_nothing_is_asked_once(monkeypatch):
     monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBufferGroup", Counting)
-    buffer: Any = AlignedBuffer(10)
+    buffer: Any = AlignedBuffer(5)
     buffer.assign_partitions([TopicPartition("pos", number) for number in range(3)])
     buffer.feed([Message(("pos", 2), n, n) for n in range(5)], {("pos", n): 5 * (n == 2) for n in range(3)})
     assert [buffer.pop().offset() for _ in range(5)] == list(range(5))
