@@ -65,13 +65,18 @@ class Received(Tally):
     def __init__(self, enough: int) -> None:
         super().__init__()
         self.enough = enough
+        self.processed = 0
         self.records = 0
         self.stop: Callable[[], None]
+
+    def message(self, topic: str, partition: int, offset: int) -> None:
+        super().message(topic, partition, offset)
+        self.processed += 1
 
     def statistics(self, raw: str) -> None:
         topics = json.loads(raw)["topics"].values()
         self.records = sum(part["rxmsgs"] for topic in topics for part in topic["partitions"].values())
-        if sum(self.totals()["processed"].values()) >= self.enough:
+        if self.processed >= self.enough:
             self.stop()
 
 
