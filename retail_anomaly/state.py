@@ -207,12 +207,32 @@ class Table(Generic[E]):
 class _Bucket:
     """The ids sighted within one span of time, as far as they are not in full chunks."""
 
-    __slots__ = ("chunks", "dirty", "pending")
+    __slots__ = ("chunks", "dirty", "pending", "sealed")
 
     def __init__(self, chunks: int = 0) -> None:
-        self.chunks = chunks  # full chunks in the records, never written again
-        self.pending: dict[str, int] = {}
-        self.dirty = False
+        self.chunks = chunks  # those that will not change any more
+        self.sealed: list[bytes] = []  # of these the last ones, not in the records yet
+        self.pending: dict[str, int] = {}  # the chunk after them, if there are any
+        self.dirty = False  # whether it differs from the records
+
+    def seal(self) -> None:
+        """Let the pending ids be a chunk, packed at once: as a dictionary they take eight times the memory."""
+        if self.dirty:
+            self.sealed.append(_pack(self.pending))
+            self.dirty = False
+        if self.pending:
+            self.chunks += 1
+            self.pending = {}
+
+    def records(self, number: int) -> Iterator[Record]:
+        """Yield the chunks that changed."""
+        first = self.chunks - len(self.sealed)
+        for chunk, packed in enumerate(self.sealed, first):
+            yield f"{number}/{chunk}", packed
+        self.sealed = []
+        if self.dirty:
+            yield f"{number}/{self.chunks}", _pack(self.pending)
+            self.dirty = False
 
 
 class TimedIds:
@@ -292,12 +312,12 @@ class TimedIds:
         if known is not None and known >= time:
             return
         recent[name] = time
-        bucket = self._buckets.get(time // self._span)
-        if bucket is None:
-            bucket = self._buckets[time // self._span] = _Bucket()
+        bucket = self._buckets.get(time // self._span) or self._open(time // self._span)
         if self._tracked and bucket.pending.get(name, 0) < time:
             bucket.pending[name] = time
             bucket.dirty = True
+            if len(bucket.pending) == _CHUNK_IDS:
+                bucket.seal()
         if len(recent) > self._limit:
             self._compact()
 
@@ -374,31 +394,20 @@ class TimedIds:
         for name in self._dropped:
             yield name, None
         self._dropped.clear()
-        newest = max(self._buckets, default=0)
         for number, bucket in self._buckets.items():
-            if not bucket.dirty:
-                if bucket.pending and number != newest:
-                    # Quiet for a checkpoint, and its time has passed: what was written stands.
-                    bucket.chunks += 1
-                    bucket.pending = {}
-                continue
-            pending = list(bucket.pending.items())
-            for start in range(0, len(pending), _CHUNK_IDS):
-                part = dict(pending[start : start + _CHUNK_IDS])
-                yield f"{number}/{bucket.chunks}", _pack(part)
-                if len(part) == _CHUNK_IDS:
-                    bucket.chunks += 1
-                    bucket.pending = {}
-                else:
-                    bucket.pending = part
-            bucket.dirty = False
+            yield from bucket.records(number)
 
     def untrack(self) -> None:
         """Stop keeping ids as they are: their hashes are enough."""
         self._tracked = False
         self._dropped.clear()
+        self._buckets = {number: _Bucket(bucket.chunks) for number, bucket in self._buckets.items()}
+
+    def _open(self, number: int) -> _Bucket:
         for bucket in self._buckets.values():
-            bucket.pending.clear()
+            bucket.seal()  # time goes on: few ids will come to these
+        bucket = self._buckets[number] = _Bucket()
+        return bucket
 
     def _compact(self) -> None:
         """Move the recent ids to the sorted arrays."""
@@ -432,7 +441,7 @@ class TimedIds:
 
 
 def _chunks(bucket: _Bucket) -> int:
-    return bucket.chunks + -(-len(bucket.pending) // _CHUNK_IDS)
+    return bucket.chunks + bool(bucket.pending)
 
 
 def _array(values: _Numbers) -> "array[int]":
