@@ -13,7 +13,7 @@ from retail_anomaly.alerts import Alert
 from retail_anomaly.detectors.base import Detector
 from retail_anomaly.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.local_time import UTC
-from retail_anomaly.state import Load, TimedIds
+from retail_anomaly.state import Load
 from retail_anomaly.store import StoreState
 
 _DAY: Final = 86_400_000
@@ -115,7 +115,9 @@ class Engine:
             if store.first_pos_time is None:
                 store.first_pos_time = time
             event_id = event.event_id
-            if event_id is None or not self._repeated(event_id, time, store.seen_pos, store.clock):
+            if event_id is None or store.seen_pos.add_unless_since(
+                event_id, time, store.clock - self.dedupe_memory
+            ):
                 kind = event.event_type
                 if kind not in (SALE, REFUND):
                     kind = kind.upper()
@@ -135,7 +137,8 @@ class Engine:
         elif isinstance(event, SecurityEvent):
             time = event.event_time
             store.advance(time)
-            if not self._repeated(event.event_id, time, store.seen_security, store.clock):
+            since = store.clock - self.dedupe_memory
+            if store.seen_security.add_unless_since(event.event_id, time, since):
                 for detector in self._on_security:
                     alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
         else:
@@ -202,10 +205,3 @@ class Engine:
         """Return the detectors that look at a kind of event: those with a method of their own."""
         base = getattr(Detector, method)
         return tuple(d for d in self.detectors if getattr(type(d), method) is not base)
-
-    def _repeated(self, event_id: str, time: int, seen: TimedIds, clock: int) -> bool:
-        first = seen.newest(event_id)
-        if first is not None and clock <= first + self.dedupe_memory:
-            return True
-        seen.add(event_id, time)
-        return False

@@ -321,11 +321,22 @@ class TimedIds:
         if len(recent) > self._limit:
             self._compact()
 
+    def add_unless_since(self, name: str, time: int, since: int) -> bool:
+        """Note a sighting unless there was one at `since` or later; return whether it was noted."""
+        newest = self._recent.get(name)
+        # Nearly all ids are new, which this sees at once.
+        if newest is not None or self._unread or self._present[hash(name) & self._mask]:
+            newest = self.newest(name)
+            if newest is not None and newest >= since:
+                return False
+        self.add(name, time)
+        return True
+
     def newest(self, name: str) -> int | None:
         """Return the newest time of an id, or None when it isn't known."""
         time = self._recent.get(name)
         wanted = hash(name)
-        if self._present[wanted & self._mask]:  # perhaps: nearly all ids that are looked up are new
+        if self._present[wanted & self._mask]:  # perhaps
             hashes = self._hashes
             at = bisect_left(hashes, wanted)
             while at < len(hashes) and hashes[at] == wanted:
