@@ -118,20 +118,19 @@ class Table(Generic[E]):
 
     def put(self, key: str, entry: E) -> None:
         """Keep `entry`; also to be called after an entry was changed in place."""
-        if key not in self._entries:
-            if not self._pages:
-                self._pages.append(set())
-            self._page(key).add(key)
-        self._entries[key] = entry
         if self._dirty is not None:
+            if key not in self._entries:
+                if not self._pages:
+                    self._pages.append(set())
+                self._page(key).add(key)
             self._dirty.add(key)
+        self._entries[key] = entry
 
     def drop(self, key: str) -> None:
         """Forget the entry of `key`, if there is one."""
-        if self._entries.pop(key, None) is not None:
+        if self._entries.pop(key, None) is not None and self._dirty is not None:
             self._page(key).discard(key)
-            if self._dirty is not None:
-                self._dirty.add(key)
+            self._dirty.add(key)
 
     def items(self) -> Iterator[tuple[str, E]]:
         """Iterate over keys and entries."""
@@ -185,8 +184,9 @@ class Table(Generic[E]):
         self._dirty.clear()
 
     def untrack(self) -> None:
-        """Stop noting what changes."""
+        """Stop noting what changes and where it belongs."""
         self._dirty = None
+        self._pages = []
 
     def _number(self, key: str) -> int:
         # Not hash(): it differs from one process to the next.
