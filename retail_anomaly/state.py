@@ -205,7 +205,7 @@ class Table(Generic[E]):
 
 
 class _Bucket:
-    """The ids sighted within one span of time, as far as they are not in full chunks."""
+    """The ids sighted within one span of time, as far as the records do not have them for good."""
 
     __slots__ = ("chunks", "dirty", "pending", "sealed")
 
@@ -251,8 +251,8 @@ class TimedIds:
     hashes and of times: 24 to 32 bytes an id, all told, where a dictionary takes over 200. Two ids of one hash would
     count as one; among a million ids that befalls a look-up once in 10**13.
 
-    In the records the ids stand as they are, by time: a bucket is written as chunks of 512 that are
-    never rewritten once full, and read back only when an id is looked up that may stand in it.
+    In the records the ids stand as they are, by time: a bucket is written as chunks of at most 512 that are
+    never rewritten once complete, and read back only when an id is looked up that may stand in it.
 
     Examples
     --------
