@@ -288,7 +288,7 @@ class TimedIds:
     def __init__(self, span: int, keep: int) -> None:
         self._span = span
         self._keep = keep
-        self._recent: dict[str, int] = {}
+        self._recent: dict[int, int] = {}  # by hash, as below
         self._limit = _RECENT_IDS
         self._hashes = array("q")  # sorted; of Python's own hash, which no other process knows
         self._times = array("q")
@@ -308,10 +308,11 @@ class TimedIds:
     def add(self, name: str, time: int) -> None:
         """Note a sighting of an id at a time in epoch milliseconds."""
         recent = self._recent
-        known = recent.get(name)
+        hashed = hash(name)
+        known = recent.get(hashed)
         if known is not None and known >= time:
             return
-        recent[name] = time
+        recent[hashed] = time
         bucket = self._buckets.get(time // self._span) or self._open(time // self._span)
         if self._tracked and bucket.pending.get(name, 0) < time:
             bucket.pending[name] = time
@@ -323,9 +324,9 @@ class TimedIds:
 
     def add_unless_since(self, name: str, time: int, since: int) -> bool:
         """Note a sighting unless there was one at `since` or later; return whether it was noted."""
-        newest = self._recent.get(name)
+        hashed = hash(name)
         # Nearly all ids are new, which this sees at once.
-        if newest is not None or self._unread or self._present[hash(name) & self._mask]:
+        if hashed in self._recent or self._unread or self._present[hashed & self._mask]:
             newest = self.newest(name)
             if newest is not None and newest >= since:
                 return False
@@ -334,8 +335,8 @@ class TimedIds:
 
     def newest(self, name: str) -> int | None:
         """Return the newest time of an id, or None when it isn't known."""
-        time = self._recent.get(name)
         wanted = hash(name)
+        time = self._recent.get(wanted)
         if self._present[wanted & self._mask]:  # perhaps
             hashes = self._hashes
             at = bisect_left(hashes, wanted)
@@ -361,7 +362,7 @@ class TimedIds:
             if self._tracked:
                 self._dropped += [f"{number}/{chunk}" for chunk in range(_chunks(bucket))]
         end = (max(old) + 1) * self._span
-        self._recent = {name: time for name, time in self._recent.items() if time >= end}
+        self._recent = {hashed: time for hashed, time in self._recent.items() if time >= end}
         times = np.frombuffer(self._times, dtype=np.int64)
         hashes = np.frombuffer(self._hashes, dtype=np.int64)
         kept = times >= end
@@ -422,7 +423,7 @@ class TimedIds:
 
     def _compact(self) -> None:
         """Move the recent ids to the sorted arrays."""
-        came = np.fromiter(map(hash, self._recent), dtype=np.int64, count=len(self._recent))
+        came = np.fromiter(self._recent, dtype=np.int64, count=len(self._recent))
         at = np.fromiter(self._recent.values(), dtype=np.int64, count=len(self._recent))
         hashes = np.concatenate([np.frombuffer(self._hashes, dtype=np.int64), came])
         times = np.concatenate([np.frombuffer(self._times, dtype=np.int64), at])
@@ -445,8 +446,8 @@ class TimedIds:
         for chunk in range(self._buckets[number].chunks):
             packed = self._load(f"{number}/{chunk}")
             for name, time in (self._decode(packed) if packed else {}).items():
-                if self._recent.get(name, 0) < time:
-                    self._recent[name] = time
+                if self._recent.get(hash(name), 0) < time:
+                    self._recent[hash(name)] = time
         if len(self._recent) > self._limit:
             self._compact()
 
