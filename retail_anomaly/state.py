@@ -247,8 +247,8 @@ class TimedIds:
 
     Notes
     -----
-    In memory the ids that came last are a dictionary. The others are two sorted arrays, of 64-bit
-    hashes and of times: 24 to 32 bytes an id, all told, where a dictionary takes over 200. Two ids of one hash would
+    In memory an id is its 64-bit hash. Those that came last are a dictionary, the others two sorted
+    arrays, of hashes and of times: 24 to 32 bytes an id, all told, where a dictionary takes over 200. Two ids of one hash would
     count as one; among a million ids that befalls a look-up once in 10**13.
 
     In the records the ids stand as they are, by time: a bucket is written as chunks of at most 512 that are
