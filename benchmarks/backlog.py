@@ -7,9 +7,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.load import events
-from retail_anomaly import codec
-from retail_anomaly.events import Event, ShiftEvent
-from streamer.topic_plan import TOPICS
+from retail_anomaly.core import codec
+from retail_anomaly.core.events import Event, ShiftEvent
+from streamer.kafka.topic_plan import TOPICS
 
 PARTITIONS = 12  # as the topics have by default
 _CAREFUL = {"enable.idempotence": True, "partitioner": "murmur2", "queue.buffering.max.messages": 1_000_000}

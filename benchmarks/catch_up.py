@@ -11,13 +11,13 @@ import time
 from functools import reduce
 
 from benchmarks.process import status_mb
-from retail_anomaly import codec
+from retail_anomaly.core import codec
+from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, load
-from streamer import logs
-from streamer.connection import Connection
-from streamer.heaps import share_heaps
+from streamer.kafka.connection import Connection
+from streamer.observe import logs
+from streamer.observe.heap_memory import share_heaps
 
 _MARK_EVERY = 500
 
@@ -46,7 +46,7 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
     with logs.without_httpx_notice():
         from quixstreams.dataframe import StreamingDataFrame
 
-        from streamer.app import build_app, new_application, raw_topic
+        from streamer.detection.app import build_app, new_application, raw_topic
     share_heaps()
     logs.configure("warning")
     clock = _Clock()

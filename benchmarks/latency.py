@@ -19,7 +19,7 @@ from benchmarks import backlog
 from benchmarks.figures import Figure
 from benchmarks.load import HOUR
 from benchmarks.streamer_process import streamer
-from retail_anomaly.events import (
+from retail_anomaly.core.events import (
     ALERTS,
     POS_EVENTS,
     CountEvent,
@@ -29,7 +29,7 @@ from retail_anomaly.events import (
     SecurityEvent,
     ShiftEvent,
 )
-from streamer.offsets import GroupOffsets
+from streamer.kafka.offsets import GroupOffsets
 
 RATES = (100, 500, 5_000)
 _WARM_UP_S = 5

@@ -4,7 +4,7 @@ import random
 from collections import deque
 from collections.abc import Iterator
 
-from retail_anomaly.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 
 START = 1_760_000_000_000
 HOUR = 3_600_000

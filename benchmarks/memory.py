@@ -14,9 +14,9 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.load import DAY, START
 from benchmarks.process import status_mb
-from retail_anomaly.events import PosEvent, ShiftEvent
+from retail_anomaly.core.events import PosEvent, ShiftEvent
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.settings import Settings, build_engine
-from retail_anomaly.store import StoreState
 
 _CHECKPOINT = 50_000
 _STORES, _CASHIERS, _SALES = 100, 10, 100_000
@@ -84,7 +84,7 @@ def _measure(stores: int, cashiers: int, sales: int) -> dict[str, Any]:
     }
 
 
-def _checkpoint(memories: list[StoreState], sizes: dict[tuple[int, str], int]) -> None:
+def _checkpoint(memories: list[StoreMemory], sizes: dict[tuple[int, str], int]) -> None:
     for number, store in enumerate(memories):
         for name, content in store.records():
             if content is None:

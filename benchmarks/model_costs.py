@@ -12,8 +12,8 @@ from functools import partial
 from benchmarks.figures import Figure, medians
 from data_gen import Simulation
 from data_gen.world import VOLUMES
+from retail_anomaly.core.events import Event, PosEvent
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.events import Event, PosEvent
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 

@@ -16,11 +16,11 @@ from typing import Any
 from river import anomaly, compose, linear_model, preprocessing, time_series
 
 from benchmarks.model_worlds import REFUNDS, SALES, World
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.detectors import RefundDeviation, SalesDeviation
 from retail_anomaly.detectors.refund_deviation import RefundDeviationParameters
 from retail_anomaly.detectors.sales_deviation import SalesDeviationParameters
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import PosEvent
 from retail_anomaly.models.refunds import RefundModel
 from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
 

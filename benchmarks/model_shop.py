@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.model_worlds import REFUNDS, SALES
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.local_time import QUARTER
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import PosEvent
-from retail_anomaly.local_time import QUARTER
 
 INVOICES: Final = Path(__file__).with_name("data") / "online_retail_invoices.csv.gz"
 MAX_LATE: Final = 86_400_000

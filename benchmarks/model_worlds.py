@@ -14,8 +14,8 @@ import yaml
 
 from data_gen import Simulation
 from data_gen.scenarios import SCENARIOS, Incident
-from retail_anomaly.events import Event, PosEvent
-from retail_anomaly.local_time import QUARTER, UTC, LocalTime
+from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.local_time import QUARTER, UTC, LocalTime
 
 FILE = Path(__file__).with_name("model_worlds.yaml")
 SHA256 = "640fd35540c3c5e0225ec0bb767da771a985eb2428c74f5245e1b813835d4545"

@@ -20,9 +20,9 @@ from sklearn.metrics import average_precision_score
 from benchmarks.model_rivals import METHODS, Scores
 from benchmarks.model_tables import tables
 from benchmarks.model_worlds import QUARTER, REFUNDS, SALES, World, frozen, make
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import PosEvent
 
 Job = tuple[Any, ...]
 """The arguments of a function that measures."""

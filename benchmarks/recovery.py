@@ -15,8 +15,8 @@ from benchmarks.figures import Figure
 from benchmarks.load import DAY, START
 from benchmarks.process import status_mb
 from benchmarks.streamer_process import streamer
-from retail_anomaly.events import ALERTS, PosEvent
-from streamer.offsets import GroupOffsets
+from retail_anomaly.core.events import ALERTS, PosEvent
+from streamer.kafka.offsets import GroupOffsets
 
 STORES = 100
 _PATIENCE_S = 900

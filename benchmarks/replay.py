@@ -11,7 +11,7 @@ import msgspec
 from benchmarks import model_costs
 from benchmarks.figures import Figure, medians
 from benchmarks.load import events
-from retail_anomaly import codec
+from retail_anomaly.core import codec
 from retail_anomaly.replay import replay
 
 

@@ -23,11 +23,11 @@ from benchmarks.latency import steady_event
 from benchmarks.process import status_mb
 from data_gen import Simulation
 from data_gen.world import recorded_at
-from retail_anomaly.codec import encode
-from retail_anomaly.events import ALERTS, PosEvent
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import ALERTS, PosEvent
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
-from streamer.offsets import GroupOffsets
+from streamer.kafka.offsets import GroupOffsets
 from streamer.sinks.points import sink_topics
 from tests.influx import InfluxServer
 from tests.support.alerts import an_alert

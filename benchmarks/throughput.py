@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks import backlog
 from benchmarks.figures import Figure, medians
-from streamer.offsets import GroupOffsets
+from streamer.kafka.offsets import GroupOffsets
 
 _PATIENCE_S = 600
 # Processes that start together join in one round: nobody begins with what another will take over.

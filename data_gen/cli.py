@@ -20,12 +20,12 @@ from rich.progress import Progress
 from data_gen.faults import Faults
 from data_gen.kafka import KafkaError, KafkaWriter, connect
 from data_gen.pace import Pace
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, scenario_from
 from data_gen.simulate import INCIDENT_RATE, START, STORE_VOLUMES, Simulation
 from data_gen.world import VOLUMES
 from data_gen.writers import FORMATS, drain, write_files
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.events import INPUT_TOPICS
 
 app = typer.Typer(
     add_completion=False,
@@ -86,7 +86,7 @@ _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 class _ShownSimulation(Simulation):
     """A simulation that shows on a terminal how far it is."""
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SimulatedRecord]:
         console = Console(stderr=True)
         if not console.is_terminal:
             yield from super().records()

@@ -9,7 +9,7 @@ from typing import Final
 from data_gen.demand import expected_receipts, has_short_hours
 from data_gen.stock import Stock
 from data_gen.world import CASHIER, MINUTE, SECOND, Catalogue, Employee, Product, Store, rng_for
-from retail_anomaly.events import (
+from retail_anomaly.core.events import (
     REFUND,
     SALE,
     CountEvent,

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.world import HOUR, MINUTE, SECOND, rng_for
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
 
 LATEST: Final = 12 * HOUR
 # A count has no id: whoever gets it twice counts twice.
@@ -90,7 +90,9 @@ class Faults:
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in fields(self))
 
-    def apply(self, events: Iterable[Record], seed: int, made: list[Fault]) -> Iterator[Record]:
+    def apply(
+        self, events: Iterable[SimulatedRecord], seed: int, made: list[Fault]
+    ) -> Iterator[SimulatedRecord]:
         """Put faults into a stream.
 
         Parameters
@@ -104,11 +106,11 @@ class Faults:
 
         Yields
         ------
-        Record
+        SimulatedRecord
             In order of arrival. Memory holds what is late, for twelve hours of event time at most.
         """
         stores: dict[str, _FaultyStore] = {}
-        waiting: list[tuple[int, int, Record]] = []
+        waiting: list[tuple[int, int, SimulatedRecord]] = []
         number = 0
         for record in events:
             while waiting and waiting[0][0] <= record.arrival:
@@ -140,7 +142,7 @@ class _FaultyStore:
             self._skew = self._rng.choice((-1, 1)) * self._rng.randint(2, 20) * MINUTE
         self._told = False
 
-    def records(self, record: Record) -> Iterator[Record]:
+    def records(self, record: SimulatedRecord) -> Iterator[SimulatedRecord]:
         """Yield what becomes of a record."""
         faults, rng, event = self._faults, self._rng, record.value
         if isinstance(event, PosEvent) and event.register_id == self._till:
@@ -164,7 +166,7 @@ class _FaultyStore:
             self._note("duplicate", again, "the same event again")
             yield again
 
-    def _note(self, fault: str, record: Record, detail: str) -> None:
+    def _note(self, fault: str, record: SimulatedRecord, detail: str) -> None:
         event_id = getattr(record.value, "event_id", None)
         place = record.store_id, record.topic, record.timestamp, record.arrival
         self._made.append(Fault(fault, *place, detail, event_id))

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
-from data_gen.records import Record
-from retail_anomaly.events import INPUT_TOPICS
+from data_gen.records import SimulatedRecord
+from retail_anomaly.core.events import INPUT_TOPICS
 
 # Long enough for a broker's restart, short enough to learn that it is gone.
 DELIVERY_TIMEOUT_MS: Final = 60_000
@@ -53,9 +53,9 @@ class KafkaWriter:
     ...         on_delivery(None, None)
     ...     def poll(self, timeout): return 0
     ...     def flush(self, timeout): return 0
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> writer = KafkaWriter(Fake())
-    >>> writer.send(Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
+    >>> writer.send(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     inventory-counts b'store-1' 1760000000000
     >>> writer.close()
     >>> dict(writer.acknowledged)
@@ -79,7 +79,7 @@ class KafkaWriter:
 
         return report
 
-    def send(self, record: Record) -> None:
+    def send(self, record: SimulatedRecord) -> None:
         """Queue one record, keyed by its store and stamped with its time.
 
         Raises

@@ -8,8 +8,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_gen.records import Record
-from retail_anomaly.events import EVENT_TYPES, SECURITY_EVENTS, Event
+from data_gen.records import SimulatedRecord
+from retail_anomaly.core.events import EVENT_TYPES, SECURITY_EVENTS, Event
 
 ROWS: Final = 50_000
 
@@ -30,10 +30,10 @@ class ParquetFiles:
     Examples
     --------
     >>> import io
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> file = io.BytesIO()
     >>> writer = ParquetFiles({"inventory-counts": file})
-    >>> writer.write(Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
+    >>> writer.write(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     >>> writer.close()
     >>> pq.read_table(file).select(["sku", "countedQty"]).to_pylist()
     [{'sku': 'sku-1', 'countedQty': 3}]
@@ -46,7 +46,7 @@ class ParquetFiles:
             topic: pq.ParquetWriter(file, SCHEMAS[topic], compression="zstd") for topic, file in files.items()
         }
 
-    def write(self, record: Record) -> None:
+    def write(self, record: SimulatedRecord) -> None:
         """Keep a record until there are enough of its topic."""
         waiting = self._waiting[record.topic]
         waiting.append(record.value)

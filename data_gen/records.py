@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple, Self
 
 from data_gen.world import recorded_at
-from retail_anomaly.codec import encode, topic_of
-from retail_anomaly.events import Event
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.events import Event
 
 
-class Record(NamedTuple):
+class SimulatedRecord(NamedTuple):
     """A message on its way to a topic.
 
     Parameters
@@ -23,8 +23,8 @@ class Record(NamedTuple):
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
-    >>> Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)).topic
+    >>> from retail_anomaly.core.events import CountEvent
+    >>> SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)).topic
     'inventory-counts'
     """
 

@@ -15,11 +15,11 @@ from data_gen.honest.premises import breakage, counts, deliveries, doors
 from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refunds
 from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, Course, Incident, Scenario
 from data_gen.stock import Stock
 from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
-from retail_anomaly.events import Event
+from retail_anomaly.core.events import Event
 
 START: Final = date(2025, 3, 3)
 INCIDENT_RATE: Final = 0.1
@@ -142,12 +142,12 @@ class Simulation:
             if not isinstance(record.value, dict):
                 yield record.value
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SimulatedRecord]:
         """Simulate, and yield everything that arrives, in order of arrival.
 
         Yields
         ------
-        Record
+        SimulatedRecord
             The next record of any store.
 
         Examples
@@ -164,7 +164,7 @@ class Simulation:
         self._has_begun = False
         catalogue = make_catalogue(self.seed)
         stores = [self._store(store, catalogue) for store in self.make_stores()]
-        records = map(Record.of, merge(*stores, key=recorded_at))
+        records = map(SimulatedRecord.of, merge(*stores, key=recorded_at))
         yield from self.faults.apply(records, self.seed, self.faults_made) if self.faults else records
 
     def make_stores(self) -> list[Store]:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from retail_anomaly.events import Event, ShiftEvent
+from retail_anomaly.core.events import Event, ShiftEvent
 
 SECOND: Final = 1_000
 MINUTE: Final = 60 * SECOND

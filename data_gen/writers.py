@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.simulate import Simulation
-from retail_anomaly.codec import encode
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import INPUT_TOPICS
 
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
@@ -20,7 +20,7 @@ FORMATS: Final = ("jsonl", "parquet")
 class Writer(Protocol):
     """Writes records to files."""
 
-    def write(self, record: Record) -> None:
+    def write(self, record: SimulatedRecord) -> None:
         """Write one record, or keep it until there are some more."""
 
     def close(self) -> None:
@@ -38,9 +38,9 @@ class LogWriter:
     Examples
     --------
     >>> import io
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> file = io.BytesIO()
-    >>> LogWriter(file).write(Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
+    >>> LogWriter(file).write(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     >>> file.getvalue()[:42]
     b'{"topic":"inventory-counts","value":{"stor'
     """
@@ -48,7 +48,7 @@ class LogWriter:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def write(self, record: Record) -> None:
+    def write(self, record: SimulatedRecord) -> None:
         """Write one line."""
         self._file.write(b'{"topic":"%b","value":%b}\n' % (record.topic.encode(), encode(record.value)))
 

@@ -42,7 +42,7 @@ def configuration() -> str:
         [
             _NOTICE,
             "# Configuration\n",
-            "One YAML file; `retail_anomaly/config.yaml` is the commented one to copy from. Packaged defaults <",
+            "One YAML file; `retail_anomaly/settings/config.yaml` is the commented one to copy from. Packaged defaults <",
             "file (`--config`) < environment (`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`) < flags.",
             "`retail-anomaly config show` prints every value and where it came from, `config check FILE` finds",
             "mistakes, `config schema` prints JSON Schema. Durations read `10m` or `PT10M`.\n",

@@ -7,8 +7,8 @@ import sys
 import time
 
 from data_gen.kafka import KafkaError, connect
-from data_gen.records import Record
-from retail_anomaly.events import Event, GateData, PosEvent, SecurityEvent
+from data_gen.records import SimulatedRecord
+from retail_anomaly.core.events import Event, GateData, PosEvent, SecurityEvent
 
 MINUTE = 60_000
 
@@ -40,7 +40,7 @@ def main(broker: str) -> int:
         for events in (till, [alarm]):
             writer = connect(broker, paced=True)
             for event in events:
-                writer.send(Record.of(event))
+                writer.send(SimulatedRecord.of(event))
             writer.close()
     except KafkaError as error:
         print(f"inject_incident: {error}", file=sys.stderr)  # noqa: T201

@@ -13,19 +13,19 @@ Examples
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import InvalidEvent
-from retail_anomaly.columns import ColumnsError
 from retail_anomaly.contract import check_detector
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import InvalidEvent
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.detectors import Detector, Parameters, register
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 
 # The function takes the place of the module of its name; `from retail_anomaly.replay import ...`
 # finds the module all the same.
 from retail_anomaly.replay import ReplayResult, replay, replay_events
 from retail_anomaly.settings import Settings, SettingsError, build_engine, load_settings
 from retail_anomaly.sources import SourceError
+from retail_anomaly.sources.columns import ColumnsError
 
 if TYPE_CHECKING:
     from retail_anomaly import plots
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         read_incidents,
     )
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
-    from retail_anomaly.frames import alerts_frame, read_alerts
-    from retail_anomaly.quality import data_quality
+    from retail_anomaly.frames.alerts import alerts_frame, read_alerts
+    from retail_anomaly.frames.quality import data_quality
 
 __all__ = [
     "Alert",
@@ -82,9 +82,9 @@ __all__ = [
 
 # pandas and Plotly take longer to import than everything else here, and the streamer never needs them.
 _LATER: Final = {
-    "alerts_frame": "frames",
-    "read_alerts": "frames",
-    "data_quality": "quality",
+    "alerts_frame": "frames.alerts",
+    "read_alerts": "frames.alerts",
+    "data_quality": "frames.quality",
     **dict.fromkeys(
         [
             *(

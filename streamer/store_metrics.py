@@ -25,16 +25,16 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.dataframe.windows import Sum
 from quixstreams.models import TopicManager
 
-from retail_anomaly.codec import InvalidEvent, decode
-from retail_anomaly.events import POS_EVENTS, REFUND, SALE, PosEvent
+from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.events import POS_EVENTS, REFUND, SALE, PosEvent
 from retail_anomaly.settings import Settings
-from streamer.app import new_application, raw_topic
-from streamer.connection import Connection
-from streamer.health import observed
-from streamer.metrics import Metrics
-from streamer.tally import Tally
-from streamer.topic_manager import topic_manager
-from streamer.topics import STORE_METRICS, Plan, ensure_topics
+from streamer.detection.app import new_application, raw_topic
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import STORE_METRICS, TopicPlan, ensure_topics
+from streamer.observe.counts import ProcessCounts
+from streamer.observe.health import observed
+from streamer.observe.metrics import Metrics
+from streamer.quix.topic_manager import topic_manager
 
 GRACE_MS: Final = 5 * 60_000
 """How much longer than its interval a window takes lines that come late."""
@@ -93,7 +93,7 @@ def build_metrics_app(
     *,
     connection: Connection,
     topic_manager: TopicManager | None,
-    tally: Tally | None = None,
+    tally: ProcessCounts | None = None,
 ) -> Application:
     """Build the application that fills `store-metrics`; the broker is asked for its topics.
 
@@ -145,7 +145,7 @@ def run_metrics(settings: Settings, *, connection: Connection) -> int:
     """
     create = settings.streamer.manage_topics
     if connection.broker is not None:
-        ensure_topics(connection, Plan.of(settings), (POS_EVENTS, STORE_METRICS), create=create)
+        ensure_topics(connection, TopicPlan.of(settings), (POS_EVENTS, STORE_METRICS), create=create)
     group = metrics_group(settings)
     metrics = Metrics("metrics", group, Path(settings.streamer.state_dir) / group)
     manager = topic_manager(connection, group, create=create)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.logs import BadLines
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import open_input
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
+from retail_anomaly.sources.event_log import BadLines
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_broker import EmbeddedBroker
 from tests.golden.cases import Host, Record
 from tests.kafka import KafkaServer
 from tests.support.brokerless import BrokerlessPipeline, send_all

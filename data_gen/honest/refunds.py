@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from data_gen.day import StoreDay
 from data_gen.honest.sales import TENDERS
 from data_gen.world import MINUTE, Product
-from retail_anomaly.events import SALE, PosEvent
+from retail_anomaly.core.events import SALE, PosEvent
 
 # Receipts of which something is brought back.
 RETURNED: Final = 0.03

@@ -5,7 +5,7 @@ from typing import Final
 
 from data_gen.day import StoreDay
 from data_gen.world import CASHIER, HOUR, MINUTE, SERVICE_DESK, Employee
-from retail_anomaly.events import ShiftEvent
+from retail_anomaly.core.events import ShiftEvent
 
 SWAPPED: Final = 0.06
 # Of the swaps, how many the office hears of in time.

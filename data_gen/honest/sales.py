@@ -8,7 +8,7 @@ from typing import Final
 
 from data_gen.day import Offer, StoreDay
 from data_gen.world import MINUTE, PROFILES
-from retail_anomaly.events import SALE, PosEvent
+from retail_anomaly.core.events import SALE, PosEvent
 
 TENDERS: Final = ("card", "card", "card", "card", "cash", "cash", "voucher")
 # Lines of a receipt: most baskets are small, few are very large.

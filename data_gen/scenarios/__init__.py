@@ -23,8 +23,8 @@ from data_gen.scenarios.one_sku_refunds import OneSkuRefunds
 from data_gen.scenarios.oversold_sku import OversoldSku
 from data_gen.scenarios.price_error import PriceError
 from data_gen.scenarios.promotion import Promotion
-from data_gen.scenarios.refund_burst import RefundBurst
-from data_gen.scenarios.refund_without_sale import RefundWithoutSale
+from data_gen.scenarios.refund_burst import RefundBurstScenario
+from data_gen.scenarios.refund_without_sale import RefundWithoutSaleScenario
 from data_gen.scenarios.role_change import RoleChange
 from data_gen.scenarios.shelf_theft import ShelfTheft
 from data_gen.scenarios.slow_skimming import SlowSkimming
@@ -32,9 +32,9 @@ from data_gen.scenarios.structuring import Structuring
 from data_gen.scenarios.till_outage import TillOutage
 
 _ALL: Final[tuple[Scenario, ...]] = (
-    RefundBurst(),
+    RefundBurstScenario(),
     OffShiftRefunds(),
-    RefundWithoutSale(),
+    RefundWithoutSaleScenario(),
     GateTheft(),
     OversoldSku(),
     ShelfTheft(),
@@ -68,7 +68,7 @@ def scenario_from(text: str) -> Scenario:
     Examples
     --------
     >>> scenario_from("refund_burst:most=8,rate=2")
-    RefundBurst(rate=2.0, days=1, first_day=0, fewest=3, most=8, minimum=100.0)
+    RefundBurstScenario(rate=2.0, days=1, first_day=0, fewest=3, most=8, minimum=100.0)
     >>> scenario_from("refund_burst:speed=2")
     Traceback (most recent call last):
     ValueError: refund_burst: expected one of rate, days, first_day, fewest, most, minimum, got 'speed=2'

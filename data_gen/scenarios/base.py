@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from data_gen.day import StoreDay
 from data_gen.world import MINUTE, Product
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.events import PosEvent
 
 # Days after which a model knows what is usual in a store.
 WEEK = 7

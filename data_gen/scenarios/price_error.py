@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from data_gen.day import Offer, StoreDay
 from data_gen.scenarios.base import WEEK, Course, Scenario
 from data_gen.world import HOUR
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.events import PosEvent
 
 
 @dataclass(frozen=True, kw_only=True)

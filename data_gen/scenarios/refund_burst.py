@@ -8,7 +8,7 @@ from data_gen.world import HOUR, MINUTE, SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefundBurst(Scenario):
+class RefundBurstScenario(Scenario):
     """Three to five refunds of 100 or more within eight minutes, each of a real sale of the day.
 
     Parameters
@@ -20,7 +20,7 @@ class RefundBurst(Scenario):
 
     Examples
     --------
-    >>> RefundBurst(most=4).name
+    >>> RefundBurstScenario(most=4).name
     'refund_burst'
     """
 

@@ -7,7 +7,7 @@ from data_gen.scenarios.base import Course, Scenario, plain_lines, spread
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefundWithoutSale(Scenario):
+class RefundWithoutSaleScenario(Scenario):
     """One to three refunds over a shift that name a receipt no till has printed, or none.
 
     They are far apart and below 100: the pattern is the missing sale, not the haste.
@@ -23,7 +23,7 @@ class RefundWithoutSale(Scenario):
 
     Examples
     --------
-    >>> RefundWithoutSale().name
+    >>> RefundWithoutSaleScenario().name
     'refund_without_sale'
     """
 

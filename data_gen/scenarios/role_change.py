@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from data_gen.day import StoreDay
 from data_gen.scenarios.base import WEEK, Course, Scenario
 from data_gen.world import CASHIER, SERVICE_DESK
-from retail_anomaly.events import REFUND, PosEvent
+from retail_anomaly.core.events import REFUND, PosEvent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from data_gen.day import StoreDay
 from data_gen.scenarios.base import WEEK, Course, Scenario, fake_refunds, plain_lines
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.events import PosEvent
 
 
 @dataclass(frozen=True, kw_only=True)

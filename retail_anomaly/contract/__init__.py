@@ -5,7 +5,7 @@ The tests run them over all detectors that are shipped, a notebook on one that i
 Examples
 --------
 >>> from retail_anomaly.detectors import StockDiscrepancy
->>> from retail_anomaly.events import CountEvent
+>>> from retail_anomaly.core.events import CountEvent
 >>> counts = [CountEvent("store-1", "sku-1", left, 1_760_000_000_000 + left) for left in (20, 12)]
 >>> checked = check_detector(StockDiscrepancy, counts, kept={"stock_discrepancy.stock"})
 >>> bool(checked["passed"].all())
@@ -14,8 +14,8 @@ True
 
 from retail_anomaly.contract.behaviour import BEHAVIOUR
 from retail_anomaly.contract.check import CHECKS, check_detector
-from retail_anomaly.contract.form import FORM
-from retail_anomaly.contract.run import RestartingRun, Run, Step, Tick
+from retail_anomaly.contract.declaration import FORM
+from retail_anomaly.contract.runs import RestartingRun, Run, Step, TimePasses
 from retail_anomaly.contract.storage import STORAGE
 from retail_anomaly.contract.subject import ContractError, Subject
 
@@ -29,6 +29,6 @@ __all__ = [
     "Run",
     "Step",
     "Subject",
-    "Tick",
+    "TimePasses",
     "check_detector",
 ]

@@ -6,11 +6,11 @@ from typing import Final
 
 import msgspec
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import encode
-from retail_anomaly.contract.run import Run
+from retail_anomaly.contract.runs import Run
 from retail_anomaly.contract.subject import Check, Subject, require
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import PosEvent
 
 NOISE: Final = "NO_SALE"
 """A type of event that no detector knows."""

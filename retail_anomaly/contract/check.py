@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from retail_anomaly.contract.behaviour import BEHAVIOUR
-from retail_anomaly.contract.form import FORM
-from retail_anomaly.contract.run import Step
+from retail_anomaly.contract.declaration import FORM
+from retail_anomaly.contract.runs import Step
 from retail_anomaly.contract.storage import STORAGE
 from retail_anomaly.contract.subject import Check, ContractError, Subject
 from retail_anomaly.detectors import Detector, Parameters

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from retail_anomaly.contract.behaviour import NOISE
-from retail_anomaly.contract.run import RestartingRun, Step, Tick
+from retail_anomaly.contract.runs import RestartingRun, Step, TimePasses
 from retail_anomaly.contract.subject import Check, Subject, require
-from retail_anomaly.events import PosEvent, ShiftEvent
+from retail_anomaly.core.events import PosEvent, ShiftEvent
 
 _YEAR: Final = 365 * 86_400_000
 _SEEDS: Final = range(3)
@@ -108,7 +108,7 @@ def _silence(store_id: str, steps: Sequence[Step]) -> list[Step]:
 
 
 def _time(step: Step) -> int:
-    if isinstance(step, Tick):
+    if isinstance(step, TimePasses):
         return step.time
     return step.shift_end if isinstance(step, ShiftEvent) else step.event_time
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.contract.run import Run, Step
+from retail_anomaly.contract.runs import Run, Step
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.engine import Engine
 from retail_anomaly.detectors import Detector, Parameters
-from retail_anomaly.engine import Engine
 
 _DAY: Final = 86_400_000
 
@@ -31,7 +31,7 @@ class Subject:
     max_late, dedupe_memory
         As for `Engine`, in milliseconds.
     kept
-        What it may keep without limit: ``detector.collection``, as `StoreState.entries` names it.
+        What it may keep without limit: ``detector.collection``, as `StoreMemory.entries` names it.
 
     Examples
     --------

@@ -5,7 +5,3 @@ the alerts run as processes of their own. The demo starts and ends them, shows t
 come, and at the end checks that nothing was lost: what was sent, what the streamer processed, what
 it alerted and what was injected must agree, or the demo fails.
 """
-
-from retail_anomaly.demo.command import demo
-
-__all__ = ["demo"]

@@ -10,16 +10,16 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import encode
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import encode
 from retail_anomaly.evaluate import match_incidents
-from retail_anomaly.frames import alerts_frame
-from retail_anomaly.logs import BadLines, read_log
+from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.quality import data_quality
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots import pos_frame
 from retail_anomaly.plots.style import types_in_order
-from retail_anomaly.plots.words import label_of, plural
-from retail_anomaly.quality import data_quality
-from retail_anomaly.report.page import write_report
+from retail_anomaly.report.alerts_page import write_report
+from retail_anomaly.sources.event_log import BadLines, read_log
 
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
@@ -27,7 +27,7 @@ ALERTS_FILE: Final = "alerts.jsonl"
 REPORT_FILE: Final = "report.html"
 
 
-class Outcome(NamedTuple):
+class DemoOutcome(NamedTuple):
     """What each part of a run says it has done.
 
     Parameters
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
         return wrong
 
 
-def write_outcome(outcome: Outcome, folder: Path) -> Iterator[RenderableType]:
+def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType]:
     """Write the alerts and the report, and yield the summary.
 
     Parameters

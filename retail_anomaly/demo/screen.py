@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import colour_of
-from retail_anomaly.plots.words import label_of, plural
 
 _ROWS_AROUND = 12  # lines of the terminal that the table must leave to the rest
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from retail_anomaly.detectors.base import Detector, Parameters, Range
+from retail_anomaly.core.detector import Detector, Parameters, Range
 from retail_anomaly.detectors.inventory_shrinkage import InventoryShrinkage
 from retail_anomaly.detectors.refund_burst import RefundBurst
 from retail_anomaly.detectors.refund_deviation import RefundDeviation

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters, Range
-from retail_anomaly.events import CountEvent, PosEvent
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector, Parameters, Range
+from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
 
 
 class InventoryShrinkageParameters(Parameters, frozen=True):
@@ -44,7 +44,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     Examples
     --------
-    >>> from retail_anomaly.engine import Engine
+    >>> from retail_anomaly.core.engine import Engine
     >>> engine = Engine([InventoryShrinkage(InventoryShrinkageParameters(), max_late=86_400_000)])
     >>> store = engine.new_store("s")
     >>> sale = PosEvent("t", "s", "c", "k", 9.0, "SALE", 1_760_000_000_000, quantity=30)
@@ -61,14 +61,14 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         """Return a store's state without sales."""
         return InventoryShrinkageState()
 
-    def on_sale(self, event: PosEvent, state: InventoryShrinkageState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory) -> Sequence[Alert]:
         """Add to what was sold."""
         sold = state.sold
         sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
         return ()
 
     def on_count(
-        self, event: CountEvent, state: InventoryShrinkageState, store: StoreState
+        self, event: CountEvent, state: InventoryShrinkageState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Compare with what was sold, and start anew."""
         sold = state.sold.get(event.sku) or 0

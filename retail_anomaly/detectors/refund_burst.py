@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert, alert_id
-from retail_anomaly.detectors.base import Detector, Parameters, Range, reaches
-from retail_anomaly.durations import Duration
-from retail_anomaly.events import PosEvent
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
+from retail_anomaly.core.alerts import Alert, alert_id
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector, Parameters, Range, reaches
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
 
 _MINUTE: Final = 60_000
 
@@ -107,7 +107,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
 
     Examples
     --------
-    >>> from retail_anomaly.engine import Engine
+    >>> from retail_anomaly.core.engine import Engine
     >>> engine = Engine([RefundBurst(RefundBurstParameters(), max_late=86_400_000)])
     >>> store = engine.new_store("store-1")
     >>> for n in range(3):
@@ -125,7 +125,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         """Return a store's state without refunds."""
         return RefundBurstState(self.parameters.window + self.max_late)
 
-    def on_refund(self, event: PosEvent, state: RefundBurstState, store: StoreState) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: RefundBurstState, store: StoreMemory) -> Sequence[Alert]:
         """Let the line join its receipt, and alert or revise when the burst is one."""
         rule = self.parameters
         time = event.event_time
@@ -148,7 +148,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return self._decide(event, cashier, high, store)
 
     def _decide(
-        self, event: PosEvent, cashier: Cashier, high: list[Refund], store: StoreState
+        self, event: PosEvent, cashier: Cashier, high: list[Refund], store: StoreMemory
     ) -> Sequence[Alert]:
         rule, refunds, episode = self.parameters, cashier.refunds, cashier.episode
         average = sum(refund.amount for refund in refunds) / len(refunds)
@@ -200,7 +200,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         high: list[Refund],
         average: float,
         off_shift: bool | None,
-        store: StoreState,
+        store: StoreMemory,
     ) -> dict[str, Any]:
         evidence: dict[str, Any] = {
             "transactionIds": [refund.transaction_id for refund in high],

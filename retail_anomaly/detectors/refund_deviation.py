@@ -6,10 +6,14 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert, alert_id
-from retail_anomaly.detectors.base import Detector, ModelParameters
-from retail_anomaly.events import PosEvent
-from retail_anomaly.local_time import date_of
+from retail_anomaly.core.alerts import Alert, alert_id
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.local_time import date_of
+from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.score import Score
+from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.refunds import (
     DAY,
@@ -20,10 +24,7 @@ from retail_anomaly.models.refunds import (
     StoreRefunds,
 )
 from retail_anomaly.models.river_judges import COMPONENT, REFUND_FEATURES, RiverRefunds
-from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
 
 _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 64
@@ -142,7 +143,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         needed = self.parameters.learn_days
         return f"learned {days} of {needed} days" if days < needed else None
 
-    def on_sale(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> Sequence[Alert]:
         """Count the line, and learn what the article costs."""
         cashier = self._today(event, state, store)
         if cashier is not None:
@@ -153,7 +154,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
                 state.prices.put(_STORE, prices)
         return ()
 
-    def on_refund(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> Sequence[Alert]:
         """Count the refund, and alert when the cashier's day has become rare."""
         cashier = self._today(event, state, store)
         if cashier is None:
@@ -176,7 +177,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         return self._decide(event, cashier, tails, state, store)
 
     def _today(
-        self, event: PosEvent, state: RefundDeviationState, store: StoreState
+        self, event: PosEvent, state: RefundDeviationState, store: StoreMemory
     ) -> CashierHistory | None:
         """Return the cashier with the event's day begun, or None when the event is too late to count."""
         day = store.local.of(event.event_time)[0]
@@ -189,7 +190,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         state.level.put(_STORE, level)
         return cashier if counts else None
 
-    def _refund(self, event: PosEvent, state: RefundDeviationState, store: StoreState) -> Refund:
+    def _refund(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> Refund:
         prices = state.prices.get(_STORE)
         price = prices.get(event.sku) if prices else None
         limit = self.parameters.limit
@@ -212,7 +213,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         cashier: CashierHistory,
         tails: RefundTails,
         state: RefundDeviationState,
-        store: StoreState,
+        store: StoreMemory,
     ) -> Sequence[Alert]:
         level = state.level.get(_STORE) or StoreRefunds()
         chance = level.rank.chance_of(tails.strength)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters, Range
-from retail_anomaly.durations import Duration
-from retail_anomaly.events import PosEvent
-from retail_anomaly.state import Table, TimedIds
-from retail_anomaly.store import DetectorState, StoreState
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table, TimedIds
+from retail_anomaly.core.detector import Detector, Parameters, Range
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
 
 _DAY: Final = 86_400_000
 
@@ -75,7 +75,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 
     Examples
     --------
-    >>> from retail_anomaly.engine import Engine
+    >>> from retail_anomaly.core.engine import Engine
     >>> engine = Engine(
     ...     [RefundWithoutSale(RefundWithoutSaleParameters(), max_late=86_400_000)])
     >>> store = engine.new_store("store-1")
@@ -98,12 +98,14 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         rule = self.parameters
         return RefundWithoutSaleState(rule.sale_memory, self.max_late)
 
-    def on_sale(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory) -> Sequence[Alert]:
         """Remember the sale."""
         state.sales.add(event.transaction_id, event.event_time)
         return ()
 
-    def on_refund(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
+    def on_refund(
+        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory
+    ) -> Sequence[Alert]:
         """Look for the sale; without one alert, or wait for it."""
         if state.held and not self.needs_time:
             # They waited when the streamer stopped, and were told by its new settings not to.
@@ -111,7 +113,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
             return [*released, *self._look_for_sale(event, state, store)]
         return self._look_for_sale(event, state, store)
 
-    def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreState) -> Sequence[Alert]:
+    def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreMemory) -> Sequence[Alert]:
         """Release the refunds that have waited long enough, after one more look."""
         alerts = []
         while (waiting := self.waiting(state)) is not None and time >= waiting[1]:
@@ -131,7 +133,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         return len(state.held), self._queue(state)[0][0] + self.parameters.match_grace
 
     def _look_for_sale(
-        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreState
+        self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory
     ) -> Sequence[Alert]:
         if self._is_matched(event, state) or self._in_warm_up(event, store):
             return ()
@@ -159,7 +161,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         sold = state.sales.newest(event.original_transaction_id or event.transaction_id)
         return sold is not None and event.event_time - sold <= self.parameters.sale_memory
 
-    def _in_warm_up(self, event: PosEvent, store: StoreState) -> bool:
+    def _in_warm_up(self, event: PosEvent, store: StoreMemory) -> bool:
         warm_up, first = self.parameters.warm_up, store.first_pos_time
         return bool(warm_up) and first is not None and event.event_time - first <= warm_up
 

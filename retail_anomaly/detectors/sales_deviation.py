@@ -7,17 +7,18 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, ModelParameters
-from retail_anomaly.events import PosEvent
-from retail_anomaly.local_time import QUARTER, date_of
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.local_time import QUARTER, date_of
+from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.score import Score
+from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.river_judges import COMPONENT, SALES_FEATURES, RiverSales
 from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
-from retail_anomaly.models.score import Score
 from retail_anomaly.models.tails import band
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
 
 _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 24
@@ -117,7 +118,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         needed = self.parameters.learn_days
         return f"learned {days} of {needed} days" if days < needed else None
 
-    def on_sale(self, event: PosEvent, state: SalesDeviationState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: SalesDeviationState, store: StoreMemory) -> Sequence[Alert]:
         """Judge the quarters that are over, and count the line."""
         history = state.history.get(_STORE)
         block = event.event_time // QUARTER
@@ -136,7 +137,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         state.history.put(_STORE, history)
         return alerts
 
-    def on_time(self, time: int, state: SalesDeviationState, store: StoreState) -> Sequence[Alert]:
+    def on_time(self, time: int, state: SalesDeviationState, store: StoreMemory) -> Sequence[Alert]:
         """Judge the quarters that are over."""
         history = state.history.get(_STORE)
         if history is None or time // QUARTER <= history.block:
@@ -151,7 +152,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         return 0, (history.block + 1) * QUARTER
 
     def _pass(
-        self, block: int, history: SalesHistory, state: SalesDeviationState, store: StoreState
+        self, block: int, history: SalesHistory, state: SalesDeviationState, store: StoreMemory
     ) -> Sequence[Alert]:
         alerts = []
         learned = history.days >= self.parameters.learn_days
@@ -171,7 +172,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         return alerts
 
     def _decide(
-        self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreState
+        self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreMemory
     ) -> Alert | None:
         episode = state.episodes.get(_STORE)
         if episode is not None and episode.day != quarter.day:
@@ -211,7 +212,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             alert.evidence.update(state.river.evidence())
         return alert
 
-    def _score(self, quarter: Quarter, store: StoreState, silent: str | None) -> Score:
+    def _score(self, quarter: Quarter, store: StoreMemory, silent: str | None) -> Score:
         tails = quarter.tails
         p_values = tails.low if quarter.drop <= quarter.spike else tails.high
         expected, shape = tails.expected["quarter"], tails.shapes["quarter"]
@@ -232,7 +233,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         )
 
     def _alert(
-        self, quarter: Quarter, episode: SalesEpisode, history: SalesHistory, store: StoreState
+        self, quarter: Quarter, episode: SalesEpisode, history: SalesHistory, store: StoreMemory
     ) -> Alert:
         tails = quarter.tails
         p_values = tails.low if episode.direction == "drop" else tails.high
@@ -290,7 +291,7 @@ def _message(
     quarter: Quarter,
     start: int,
     horizon: str,
-    store: StoreState,
+    store: StoreMemory,
     skus: Sequence[str],
 ) -> str:
     clock = store.local.clock

@@ -6,12 +6,12 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters, Range, reaches
-from retail_anomaly.durations import Duration
-from retail_anomaly.events import PosEvent, SecurityEvent
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector, Parameters, Range, reaches
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import PosEvent, SecurityEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
 
 _MINUTE: Final = 60_000
 
@@ -76,8 +76,8 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
 
     Examples
     --------
-    >>> from retail_anomaly.engine import Engine
-    >>> from retail_anomaly.events import GateData
+    >>> from retail_anomaly.core.engine import Engine
+    >>> from retail_anomaly.core.events import GateData
     >>> engine = Engine(
     ...     [SecurityCorrelation(SecurityCorrelationParameters(), max_late=86_400_000)])
     >>> store = engine.new_store("s")
@@ -96,7 +96,9 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         """Return a store's state without sales."""
         return SecurityCorrelationState(self.parameters.window + self.max_late)
 
-    def on_sale(self, event: PosEvent, state: SecurityCorrelationState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(
+        self, event: PosEvent, state: SecurityCorrelationState, store: StoreMemory
+    ) -> Sequence[Alert]:
         """Remember a high-value line."""
         if not reaches(event.amount, self.parameters.amount):
             return ()
@@ -108,7 +110,7 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         return ()
 
     def on_security(
-        self, event: SecurityEvent, state: SecurityCorrelationState, store: StoreState
+        self, event: SecurityEvent, state: SecurityCorrelationState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Match an alarm with the newest sale in the window before it."""
         if not event.event_data.alarm:

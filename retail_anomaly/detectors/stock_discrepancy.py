@@ -6,11 +6,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.detectors.base import Detector, Parameters, Range
-from retail_anomaly.events import CountEvent, PosEvent
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState, StoreState
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.detector import Detector, Parameters, Range
+from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
@@ -53,7 +53,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
 
     Examples
     --------
-    >>> from retail_anomaly.engine import Engine
+    >>> from retail_anomaly.core.engine import Engine
     >>> engine = Engine([StockDiscrepancy(StockDiscrepancyParameters(), max_late=86_400_000)])
     >>> store = engine.new_store("s")
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000 + n) for n in (50, 44)]
@@ -69,7 +69,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         """Return a store's state without counts."""
         return StockDiscrepancyState()
 
-    def on_sale(self, event: PosEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
+    def on_sale(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
         """Take the pieces off a counted sku's stock."""
         stock = state.stock.get(event.sku)
         if stock is not None:
@@ -77,7 +77,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             state.stock.put(event.sku, stock)
         return ()
 
-    def on_refund(self, event: PosEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
+    def on_refund(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
         """Put the pieces back."""
         stock = state.stock.get(event.sku)
         if stock is not None:
@@ -85,7 +85,9 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             state.stock.put(event.sku, stock)
         return ()
 
-    def on_count(self, event: CountEvent, state: StockDiscrepancyState, store: StoreState) -> Sequence[Alert]:
+    def on_count(
+        self, event: CountEvent, state: StockDiscrepancyState, store: StoreMemory
+    ) -> Sequence[Alert]:
         """Compare with what should be there."""
         stock = state.stock.get(event.sku)
         state.stock.put(event.sku, Stock(event.counted_qty))

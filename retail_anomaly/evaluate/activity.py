@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
-from retail_anomaly.plots.words import Zones, zone_of
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.frames.words import Zones, zone_of
 
 _DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time")
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 import msgspec
 import pandas as pd
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.durations import Duration
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.evaluate.match import cited_names, millis
-from retail_anomaly.plots.table import expect, last_revisions
+from retail_anomaly.frames.alert_tables import expect, last_revisions
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
@@ -98,7 +98,7 @@ def near_misses(
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000) for n in (20, 16)]
     >>> near_misses(counts, "stock_discrepancy", threshold=4)["message"].tolist()
     ['16 pieces of k are counted where 20 were expected after 0 sold and 0 refunded: 4 are missing.']
@@ -134,7 +134,7 @@ def alerts_by_value(
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000 - n) for n in (20, 12, 8)]
     >>> alerts_by_value(counts, "stock_discrepancy", "threshold", [4, 9])
            alerts  kept  moved  appeared  vanished

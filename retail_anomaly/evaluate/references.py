@@ -42,7 +42,7 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
 
     Examples
     --------
-    >>> from retail_anomaly.events import PosEvent
+    >>> from retail_anomaly.core.events import PosEvent
     >>> sale = PosEvent("t-1", "store-1", "c-1", "sku-1", 9.5, "SALE", 1_760_000_000_000)
     >>> drawn = random_alerts(Activity.of([sale]), 2, runs=3, seed=0)
     >>> drawn["run"].tolist(), drawn["evidence"][0]

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import distractors, match_incidents
 from retail_anomaly.evaluate.measures import Resampling, quantiles_of
@@ -19,9 +20,8 @@ from retail_anomaly.evaluate.words import (
     measures_table,
     scenarios_table,
 )
-from retail_anomaly.markup import html_paragraph
-from retail_anomaly.plots.table import expect, in_order
-from retail_anomaly.plots.words import Zones
+from retail_anomaly.frames.alert_tables import expect, in_order
+from retail_anomaly.frames.words import Zones
 
 ROWS: Final = ("Alerts", "Null", "Random", "Perfect")
 _INCIDENTS: Final = ("scenario", "store_id", "start", "end", "transaction_ids", "expected_loss")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from retail_anomaly.evaluate.activity import Activity, local_days
 from retail_anomaly.evaluate.match import distractors, match_pairs, millis
-from retail_anomaly.plots.words import Zones, zone_of
+from retail_anomaly.frames.words import Zones, zone_of
 
 
 @dataclass(frozen=True)

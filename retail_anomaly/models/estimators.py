@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from river.base import AnomalyDetector
 
-from retail_anomaly.local_time import QUARTER, LocalTime
+from retail_anomaly.core.local_time import QUARTER, LocalTime
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.refunds import CashierHistory, Refund, RefundModel, StoreRefunds
 from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
@@ -22,7 +22,7 @@ _EARLIEST: Final = 946_684_800_000
 _LATEST: Final = 253_402_300_799_999
 
 
-class RefundDeviation(AnomalyDetector):
+class RefundEstimator(AnomalyDetector):
     """Score a refund by how rare it makes its cashier's day.
 
     Parameters
@@ -47,7 +47,7 @@ class RefundDeviation(AnomalyDetector):
 
     Examples
     --------
-    >>> model = RefundDeviation()
+    >>> model = RefundEstimator()
     >>> for n in range(9_000):  # a quarter of an hour each: 94 days
     ...     at = 1_735_689_600_000 + n * 900_000
     ...     line = {"time": at, "cashier": f"c-{n % 4}", "sku": "k", "amount": 9.0, "receipt": f"t{n}"}
@@ -129,7 +129,7 @@ class RefundDeviation(AnomalyDetector):
         )
 
 
-class SalesDeviation(AnomalyDetector):
+class SalesEstimator(AnomalyDetector):
     """Score a moment by how rare the quarters of an hour since the last line were for the store.
 
     Parameters
@@ -155,7 +155,7 @@ class SalesDeviation(AnomalyDetector):
 
     Examples
     --------
-    >>> model = SalesDeviation()
+    >>> model = SalesEstimator()
     >>> start = 1_735_689_600_000
     >>> for n in range(60 * 96 * 3):  # three receipts a quarter, day and night, for 60 days
     ...     model.learn_one({"time": start + n * 300_000, "receipt": f"t{n}", "sku": "k", "amount": 9.0})

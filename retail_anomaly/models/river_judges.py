@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from retail_anomaly.local_time import LocalTime
+from retail_anomaly.core.local_time import LocalTime
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.refunds import HOUR, MARKS, CashierHistory, RefundTails
 from retail_anomaly.models.river_choice import Features, RiverChoice

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from retail_anomaly.local_time import QUARTER, QUARTERS, LocalTime
+from retail_anomaly.core.local_time import QUARTER, QUARTERS, LocalTime
 from retail_anomaly.models.functions import stdtr
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.tails import at_least, at_most, shape_of, strength

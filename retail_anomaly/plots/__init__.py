@@ -13,9 +13,17 @@ Examples
 'Thursday 9 October 2025, time in UTC'
 """
 
+from retail_anomaly.frames.alert_tables import (
+    alerts_table,
+    count_frame,
+    evidence_table,
+    example_alerts,
+    last_revisions,
+    pos_frame,
+)
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
-from retail_anomaly.plots.found import found_by_read
+from retail_anomaly.plots.found_by_read import found_by_read
 from retail_anomaly.plots.ladder import cashier_ladder
 from retail_anomaly.plots.pareto import pareto
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
@@ -31,14 +39,6 @@ from retail_anomaly.plots.scorecard import (
 from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.stock import stock_walk
 from retail_anomaly.plots.style import COLOURS
-from retail_anomaly.plots.table import (
-    alerts_table,
-    count_frame,
-    evidence_table,
-    example_alerts,
-    last_revisions,
-    pos_frame,
-)
 from retail_anomaly.plots.timeline import timeline
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from retail_anomaly.frames.words import Zones, label_of, local_text, who, zone_of
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import QUIET, colour_of, styled
-from retail_anomaly.plots.words import Zones, label_of, local_text, who, zone_of
 
 _RAREST: Final = 1e-12
 _UNITS: Final = ((1e9, " billion"), (1e6, " million"))
@@ -58,7 +58,7 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> evidence = {"pValues": {"day": 0.25, "cash": 0.0005}, "component": "cash", "chance": 0.01}
     >>> alert = {**example_alerts().iloc[0], "type": "REFUND_DEVIATION", "evidence": evidence}
     >>> figure = score_components(alert)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.frames.alert_tables import in_order, last_revisions
+from retail_anomaly.frames.words import Zones, day_text, label_of, plural, zone_of
 from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.plots.style import BLUES, colour_of, styled, types_in_order
-from retail_anomaly.plots.table import in_order, last_revisions
-from retail_anomaly.plots.words import Zones, day_text, label_of, plural, zone_of
 
 _MOST_DAYS = 70  # bars that can be told apart; a longer history is drawn by week
 _MOST_STORES = 30
@@ -20,7 +20,7 @@ def alert_counts(alerts: pd.DataFrame) -> go.Figure:
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> figure = alert_counts(example_alerts())
     >>> [(bar.name, list(bar.x), list(bar.y)) for bar in figure.data]
     [('Refund burst', [1], ['store-1']), ('Shrinkage', [1], ['store-1'])]
@@ -61,7 +61,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> figure = alert_trend(example_alerts(), zones="Pacific/Auckland")
     >>> figure.layout.title.text
     '2 alerts on 1 day'
@@ -118,7 +118,7 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> figure = alert_hours(example_alerts(), zones="Europe/Berlin")
     >>> list(figure.data[0].x), figure.data[0].z.tolist()
     ([10, 11, 12], [[1.0, nan, 1.0]])

@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from scipy.special import gammaincinv
 
-from retail_anomaly.events import REFUND
+from retail_anomaly.core.events import REFUND
+from retail_anomaly.frames.alert_tables import expect, last_revisions, receipts_by
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
-from retail_anomaly.plots.table import expect, last_revisions, receipts_by
-from retail_anomaly.plots.words import label_of, plural
 
 _BLUE: Final = "#0068b5"
 _CASHIER: Final = ["store_id", "cashier_id"]

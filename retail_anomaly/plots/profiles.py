@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.events import SALE
+from retail_anomaly.core.events import SALE
+from retail_anomaly.frames.alert_tables import expect, in_order, receipts_by
+from retail_anomaly.frames.words import Zones, plural, zone_of
 from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
-from retail_anomaly.plots.table import expect, in_order, receipts_by
-from retail_anomaly.plots.words import Zones, plural, zone_of
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BLUE: Final = "#0068b5"

@@ -7,12 +7,12 @@ from typing import Any, Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.events import REFUND
+from retail_anomaly.core.events import REFUND
+from retail_anomaly.frames.alert_tables import expect
+from retail_anomaly.frames.words import Zones, day_text, label_of, local_text, plural, zone_of
 from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled
-from retail_anomaly.plots.table import expect
-from retail_anomaly.plots.words import Zones, day_text, label_of, local_text, plural, zone_of
 
 _COLUMNS: Final = ("store_id", "cashier_id", "transaction_id", "event_time", "event_type", "amount")
 _EARLIEST: Final = pd.Timedelta("1D")  # before the alert, evidence may be
@@ -41,7 +41,7 @@ def refund_window(
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> alert = example_alerts().iloc[0].to_dict()
     >>> refund = {"store_id": "store-1", "cashier_id": "c-1", "transaction_id": "t-1",
     ...     "event_time": alert["event_time"], "event_type": "REFUND", "amount": 120.0}

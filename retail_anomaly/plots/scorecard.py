@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.frames.alert_tables import in_order
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import INK, MUTED, QUIET, styled
-from retail_anomaly.plots.table import in_order
-from retail_anomaly.plots.words import label_of, plural
 
 _COLOURS: Final = {"Alerts": "#0068b5", "Random": "#c77700", "Perfect": "#00846b"}
 _SYMBOLS: Final = {"Alerts": "circle", "Random": "diamond", "Perfect": "star"}

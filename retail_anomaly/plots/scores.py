@@ -7,11 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from retail_anomaly.frames.alert_tables import expect, last_revisions
+from retail_anomaly.frames.words import Zones, local_text, plural, zone_of
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symbol_of
-from retail_anomaly.plots.table import expect, last_revisions
-from retail_anomaly.plots.words import Zones, local_text, plural, zone_of
 
 # Of what, and how it is counted, by detector.
 _COUNTED: Final = {

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.events import REFUND, SALE
+from retail_anomaly.core.events import REFUND, SALE
+from retail_anomaly.frames.alert_tables import expect, last_revisions
+from retail_anomaly.frames.words import Zones, label_of, local_text, plural, zone_of
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled, symbol_of, types_in_order
-from retail_anomaly.plots.table import expect, last_revisions
-from retail_anomaly.plots.words import Zones, label_of, local_text, plural, zone_of
 
 _LINE: Final = "#0068b5"
 _MISSING: Final = "#b3261e"

@@ -7,12 +7,12 @@ from typing import Any, Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.events import SALE
+from retail_anomaly.core.events import SALE
+from retail_anomaly.frames.alert_tables import expect, in_order, last_revisions
+from retail_anomaly.frames.words import Zones, common_zone, label_of, plural
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, colour_of, styled, symbol_of, types_in_order
-from retail_anomaly.plots.table import expect, in_order, last_revisions
-from retail_anomaly.plots.words import Zones, common_zone, label_of, plural
 
 # About so many steps of sales over the whole width: less hides the day's shape, more is noise.
 _STEPS: Final = 60
@@ -40,7 +40,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
 
     Examples
     --------
-    >>> from retail_anomaly.plots.table import example_alerts
+    >>> from retail_anomaly.frames.alert_tables import example_alerts
     >>> figure = timeline(example_alerts())
     >>> figure.layout.title.text
     '2 alerts in 1 store'

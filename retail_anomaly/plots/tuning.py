@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from retail_anomaly.frames.alert_tables import expect
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import GRID, INK, MUTED, QUIET, styled
-from retail_anomaly.plots.table import expect
-from retail_anomaly.plots.words import label_of, plural
 
 _BEST: Final = "#0068b5"
 _BEFORE: Final = "#c77700"

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.columns import Columns
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import Event
-from retail_anomaly.logs import BadLines
-from retail_anomaly.markup import html_paragraph, html_table
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import Event
+from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.score import Score
 from retail_anomaly.replay.jobs import Pass, open_replay
+from retail_anomaly.replay.passes import Replay
 from retail_anomaly.replay.progress import tracked
-from retail_anomaly.replay.run import Replay
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def replay_events(events: Iterable[Event], engine: Engine) -> Iterator[Alert]:
 
     Examples
     --------
-    >>> from retail_anomaly.events import PosEvent
+    >>> from retail_anomaly.core.events import PosEvent
     >>> from retail_anomaly.settings import build_engine
     >>> refund = PosEvent("t-9", "store-1", "c-1", "sku", 20.0, "REFUND", 1_760_000_000_000)
     >>> [alert.type for alert in replay_events([refund], build_engine(Settings()))]
@@ -72,7 +72,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
     seconds
         How long it took.
     scores
-        One row a judgement of a model, see `retail_anomaly.models.score.Score`; None unless asked for.
+        One row a judgement of a model, see `retail_anomaly.core.score.Score`; None unless asked for.
     """
 
     alerts: "pd.DataFrame"
@@ -165,7 +165,7 @@ def replay(  # noqa: PLR0913 - by name only
     [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
     """
     # Here, for the command needs no pandas, which takes longer to import than all of ours.
-    from retail_anomaly.frames import alerts_frame, scores_frame
+    from retail_anomaly.frames.alerts import alerts_frame, scores_frame
 
     began = time.perf_counter()
     mapped = Columns(columns, constants)

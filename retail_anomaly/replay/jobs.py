@@ -17,16 +17,16 @@ from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import Final, Protocol
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.columns import Columns
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.score import Score
 from retail_anomaly.detectors import own_detectors
-from retail_anomaly.logs import BadLine, Reject
-from retail_anomaly.models.score import Score
+from retail_anomaly.replay.passes import Order, Replay
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
-from retail_anomaly.replay.run import Order, Replay
 from retail_anomaly.replay.worker import End, Failure, Part, Task
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import FIRST, Input, SourceError, Where, open_input
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine, Reject
 
 _COMMAND: Final = "from retail_anomaly.replay.worker import work; work()"
 _AFTER_ALL: Final = (sys.maxsize, 0, 0, 0)
@@ -88,7 +88,7 @@ def open_replay(
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000) for n in (20, 12)]
     >>> run = open_replay(counts, None, Columns(), Settings(), None, jobs=2)
     >>> [alert.type for alert in run.alerts(print, False)], run.store_count

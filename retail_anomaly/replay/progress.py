@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
-from retail_anomaly.events import Event
+from retail_anomaly.core.events import Event
 from retail_anomaly.sources import Input
 
 _EVERY: Final = 4_096

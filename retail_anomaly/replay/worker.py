@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import Event
-from retail_anomaly.logs import BadLine
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import Event
 from retail_anomaly.models.river_choice import ModelError
-from retail_anomaly.replay.run import Order, Replay
+from retail_anomaly.replay.passes import Order, Replay
 from retail_anomaly.settings import Settings, SettingsError, build_engine
 from retail_anomaly.sources import FIRST, Place, Share, SourceError, open_input
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine
 
 _EVERY: Final = 4_096
 _MOST_FOUND: Final = 1_000

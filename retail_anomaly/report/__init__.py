@@ -1,10 +1,5 @@
 """The report and the scorecard: HTML pages that open offline and need nothing beside themselves.
 
-`retail_anomaly.report.page.write_report` and `retail_anomaly.report.scorecard.write_scorecard` write
-them; here are only the commands, for what draws the pages takes long to import.
+`retail_anomaly.report.alerts_page.write_report` writes the report of the alerts,
+`retail_anomaly.report.scorecard_page.write_scorecard` the scorecard.
 """
-
-from retail_anomaly.report.command import report
-from retail_anomaly.report.evaluate import evaluate
-
-__all__ = ["evaluate", "report"]

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from retail_anomaly.frames.words import Zones, evidence_items, label_of, local_text, who, zone_of
 from retail_anomaly.plots.style import colour_of
-from retail_anomaly.plots.words import Zones, evidence_items, label_of, local_text, who, zone_of
 
 TOP: Final = 10
 _LONG: Final = 34  # characters that still fit one column

@@ -40,7 +40,7 @@ def write_page(
     sections
         HTML, as `section` and `figure` return it.
     """
-    page = Template(files("retail_anomaly").joinpath("templates/report.html").read_text("utf-8"))
+    page = Template(files("retail_anomaly.report").joinpath("report.html").read_text("utf-8"))
     text = page.substitute(
         title=escape(title),
         plotly=get_plotlyjs(),

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from retail_anomaly.frames.alert_tables import in_order, receipts_by
+from retail_anomaly.frames.words import Zones, label_of, local_text, plural, zone_of
 from retail_anomaly.plots.style import types_in_order
-from retail_anomaly.plots.table import in_order, receipts_by
-from retail_anomaly.plots.words import Zones, label_of, local_text, plural, zone_of
 from retail_anomaly.report.html import table
 
 MOST_ROWS: Final = 30

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 import yaml
 
-from retail_anomaly.durations import Duration
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.settings.errors import SettingsError, suggest
 from retail_anomaly.settings.model import Settings, flatten
 

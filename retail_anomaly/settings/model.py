@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.markup import html_table
 from retail_anomaly.detectors import REGISTRY, own_detectors
-from retail_anomaly.durations import Duration
-from retail_anomaly.engine import Engine
-from retail_anomaly.markup import html_table
 from retail_anomaly.settings.errors import SettingsError
 
 _SECOND = 1_000

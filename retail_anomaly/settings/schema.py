@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.durations import Duration
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.settings.model import Settings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -14,10 +14,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import INPUT_TOPICS, Event
-from retail_anomaly.logs import BadLine, Reject
+from retail_anomaly.core.events import INPUT_TOPICS, Event
 from retail_anomaly.sources.base import Source, SourceError
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
 from retail_anomaly.sources.share import FIRST, Place, Share, balanced
@@ -184,9 +184,9 @@ def _file(path: Path, topic: str | None, columns: Columns) -> Source:
 
 def _table(table: Any, topic: str | None, columns: Columns) -> Source:
     # Here, for a log needs no pandas, which takes longer to import than all of ours.
-    from retail_anomaly.sources.tables import Table
+    from retail_anomaly.sources.tables import TableSource
 
-    return Table(table, topic, columns)
+    return TableSource(table, topic, columns)
 
 
 def _topic_files(folder: Path) -> list[Path]:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
-from retail_anomaly.events import Event
-from retail_anomaly.logs import Reject
+from retail_anomaly.core.events import Event
+from retail_anomaly.sources.event_log import Reject
 from retail_anomaly.sources.share import Share
 
 

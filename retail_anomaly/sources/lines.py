@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import STAFF_SHIFTS, Event
-from retail_anomaly.logs import BadLine, Reject, read_log, read_values
+from retail_anomaly.core.events import STAFF_SHIFTS, Event
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine, Reject, read_log, read_values
 from retail_anomaly.sources.share import Numbered, Share, sampled_stores
 
 STDIN: Final = "-"

@@ -8,8 +8,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import BinaryIO, Final, TypeAlias
 
-from retail_anomaly import codec
-from retail_anomaly.events import (
+from retail_anomaly.core import codec
+from retail_anomaly.core.events import (
     INVENTORY_COUNTS,
     POS_EVENTS,
     SECURITY_EVENTS,
@@ -17,8 +17,8 @@ from retail_anomaly.events import (
     Event,
     time_of,
 )
-from retail_anomaly.logs import BadLine, Reject
 from retail_anomaly.sources.base import Source
+from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.share import Place, Share
 
 # At equal times shifts go first, so that a refund at a shift's start is on shift.
@@ -113,7 +113,7 @@ def sorted_by_time(events: Iterable[Event], run_events: int = _RUN_EVENTS) -> It
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000 + n) for n in (3, 1, 2)]
     >>> [event.counted_qty for event in sorted_by_time(counts, run_events=2)]
     [1, 2, 3]

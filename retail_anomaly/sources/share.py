@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from retail_anomaly.columns import Columns
+from retail_anomaly.sources.columns import Columns
 
 T = TypeVar("T")
 Place: TypeAlias = tuple[int, int, int, int]

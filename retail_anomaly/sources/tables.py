@@ -11,17 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retail_anomaly.columns import FIELDS, REQUIRED, Columns
-from retail_anomaly.events import POS_EVENTS, STAFF_SHIFTS, Event
-from retail_anomaly.frames import frame_events, frame_stores, frame_times
-from retail_anomaly.logs import BadLine, Reject
+from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
 from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
+from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.frame_events import frame_events, frame_stores, frame_times
 from retail_anomaly.sources.share import Numbered, Share
 
 _BATCH_ROWS: Final = 65_536
 
 
-class Table:
+class TableSource:
     """A DataFrame, or a Parquet or CSV file.
 
     Parameters
@@ -41,7 +41,7 @@ class Table:
 
     Examples
     --------
-    >>> Table(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
+    >>> TableSource(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
     Traceback (most recent call last):
     retail_anomaly.sources.base.SourceError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
     """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from retail_anomaly.tune.errors import TuneError
 
 if TYPE_CHECKING:
-    from retail_anomaly.tune.run import tune
+    from retail_anomaly.tune.procedure import tune
     from retail_anomaly.tune.tuning import Tuning
 
 __all__ = ["TuneError", "Tuning", "tune"]
@@ -24,7 +24,7 @@ __all__ = ["TuneError", "Tuning", "tune"]
 
 def __getattr__(name: str) -> Any:
     if name == "tune":
-        from retail_anomaly.tune.run import tune
+        from retail_anomaly.tune.procedure import tune
 
         return tune
     if name == "Tuning":

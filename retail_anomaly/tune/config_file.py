@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from retail_anomaly.durations import Duration
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.settings import Settings
 
 

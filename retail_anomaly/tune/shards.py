@@ -18,20 +18,20 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import Event, PosEvent, ShiftEvent
 from retail_anomaly.evaluate import Activity, match_incidents
-from retail_anomaly.events import Event, PosEvent, ShiftEvent
-from retail_anomaly.frames import alerts_frame
-from retail_anomaly.logs import BadLines
+from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import Where, open_input
+from retail_anomaly.sources.event_log import BadLines
 from retail_anomaly.tune.errors import TuneError
 
 _REPEATED: Final = ("store_id", "cashier_id", "sku", "event_type", "register_id", "tender")
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class TrialOutcome(msgspec.Struct, frozen=True):
     """What one detector with certain parameters makes of the days that are tuned on.
 
     Parameters
@@ -129,7 +129,9 @@ class Shard:
         )
         self._tuned_events = 1 + max(early, default=-1)
 
-    def outcomes(self, settings: Settings, detectors: Sequence[str], limited: bool) -> dict[str, Outcome]:
+    def outcomes(
+        self, settings: Settings, detectors: Sequence[str], limited: bool
+    ) -> dict[str, TrialOutcome]:
         """Run detectors over the days that are tuned on, each by itself in one pass.
 
         Parameters
@@ -152,7 +154,9 @@ class Shard:
             if not limited or len(known) <= self._limit:
                 kept[alert.detector].append(alert)
         return {
-            name: Outcome(len(known), () if limited and len(known) > self._limit else self._found(kept[name]))
+            name: TrialOutcome(
+                len(known), () if limited and len(known) > self._limit else self._found(kept[name])
+            )
             for name, known in ids.items()
         }
 
@@ -179,7 +183,7 @@ class Shards:
 
     Examples
     --------
-    >>> from retail_anomaly.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> with Shards([CountEvent("s", "k", 3, 1_760_000_000_000)], jobs=1) as shards:
     ...     shards.facts().times
     {'s': array([1760000000000])}
@@ -234,7 +238,7 @@ class Shards:
 
     def outcomes(
         self, settings: Settings, detectors: Sequence[str], *, limited: bool = True
-    ) -> dict[str, Outcome]:
+    ) -> dict[str, TrialOutcome]:
         """Run detectors over the days that are tuned on; see `Shard.outcomes`."""
         every = self._call("outcomes", settings, detectors, limited)
         limit = self._limit if limited else None
@@ -260,11 +264,13 @@ def _results(calls: Sequence["Future[Any]"]) -> list[Any]:
         ) from None
 
 
-def _added(outcomes: Sequence[Outcome], limit: int | None) -> Outcome:
+def _added(outcomes: Sequence[TrialOutcome], limit: int | None) -> TrialOutcome:
     alerts = sum(outcome.alerts for outcome in outcomes)
     # Each shard by itself may be within a limit that all together are over.
     known = limit is None or alerts <= limit
-    return Outcome(alerts, tuple(sorted(place for one in outcomes for place in one.found)) if known else ())
+    return TrialOutcome(
+        alerts, tuple(sorted(place for one in outcomes for place in one.found)) if known else ()
+    )
 
 
 def _share(event: PosEvent, shared: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune.errors import TuneError
-from retail_anomaly.tune.shards import Outcome
+from retail_anomaly.tune.shards import TrialOutcome
 from retail_anomaly.tune.space import Space
 
 _IDENTITY: Final = "identity"
@@ -25,7 +25,7 @@ class Tried(NamedTuple):
     """Parameters, and what became of them."""
 
     parameters: Parameters
-    outcome: Outcome
+    outcome: TrialOutcome
 
 
 class Search:
@@ -56,7 +56,7 @@ class Search:
         self.tried = [
             Tried(
                 space.parameters(trial.params),
-                Outcome(trial.user_attrs["alerts"], tuple(trial.user_attrs["found"])),
+                TrialOutcome(trial.user_attrs["alerts"], tuple(trial.user_attrs["found"])),
             )
             for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         ]
@@ -71,7 +71,7 @@ class Search:
         self._asked = self._study.ask(dict(self.space.distributions()))
         return self.space.parameters(self._asked.params)
 
-    def learn(self, parameters: Parameters, outcome: Outcome, *, worth: float, excess: float) -> None:
+    def learn(self, parameters: Parameters, outcome: TrialOutcome, *, worth: float, excess: float) -> None:
         """Take note of what became of the last proposal.
 
         Parameters

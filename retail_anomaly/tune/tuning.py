@@ -8,18 +8,18 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
-from retail_anomaly.markup import html_paragraph, html_table
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.scorecard import row_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
-from retail_anomaly.plots.words import label_of
 from retail_anomaly.settings import Settings, flatten
 from retail_anomaly.tune.choose import Combination, combined
 from retail_anomaly.tune.config_file import config_text
-from retail_anomaly.tune.ground import MEASURES, Ground, Objective
-from retail_anomaly.tune.parts import HELD_OUT, TUNED
+from retail_anomaly.tune.split import HELD_OUT, TUNED
 from retail_anomaly.tune.study import Tried
+from retail_anomaly.tune.worth import MEASURES, Ground, Objective
 
 BEFORE: Final = "before"
 AFTER: Final = "after"

@@ -16,12 +16,12 @@ from typing import Any, Final
 import msgspec
 from influxdb_client.client.write.point import Point
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import InvalidEvent
-from retail_anomaly.events import ALERTS
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import InvalidEvent
+from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.score import Score
 from retail_anomaly.settings import Settings
-from streamer.topic_plan import SCORES, STORE_METRICS
+from streamer.kafka.topic_plan import SCORES, STORE_METRICS
 
 ALERT_POINTS: Final = "alerts"
 """Measurement of the alerts."""

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
-from retail_anomaly.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from streamer.sinks import points
 from streamer.sinks.influx import RefusedError, TooLargeError, UnavailableError
 
@@ -49,7 +49,7 @@ class Observer(Protocol):
         """Note that a record became a dead letter."""
 
 
-class Record(NamedTuple):
+class SinkRecord(NamedTuple):
     """A record on its way, with the line that is made of it."""
 
     topic: str
@@ -105,8 +105,8 @@ class InfluxSink(BatchingSink):
         self._batch = self._limit = batch
         self._pauses = pauses
         self._patience = patience
-        self._records: list[Record] = []
-        self._letters: list[tuple[Record, DeadLetter]] = []
+        self._records: list[SinkRecord] = []
+        self._letters: list[tuple[SinkRecord, DeadLetter]] = []
         # Of what is not committed yet: dealt with, so that a flush that comes again gets further than
         # the one before, however slow the server is.
         self._done: set[tuple[str, int, int]] = set()
@@ -122,7 +122,7 @@ class InfluxSink(BatchingSink):
     def write(self, batch: SinkBatch) -> None:
         """Make the lines of a partition's records; `flush` sends those of all partitions together."""
         for item in batch:
-            record = Record(
+            record = SinkRecord(
                 batch.topic, batch.partition, item.offset, item.timestamp, item.key, item.value, line=""
             )
             if record.place in self._done:
@@ -160,7 +160,7 @@ class InfluxSink(BatchingSink):
         super().on_paused()  # type: ignore[no-untyped-call]
         self._records.clear()
 
-    def _send(self, records: Sequence[Record]) -> None:
+    def _send(self, records: Sequence[SinkRecord]) -> None:
         deadline = time.monotonic() + self._patience
         before = self._dealt_with
         # Parts in the order of the records: of an alert's revisions the last must be written last.
@@ -194,7 +194,7 @@ class InfluxSink(BatchingSink):
             if parts and time.monotonic() > deadline:
                 self._come_again(self._dealt_with - before, len(records))
 
-    def _try(self, part: Sequence[Record], deadline: float) -> None:
+    def _try(self, part: Sequence[SinkRecord], deadline: float) -> None:
         lines = [record.line for record in part]
         for pause in (*self._pauses, None):
             began = time.monotonic()
@@ -241,7 +241,7 @@ class InfluxSink(BatchingSink):
         )
         raise SinkBackpressureError(retry_after=wait) from None
 
-    def _acknowledge(self, part: Sequence[Record]) -> None:
+    def _acknowledge(self, part: Sequence[SinkRecord]) -> None:
         self._done.update(record.place for record in part)
         if self._failures:
             _log.info("InfluxDB takes writes again", failures=self._failures)
@@ -249,7 +249,7 @@ class InfluxSink(BatchingSink):
         for topic in {record.topic for record in part}:
             self._observer.written(topic, sum(record.topic == topic for record in part))
 
-    def _refuse(self, record: Record, error: InvalidEvent) -> None:
+    def _refuse(self, record: SinkRecord, error: InvalidEvent) -> None:
         letter = DeadLetter.of(
             record.value,
             error,

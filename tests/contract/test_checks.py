@@ -10,9 +10,9 @@ import pytest
 from msgspec import Meta
 
 from retail_anomaly.contract import CHECKS, STORAGE, check_detector
+from retail_anomaly.core.collections import Table
+from retail_anomaly.core.memory import DetectorState
 from retail_anomaly.detectors import Detector, Parameters, RefundDeviation
-from retail_anomaly.state import Table
-from retail_anomaly.store import DetectorState
 from tests.support.events import MINUTE, refund, sale
 
 REFUNDS = [

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import decode
 from retail_anomaly.contract import BEHAVIOUR, CHECKS, FORM, STORAGE, RestartingRun, Run, Step, Subject
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import decode
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.durations import Duration
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import PosEvent
 from tests.golden import cases
 from tests.support.events import DAY, HOUR, MINUTE, line
 from tests.support.logs import MAX_LATE, logs

@@ -9,8 +9,8 @@ import promql_parser
 import pytest
 import yaml
 
-from streamer import metrics
 from streamer.cli import app
+from streamer.observe import metrics
 from tests.deploy.chart import CASES, CHART, ROOT, Manifest, pick, render
 
 # From the kubelet and kube-state-metrics.

@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from streamer.topics import TOPICS
+from streamer.kafka.topics import TOPICS
 from tests.deploy.chart import CASES, CHART, ROOT, Manifest, containers, render
 from tests.deploy.host import TOKEN, Host, InfluxWrites, pod
 from tests.deploy.image import make_image

@@ -17,7 +17,7 @@ import pytest
 import starlark
 import yaml
 
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, build_engine
 from tests.deploy.chart import CHART, ROOT, call, pods
 from tests.kafka import consume, create_topics

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from retail_anomaly.events import POS_EVENTS
+from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.settings import Settings, flatten, load
 from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pick, pods, render
 
@@ -158,8 +158,8 @@ def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
 
 
 def test_all_defaults_pass_through_the_chart(helm, tmp_path):
-    """Every setting at once, as `retail_anomaly/config.yaml` has them: none is lost or turned into another type."""
-    config = yaml.safe_load((ROOT / "retail_anomaly" / "config.yaml").read_text())
+    """Every setting at once, as `retail_anomaly/settings/config.yaml` has them: none is lost or turned into another type."""
+    config = yaml.safe_load((ROOT / "retail_anomaly" / "settings" / "config.yaml").read_text())
     for key in SET_BY_CHART:
         del config["streamer"][key]
     values = tmp_path / "values.yaml"

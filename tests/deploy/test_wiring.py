@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from retail_anomaly.settings import Settings, flatten
-from streamer.connection import VARIABLES
-from streamer.logs import VARIABLE as LOG_LEVEL
+from streamer.kafka.connection import VARIABLES
+from streamer.observe.logs import VARIABLE as LOG_LEVEL
 from streamer.sinks import influx
 from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 

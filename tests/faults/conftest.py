@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from streamer.connection import Connection
-from streamer.topics import TOPICS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TOPICS
 from tests.kafka import KafkaServer
 from tests.support.faults import Scene, wait_for
 

@@ -24,9 +24,9 @@ from plotly.subplots import make_subplots
 
 from data_gen import Simulation
 from data_gen.world import recorded_at
-from retail_anomaly.codec import encode, topic_of
-from streamer.connection import Connection
-from streamer.topics import Plan, ensure_topics
+from retail_anomaly.core.codec import encode, topic_of
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import KafkaServer, fresh_name
 from tests.support.faults import PARTITIONS, RETENTION_MS, wait_for
 from tests.support.processes import StreamerProcess
@@ -82,7 +82,7 @@ class Report:
 def soak(address: str, folder: Path, *, seconds: float, hours_a_second: float, stores: int) -> Report:
     """Send event time at a pace through a streamer, and look at it four times a second."""
     kafka = Connection(address)
-    ensure_topics(kafka, Plan(PARTITIONS, 1, RETENTION_MS), create=True)
+    ensure_topics(kafka, TopicPlan(PARTITIONS, 1, RETENTION_MS), create=True)
     group = fresh_name("soak")
     streamer = StreamerProcess(kafka, group, folder, environment=MEMORY)
     try:

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from data_gen import Simulation
-from retail_anomaly import codec
-from retail_anomaly.codec import decode, encode
-from retail_anomaly.events import POS_EVENTS, PosEvent
+from retail_anomaly.core import codec
+from retail_anomaly.core.codec import decode, encode
+from retail_anomaly.core.events import POS_EVENTS, PosEvent
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from tests.kafka import Record

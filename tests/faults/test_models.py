@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from data_gen import Simulation
-from retail_anomaly.codec import decode, encode
-from retail_anomaly.events import POS_EVENTS
+from retail_anomaly.core.codec import decode, encode
+from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
 from tests.kafka import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, build_engine
 from tests.support.faults import LARGE, SMALL, Scene, alerts_of, log, variants
 

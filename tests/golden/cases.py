@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
 
 Record: TypeAlias = tuple[str, bytes]
 """A topic and a raw value."""

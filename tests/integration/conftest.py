@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from streamer.connection import Connection
-from streamer.topic_plan import SCORES
-from streamer.topics import TOPICS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import SCORES
+from streamer.kafka.topics import TOPICS
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
 

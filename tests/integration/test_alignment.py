@@ -12,12 +12,18 @@ import pytest
 from quixstreams.dataframe import StreamingDataFrame
 
 from data_gen import Simulation
-from retail_anomaly.events import INPUT_TOPICS, INVENTORY_COUNTS, POS_EVENTS, SECURITY_EVENTS, STAFF_SHIFTS
+from retail_anomaly.core.events import (
+    INPUT_TOPICS,
+    INVENTORY_COUNTS,
+    POS_EVENTS,
+    SECURITY_EVENTS,
+    STAFF_SHIFTS,
+)
 from retail_anomaly.settings import load
-from streamer.app import new_application, raw_topic
-from streamer.connection import Connection
-from streamer.tally import Tally
-from streamer.topics import Plan, ensure_topics
+from streamer.detection.app import new_application, raw_topic
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.observe.counts import ProcessCounts
 from tests.kafka import Record, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected, records
@@ -27,7 +33,7 @@ WORLD = Simulation(stores=3, days=1, seed=8)
 
 
 def test_a_backlog_of_all_topics_gives_the_live_runs_alerts(clean_kafka: Connection, tmp_path: Path) -> None:
-    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
     address = clean_kafka.properties()["bootstrap.servers"]
     by_topic: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records(WORLD):
@@ -59,7 +65,7 @@ def test_a_topic_that_falls_silent_holds_up_nobody(
         assert streamer.progress.count == len(history) + len(sales)
 
 
-class Received(Tally):
+class Received(ProcessCounts):
     """Ends the application once it has processed enough; knows what the consumer was sent until then."""
 
     def __init__(self, enough: int) -> None:
@@ -81,7 +87,7 @@ class Received(Tally):
 
 
 def test_a_backlog_is_fetched_once(clean_kafka: Connection, tmp_path: Path) -> None:
-    ensure_topics(clean_kafka, Plan(2, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(2, 1, 3650 * 86_400_000), create=True)
     sent = [
         Record(
             SECURITY_EVENTS if n % 20 == 0 else POS_EVENTS,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from data_gen import Simulation
-from retail_anomaly.events import ALERTS, INPUT_TOPICS
-from streamer.connection import Connection
-from streamer.topics import Plan, ensure_topics
+from retail_anomaly.core.events import ALERTS, INPUT_TOPICS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected, records
@@ -26,7 +26,7 @@ WORLD = Simulation(stores=4, days=3, seed=5)
 def test_kill_in_mid_stream_loses_no_alert(
     clean_kafka: Connection, tmp_path: Path, state: str, options: tuple[str, ...]
 ) -> None:
-    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
     everything = records(WORLD)
     group = fresh_name("group")
     # In parts, so that each process is met in the middle of its work, whatever the machine's speed.

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.codec import encode
-from retail_anomaly.events import (
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import (
     INVENTORY_COUNTS,
     POS_EVENTS,
     SECURITY_EVENTS,
@@ -20,7 +20,7 @@ from retail_anomaly.events import (
     PosEvent,
     SecurityEvent,
 )
-from streamer.connection import Connection
+from streamer.kafka.connection import Connection
 from tests.kafka import Record, create_topics
 from tests.support.streaming import RunningStreamer
 

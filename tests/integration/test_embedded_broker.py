@@ -11,11 +11,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
-from streamer.embedded_admin import EmbeddedAdmin
 from streamer.errors import StreamerError
-from streamer.offsets import GroupOffsets
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_admin import EmbeddedAdmin
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.kafka.offsets import GroupOffsets
 from tests.kafka import Record, consume, produce
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +25,8 @@ START = 1_700_000_000_000
 COUNTER = """
 import sys
 from quixstreams import Application
-from streamer.connection import Connection
-from streamer.topic_manager import topic_manager
+from streamer.kafka.connection import Connection
+from streamer.quix.topic_manager import topic_manager
 
 address, folder, expected = sys.argv[1], sys.argv[2], int(sys.argv[3])
 connection = Connection(address, embedded=True)
@@ -90,7 +90,7 @@ def test_configuration_is_what_the_topic_was_created_with(admin):
 
 def test_broker_without_the_owner_thread_is_an_error_that_says_so(kafka, monkeypatch):
     # A real Kafka takes no orders through a topic: the flag was wrong.
-    monkeypatch.setattr("streamer.embedded_admin._TIMEOUT_S", 1.0)
+    monkeypatch.setattr("streamer.kafka.embedded_admin._TIMEOUT_S", 1.0)
     admin = EmbeddedAdmin({"bootstrap.servers": kafka})
     with pytest.raises(StreamerError, match="leave --embedded-broker out"):
         admin.create_topics([NewTopic("never-there", 1, 1)])

@@ -10,15 +10,15 @@ import msgspec
 import pytest
 
 from data_gen import Simulation
-from retail_anomaly.alerts import Alert
-from retail_anomaly.events import ALERTS
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.score import Score
 from retail_anomaly.settings import load
-from streamer.connection import Connection
-from streamer.offsets import GroupOffsets
+from streamer.kafka.connection import Connection
+from streamer.kafka.offsets import GroupOffsets
+from streamer.kafka.topic_plan import SCORES, TOPICS
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.sinks.points import sink_topics
-from streamer.topic_plan import SCORES, TOPICS
-from streamer.topics import Plan, ensure_topics
 from tests.influx import InfluxServer
 from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.filled import MODELS
@@ -27,7 +27,7 @@ from tests.support.simulated import expected, records
 from tests.support.sink import SinkProcess
 
 WORLD = Simulation(stores=3, days=1, seed=2)
-PLAN = Plan(4, 1, 3650 * 86_400_000)
+PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 OF_ONE_TOPIC = {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
 Content = tuple[str, int, float, str]
 OPTIONS = MODELS | {"RETAIL__STREAMER__SCORES": "true"}

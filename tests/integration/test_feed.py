@@ -10,11 +10,11 @@ from data_gen import Simulation
 from retail_anomaly import alerts_frame, replay
 from retail_anomaly.evaluate import differing_alerts
 from retail_anomaly.plots import last_revisions
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
 from streamer.errors import StreamerError
-from streamer.feed import InfluxFeed, KafkaFeed
-from streamer.running import RunningStreamer
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.notebook.feed import InfluxFeed, KafkaFeed
+from streamer.notebook.running import RunningStreamer
 from streamer.sinks.influx import Target
 from tests.influx import InfluxServer
 from tests.kafka import produce
@@ -64,7 +64,7 @@ def test_without_topics_it_says_how_to_make_them(connection):
 
 
 def test_a_broker_that_is_away_is_told(monkeypatch):
-    monkeypatch.setattr("streamer.tail._REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr("streamer.kafka.tail._REQUEST_SECONDS", 0.5)
     with pytest.raises(StreamerError, match="the broker does not answer"):
         KafkaFeed(Connection("127.0.0.1:1"))
 

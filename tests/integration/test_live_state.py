@@ -14,10 +14,9 @@ from quixstreams import Application
 from quixstreams.sinks import BaseSink
 from quixstreams.sinks.base.exceptions import SinkBackpressureError
 
-from retail_anomaly import codec
-from retail_anomaly.detectors import RefundBurst, StockDiscrepancy
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import (
+from retail_anomaly.core import codec
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import (
     ALERTS,
     DEAD_LETTERS,
     INPUT_TOPICS,
@@ -25,8 +24,9 @@ from retail_anomaly.events import (
     CountEvent,
     PosEvent,
 )
-from streamer.offsets import GroupOffsets
-from streamer.pipeline import define_pipeline
+from retail_anomaly.detectors import RefundBurst, StockDiscrepancy
+from streamer.detection.pipeline import define_pipeline
+from streamer.kafka.offsets import GroupOffsets
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
 
 DAY = 86_400_000

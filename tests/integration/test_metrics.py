@@ -6,10 +6,10 @@ import socket
 from pathlib import Path
 
 from data_gen import Simulation
-from streamer.connection import Connection
 from streamer.errors import StreamerError
-from streamer.status import Status, ask
-from streamer.topics import Plan, ensure_topics
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.observe.status import Status, ask
 from tests.influx import Answer, ScriptedServer
 from tests.kafka import fresh_name, produce
 from tests.support.alerts import alert_records, an_alert
@@ -17,7 +17,7 @@ from tests.support.processes import StreamerProcess
 from tests.support.simulated import expected, records
 from tests.support.sink import SinkProcess
 
-PLAN = Plan(4, 1, 3650 * 86_400_000)
+PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 WORLD = Simulation(stores=2, days=1, seed=3)
 
 

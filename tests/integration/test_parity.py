@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from data_gen import Simulation
-from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.core.codec import encode, topic_of
 from tests.golden.cases import Host, Record
 from tests.support.runs import alerts_of_raw
 

@@ -14,9 +14,9 @@ import pytest
 from data_gen import Simulation
 from helm.dashboards.__main__ import FOLDER
 from helm.dashboards.preview import answer, picture
-from retail_anomaly.events import INPUT_TOPICS, POS_EVENTS
-from streamer.connection import Connection
-from streamer.topics import Plan, ensure_topics
+from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
 from tests.kafka import KafkaServer, Record, fresh_name, produce
@@ -73,7 +73,7 @@ def watched(
             pytest.fail(f"CI must run it: {error}", pytrace=False)
         pytest.skip(str(error))
     connection = Connection(kafka_server().address)
-    ensure_topics(connection, Plan(4, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(connection, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
     group, options = fresh_name("group"), [("--metrics-port", str(port)) for port in ports]
     streamer = StreamerProcess(connection, group, folder, *options[0])
     sink = SinkProcess(connection, group, folder, influx.environ, *options[1])

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.evaluate import incidents_frame
+from retail_anomaly.frames.quality import data_quality
 from retail_anomaly.plots import example_alerts
-from retail_anomaly.quality import data_quality
-from retail_anomaly.report.page import write_report
-from retail_anomaly.report.scorecard import write_scorecard
+from retail_anomaly.report.alerts_page import write_report
+from retail_anomaly.report.scorecard_page import write_scorecard
 from tests.support.browser import count_colour, pixels, share_of_ink
 from tests.support.figures import ZONE, Month
 

@@ -10,21 +10,21 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from data_gen import Simulation
-from retail_anomaly.frames import scores_frame
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.score import Score
+from retail_anomaly.frames.alerts import scores_frame
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import load
 from streamer import cli
-from streamer.connection import Connection
-from streamer.topic_plan import SCORES
-from streamer.topics import Plan, ensure_topics
+from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import SCORES
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.filled import MODELS
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import records
 
 WORLD = Simulation(stores=2, days=5, seed=4)
-PLAN = Plan(4, 1, 3650 * 86_400_000)
+PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 WANTED = MODELS | {"RETAIL__STREAMER__SCORES": "true", "RETAIL__STREAMER__TICK_INTERVAL": "200ms"}
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from data_gen import Simulation
-from retail_anomaly.events import ALERTS
-from streamer.connection import Connection
-from streamer.topics import Plan, ensure_topics
+from retail_anomaly.core.events import ALERTS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected, records
@@ -22,7 +22,7 @@ WORLD = Simulation(stores=1, days=1, seed=3)
 def test_a_signal_ends_it_with_a_last_checkpoint(
     clean_kafka: Connection, tmp_path: Path, how: signal.Signals
 ) -> None:
-    ensure_topics(clean_kafka, Plan(4, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
     address = clean_kafka.properties()["bootstrap.servers"]
     everything = records(WORLD)
     group = fresh_name("group")

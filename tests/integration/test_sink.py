@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from data_gen import Simulation
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import DeadLetter
-from retail_anomaly.events import ALERTS, DEAD_LETTERS
-from streamer.connection import Connection
-from streamer.topics import STORE_METRICS, Plan, ensure_topics
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import STORE_METRICS, TopicPlan, ensure_topics
 from tests.influx import Answer, InfluxServer, ScriptedServer
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.alerts import TIME, alert_records, an_alert
@@ -25,7 +25,7 @@ from tests.support.processes import StreamerProcess
 from tests.support.simulated import records
 from tests.support.sink import SinkProcess
 
-PLAN = Plan(4, 1, 3650 * 86_400_000)
+PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from retail_anomaly.events import POS_EVENTS
+from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.settings import Settings, load
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
-from streamer.offsets import GroupOffsets
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.kafka.offsets import GroupOffsets
+from streamer.kafka.topics import STORE_METRICS, TopicPlan, check_topics
+from streamer.quix.topic_manager import topic_manager
 from streamer.store_metrics import GRACE_MS, build_metrics_app
-from streamer.topic_manager import topic_manager
-from streamer.topics import STORE_METRICS, Plan, check_topics
 from tests.kafka import Record, consume, create_topics, produce
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def run(tmp_path):
     """Run the application on an embedded broker over some records until so many windows are out."""
     with EmbeddedBroker() as broker:
         connection = Connection(broker.address, embedded=True)
-        check_topics(connection, Plan(2, 1, 1_000), create=True)
+        check_topics(connection, TopicPlan(2, 1, 1_000), create=True)
 
         def through(records: list[Record], windows: int, **flags: object) -> list[dict[str, object]]:
             flags = {"state_dir": str(tmp_path / "state"), **flags}

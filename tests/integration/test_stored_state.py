@@ -15,14 +15,14 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from rocksdict import Options, Rdict
 
 from data_gen import Simulation
-from retail_anomaly.codec import decode, encode
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.codec import decode, encode
+from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.memory import FORMAT_VERSION
 from retail_anomaly.settings import Settings, build_engine
-from retail_anomaly.store import FORMAT_VERSION
 from streamer import cli
-from streamer.connection import Connection
-from streamer.topic_plan import ALIGNED
-from streamer.topics import Plan, ensure_topics
+from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import ALIGNED
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, by_key, expected, records
@@ -36,7 +36,7 @@ THIRD = len(EVERYTHING) // 3
 
 @pytest.fixture
 def address(clean_kafka: Connection) -> str:
-    ensure_topics(clean_kafka, Plan(PARTITIONS, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(PARTITIONS, 1, 3650 * 86_400_000), create=True)
     found: str = clean_kafka.properties()["bootstrap.servers"]
     return found
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from retail_anomaly.codec import encode, topic_of
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
-from streamer.connection import Connection
-from streamer.ticks import LIVE, Tick, tick_time
-from streamer.topic_plan import TICKS
-from streamer.topics import Plan, ensure_topics
+from streamer.detection.ticks import LIVE, Tick, tick_time
+from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import TICKS
+from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import Content, alerts_in, by_key
@@ -63,7 +63,7 @@ def replayed(events: list[PosEvent], config: Path) -> Content:
 
 @pytest.fixture
 def address(clean_kafka: Connection) -> str:
-    ensure_topics(clean_kafka, Plan(PARTITIONS, 1, 3650 * 86_400_000), create=True)
+    ensure_topics(clean_kafka, TopicPlan(PARTITIONS, 1, 3650 * 86_400_000), create=True)
     address: str = clean_kafka.properties()["bootstrap.servers"]
     return address
 

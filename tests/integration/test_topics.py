@@ -22,20 +22,20 @@ from confluent_kafka.admin import (
 )
 from quixstreams.models import TopicManager
 
-from retail_anomaly.events import INPUT_TOPICS, POS_EVENTS, SECURITY_EVENTS
+from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, SECURITY_EVENTS
 from retail_anomaly.settings import load
-from streamer.app import build_app
-from streamer.broker import EmbeddedBroker
 from streamer.cli import main
-from streamer.connection import Connection, resolve
+from streamer.detection.app import build_app
 from streamer.errors import StreamerError
+from streamer.kafka.connection import Connection, resolve
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.kafka.topics import TOPICS, TopicPlan, check_topics, ensure_topics
+from streamer.quix.topic_manager import topic_manager
 from streamer.store_metrics import build_metrics_app
-from streamer.topic_manager import topic_manager
-from streamer.topics import TOPICS, Plan, check_topics, ensure_topics
 from tests.kafka import create_topics, server
 
 DAY = 86_400_000
-PLAN = Plan(3, 1, 3650 * DAY)
+PLAN = TopicPlan(3, 1, 3650 * DAY)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_without_creation_a_missing_topic_is_named_with_the_command(fresh):
 
 def test_too_many_copies_is_an_error_that_says_which_option(fresh):
     with pytest.raises(StreamerError, match="--replication-factor below 3"):
-        check_topics(Connection(fresh), Plan(3, 3, DAY), create=True)
+        check_topics(Connection(fresh), TopicPlan(3, 3, DAY), create=True)
 
 
 def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
@@ -256,7 +256,7 @@ def test_embedded_broker_is_served_by_the_same_command(embedded, capsys):
     assert main(["topics", "--create", *options]) == 0
     assert main(["topics", "--check", *options]) == 0
     assert "pos-events: fine, 8 partitions" in capsys.readouterr().out
-    assert ensure_topics(embedded, Plan(8, 1, 3650 * DAY), create=False)[0].fine
+    assert ensure_topics(embedded, TopicPlan(8, 1, 3650 * DAY), create=False)[0].fine
 
 
 def test_topics_that_were_not_created_here_are_left_alone(fresh):

@@ -15,8 +15,8 @@ WRITES_A_DETECTOR = "70_write_a_detector.ipynb"
 """The one notebook whose subject is a detector of one's own."""
 OF_DETECTORS = (
     "retail_anomaly.detectors.",
-    "retail_anomaly.store",
-    "retail_anomaly.state",
+    "retail_anomaly.core.memory",
+    "retail_anomaly.core.collections",
     "retail_anomaly.models",
 )
 

@@ -11,13 +11,13 @@ import pytest
 from data_gen import Simulation
 from docs.gallery import execute
 from retail_anomaly.evaluate import differing_alerts
-from retail_anomaly.frames import read_alerts
+from retail_anomaly.frames.alerts import read_alerts
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import Settings, load
-from streamer import tail
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
-from streamer.topics import Plan, check_topics
+from streamer.kafka import tail
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.kafka.topics import TopicPlan, check_topics
 from tests.kafka import produce
 from tests.notebooks.source import ROOT, Notebook
 from tests.support.processes import StreamerProcess
@@ -49,7 +49,7 @@ def test_the_streamer_runs_the_file_and_raises_what_a_replay_does(tuned, tmp_pat
     simulation = Simulation(stores=3, days=1, seed=11)
     with EmbeddedBroker() as broker:
         connection = Connection(broker.address, embedded=True)
-        check_topics(connection, Plan.of(Settings()), create=True, wait=0)
+        check_topics(connection, TopicPlan.of(Settings()), create=True, wait=0)
         produce(broker.address, records(simulation))
         process = StreamerProcess(
             connection, "tuned", tmp_path, "--config", str(tuned), "--embedded-broker", module="streamer"

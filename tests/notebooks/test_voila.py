@@ -15,9 +15,9 @@ import pytest
 
 from data_gen import Simulation
 from retail_anomaly.plots import COLOURS
-from streamer.broker import EmbeddedBroker
-from streamer.connection import Connection
-from streamer.running import RunningStreamer
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_broker import EmbeddedBroker
+from streamer.notebook.running import RunningStreamer
 from tests.notebooks.source import ROOT
 from tests.support.browser import Browser, count_colour, pixels, share_of_ink
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.contract import Step, Tick
-from retail_anomaly.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.contract import Step, TimePasses
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
 
 TOLERANCE = Fraction(1, 10**9)
 
@@ -208,7 +208,7 @@ def refunds_without_sale(
                     say(i, line)
         if isinstance(step, ShiftEvent):
             continue
-        time = step.time if isinstance(step, Tick) else step.event_time
+        time = step.time if isinstance(step, TimePasses) else step.event_time
         for line in [line for line in held if time >= line.event.event_time + match_grace]:
             held.remove(line)
             if unmatched(line.event, i) and receipt(line) not in raised:

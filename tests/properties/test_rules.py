@@ -10,8 +10,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from retail_anomaly.alerts import Alert
 from retail_anomaly.contract import Step
+from retail_anomaly.core.alerts import Alert
 from tests.properties import oracle
 from tests.properties.oracle import Finding, History, finding_of
 from tests.support.events import HOUR, MINUTE

@@ -13,9 +13,9 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
-from retail_anomaly.codec import decode
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import Event
+from retail_anomaly.core.codec import decode
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import Event
 from tests.support.events import MINUTE
 from tests.support.runs import engine_of
 

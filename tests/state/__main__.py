@@ -16,10 +16,10 @@ from itertools import count
 import msgspec
 
 from data_gen import Simulation
-from retail_anomaly.codec import encode, topic_of
 from retail_anomaly.contract import RestartingRun, Run
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent
-from retail_anomaly.store import FORMAT_VERSION
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.core.memory import FORMAT_VERSION
 from tests.state import FOLDER, engine
 from tests.support.events import MINUTE, SECOND
 

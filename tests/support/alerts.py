@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import encode
-from retail_anomaly.events import ALERTS
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import ALERTS
 from tests.kafka import Record
 
 TIME = 1_760_000_000_000

@@ -19,11 +19,11 @@ from quixstreams.processing import ProcessingContext
 from quixstreams.sinks import SinkManager
 from quixstreams.state import StateStoreManager
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import DeadLetter
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
-from streamer.pipeline import define_pipeline
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from streamer.detection.pipeline import define_pipeline
 
 PARTITION = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retail_anomaly.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent
 
 T0 = 1_760_000_000_000
 SECOND = 1_000

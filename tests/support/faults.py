@@ -18,10 +18,10 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from data_gen import Simulation
-from retail_anomaly.events import ALERTS
-from streamer.connection import Connection
-from streamer.offsets import GroupOffsets
-from streamer.topics import TOPICS, Plan, ensure_topics
+from retail_anomaly.core.events import ALERTS
+from streamer.kafka.connection import Connection
+from streamer.kafka.offsets import GroupOffsets
+from streamer.kafka.topics import TOPICS, TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.simulated import Content, alerts_in, expected, records
@@ -115,7 +115,7 @@ class Scene:
         self._log = log(world) if given is None else given
         self._expected = alerts_of(world) if alerts is None else alerts
         self._exactly_once = "--exactly-once" in arguments
-        ensure_topics(kafka, Plan(PARTITIONS, 1, RETENTION_MS), create=True)
+        ensure_topics(kafka, TopicPlan(PARTITIONS, 1, RETENTION_MS), create=True)
         for name in TOPICS if topic_config else ():
             set_topic(self.address, name, topic_config or {})
         self._sent = len(self._log) if first is None else first

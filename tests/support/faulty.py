@@ -35,10 +35,10 @@ from quixstreams.internal_producer import InternalProducer
 from quixstreams.state.base import PartitionTransaction
 from quixstreams.state.recovery import RecoveryPartition
 
-import streamer.app
+import streamer.detection.app
 from streamer.cli import main
-from streamer.ownership import Membership
-from streamer.tally import Tally
+from streamer.observe.counts import ProcessCounts
+from streamer.quix.ownership import Membership
 
 _gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
 _pace = int(os.environ.get("FAULT_PACE", "0"))
@@ -110,14 +110,14 @@ def _observed(call: Callable[..., Any], *, before: str = "", after: str = "") ->
     return observed
 
 
-def _paced_message(self: Tally, topic: str, _partition: int, _offset: int) -> None:
+def _paced_message(self: ProcessCounts, topic: str, _partition: int, _offset: int) -> None:
     _message(self, topic, _partition, _offset)
     _reached("processed")
     _keep_pace()
 
 
-_message = Tally.message
-Tally.message = _paced_message  # type: ignore[method-assign]
+_message = ProcessCounts.message
+ProcessCounts.message = _paced_message  # type: ignore[method-assign]
 # Exactly-once ends a checkpoint with the one, at-least-once with the other.
 InternalProducer.commit_transaction = _observed(  # type: ignore[method-assign]
     InternalProducer.commit_transaction, before="delivered", after="committed"
@@ -145,7 +145,7 @@ RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[me
 )
 if _pace:
     # What is read ahead is processed before a process notices a rebalance.
-    streamer.app._BUFFERED_MESSAGES = 50  # type: ignore[misc]
+    streamer.detection.app._BUFFERED_MESSAGES = 50  # type: ignore[misc]
 
 if __name__ == "__main__":
     sys.exit(main(["run", *sys.argv[1:]]))

@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from data_gen import Simulation
 from data_gen.scenarios import SCENARIOS
 from retail_anomaly import plots
+from retail_anomaly.core.events import Event
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.evaluate import Activity, Scorecard, incidents_frame, scorecard
-from retail_anomaly.events import Event
 from retail_anomaly.replay import ReplayResult, replay
 from retail_anomaly.settings import DetectorSettings, Settings, StoreSettings
 

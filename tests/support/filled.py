@@ -7,16 +7,16 @@ from collections import defaultdict
 from typing import Any
 
 from data_gen import Simulation
-from retail_anomaly.codec import encode
-from retail_anomaly.events import ALERTS, SALE, PosEvent, ShiftEvent
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import ALERTS, SALE, PosEvent, ShiftEvent
+from retail_anomaly.core.score import Score
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
+from streamer.kafka.topic_plan import SCORES
+from streamer.kafka.topics import STORE_METRICS
+from streamer.observe.counts import ProcessCounts
 from streamer.sinks.influx import Influx, Target
 from streamer.sinks.sink import InfluxSink
-from streamer.tally import Tally
-from streamer.topic_plan import SCORES
-from streamer.topics import STORE_METRICS
 from tests.influx import InfluxServer
 
 WINDOW_MS = 5 * 60_000
@@ -37,7 +37,7 @@ def fill(server: InfluxServer, simulation: Simulation) -> tuple[int, int]:
     def bury(letters: object) -> None:
         raise AssertionError(f"refused: {letters}")
 
-    sink = InfluxSink(influx, bury=bury, observer=Tally(), batch=5_000)
+    sink = InfluxSink(influx, bury=bury, observer=ProcessCounts(), batch=5_000)
     sink.start()
     engine = build_engine(load(None, environ=MODELS).settings)
     judged: list[Score] = []

@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from retail_anomaly.contract import Step, Tick
-from retail_anomaly.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.contract import Step, TimePasses
+from retail_anomaly.core.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent
 from tests.support.events import HOUR, MINUTE, SECOND, T0
 
 MAX_LATE = 30 * MINUTE
@@ -108,7 +108,7 @@ def _play(moves: list[tuple[Any, ...]]) -> list[Step]:
         move, *fields = rest
         time = newest + move
         if kind == "tick":
-            steps.append(Tick(store, time))
+            steps.append(TimePasses(store, time))
             continue
         newest = max(newest, time)
         if kind == "pos":

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from streamer.connection import Connection
-from streamer.offsets import GroupOffsets
+from streamer.kafka.connection import Connection
+from streamer.kafka.offsets import GroupOffsets
 
 PATIENCE_S = 90
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import decode
 from retail_anomaly.contract import Run, Step
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import decode
+from retail_anomaly.core.engine import Engine
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.engine import Engine
 from tests.support.events import DAY
 
 Parameters = dict[str, dict[str, Any]]

@@ -8,8 +8,8 @@ from typing import Any
 
 from data_gen import Simulation
 from data_gen.world import recorded_at
-from retail_anomaly.codec import encode, topic_of
-from retail_anomaly.events import ALERTS
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.events import ALERTS
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from tests.kafka import Record, consume

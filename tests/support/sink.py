@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retail_anomaly.settings import load
-from streamer.connection import Connection
-from streamer.offsets import GroupOffsets
+from streamer.kafka.connection import Connection
+from streamer.kafka.offsets import GroupOffsets
 from streamer.sinks.points import sink_topics
 from tests.support.processes import PATIENCE_S, StreamerProcess
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import DeadLetter
-from retail_anomaly.events import ALERTS, DEAD_LETTERS
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import load
-from streamer import running
-from streamer.connection import Connection
+from streamer.kafka.connection import Connection
+from streamer.notebook import running
 from tests.kafka import Record, consume
 
 

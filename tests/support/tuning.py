@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import Event
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.durations import Duration
 from retail_anomaly.evaluate import incidents_frame
-from retail_anomaly.events import Event
 from retail_anomaly.settings import DetectorSettings, Settings
 from tests.support.events import DAY, HOUR, MINUTE, refund, sale
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from retail_anomaly.events import Event, PosEvent, ShiftEvent
+from retail_anomaly.core.events import Event, PosEvent, ShiftEvent
 from tests.support.events import DAY, HOUR, MINUTE
 
 MONDAY = 1_762_128_000_000  # 2025-11-03 in UTC

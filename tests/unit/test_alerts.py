@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from retail_anomaly.alerts import Alert, alert_id
+from retail_anomaly.core.alerts import Alert, alert_id
 from retail_anomaly.detectors import RefundBurst
 from tests.support.events import DAY, count, gate, line, refund, sale
 

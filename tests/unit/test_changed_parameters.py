@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from retail_anomaly.codec import encode, topic_of
 from retail_anomaly.contract import RestartingRun
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import Event
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import Event
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.events import DAY, MINUTE, count, line, refund, sale
 from tests.support.runs import engine_of

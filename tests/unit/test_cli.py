@@ -140,7 +140,7 @@ def test_config_show(capsys, monkeypatch, tmp_path):
 def test_the_packaged_configuration_can_be_copied_and_checked(capsys, tmp_path):
     assert main(["config", "show", "--defaults"]) == 0
     text = capsys.readouterr().out
-    assert text == files("retail_anomaly").joinpath("config.yaml").read_text("utf-8")
+    assert text == files("retail_anomaly.settings").joinpath("config.yaml").read_text("utf-8")
     (tmp_path / "mine.yaml").write_text(text)
     assert main(["config", "check", "mine.yaml"]) == 0
     assert capsys.readouterr().out == "mine.yaml: all right\n"

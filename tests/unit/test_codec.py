@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.codec import DeadLetter, InvalidEvent, decode, encode, from_mapping, topic_of
-from retail_anomaly.events import (
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, decode, encode, from_mapping, topic_of
+from retail_anomaly.core.events import (
     INPUT_TOPICS,
     CountEvent,
     Event,

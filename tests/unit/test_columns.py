@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.columns import Columns, ColumnsError
+from retail_anomaly.sources.columns import Columns, ColumnsError
 
 
 def test_the_command_line_form_is_the_same_as_the_python_form():

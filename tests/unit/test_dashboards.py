@@ -15,7 +15,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from helm.dashboards.__main__ import FOLDER, files
 from helm.dashboards.panels import COLOURS
 from retail_anomaly.detectors import REGISTRY
-from streamer.metrics import Metrics
+from streamer.observe.metrics import Metrics
 
 BOARDS = sorted(FOLDER.glob("*.json"))
 

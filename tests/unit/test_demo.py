@@ -6,11 +6,11 @@ import time
 import pytest
 from rich.console import Console
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.demo.course import counts_of, last_report
 from retail_anomaly.demo.interrupts import Interrupts
-from retail_anomaly.demo.outcome import Outcome
+from retail_anomaly.demo.outcome import DemoOutcome
 from retail_anomaly.demo.processes import Process, ProcessError, Processes
-from retail_anomaly.demo.run import counts_of, last_report
 from retail_anomaly.demo.screen import Screen
 from retail_anomaly.evaluate import incidents_frame
 
@@ -29,7 +29,7 @@ INCIDENT = {
     "end": TIME,
     "sku": "sku-1",
 }
-GOOD = Outcome(
+GOOD = DemoOutcome(
     sent={"pos-events": 10},
     processed={"pos-events": 10},
     dead_letters=0,

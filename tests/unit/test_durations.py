@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.durations import Duration
+from retail_anomaly.core.durations import Duration
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.contract import Run, Step, Tick
-from retail_anomaly.durations import Duration
+from retail_anomaly.contract import Run, Step, TimePasses
+from retail_anomaly.core.durations import Duration
 from tests.support.events import DAY, HOUR, MINUTE, T0, count, gate, line, refund, sale, shift
 from tests.support.runs import alerts_of, engine_of
 
@@ -102,14 +102,14 @@ def test_shift_raises_nothing_and_releases_nothing():
 def test_tick_releases_what_waits_and_does_not_move_the_clock():
     run = Run(engine_of("refund_without_sale", match_grace=Duration(MINUTE)))
     run.step(refund())
-    assert run.step(Tick("store-1", T0 + MINUTE - 1)) == []
-    (alert,) = run.step(Tick("store-1", T0 + MINUTE))
+    assert run.step(TimePasses("store-1", T0 + MINUTE - 1)) == []
+    (alert,) = run.step(TimePasses("store-1", T0 + MINUTE))
     assert (alert.event_time, alert.opened_at) == (T0, T0)
     assert run.store("store-1").clock == T0
 
 
 def test_tick_of_an_unknown_store_raises_nothing():
-    assert alerts_of(engine_of(), Tick("store-9", T0)) == []
+    assert alerts_of(engine_of(), TimePasses("store-9", T0)) == []
 
 
 def test_waiting_counts_receipts_and_says_when_the_first_is_due():
@@ -120,5 +120,5 @@ def test_waiting_counts_receipts_and_says_when_the_first_is_due():
     run.step(refund(10, transaction_id="t-1"))
     run.step(refund(10, transaction_id="t-1", sku="sku-2"))
     assert run.engine.waiting(store) == (2, T0 + 10 + MINUTE)
-    run.step(Tick("store-1", T0 + 10 + MINUTE))
+    run.step(TimePasses("store-1", T0 + 10 + MINUTE))
     assert run.engine.waiting(store) == (1, T0 + 30 + MINUTE)

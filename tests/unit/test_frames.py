@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retail_anomaly import codec
-from retail_anomaly.alerts import Alert
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
-from retail_anomaly.frames import alerts_frame, frame_events, read_alerts
+from retail_anomaly.core import codec
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
+from retail_anomaly.frames.alerts import alerts_frame, read_alerts
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.frame_events import frame_events
 
 TIME = 1_760_000_000_000
 MOMENT = pd.Timestamp(TIME, unit="ms")

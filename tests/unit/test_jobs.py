@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 
 import retail_anomaly as ra
 from data_gen import Simulation
-from retail_anomaly import codec
 from retail_anomaly.cli import main
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
-from retail_anomaly.logs import BadLine, BadLines
+from retail_anomaly.core import codec
+from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.replay import open_replay
-from retail_anomaly.replay.run import Replay
+from retail_anomaly.replay.passes import Replay
 from retail_anomaly.settings import build_engine, load
 from retail_anomaly.sources import SourceError, open_input
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine, BadLines
 from retail_anomaly.sources.share import Share, balanced
 
 TIME = 1_760_000_000_000

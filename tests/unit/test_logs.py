@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import CountEvent, PosEvent
-from retail_anomaly.logs import BadLines, read_log, read_values
+from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLines, read_log, read_values
 
 TIME = 1_760_000_000_000
 COUNT = {"storeId": "s", "sku": "k", "countedQty": 3, "eventTime": TIME}

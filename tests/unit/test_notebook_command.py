@@ -7,8 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from retail_anomaly import notebook
-from retail_anomaly.cli import main
+from retail_anomaly.cli import main, notebook
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -65,7 +64,7 @@ def test_jupyterlab_is_started_in_the_folder(tmp_path, monkeypatch):
         started.append(command)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr("retail_anomaly.notebook.subprocess.run", start)
+    monkeypatch.setattr("retail_anomaly.cli.notebook.subprocess.run", start)
     assert run("--folder", tmp_path) == 0
     assert started == [[sys.executable, "-m", "jupyterlab", str(tmp_path)]]
 

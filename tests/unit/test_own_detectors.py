@@ -40,7 +40,7 @@ def test_it_runs_with_the_parameters_it_was_registered_with():
 
 
 def test_it_runs_where_several_processes_were_asked_for(tmp_path):
-    from retail_anomaly.codec import encode, topic_of
+    from retail_anomaly.core.codec import encode, topic_of
 
     log = tmp_path / "log.jsonl"
     log.write_bytes(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from retail_anomaly import plots
-from retail_anomaly.events import CountEvent, PosEvent
+from retail_anomaly.core.events import CountEvent, PosEvent
 from tests.support.events import DAY, HOUR, MINUTE
 
 T0 = 1_760_000_000_000  # 2025-10-09, 08:53:20 in UTC

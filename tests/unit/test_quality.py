@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from retail_anomaly.quality import data_quality
+from retail_anomaly.frames.quality import data_quality
 from retail_anomaly.sources import SourceError
 from tests.support.events import DAY, HOUR, MINUTE, count, gate, line, refund, sale, shift
 

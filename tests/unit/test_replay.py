@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import retail_anomaly as ra
-from retail_anomaly import codec
-from retail_anomaly.durations import Duration
-from retail_anomaly.events import CountEvent, PosEvent, ShiftEvent
+from retail_anomaly.core import codec
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import CountEvent, PosEvent, ShiftEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, build_engine, load
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import typer
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.cli.report import report
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.plots import example_alerts
-from retail_anomaly.report import report
+from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.report.evidence import TOP
-from retail_anomaly.report.page import write_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 TIME = 1_760_000_000_000

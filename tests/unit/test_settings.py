@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import yaml
 
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.durations import Duration
 from retail_anomaly.settings import (
     Settings,
     SettingsError,
@@ -22,7 +22,7 @@ from retail_anomaly.settings import (
     load,
 )
 
-PACKAGED = Path(str(files("retail_anomaly").joinpath("config.yaml")))
+PACKAGED = Path(str(files("retail_anomaly.settings").joinpath("config.yaml")))
 COUNT = "detectors.refund_burst.count"
 COUNT_VARIABLE = "RETAIL__DETECTORS__REFUND_BURST__COUNT"
 

@@ -9,11 +9,11 @@ import random
 import pandas as pd
 import pytest
 
-from retail_anomaly import codec
-from retail_anomaly.columns import Columns
-from retail_anomaly.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
-from retail_anomaly.logs import BadLines
+from retail_anomaly.core import codec
+from retail_anomaly.core.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
 from retail_anomaly.sources import SourceError, open_input
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLines
 from retail_anomaly.sources.order import sorted_by_time
 
 TIME = 1_760_000_000_000

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from retail_anomaly.state import Collection, Table, TimedIds
+from retail_anomaly.core.collections import Collection, Table, TimedIds
 
 
 def write(collection: Collection, disk: dict[str, bytes]) -> list[str]:

@@ -6,20 +6,20 @@ import msgspec
 import pytest
 
 from retail_anomaly.contract import RestartingRun, Run
-from retail_anomaly.events import ShiftEvent
-from retail_anomaly.store import FORMAT_VERSION, StoredFormatError, StoreState
+from retail_anomaly.core.events import ShiftEvent
+from retail_anomaly.core.memory import FORMAT_VERSION, StateFormatError, StoreMemory
 from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, refund, sale, shift
 from tests.support.runs import alerts_by_step, engine_of
 
 
-def store_with(*shifts: ShiftEvent) -> StoreState:
-    store = StoreState("store-1", max_late=DAY, dedupe_memory=DAY, detectors={})
+def store_with(*shifts: ShiftEvent) -> StoreMemory:
+    store = StoreMemory("store-1", max_late=DAY, dedupe_memory=DAY, detectors={})
     for event in shifts:
         store.keep_shift(event)
     return store
 
 
-def kept(store: StoreState, employee: str = "c-1") -> list[tuple[int, int]]:
+def kept(store: StoreMemory, employee: str = "c-1") -> list[tuple[int, int]]:
     return [(s.start - T0, s.end - T0) for s in store.shifts.get(employee) or ()]
 
 
@@ -136,7 +136,7 @@ def test_store_without_records_is_new():
 
 def test_records_of_another_format_are_refused_with_what_to_do():
     header = msgspec.msgpack.encode([FORMAT_VERSION + 1, 0, 0, None, {}])
-    with pytest.raises(StoredFormatError, match=r"store store-1 .* new consumer group"):
+    with pytest.raises(StateFormatError, match=r"store store-1 .* new consumer group"):
         engine_of().load_store("store-1", {"header": header}.get)
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from retail_anomaly.codec import encode
 from retail_anomaly.contract import RestartingRun
-from retail_anomaly.engine import Engine
-from retail_anomaly.store import FORMAT_VERSION
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.memory import FORMAT_VERSION
 from tests import state
 from tests.support.events import DAY, HOUR
 

@@ -6,7 +6,7 @@ Brute force over one store's events in order; deliberately shares nothing with t
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
 
 MINUTE = 60_000
 

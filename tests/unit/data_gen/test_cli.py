@@ -12,8 +12,8 @@ import pytest
 
 from data_gen import SCENARIOS, Simulation, recorded_at
 from data_gen.cli import main
-from retail_anomaly.codec import topic_of
-from retail_anomaly.events import INPUT_TOPICS
+from retail_anomaly.core.codec import topic_of
+from retail_anomaly.core.events import INPUT_TOPICS
 
 
 def test_write(tmp_path, capsys):

@@ -7,14 +7,14 @@ import msgspec
 import pytest
 
 from data_gen import Faults, Simulation
-from data_gen.records import Record
-from retail_anomaly.codec import InvalidEvent, decode
-from retail_anomaly.events import PosEvent
+from data_gen.records import SimulatedRecord
+from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.events import PosEvent
 
 HOUR = 3_600_000
 
 
-def simulate(**faults) -> tuple[list[Record], Simulation]:
+def simulate(**faults) -> tuple[list[SimulatedRecord], Simulation]:
     simulation = Simulation(stores=2, days=2, seed=5, faults=Faults(**faults))
     return list(simulation.records()), simulation
 

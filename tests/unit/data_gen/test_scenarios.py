@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from data_gen import SCENARIOS, Incident, Simulation
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.engine import Engine
-from retail_anomaly.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
-from retail_anomaly.store import StoreState
 from tests.unit.data_gen.oracle import is_off_shift
 
 DAY = 86_400_000
@@ -51,7 +51,7 @@ class World(NamedTuple):
 
 def alerts_of(events: Sequence[Event]) -> list[Alert]:
     engine = Engine([REGISTRY[name](REGISTRY[name].Parameters(), max_late=DAY) for name in RULES])
-    stores: dict[str, StoreState] = {}
+    stores: dict[str, StoreMemory] = {}
     alerts: list[Alert] = []
     for event in events:
         if event.store_id not in stores:

@@ -10,7 +10,7 @@ from data_gen import SCENARIOS, Simulation, recorded_at
 from data_gen.demand import expected_receipts, has_short_hours, holidays
 from data_gen.honest.refunds import lag
 from data_gen.world import make_store
-from retail_anomaly.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
 from tests.unit.data_gen.oracle import is_off_shift
 
 

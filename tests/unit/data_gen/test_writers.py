@@ -16,15 +16,15 @@ from data_gen import Faults, Incident, Simulation
 from data_gen.kafka import KafkaError, KafkaWriter, Report
 from data_gen.pace import Pace
 from data_gen.parquet import ParquetFiles
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.writers import write_files
-from retail_anomaly.codec import decode, encode, topic_of
-from retail_anomaly.events import INPUT_TOPICS, CountEvent, time_of
+from retail_anomaly.core.codec import decode, encode, topic_of
+from retail_anomaly.core.events import INPUT_TOPICS, CountEvent, time_of
 from retail_anomaly.sources import open_input
 
 FILES = ("events.jsonl", "incidents.jsonl")
 PARQUET_FILES = ("incidents.jsonl", *(f"{topic}.parquet" for topic in INPUT_TOPICS))
-RECORD = Record.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))
+RECORD = SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000))
 FAULTS = Faults(late=0.01, duplicates=0.01, malformed=0.005, skew=0.5)
 
 

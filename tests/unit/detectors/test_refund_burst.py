@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.alerts import Alert
 from retail_anomaly.contract import Step
-from retail_anomaly.durations import Duration
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.events import PosEvent
 from tests.support.events import HOUR, MINUTE, SECOND, T0, refund, shift
 from tests.support.runs import alerts_of, engine_of
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from retail_anomaly.codec import decode
 from retail_anomaly.contract import Run
-from retail_anomaly.events import PosEvent, ShiftEvent
+from retail_anomaly.core.codec import decode
+from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.replay import replay
 from tests.support.events import DAY, HOUR
 from tests.support.runs import alerts_of, engine_of

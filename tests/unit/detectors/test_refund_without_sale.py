@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.contract import Run, Step, Tick
-from retail_anomaly.durations import Duration
+from retail_anomaly.contract import Run, Step, TimePasses
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.durations import Duration
 from tests.support.events import DAY, HOUR, MINUTE, T0, gate, line, refund, sale, shift
 from tests.support.runs import alerts_of, engine_of
 
@@ -75,7 +75,9 @@ def test_off_shift_is_told():
 # --- Grace ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [line("NO_SALE", HOUR), gate(HOUR, alarm=False), Tick("store-1", T0 + HOUR)])
+@pytest.mark.parametrize(
+    "kind", [line("NO_SALE", HOUR), gate(HOUR, alarm=False), TimePasses("store-1", T0 + HOUR)]
+)
 def test_any_event_or_tick_at_the_end_of_the_grace_releases(kind):
     (alert,) = alerts(refund(), kind, match_grace=GRACE)
     assert (alert.event_time, alert.opened_at) == (T0, T0)

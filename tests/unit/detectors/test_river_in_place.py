@@ -9,8 +9,8 @@ import pytest
 
 from retail_anomaly import load_settings, replay
 from retail_anomaly.cli import main
-from retail_anomaly.codec import encode, topic_of
 from retail_anomaly.contract import Run
+from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.models.river_judges import REFUND_FEATURES, SALES_FEATURES
 from retail_anomaly.settings import SettingsError
@@ -181,7 +181,7 @@ def test_parameters_can_come_from_the_environment_and_are_shown(config, capsys, 
 
 @pytest.mark.usefixtures("restored_log")
 def test_the_check_says_that_it_is_not_for_the_streamer_which_refuses_it(config, capsys, monkeypatch):
-    monkeypatch.setattr("streamer.topics._TIMEOUT_S", 0.5)
+    monkeypatch.setattr("streamer.kafka.topics._TIMEOUT_S", 0.5)
     path = config(SVM)
     assert main(["config", "check", path]) == 0
     assert capsys.readouterr().out == (

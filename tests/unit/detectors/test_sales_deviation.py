@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_anomaly.contract import Run, Step, Tick
-from retail_anomaly.events import PosEvent
+from retail_anomaly.contract import Run, Step, TimePasses
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, MINUTE
@@ -70,7 +70,9 @@ def test_ticks_change_no_alert_but_only_when_it_comes():
     for event in weeks():
         time = getattr(event, "event_time", None)
         if time is not None:
-            ticked += [Tick(STORE, at) for at in range(last // MINUTE * MINUTE, time, 7 * MINUTE) if last]
+            ticked += [
+                TimePasses(STORE, at) for at in range(last // MINUTE * MINUTE, time, 7 * MINUTE) if last
+            ]
             last = time
         ticked.append(event)
     assert alerts_of(engine_of("sales_deviation"), *ticked) == alerts_of(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.alerts import Alert
 from retail_anomaly.contract import Step
-from retail_anomaly.events import PosEvent
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import PosEvent
 from tests.support.events import MINUTE, SECOND, T0, gate, refund, sale
 from tests.support.runs import alerts_of, engine_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.alerts import Alert
 from retail_anomaly.contract import Step
+from retail_anomaly.core.alerts import Alert
 from tests.support.events import HOUR, count, refund, sale
 from tests.support.runs import alerts_of, engine_of
 

@@ -8,10 +8,11 @@ import re
 
 import pytest
 
-from retail_anomaly import codec, plots
+from retail_anomaly import plots
 from retail_anomaly.cli import main
+from retail_anomaly.core import codec
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
-from retail_anomaly.report.scorecard import write_scorecard
+from retail_anomaly.report.scorecard_page import write_scorecard
 from tests.unit.evaluate.world import ALERTS, EVENTS, INCIDENTS, MINUTE, NOON, alerts, sale
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from retail_anomaly.core.events import Event
 from retail_anomaly.evaluate import alerts_by_value, compare_alerts, differing_alerts, near_misses
-from retail_anomaly.events import Event
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import SettingsError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retail_anomaly.evaluate import Activity, incidents_frame, match_incidents, scorecard
 from retail_anomaly.evaluate.measures import Resampling
-from retail_anomaly.frames import alerts_frame
+from retail_anomaly.frames.alerts import alerts_frame
 from tests.unit.evaluate.world import EVENTS, MINUTE, NOON, alert, incident
 
 # A scorecard takes a tenth of a second, nearly all of it in pandas.

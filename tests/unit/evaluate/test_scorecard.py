@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
-from retail_anomaly.frames import alerts_frame
+from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.plots.scorecard import row_of
 from tests.unit.evaluate.world import (
     EVENTS,

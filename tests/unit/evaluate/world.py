@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from retail_anomaly.alerts import Alert
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, ShiftEvent
 from retail_anomaly.evaluate import incidents_frame
-from retail_anomaly.events import CountEvent, Event, PosEvent, ShiftEvent
-from retail_anomaly.frames import alerts_frame
+from retail_anomaly.frames.alerts import alerts_frame
 
 MINUTE = 60_000
 DAY = 1_440 * MINUTE

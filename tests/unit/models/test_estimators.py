@@ -6,13 +6,13 @@ import math
 import pytest
 from river import checks, compose
 
-from retail_anomaly.events import PosEvent
-from retail_anomaly.local_time import QUARTER
-from retail_anomaly.models.estimators import RefundDeviation, SalesDeviation
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.local_time import QUARTER
+from retail_anomaly.models.estimators import RefundEstimator, SalesEstimator
 from tests.support.events import DAY, HOUR
 from tests.support.usual import MONDAY, OUTAGE, weeks
 
-ESTIMATORS = [RefundDeviation(), SalesDeviation()]
+ESTIMATORS = [RefundEstimator(), SalesEstimator()]
 
 
 def lines():
@@ -39,7 +39,7 @@ def labelled(estimator):
         (
             line,
             line["receipt"].startswith("x-")
-            if isinstance(estimator, RefundDeviation)
+            if isinstance(estimator, RefundEstimator)
             else after <= line["time"] < after + QUARTER,  # the first that are sold after two silent hours
         )
         for line in lines()
@@ -114,7 +114,7 @@ def test_nonsense_scores_in_range_and_the_model_recovers(estimator, nonsense):
 
 
 def test_a_pipeline_takes_it():
-    pipeline = compose.Pipeline(compose.Discard("tender"), RefundDeviation())
+    pipeline = compose.Pipeline(compose.Discard("tender"), RefundEstimator())
     for line in lines():
         assert 0 <= pipeline.score_one(line) <= 1
         pipeline.learn_one(line)

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from quixstreams.internal_consumer.buffering import InternalConsumerBuffer, PartitionBufferGroup
 
-from streamer.aligned import AlignedBuffer
+from streamer.quix.aligned import AlignedBuffer
 
 TOPICS = ("pos", "gates", "counts")
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.plots import example_alerts
-from streamer.board import Board
 from streamer.errors import StreamerError
+from streamer.notebook.board import Board
 
 
 class Scripted:

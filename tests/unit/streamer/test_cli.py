@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch, restored_log):
-    monkeypatch.setattr("streamer.topics._TIMEOUT_S", 1.0)
+    monkeypatch.setattr("streamer.kafka.topics._TIMEOUT_S", 1.0)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_help_has_an_example(command, capsys):
 )
 def test_usage_errors_are_one_line_and_exit_2(arguments, capsys, nobody):
     if "no_such_detector" in arguments:
-        pytest.importorskip("streamer.app")
+        pytest.importorskip("streamer.detection.app")
     assert cli.main([*arguments, *(["--broker", nobody] if arguments[0] != "unknown" else [])]) == 2
     said = capsys.readouterr()
     assert len(said.err.splitlines()) == 1
@@ -69,7 +69,7 @@ def test_what_nobody_expected_is_one_line_too(capsys, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(cli, "check_topics", broken)
+    monkeypatch.setattr("streamer.cli.commands.check_topics", broken)
     assert cli.main(["topics"]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "retail-streamer: ZeroDivisionError: division by zero: --log-level debug shows where; please report it"

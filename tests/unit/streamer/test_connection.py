@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from retail_anomaly.settings import load
-from streamer.connection import VARIABLES, Connection, resolve, security, with_quix_names
 from streamer.errors import StreamerError
+from streamer.kafka.connection import VARIABLES, Connection, resolve, security, with_quix_names
 
 SASL = {
     "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",

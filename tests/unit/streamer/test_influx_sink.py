@@ -12,14 +12,14 @@ import pytest
 from quixstreams.sinks import SinkBackpressureError
 from structlog.testing import capture_logs
 
-from retail_anomaly.codec import DeadLetter, encode
-from retail_anomaly.events import ALERTS
+from retail_anomaly.core.codec import DeadLetter, encode
+from retail_anomaly.core.events import ALERTS
 from streamer.errors import StreamerError
+from streamer.observe.counts import ProcessCounts
 from streamer.sinks import sink as sink_module
 from streamer.sinks.influx import Influx
 from streamer.sinks.points import line
 from streamer.sinks.sink import InfluxSink
-from streamer.tally import Tally
 from tests.influx import Answer, ScriptedServer
 from tests.support.alerts import alert_records, an_alert
 from tests.unit.streamer.test_influx_answers import TARGET
@@ -39,7 +39,7 @@ class Bench:
     ) -> None:
         self.server = server
         self.buried: list[tuple[bytes | None, DeadLetter]] = []
-        self.tally = Tally()
+        self.tally = ProcessCounts()
         self.influx = Influx(dataclasses.replace(TARGET, url=server.url), timeout)
         self.sink = InfluxSink(
             self.influx,

@@ -12,7 +12,7 @@ import warnings
 import pytest
 import structlog
 
-from streamer import logs
+from streamer.observe import logs
 
 
 class _Terminal(io.StringIO):
@@ -77,7 +77,7 @@ def test_httpx_notice_is_swallowed_and_nothing_else():
 
 
 def test_quix_is_imported_without_a_word():
-    program = "from streamer import logs\nwith logs.without_httpx_notice():\n    import quixstreams"
+    program = "from streamer.observe import logs\nwith logs.without_httpx_notice():\n    import quixstreams"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )

@@ -16,13 +16,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_anomaly.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from retail_anomaly.settings import Settings
-from streamer import cli, metrics
+from streamer import cli
 from streamer.errors import StreamerError
-from streamer.health import observed
-from streamer.metrics import Metrics
-from streamer.status import Status, ask
+from streamer.observe import metrics
+from streamer.observe.health import observed
+from streamer.observe.metrics import Metrics
+from streamer.observe.status import Status, ask
 from tests.support.alerts import an_alert
 
 

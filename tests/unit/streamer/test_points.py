@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.alerts import Alert
-from retail_anomaly.codec import InvalidEvent, decode, encode
-from retail_anomaly.events import ALERTS
-from retail_anomaly.models.score import Score
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import InvalidEvent, decode, encode
+from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.score import Score
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
+from streamer.kafka.topic_plan import SCORES
+from streamer.kafka.topics import STORE_METRICS
 from streamer.sinks.points import alert_point, alert_time, line
-from streamer.topic_plan import SCORES
-from streamer.topics import STORE_METRICS
 from tests.golden.cases import NAMES, records
 from tests.support.alerts import an_alert
 

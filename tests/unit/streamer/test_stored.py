@@ -13,14 +13,14 @@ import pytest
 from rocksdict import Options, Rdict
 
 from data_gen import Simulation
-from retail_anomaly.codec import encode, topic_of
 from retail_anomaly.contract import Run
-from retail_anomaly.events import Event
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.core.events import Event
+from retail_anomaly.core.memory import FORMAT_VERSION
 from retail_anomaly.settings import Settings, build_engine
-from retail_anomaly.store import FORMAT_VERSION
 from streamer import cli
+from streamer.detection.state_files import read_state
 from streamer.errors import StreamerError
-from streamer.stored import read_state
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.events import HOUR, count, refund, sale
 from tests.support.runs import engine_of

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune.choose import candidates_of, choose, combined, frontier
-from retail_anomaly.tune.shards import Outcome
+from retail_anomaly.tune.shards import TrialOutcome
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.study import Tried
 
@@ -23,7 +23,7 @@ def worth(found):
 
 def tried(name, number, alerts, found):
     field = "count" if name == "refund_burst" else "threshold"
-    return Tried(REGISTRY[name].Parameters(**{field: number + 2}), Outcome(alerts, tuple(sorted(found))))
+    return Tried(REGISTRY[name].Parameters(**{field: number + 2}), TrialOutcome(alerts, tuple(sorted(found))))
 
 
 @st.composite

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from data_gen.records import Record
+from data_gen.records import SimulatedRecord
 from data_gen.writers import LogWriter
 from retail_anomaly.cli import main
 from retail_anomaly.settings import load
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     events, incidents = shops()
     with (path / "events.jsonl").open("wb") as log:
         for event in events:
-            LogWriter(log).write(Record.of(event))
+            LogWriter(log).write(SimulatedRecord.of(event))
     camel = {
         "incident_id": "incidentId",
         "store_id": "storeId",

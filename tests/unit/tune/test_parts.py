@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.tune.errors import TuneError
-from retail_anomaly.tune.parts import HELD_OUT, TUNED, Parts, midnight
+from retail_anomaly.tune.split import HELD_OUT, TUNED, Parts, midnight
 from tests.support.events import DAY, HOUR
 
 NOON = midnight(date(2025, 3, 24), "UTC") + 12 * HOUR

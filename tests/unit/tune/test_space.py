@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.durations import Duration
 from retail_anomaly.settings import Settings, StoreSettings, load
 from retail_anomaly.tune.config_file import config_text
 from retail_anomaly.tune.space import Space, with_parameters

@@ -6,7 +6,7 @@ import pytest
 
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune.errors import TuneError
-from retail_anomaly.tune.shards import Outcome
+from retail_anomaly.tune.shards import TrialOutcome
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.study import quiet, searches
 
@@ -26,7 +26,7 @@ def opened(file, names=NAMES, seed=0):
 
 
 def learn(search, parameters):
-    search.learn(parameters, Outcome(3, (0, 2)), worth=0.5, excess=-0.1)
+    search.learn(parameters, TrialOutcome(3, (0, 2)), worth=0.5, excess=-0.1)
 
 
 def test_what_was_tried_is_there_again(tmp_path):
@@ -35,7 +35,7 @@ def test_what_was_tried_is_there_again(tmp_path):
     learn(second, second.propose())
     again = opened(tmp_path / "s")
     assert [search.tried for search in again] == [first.tried, second.tried]
-    assert again[0].tried[0].outcome == Outcome(3, (0, 2))
+    assert again[0].tried[0].outcome == TrialOutcome(3, (0, 2))
 
 
 def test_a_proposal_without_an_outcome_is_proposed_again(tmp_path):

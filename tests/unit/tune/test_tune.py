@@ -8,10 +8,10 @@ import msgspec
 import pandas as pd
 import pytest
 
-from retail_anomaly.codec import encode, topic_of
+from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.settings import SettingsError, build_engine, load
 from retail_anomaly.tune import TuneError, tune
-from retail_anomaly.tune.parts import HELD_OUT, TUNED
+from retail_anomaly.tune.split import HELD_OUT, TUNED
 from tests.support.events import DAY, HOUR, MINUTE, gate, sale
 from tests.support.tuning import TOO_STRICT, burst, incident_of, only, plain_day, shops
 

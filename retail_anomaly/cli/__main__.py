@@ -1,0 +1,7 @@
+"""`python -m retail_anomaly.cli` is `retail-anomaly`."""
+
+import sys
+
+from retail_anomaly.cli.commands import main
+
+sys.exit(main())

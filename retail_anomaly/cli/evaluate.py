@@ -1,0 +1,103 @@
+"""The command `retail-anomaly evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from retail_anomaly.evaluate import Activity, Scorecard
+    from retail_anomaly.frames.words import Zones
+
+_WIDTH = 140  # of the tables where no terminal says how wide it is
+
+
+def evaluate(
+    *,
+    alerts: Annotated[Path, typer.Option(help="Alerts, one JSON line each, as replay writes them.")],
+    incidents: Annotated[Path, typer.Option(help="The truth, as retail-datagen writes it.")],
+    events: Annotated[
+        str | None,
+        typer.Option(
+            help="The log that was replayed, a folder or - as for replay: for the alert rate, random alerts "
+            "and the time to detect in events."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file, for the time zones of the stores.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with figures, which opens offline.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the figures to this file, .json (all) or .csv (one table).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the random alerts.")] = 0,
+) -> None:
+    """Score alerts against incidents: what was found, how soon, and at what price in alerts.
+
+    Example: retail-anomaly evaluate --alerts alerts.jsonl --incidents out/incidents.jsonl
+    --events out/events.jsonl --html scorecard.html
+    """
+    if output is not None and output.suffix not in {".json", ".csv"}:
+        raise typer.BadParameter(f"--output ends with .json or .csv, not {output.name!r}")
+    # Here, for they take longer to import than the other commands to run.
+    from retail_anomaly.evaluate import read_incidents, scorecard
+    from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.settings import load
+    from retail_anomaly.sources import SourceError
+
+    zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
+    try:
+        raised, truth = read_alerts(alerts), read_incidents(incidents)
+    except ValueError as error:
+        raise SourceError(str(error)) from None
+    activity = None if events is None else _activity(events, zones, seed)
+    card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
+    _print(card)
+    if html is not None:
+        from retail_anomaly.report.scorecard_page import write_scorecard
+
+        write_scorecard(card, html)
+        typer.echo(f"Written: {html}", err=True)
+    if output is not None:
+        output.write_text(card.to_csv() if output.suffix == ".csv" else card.to_json(), "utf-8")
+        typer.echo(f"Written: {output}", err=True)
+
+
+def _activity(events: str, zones: "Zones", seed: int) -> "Activity":
+    from retail_anomaly.evaluate import Activity
+    from retail_anomaly.replay import tracked
+    from retail_anomaly.sources import open_input
+    from retail_anomaly.sources.event_log import BadLines
+
+    source, bad = open_input(events), BadLines()
+    activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
+    if bad.count:
+        typer.echo(f"{bad.count:,} lines of {events} could not be read; replay names them", err=True)
+    return activity
+
+
+def _print(card: "Scorecard") -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    for rows in card.tables():
+        if len(rows):
+            console.print(_table(rows))
+            console.print()
+    for note in card.notes:
+        typer.echo(note, err=True)
+
+
+def _table(rows: "pd.DataFrame") -> object:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for place, heading in enumerate(rows.columns):
+        table.add_column(Text(heading), justify="right" if place else "left", no_wrap=True)
+    for row in rows.itertuples(index=False):
+        table.add_row(*map(Text, row))
+    return table

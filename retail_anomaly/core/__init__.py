@@ -1,0 +1,1 @@
+"""The functional core: events in, alerts out, without a host."""

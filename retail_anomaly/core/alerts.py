@@ -1,0 +1,134 @@
+"""Alerts: what a detector raises, and the ids that make repeated ones equal."""
+
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.markup import html_paragraph, html_table
+
+
+class Alert(msgspec.Struct, frozen=True, rename="camel"):
+    """A suspicion, with the evidence behind it.
+
+    Parameters
+    ----------
+    alert_id
+        The same for the same event, whatever the parameters, the host or the run.
+    revision
+        1, then 2, 3 ... when a later event makes the same alert worse.
+    type, detector
+        For example ``REFUND_BURST`` and ``refund_burst``.
+    store_id, employee_id
+        Whom it is about; the employee may be None.
+    risk_score
+        0 to 1, rounded to 6 places.
+    message
+        One sentence for a store manager.
+    event_time, opened_at
+        Epoch milliseconds of the event that raised this revision, and of revision 1.
+    detected_at
+        Epoch milliseconds of the emission, set by the host; None until then.
+    evidence
+        Every number and id that the decision used.
+    config_hash
+        Short hash of the detector's parameters.
+
+    Examples
+    --------
+    >>> alert = Alert(alert_id="a", revision=1, type="SHRINKAGE", detector="inventory_shrinkage",
+    ...     store_id="store-1", employee_id=None, risk_score=1.0, message="10 pieces are missing.",
+    ...     event_time=1, opened_at=1, evidence={"difference": 10}, config_hash="0")
+    >>> alert.key
+    ('a', 1)
+    """
+
+    alert_id: str
+    revision: int
+    type: str
+    detector: str
+    store_id: str
+    employee_id: str | None
+    risk_score: float
+    message: str
+    event_time: int
+    opened_at: int
+    evidence: dict[str, Any]
+    config_hash: str
+    detected_at: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity for consumers: (alert id, revision)."""
+        return self.alert_id, self.revision
+
+    def detected(self, at: int) -> "Alert":
+        """Return the same alert stamped with the time of its emission, in epoch milliseconds."""
+        return msgspec.structs.replace(self, detected_at=at)
+
+    def _repr_html_(self) -> str:
+        """Show what it says, and its evidence as it is sent; times are in UTC."""
+        who = self.store_id if self.employee_id is None else f"{self.store_id}, {self.employee_id}"
+        rows = [
+            ("alert", f"{self.type}, risk {self.risk_score:g}, revision {self.revision}"),
+            ("about", who),
+            ("event time", _utc(self.event_time)),
+            *([("opened at", _utc(self.opened_at))] if self.opened_at != self.event_time else []),
+            *((name, _plain(value)) for name, value in self.evidence.items()),
+        ]
+        return html_paragraph(self.message) + html_table(rows)
+
+
+def alert_id(alert_type: str, event: Event) -> str:
+    """Hash an alert's type, its store and the event that raised it.
+
+    Parameters
+    ----------
+    alert_type
+        For example ``REFUND_BURST``.
+    event
+        The event that raised revision 1. Its store is one of its fields.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits: 128 bits of BLAKE2b over the event's canonical JSON.
+
+    Examples
+    --------
+    >>> sale = PosEvent("t", "s", "c", "k", 1.0, "Sale", 1_760_000_000_000)
+    >>> same = PosEvent("t", "s", "c", "k", 1, "SALE", 1_760_000_000_000, quantity=1)
+    >>> alert_id("X", sale) == alert_id("X", same)
+    True
+    """
+    if isinstance(event, PosEvent):
+        # The type's case, 1 for 1.0 and a zero's sign are the sender's whim, not what happened.
+        event = msgspec.structs.replace(
+            event, event_type=event.event_type.upper(), amount=float(event.amount) + 0.0
+        )
+    digest = blake2b(alert_type.encode(), digest_size=16)
+    digest.update(b"\x00")
+    digest.update(msgspec.json.encode(event, order="deterministic"))
+    return digest.hexdigest()
+
+
+def config_hash(parameters: object) -> str:
+    """Hash a detector's parameters to 8 hexadecimal digits.
+
+    Examples
+    --------
+    >>> config_hash({"count": 3}) == config_hash({"count": 3}) != config_hash({"count": 4})
+    True
+    """
+    encoded = msgspec.json.encode(parameters, order="deterministic", enc_hook=int)
+    return blake2b(encoded, digest_size=4).hexdigest()
+
+
+def _utc(millis: int) -> str:
+    return f"{datetime.fromtimestamp(millis / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,207 @@
+"""The functional core's front: one event in, its alerts out.
+
+`Engine.process` routes an event to the detectors that look at its kind, after duplicates are
+recognised and the store's clock has moved. It does no I/O and reads no clock; what it remembers
+of a store is in the `StoreMemory` that the host holds and passes in.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Load
+from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.local_time import UTC
+from retail_anomaly.core.memory import StoreMemory
+
+_DAY: Final = 86_400_000
+AnyDetector = Detector[Any, Any]
+
+
+class Engine:
+    """The detectors that run, ready to process the events of any number of stores.
+
+    Parameters
+    ----------
+    detectors
+        Detectors, in the order in which an event passes them.
+    max_late
+        How late an event may be and still raise an alert, in milliseconds.
+    dedupe_memory
+        For how long after its first sighting a repeated event id is recognised, in milliseconds.
+    zone
+        Gives a store's time zone by its id.
+
+    Examples
+    --------
+    >>> from retail_anomaly.detectors import StockDiscrepancy
+    >>> from retail_anomaly.core.events import CountEvent
+    >>> detector = StockDiscrepancy(StockDiscrepancy.Parameters(threshold=2), max_late=86_400_000)
+    >>> engine = Engine([detector])
+    >>> store = engine.new_store("s")
+    >>> engine.process(CountEvent("s", "k", 9, 1_760_000_000_000), store)
+    []
+    >>> engine.process(CountEvent("s", "k", 7, 1_760_000_060_000), store)[0].type
+    'STOCK_DISCREPANCY'
+    """
+
+    def __init__(
+        self,
+        detectors: Iterable[AnyDetector],
+        *,
+        max_late: int = _DAY,
+        dedupe_memory: int = _DAY,
+        zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
+    ) -> None:
+        self._zone = zone
+        self.detectors = tuple(detectors)
+        self.max_late = max_late
+        self.dedupe_memory = dedupe_memory
+        self.config_hashes = {detector.name: detector.config_hash for detector in self.detectors}
+        self._on_security = self._overriding("on_security")
+        self._on_count = self._overriding("on_count")
+        self._on_time = tuple(d for d in self._overriding("on_time") if d.needs_time)
+
+    def new_store(self, store_id: str) -> StoreMemory:
+        """Return the memory of a store of which nothing is known yet, for a host that only replays.
+
+        It lives in this process and has no records; `load_store` is for a host that writes them.
+        """
+        store = self._empty_store(store_id)
+        store.untrack()
+        return store
+
+    def load_store(self, store_id: str, load: Load) -> StoreMemory:
+        """Return the memory of a store as its records have it.
+
+        Parameters
+        ----------
+        store_id
+            The store.
+        load
+            Reads a record of that store by name; None when there is none.
+
+        Raises
+        ------
+        StateFormatError
+            The records were written by a version that this one can't read.
+        """
+        store = self._empty_store(store_id)
+        store.restore(load)
+        return store
+
+    def process(self, event: Event, store: StoreMemory) -> list[Alert]:
+        """Process one event of a store.
+
+        Parameters
+        ----------
+        event
+            A valid event whose ``store_id`` is the store's.
+        store
+            The store's memory; it is changed.
+
+        Returns
+        -------
+        list of Alert
+            The alerts that the event raises, without ``detected_at``.
+        """
+        alerts: list[Alert] = []
+        # Receipt lines come first and in one piece: this runs for nearly every event.
+        if isinstance(event, PosEvent):
+            time = event.event_time
+            store.advance(time)
+            if store.first_pos_time is None:
+                store.first_pos_time = time
+            event_id = event.event_id
+            if event_id is None or store.seen_pos.add_unless_since(
+                event_id, time, store.clock - self.dedupe_memory
+            ):
+                kind = event.event_type
+                if kind not in (SALE, REFUND):
+                    kind = kind.upper()
+                if kind == SALE:
+                    steps = store.on_sale
+                elif kind == REFUND:
+                    steps = store.on_refund
+                else:
+                    steps = ()
+                for step, state in steps:
+                    raised = step(event, state, store)
+                    if raised:
+                        alerts.extend(raised)
+        elif isinstance(event, ShiftEvent):
+            store.keep_shift(event)
+            return alerts
+        elif isinstance(event, SecurityEvent):
+            time = event.event_time
+            store.advance(time)
+            since = store.clock - self.dedupe_memory
+            if store.seen_security.add_unless_since(event.event_id, time, since):
+                for detector in self._on_security:
+                    alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
+        else:
+            time = event.event_time
+            store.advance(time)
+            for detector in self._on_count:
+                alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
+        if self._on_time:
+            alerts.extend(self.tick(time, store))
+        # After the event and what it released, which may still need what it made old.
+        if store.clock >= store.next_sweep:
+            store.forget()
+        return alerts
+
+    def tick(self, time: int, store: StoreMemory) -> list[Alert]:
+        """Let time pass in a store that no event came from.
+
+        Parameters
+        ----------
+        time
+            Epoch milliseconds; the store's own clock does not move.
+        store
+            The store's memory; it is changed.
+
+        Returns
+        -------
+        list of Alert
+            What was waiting for that time.
+        """
+        alerts: list[Alert] = []
+        for detector in self._on_time:
+            alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
+        return alerts
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether a detector has decisions that may wait for time to pass."""
+        return bool(self._on_time)
+
+    def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
+        """Return how many decisions wait for time to pass, and when the first is due."""
+        count, first = 0, None
+        for detector in self._on_time:
+            waiting = detector.waiting(store.detectors[detector.name])
+            if waiting is not None:
+                count += waiting[0]
+                first = waiting[1] if first is None else min(first, waiting[1])
+        return count, first
+
+    def _empty_store(self, store_id: str) -> StoreMemory:
+        states = {detector.name: detector.new_state() for detector in self.detectors}
+        return StoreMemory(
+            store_id,
+            max_late=self.max_late,
+            dedupe_memory=self.dedupe_memory,
+            detectors=states,
+            on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
+            on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
+            config_hashes=self.config_hashes,
+            zone=self._zone(store_id),
+        )
+
+    def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
+        """Return the detectors that look at a kind of event: those with a method of their own."""
+        base = getattr(Detector, method)
+        return tuple(d for d in self.detectors if getattr(type(d), method) is not base)

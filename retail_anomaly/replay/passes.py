@@ -1,0 +1,157 @@
+"""One pass of events through an engine."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import EVENT_TYPES, Event, ShiftEvent
+from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.sources import Place
+
+Order: TypeAlias = tuple[Place, int, int, str]
+"""Where an alert stands among all: the place of an event, and behind it, by due time and store, what
+the event's time released in other stores."""
+
+
+class Replay:
+    """One pass of events through an engine; it holds the stores' state and never the events.
+
+    Parameters
+    ----------
+    engine
+        The detectors.
+
+    Attributes
+    ----------
+    stores
+        The memory of each store by its id.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.settings import Settings, build_engine
+    >>> replay = Replay(build_engine(Settings()))
+    >>> counts = [CountEvent("s", "k", n, 1_760_000_000_000) for n in (20, 12)]
+    >>> [alert.type for alert in replay.alerts(counts)]
+    ['STOCK_DISCREPANCY']
+    >>> replay.events["inventory-counts"], replay.held
+    (2, 0)
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._counts: Counter[type] = Counter()
+        # Nothing is paid for ticks where no detector waits.
+        self._ticks = _Ticks(engine) if engine.needs_ticks else None
+        self.stores: dict[str, StoreMemory] = {}
+
+    @property
+    def events(self) -> Counter[str]:
+        """How many events were processed, by topic."""
+        return Counter({topic: self._counts[kind] for topic, kind in EVENT_TYPES.items()})
+
+    @property
+    def store_count(self) -> int:
+        """How many stores there are."""
+        return len(self.stores)
+
+    @property
+    def held(self) -> int:
+        """How many decisions still wait for time to pass."""
+        return sum(self._engine.waiting(store)[0] for store in self.stores.values())
+
+    def alerts(self, events: Iterable[Event]) -> Iterator[Alert]:
+        """Process events and yield the alerts they raise, stamped with the time of their emission.
+
+        A store that waits for time to pass, and that no event comes from, is ticked when the newest
+        event time of all stores reaches what it waits for.
+        """
+        ticks, step = self._ticks, self._step
+        for event in events:
+            raised = step(event)
+            if raised:
+                now = _now()
+                for alert in raised:
+                    yield alert.detected(now)
+            if ticks is not None and not isinstance(event, ShiftEvent) and ticks.pass_time(event.event_time):
+                for _, alert in ticks.run(self.stores):
+                    yield alert.detected(_now())
+
+    def placed_alerts(
+        self, events: Iterable[tuple[Place, Event]], owns: Callable[[str], bool]
+    ) -> Iterator[tuple[Order, Alert]]:
+        """Process the events of some stores, and let time pass in them by the events of the others.
+
+        Parameters
+        ----------
+        events
+            Events with their places, in order; those of other stores only where detectors wait.
+        owns
+            Tells whether a store is one of those.
+
+        Yields
+        ------
+        tuple of Order and Alert
+            As `alerts` would, each alert with what puts it into its place among those of other stores.
+        """
+        ticks, step = self._ticks, self._step
+        for place, event in events:
+            raised = step(event) if ticks is None or owns(event.store_id) else ()
+            for alert in raised:
+                yield (place, 0, 0, ""), alert.detected(_now())
+            if ticks is not None and not isinstance(event, ShiftEvent) and ticks.pass_time(event.event_time):
+                for due, alert in ticks.run(self.stores):
+                    yield (place, 1, due, alert.store_id), alert.detected(_now())
+
+    def _step(self, event: Event) -> list[Alert]:
+        store_id = event.store_id
+        store = self.stores.get(store_id)
+        if store is None:
+            store = self.stores[store_id] = self._engine.new_store(store_id)
+        self._counts[type(event)] += 1
+        raised = self._engine.process(event, store)
+        if self._ticks is not None:
+            self._ticks.expect(store)
+        return raised
+
+
+class _Ticks:
+    """Which stores wait for time to pass, and the newest event time of all."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._newest = 0
+        self._due: list[tuple[int, str]] = []
+        self._expected: dict[str, int] = {}  # the due time that stands for a store in the heap
+
+    def expect(self, store: StoreMemory) -> None:
+        """Take note of what a store waits for."""
+        due = self._engine.waiting(store)[1]
+        if due is not None and self._expected.get(store.store_id) != due:
+            self._expected[store.store_id] = due
+            heappush(self._due, (due, store.store_id))
+
+    def pass_time(self, event_time: int) -> bool:
+        """Move the newest time; tell whether a store has waited long enough."""
+        if event_time <= self._newest:
+            return False
+        self._newest = event_time
+        return bool(self._due) and self._due[0][0] <= event_time
+
+    def run(self, stores: Mapping[str, StoreMemory]) -> Iterator[tuple[int, Alert]]:
+        """Tick the stores that have waited long enough; yield the due time with each alert."""
+        while self._due and self._due[0][0] <= self._newest:
+            due, store_id = heappop(self._due)
+            if self._expected.get(store_id) == due:  # else a due time that was overtaken
+                del self._expected[store_id]
+                for alert in self._engine.tick(self._newest, stores[store_id]):
+                    yield due, alert
+                self.expect(stores[store_id])
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

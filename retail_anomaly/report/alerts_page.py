@@ -1,0 +1,240 @@
+"""The report: one HTML page that opens offline and needs nothing beside itself."""
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from retail_anomaly import plots
+from retail_anomaly.evaluate import match_incidents
+from retail_anomaly.frames.words import Zones, at_stake, common_zone, day_text, label_of, plural, zone_of
+from retail_anomaly.plots.clock import on_clock
+from retail_anomaly.report.evidence import top_alerts
+from retail_anomaly.report.html import figure, section, write_page
+from retail_anomaly.report.tables import (
+    HIGH_RISK,
+    employees_table,
+    incidents_table,
+    quality_table,
+    stores_table,
+)
+
+# What a figure can show and a page of 6 MB can hold, four fifths of which draw the figures.
+MOST_ALERTS: Final = 1_000
+MOST_STORES: Final = 30
+_WEEK: Final = 7
+
+
+def write_report(
+    alerts: pd.DataFrame,
+    path: Path | str,
+    *,
+    incidents: pd.DataFrame | None = None,
+    events: pd.DataFrame | None = None,
+    quality: pd.DataFrame | None = None,
+    facts: Mapping[str, str] | None = None,
+    title: str = "Alerts",
+    zones: Zones = "UTC",
+) -> Path:
+    """Write one HTML page about alerts.
+
+    Parameters
+    ----------
+    alerts
+        Alerts, as `replay` returns them; none is fine.
+    path
+        Where to; a file of that name is replaced.
+    incidents
+        The truth, as `read_incidents` returns it: the page then says what was found.
+    events
+        POS events, as `pos_frame` returns them: the page then has the sales behind the alerts, alerts per
+        store-day, and each employee's receipts and refunds beside the peers'.
+    quality
+        The checks of the events, as `data_quality` returns them.
+    facts
+        More to say at the top, for example ``{"Events": "5,110"}``.
+    title
+        Heading of the page.
+    zones
+        Time zone of the stores.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from retail_anomaly.plots import example_alerts
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_report(example_alerts(), Path(folder) / "report.html").read_text("utf-8")
+    >>> "2 alerts in 1 store" in page, "<script src" in page
+    (True, False)
+    """
+    shown = plots.last_revisions(alerts)
+    shown = shown.assign(money=shown["evidence"].map(at_stake).astype("float64"))
+    matched = None
+    if incidents is not None:
+        matched = match_incidents(alerts, incidents).query("not distractor")
+    days = None if events is None else _store_days(events, zones)
+    sections = [section("When and where", _timeline(shown, events, zones))]
+    if matched is not None:
+        sections.append(section("Found and injected", incidents_table(matched, zones)))
+    if len(shown):
+        sections.append(section("Where to look first", top_alerts(shown, zones), kind="long"))
+        sections.append(section("By store", _stores(shown, days), kind="long"))
+        if shown["employee_id"].notna().any():
+            sections.append(section("By employee", _employees(shown, events), kind="long"))
+        sections.append(section("By day and hour", _by_time(shown, zones), kind="long"))
+    if quality is not None:
+        sections.append(section("Data quality", quality_table(quality), kind="long"))
+    return write_page(
+        path,
+        title=title,
+        summary=" ".join(summary(shown, matched, zones)),
+        facts={**_facts(shown, matched, days), **(facts or {})},
+        sections=sections,
+        footer=_footer(shown),
+    )
+
+
+def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zones = "UTC") -> list[str]:
+    """Return what the alerts say, in sentences.
+
+    Parameters
+    ----------
+    alerts
+        Alerts, as `last_revisions` returns them.
+    matched
+        Incidents, as `match_incidents` returns them.
+    zones
+        Time zone of the stores.
+
+    Examples
+    --------
+    >>> from retail_anomaly.plots import example_alerts
+    >>> summary(example_alerts())
+    ['2 alerts in 1 store about 1 employee, on Thursday 9 October 2025.']
+    """
+    if alerts.empty:
+        lines = ["No alerts."]
+    else:
+        stores, employees = alerts["store_id"].nunique(), alerts["employee_id"].nunique()
+        about = f" about {plural(employees, 'employee')}" if employees else ""
+        lines = [
+            f"{plural(len(alerts), 'alert')} in {plural(stores, 'store')}{about}, {_period(alerts, zones)}."
+        ]
+        if kind := _most(alerts["type"]):
+            lines.append(f"The most frequent type is {label_of(kind[0]).lower()} ({kind[1]:,}).")
+        if where := _most(alerts["store_id"]):
+            lines.append(f"With {where[1]:,} alerts, {where[0]} has the most.")
+        if trend := _trend(alerts, zones):
+            lines.append(trend)
+    if matched is not None:
+        found = int(matched["found"].sum())
+        lines.append(
+            f"Of {plural(len(matched), 'injected incident')}, {found:,} {'was' if found == 1 else 'were'} found."
+        )
+    return lines
+
+
+def _most(names: pd.Series) -> tuple[str, int] | None:
+    """Return the most frequent name and its count, unless it shares the place or is the only one."""
+    counts = names.value_counts()
+    if len(counts) < 2 or counts.iloc[0] == counts.iloc[1]:
+        return None
+    return str(counts.index[0]), int(counts.iloc[0])
+
+
+def _trend(alerts: pd.DataFrame, zones: Zones) -> str | None:
+    """Return how the last week compares with the one before, where there are two."""
+    zone = common_zone(alerts["store_id"], zones)
+    days = alerts["event_time"].dt.tz_convert(zone).dt.normalize()
+    back = (days.max() - days).dt.days
+    if back.max() < 2 * _WEEK - 1:
+        return None
+    last, before = int((back < _WEEK).sum()), int(back.between(_WEEK, 2 * _WEEK - 1).sum())
+    return f"The last {_WEEK} days had {plural(last, 'alert')}, the {_WEEK} before {before:,}."
+
+
+def _period(alerts: pd.DataFrame, zones: Zones) -> str:
+    zone = common_zone(alerts["store_id"], zones)
+    first, last = (time.tz_convert(zone) for time in alerts["event_time"].iloc[[0, -1]])
+    if first.date() == last.date():
+        return f"on {day_text(first)}"
+    return f"from {day_text(first)} to {day_text(last)}"
+
+
+def _facts(
+    shown: pd.DataFrame, matched: pd.DataFrame | None, days: "pd.Series[int] | None"
+) -> dict[str, str]:
+    facts = {"Alerts": f"{len(shown):,}"}
+    facts[f"Risk {HIGH_RISK} or more"] = f"{int((shown['risk_score'] >= HIGH_RISK).sum()):,}"
+    facts["Money in question"] = f"{shown['money'].sum():,.2f}"
+    if days is not None and days.sum():
+        facts["Alerts per store-day"] = f"{len(shown) / int(days.sum()):,.2f}"
+    if matched is not None:
+        facts["Incidents found"] = f"{int(matched['found'].sum()):,} of {len(matched):,}"
+    return facts
+
+
+def _store_days(events: pd.DataFrame, zones: Zones) -> "pd.Series[int]":
+    """Return on how many days of its own each store had events."""
+    days = {
+        str(store): int(on_clock(times, zone_of(str(store), zones)).dt.normalize().nunique())
+        for store, times in events.groupby("store_id", observed=True)["event_time"]
+    }
+    return pd.Series(days, dtype="int64")
+
+
+def _timeline(shown: pd.DataFrame, events: pd.DataFrame | None, zones: Zones) -> str:
+    """Draw the alerts over the sales, as many as can be told apart."""
+    stores = list(shown["store_id"].value_counts().index)
+    if events is not None:
+        traded = events["store_id"].value_counts().index
+        stores += [str(store) for store in traded if store not in set(stores)]
+    drawn = shown[shown["store_id"].isin(stores[:MOST_STORES])]
+    riskiest = drawn.nlargest(MOST_ALERTS, "risk_score", keep="first")
+    if events is not None:
+        events = events[events["store_id"].isin(stores[:MOST_STORES])]
+    notes = []
+    if len(stores) > MOST_STORES:
+        notes.append(f"Drawn are the {MOST_STORES} stores with the most alerts, of {len(stores):,}.")
+    if len(riskiest) < len(drawn):
+        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest risk, of {len(drawn):,}.")
+    note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
+    return note + figure(plots.timeline(riskiest, events, zones=zones))
+
+
+def _stores(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
+    kept = shown["store_id"].value_counts().index[:MOST_STORES]
+    drawing = figure(plots.alert_counts(shown[shown["store_id"].isin(kept)])) if len(kept) > 1 else ""
+    return drawing + stores_table(shown, days)
+
+
+def _employees(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
+    parts = []
+    if shown["money"].sum() > 0:
+        parts.append(figure(plots.pareto(shown)))
+    if events is not None and len(events):
+        parts.append(figure(plots.cashier_ladder(events, shown)))
+    return "".join([*parts, employees_table(shown, events)])
+
+
+def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
+    hours = figure(plots.alert_hours(shown, zones=zones, most=MOST_STORES))
+    zone = common_zone(shown["store_id"], zones)
+    if on_clock(shown["event_time"], zone).dt.normalize().nunique() == 1:
+        return hours
+    return figure(plots.alert_trend(shown, zones=zones)) + hours
+
+
+def _footer(shown: pd.DataFrame) -> str:
+    text = "Each alert counts once, as its last revision has it. Times are on the clock of the store."
+    if "config_hash" in shown and len(shown):
+        pairs = shown[["detector", "config_hash"]].drop_duplicates().sort_values("detector")
+        text += " Parameters: " + ", ".join(f"{name} {digest}" for name, digest in pairs.to_numpy()) + "."
+    return text

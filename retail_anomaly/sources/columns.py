@@ -1,0 +1,167 @@
+"""Foreign data's names: which column holds a field, and what stands in where there is none."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec.inspect import BoolType, FloatType, IntType, Metadata, StructType, UnionType, type_info
+
+from retail_anomaly.core.events import EVENT_TYPES
+
+Kind: TypeAlias = Literal["text", "integer", "number", "flag"]
+
+
+class ColumnsError(ValueError):
+    """A mapping of columns that can't be; its text is one line for the user."""
+
+
+def _kinds(struct: StructType, prefix: str = "") -> dict[str, Kind]:
+    found: dict[str, Kind] = {}
+    for field in struct.fields:
+        name, kind = f"{prefix}{field.encode_name}", field.type
+        if isinstance(kind, UnionType):  # with None: optional
+            kind = kind.types[0]
+        if isinstance(kind, Metadata):
+            kind = kind.type
+        if isinstance(kind, StructType):
+            found |= _kinds(kind, f"{name}.")
+        elif isinstance(kind, IntType):
+            found[name] = "integer"
+        elif isinstance(kind, FloatType):
+            found[name] = "number"
+        else:
+            found[name] = "flag" if isinstance(kind, BoolType) else "text"
+    return found
+
+
+def _struct(event_type: type) -> StructType:
+    info = type_info(event_type)
+    assert isinstance(info, StructType)  # noqa: S101 - for the type checker
+    return info
+
+
+FIELDS: Final[Mapping[str, Mapping[str, Kind]]] = {
+    topic: _kinds(_struct(event_type)) for topic, event_type in EVENT_TYPES.items()
+}
+"""By topic: every field's name on the wire, nested ones dotted, and its kind."""
+
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    topic: tuple(
+        name
+        for name in FIELDS[topic]
+        for field in msgspec.structs.fields(event_type)
+        if field.required and name.partition(".")[0] == field.encode_name
+    )
+    for topic, event_type in EVENT_TYPES.items()
+}
+"""By topic: the fields that an event can't do without."""
+
+_ALL: Final = {name: kind for fields in FIELDS.values() for name, kind in fields.items()}
+
+
+class Columns:
+    """Where foreign data keeps each field.
+
+    Parameters
+    ----------
+    columns
+        Column by field, such as ``{"cashierId": "customerId"}``. A field that isn't listed is
+        looked for under its own name; a nested one is written ``eventData.alarm``.
+    constants
+        Value by field, for rows in which the field's column is missing or empty.
+
+    Examples
+    --------
+    >>> columns = Columns.parse("cashierId=customerId:unknown,storeId=:web")
+    >>> columns.columns, columns.constants
+    ({'cashierId': 'customerId'}, {'cashierId': 'unknown', 'storeId': 'web'})
+    >>> columns.of({"customerId": None, "sku": "k"}, "inventory-counts")
+    {'storeId': 'web', 'sku': 'k'}
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, str] | None = None,
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.columns = dict(columns or {})
+        self.constants = dict(constants or {})
+        for field in (*self.columns, *self.constants):
+            if field not in _ALL:
+                raise ColumnsError(f"unknown field {field!r}; the fields are {', '.join(_ALL)}")
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.constants)
+
+    @classmethod
+    def parse(cls, text: str) -> "Columns":
+        """Read ``field=column``, ``field=column:constant`` or ``field=:constant``, comma-separated.
+
+        Raises
+        ------
+        ColumnsError
+            The text is no such list, or names an unknown field.
+        """
+        columns: dict[str, str] = {}
+        constants: dict[str, Any] = {}
+        for part in filter(None, map(str.strip, text.split(","))):
+            field, equals, rest = part.partition("=")
+            column, colon, constant = rest.partition(":")
+            if not (field and equals and (column or constant)):
+                raise ColumnsError(
+                    f"expected field=column, field=column:constant or field=:constant, got {part!r}"
+                )
+            if column:
+                columns[field] = column
+            if colon:
+                constants[field] = _constant(field, constant)
+        return cls(columns, constants)
+
+    def column(self, field: str) -> str:
+        """Return the name of a field's column."""
+        return self.columns.get(field, field)
+
+    def of(self, row: Mapping[str, Any], topic: str) -> dict[str, Any]:
+        """Return a foreign row as an event's value, under the names on the wire."""
+        found: dict[str, Any] = {}
+        for field in FIELDS.get(topic, {}):
+            value = _look_up(row, self.column(field))
+            if value is None or value == "":
+                value = self.constants.get(field, value)
+            if value is not None:
+                put(found, field, value)
+        return found
+
+
+def put(event: dict[str, Any], field: str, value: object) -> None:
+    """Set a field, a dotted one inside its parent.
+
+    Examples
+    --------
+    >>> event = {}
+    >>> put(event, "eventData.alarm", True)
+    >>> event
+    {'eventData': {'alarm': True}}
+    """
+    parent, dot, child = field.partition(".")
+    if dot:
+        event.setdefault(parent, {})[child] = value
+    else:
+        event[field] = value
+
+
+def _look_up(row: Mapping[str, Any], column: str) -> Any:
+    if column in row:
+        return row[column]
+    parent, _, child = column.partition(".")
+    inner = row.get(parent) if child else None
+    return inner.get(child) if isinstance(inner, Mapping) else None
+
+
+def _constant(field: str, text: str) -> Any:
+    if _ALL.get(field, "text") == "text":
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise ColumnsError(f"{field}: expected {_ALL[field]}, got {text!r}") from None

@@ -1,0 +1,225 @@
+"""Event logs: JSON lines read one at a time, and what becomes of the lines that can't be."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO, Final, Union
+
+import msgspec
+
+from retail_anomaly.core import codec
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.events import EVENT_TYPES, Event
+from retail_anomaly.sources.columns import Columns
+
+# Besides msgspec's own errors: what is no UTF-8, and what is nested too deep.
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_MAX_REASONS: Final = 1_000
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """A line of a log, or a row of a table, that is no event.
+
+    Parameters
+    ----------
+    place
+        The file and the line or row in it, for a person.
+    number
+        The line's or row's number, from 1.
+    topic
+        The topic if known, else an empty string.
+    error
+        What is wrong with it.
+    raw
+        The event's bytes as they stood, or the whole line when no event could be made out in it.
+
+    Examples
+    --------
+    >>> error = InvalidEvent("amount", "amount: expected `float` >= 0.0")
+    >>> print(BadLine("sales.jsonl:12", 12, "pos-events", error, b"{}"))
+    sales.jsonl:12: amount: expected `float` >= 0.0
+    """
+
+    place: str
+    number: int
+    topic: str
+    error: InvalidEvent
+    raw: bytes
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.error.reason}"
+
+
+Reject = Callable[[BadLine], None]
+
+
+class BadLines:
+    """Counts bad lines, shows the first, and writes all of them as dead letters.
+
+    Parameters
+    ----------
+    file
+        Where to write them as JSON lines; None: nowhere.
+    show
+        Called with each of the first `shown`.
+    shown
+        How many to show: a column mapped wrongly makes every row a bad one.
+
+    Attributes
+    ----------
+    count
+        How many there were.
+    reasons
+        How many by reason.
+
+    Examples
+    --------
+    >>> bad = BadLines()
+    >>> list(read_log([b"{"], "a.jsonl", bad)), bad.count
+    ([], 1)
+    """
+
+    def __init__(self, file: BinaryIO | None = None, show: Reject | None = None, shown: int = 10) -> None:
+        self._file = file
+        self._show = show
+        self.shown = shown
+        self.count = 0
+        self.reasons: Counter[str] = Counter()
+
+    def __call__(self, bad: BadLine) -> None:
+        """Take note of a bad line."""
+        self.count += 1
+        reason = bad.error.reason
+        # A reason may quote the input, so their number is bounded as memory must be.
+        known = reason in self.reasons or len(self.reasons) < _MAX_REASONS
+        self.reasons[reason if known else "other reasons"] += 1
+        if self._show is not None and self.count <= self.shown:
+            self._show(bad)
+        if self._file is not None:
+            letter = DeadLetter.of(bad.raw, bad.error, topic=bad.topic, offset=bad.number)
+            self._file.write(codec.encode(letter) + b"\n")
+
+
+# One compiled decoder reads a line with its event: the topic says which type the value has.
+_LINES: Final = tuple(
+    msgspec.defstruct(
+        f"{event_type.__name__}Line", [("value", event_type)], tag_field="topic", tag=topic, gc=False
+    )
+    for topic, event_type in EVENT_TYPES.items()
+)
+_decode_line: Final = msgspec.json.Decoder(Union[_LINES]).decode  # noqa: UP007 - made at run time
+
+
+class _Line(msgspec.Struct):
+    topic: str
+    value: msgspec.Raw
+
+
+_decode_topic: Final = msgspec.json.Decoder(_Line).decode
+
+
+def read_log(
+    lines: Iterable[bytes], name: str, reject: Reject, columns: Columns | None = None
+) -> Iterator[Event]:
+    """Read an event log: lines of ``{"topic": ..., "value": ...}``; empty ones are skipped.
+
+    Parameters
+    ----------
+    lines
+        The lines, for example an open binary file.
+    name
+        What to call the log in messages.
+    reject
+        Called with each line that is no event.
+    columns
+        Foreign names of fields.
+
+    Yields
+    ------
+    Event
+        The events in the order of the lines.
+
+    Examples
+    --------
+    >>> line = (b'{"topic": "inventory-counts", "value": {"storeId": "s", "sku": "k", '
+    ...         b'"countedQty": 3, "eventTime": 1760000000000}}')
+    >>> [event.counted_qty for event in read_log([line, b""], "a.jsonl", print)]
+    [3]
+    >>> list(read_log([b'{"topic": "sales", "value": {}}'], "a.jsonl", print))
+    a.jsonl:1: topic: expected one of pos-events, staff-shifts, security-events, inventory-counts, got 'sales'
+    []
+    """
+    number = 0
+    for line in lines:
+        number += 1
+        if columns is None:
+            try:
+                event = _decode_line(line).value
+            except _UNREADABLE:
+                pass
+            else:
+                yield event
+                continue
+        if line.isspace() or not line:
+            continue
+        # A second look, to accept what the compiled decoder is too strict for or to say what is wrong.
+        topic, raw = "", line.rstrip(b"\r\n")
+        try:
+            topic, raw = _envelope(raw)
+            event = _event(topic, raw, columns)
+        except InvalidEvent as error:
+            reject(BadLine(f"{name}:{number}", number, topic, error, raw))
+            continue
+        yield event
+
+
+def read_values(
+    lines: Iterable[bytes], topic: str, name: str, reject: Reject, columns: Columns | None = None
+) -> Iterator[Event]:
+    """Read the bare values of one topic; otherwise as `read_log`.
+
+    Examples
+    --------
+    >>> line = b'{"storeId": "s", "sku": "k", "countedQty": 3, "eventTime": 1760000000000}'
+    >>> [event.sku for event in read_values([line], "inventory-counts", "a.jsonl", print)]
+    ['k']
+    """
+    number = 0
+    for line in lines:
+        number += 1
+        if line.isspace() or not line:
+            continue
+        try:
+            event = _event(topic, line, columns)
+        except InvalidEvent as error:
+            raw = line.rstrip(b"\r\n")
+            reject(BadLine(f"{name}:{number}", number, topic, error, raw))
+            continue
+        yield event
+
+
+def _envelope(line: bytes) -> tuple[str, bytes]:
+    try:
+        envelope = _decode_topic(line)
+    except _UNREADABLE:
+        try:
+            value = msgspec.json.decode(line)
+        except _UNREADABLE as error:
+            detail = str(error).removeprefix("JSON is malformed: ")
+            raise InvalidEvent(None, f"line: expected JSON in UTF-8 ({detail})") from None
+        field = "value" if isinstance(value, dict) and isinstance(value.get("topic"), str) else "topic"
+        raise InvalidEvent(
+            field, f'{field}: expected a line of the form {{"topic": ..., "value": ...}}'
+        ) from None
+    return envelope.topic, bytes(envelope.value)
+
+
+def _event(topic: str, raw: bytes, columns: Columns | None) -> Event:
+    if columns is None:
+        return codec.decode(topic, raw)
+    try:
+        value = msgspec.json.decode(raw)
+    except _UNREADABLE:
+        return codec.decode(topic, raw)  # which says what is wrong
+    if not isinstance(value, dict):
+        return codec.decode(topic, raw)
+    return codec.from_mapping(topic, columns.of(value, topic))

@@ -1,0 +1,241 @@
+"""Rows of a DataFrame as typed events."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, Final
+
+import msgspec
+import pandas as pd
+
+from retail_anomaly.core import codec
+from retail_anomaly.core.codec import InvalidEvent
+from retail_anomaly.core.events import EVENT_TYPES, Event
+from retail_anomaly.sources.columns import FIELDS, Columns, Kind, put
+from retail_anomaly.sources.event_log import BadLine, Reject
+
+_TIMES: Final = ("eventTime", "shiftStart", "shiftEnd")
+
+
+def frame_events(
+    frame: pd.DataFrame,
+    topic: str | None,
+    columns: Columns,
+    reject: Reject,
+    *,
+    name: str = "row",
+    numbers: Iterable[int] | None = None,
+) -> Iterator[Event]:
+    """Make events of a table's rows.
+
+    Parameters
+    ----------
+    frame
+        The table. Timestamps become epoch milliseconds (naive ones are UTC); NaN, NaT, NA, None and
+        empty strings count as absent; whole numbers may come as floats, ids as numbers.
+    topic
+        The rows' topic; None when the column ``topic`` has it.
+    columns
+        Where the fields are.
+    reject
+        Called with each row that is no event.
+    name
+        What to call the table in messages.
+    numbers
+        Number of each row; by default from 1.
+
+    Yields
+    ------
+    Event
+        The events in the order of the rows.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"storeId": ["s"], "sku": [7], "countedQty": [3.0],
+    ...     "eventTime": [pd.Timestamp("2025-10-09")]})
+    >>> list(frame_events(frame, "inventory-counts", Columns(), print))
+    [CountEvent(store_id='s', sku='7', counted_qty=3, event_time=1759968000000, manager_id=None)]
+    """
+    if topic is not None:
+        topics, rows = [topic] * len(frame), _values(frame, topic, columns)
+    else:
+        topics, rows = _mixed_values(frame, columns)
+    if numbers is None:
+        numbers = range(1, len(frame) + 1)
+    for number, row_topic, row in zip(numbers, topics, rows, strict=True):
+        try:
+            try:
+                event: Event = msgspec.convert(row, EVENT_TYPES[row_topic])
+            except (msgspec.ValidationError, KeyError):
+                # Again, to accept what is too strictly refused or to say what is wrong.
+                event = codec.from_mapping(row_topic, row)
+        except InvalidEvent as error:
+            reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row)))
+            continue
+        yield event
+
+
+def frame_stores(frame: pd.DataFrame, columns: Columns) -> list[Any]:
+    """Return each row's store as its event will have it; what is no text makes no event.
+
+    Examples
+    --------
+    >>> frame_stores(pd.DataFrame({"shop": [7, None]}), Columns({"storeId": "shop"}, {"storeId": "web"}))
+    ['7', 'web']
+    """
+    return _cells(frame, "storeId", "text", columns) or [None] * len(frame)
+
+
+def frame_times(frame: pd.DataFrame, column: str) -> list[Any]:
+    """Return a time column in epoch milliseconds, None where there is none.
+
+    Examples
+    --------
+    >>> frame_times(pd.DataFrame({"at": [pd.Timestamp("2025-10-09"), pd.NaT]}), "at")
+    [1759968000000, None]
+    """
+    return _column(frame[column], _time)
+
+
+def _raw(row: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(row, enc_hook=str)
+    except (ValueError, OverflowError, RecursionError):  # half a surrogate pair, a huge number
+        return str(row).encode("utf-8", "backslashreplace")
+
+
+def _mixed_values(frame: pd.DataFrame, columns: Columns) -> tuple[list[str], list[dict[str, Any]]]:
+    """Convert the rows of each topic at a time; every row keeps its place."""
+    topics = [str(topic) for topic in frame["topic"].tolist()]
+    rows: list[dict[str, Any]] = [{} for _ in topics]
+    for topic in set(topics):
+        places = [place for place, other in enumerate(topics) if other == topic]
+        values = _values(frame.iloc[places], topic, columns)
+        for place, value in zip(places, values, strict=True):
+            rows[place] = value
+    return topics, rows
+
+
+def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str, Any]]:
+    """Return the rows' values under the names on the wire."""
+    flat: dict[str, list[Any]] = {}
+    for field, kind in FIELDS.get(topic, {}).items():
+        cells = _cells(frame, field, kind, columns)
+        if cells is not None:
+            flat[field] = cells
+    if not flat:
+        return [{} for _ in range(len(frame))]
+    nested = {field for field in flat if "." in field}
+    plain = [field for field in flat if field not in nested]
+    rows = [
+        dict(zip(plain, values, strict=True))
+        for values in zip(*(flat[field] for field in plain), strict=True)
+    ]
+    for field in nested:
+        for row, value in zip(rows, flat[field], strict=True):
+            put(row, field, value)
+    return rows
+
+
+def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> list[Any] | None:
+    """Return a field's values, or None where the table has none."""
+    column, constant = columns.column(field), columns.constants.get(field)
+    if column in frame.columns:
+        values = _column(frame[column], _time if field in _TIMES else _CONVERT[kind])
+        if constant is not None:
+            values = [constant if v is None or v == "" else v for v in values]
+        return values
+    if constant is not None:
+        return [constant] * len(frame)
+    parent, _, child = column.partition(".")
+    if parent in frame.columns:  # a column of structs: eventData
+        return [cell.get(child) if isinstance(cell, dict) else None for cell in frame[parent]]
+    return None
+
+
+# --- Cells ------------------------------------------------------------------------------------
+# Each returns the cell as the field's type where it clearly is one, else the cell as it stands,
+# for the event's own check to refuse. A bool is a number to Python but not to a till.
+
+
+def _column(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any]:
+    missing = series.isna()
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        millis = series.to_numpy(dtype="datetime64[ms]").astype("int64")
+        cells: Sequence[Any] = millis.tolist()
+        if convert is not _time:
+            cells = [pd.Timestamp(cell, unit="ms").isoformat() for cell in cells]
+    else:
+        cells = [convert(cell) for cell in series.tolist()]
+    if missing.any():
+        return [None if gone else cell for gone, cell in zip(missing, cells, strict=True)]
+    return list(cells)
+
+
+def _text(cell: Any) -> Any:
+    if type(cell) is str:
+        if cell.isascii():
+            return cell
+        try:
+            cell.encode()
+        except UnicodeEncodeError:  # half a character, which no JSON can hold
+            return cell.encode("utf-8", "backslashreplace")
+        return cell
+    if isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return str(int(cell))
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell
+
+
+def _integer(cell: Any) -> Any:
+    if type(cell) is int or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return int(cell)
+    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
+        return int(cell)
+    return _parsed(int, cell) if isinstance(cell, str) else cell
+
+
+def _number(cell: Any) -> Any:
+    if type(cell) is float or isinstance(cell, bool):
+        return cell
+    return _parsed(float, cell) if isinstance(cell, Real | Decimal | str) else cell
+
+
+def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
+    try:
+        return kind(cell)
+    except (ValueError, OverflowError):
+        return cell
+
+
+def _flag(cell: Any) -> Any:
+    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
+
+
+def _time(cell: Any) -> Any:
+    moment = _integer(cell)
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return cell
+    if isinstance(moment, datetime) and not pd.isna(moment):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    return moment
+
+
+_CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "flag": _flag,
+}

@@ -1,0 +1,257 @@
+"""Tuning: the search, the choice, and what it is worth on days that it has not seen."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import pandas as pd
+
+from retail_anomaly.detectors import REGISTRY, Parameters
+from retail_anomaly.evaluate import Scorecard, scorecard
+from retail_anomaly.replay.progress import is_shown, progress_bar
+from retail_anomaly.settings import Settings, SettingsError
+from retail_anomaly.sources import STDIN, Where
+from retail_anomaly.tune.choose import choose, combined
+from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune.shards import Shards, TrialOutcome
+from retail_anomaly.tune.space import Space, with_parameters
+from retail_anomaly.tune.split import HELD_OUT, TUNED
+from retail_anomaly.tune.study import Search, Tried, quiet, searches
+from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, candidates_frame, frontier_frame, trials_frame
+from retail_anomaly.tune.worth import Ground, Objective, identity
+
+SPLIT: Final = 0.6
+TRIALS: Final = 30
+BUDGET: Final = 1.0
+
+Advance: TypeAlias = Callable[[int], None]
+
+
+def tune(  # noqa: PLR0913 - by name only
+    log: Where,
+    incidents: pd.DataFrame,
+    *,
+    settings: Settings | None = None,
+    budget: float = BUDGET,
+    trials: int = TRIALS,
+    objective: Objective = "recall",
+    detectors: Sequence[str] | None = None,
+    split: float = SPLIT,
+    jobs: int = 1,
+    seed: int = 0,
+    study: Path | str | None = None,
+    progress: bool | None = None,
+) -> Tuning:
+    """Look for the parameters that find most within a budget of alerts.
+
+    The first days of the log are tuned on, and the last ones tell what that is worth. State carries
+    over: the held-out days are replayed after the others, and only their alerts count.
+
+    Parameters
+    ----------
+    log
+        Event logs, a folder or tables, as `replay` takes them; or events.
+    incidents
+        The truth, as `read_incidents` returns it.
+    settings
+        Where to begin; by default the packaged settings.
+    budget
+        How many alerts a store-day may have, on average over stores and days, all detectors together.
+    trials
+        How many parameters of each detector to try.
+    objective
+        What is to be found: ``recall`` counts incidents, ``loss`` their expected loss.
+    detectors
+        Names of those to tune; by default all that are enabled and have ranges. The others run as
+        they are, and their alerts count.
+    split
+        The share of the log's days that is tuned on.
+    jobs
+        Processes, between which the stores are divided; what is found is the same.
+    seed
+        Of the search: the same seed finds the same.
+    study
+        A file that keeps the trials; a second call goes on where the first one stopped.
+    progress
+        Show a progress bar; by default on a terminal, on standard error, and in a notebook.
+
+    Returns
+    -------
+    Tuning
+        The settings to use, the trials, and scorecards before and after.
+
+    Raises
+    ------
+    TuneError
+        There is nothing to tune, or nothing within the budget, or the study is of something else.
+    SourceError
+        The log can't be read.
+    SettingsError
+        A detector that there isn't.
+
+    Notes
+    -----
+    Each detector has a search of its own, by Optuna's tree-structured Parzen estimator (Bergstra and
+    others, *Algorithms for Hyper-Parameter Optimization*, 2011) for two objectives, more found and
+    fewer alerts. One replay tries one proposal of each. Detectors don't interact, so the parameters
+    of one trial go with those of any other, and the budget is spent over all combinations.
+    """
+    settings = settings or Settings()
+    log = _readable(log, jobs)
+    _check(budget=budget, trials=trials, split=split, jobs=jobs)
+    spaces = _spaces(settings, detectors)
+    enabled = [name for name in REGISTRY if getattr(settings.detectors, name).enabled]
+    with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
+        facts = shards.facts()
+        ground = Ground.of(facts, incidents, settings, split=split, objective=objective)
+        most = int(budget * ground.tuned_days + 1e-9)
+        shards.begin(ground.incidents[TUNED], ground.parts.cuts, most)
+        outcomes = shards.outcomes(settings, enabled, limited=False)
+        base = {name: Tried(getattr(settings.detectors, name), outcomes[name]) for name in enabled}
+        running = searches(
+            spaces,
+            file=None if study is None else Path(study),
+            identity=identity(facts, ground, settings, budget=budget, objective=objective),
+            seed=seed,
+        )
+        _search(running, base, shards, settings, trials=trials, ground=ground, budget=budget, advance=advance)
+        tried = {search.space.detector: search.tried for search in running}
+        front = choose(spaces, base, tried, ground.worth, most)
+        if not front:
+            raise TuneError(_too_little(base, tried, ground, budget))
+        tuned = with_parameters(settings, front[-1].parameters)
+        before = shards.alerts(settings)
+        after = before if tuned == settings else shards.alerts(tuned)
+    cards = {
+        (part, when): _card(alerts, ground, part, settings)
+        for part in (TUNED, HELD_OUT)
+        for when, alerts in ((BEFORE, before), (AFTER, after))
+    }
+    return Tuning(
+        base=settings,
+        tuned=tuned,
+        budget=budget,
+        objective=objective,
+        ground=ground,
+        scorecards=cards,
+        trials=trials_frame(base, tried, ground),
+        candidates=candidates_frame(tried, ground),
+        frontier=frontier_frame(front, ground),
+        start=combined(base, ground.worth),
+        bad_lines=facts.bad_lines,
+    )
+
+
+def _search(
+    running: Sequence[Search],
+    base: Mapping[str, Tried],
+    shards: Shards,
+    settings: Settings,
+    *,
+    trials: int,
+    ground: Ground,
+    budget: float,
+    advance: Advance,
+) -> None:
+    """Try proposals until every search has enough of them."""
+    known: dict[tuple[str, Parameters], TrialOutcome] = {
+        (name, one.parameters): one.outcome for name, one in base.items()
+    }
+    for search in running:
+        known |= {(search.space.detector, one.parameters): one.outcome for one in search.tried}
+    while lacking := [search for search in running if len(search.tried) < trials]:
+        advance(min(len(search.tried) for search in lacking))
+        proposed = {search.space.detector: search.propose() for search in lacking}
+        # What was tried before is not run again.
+        new = {name: one for name, one in proposed.items() if (name, one) not in known}
+        if new:
+            outcomes = shards.outcomes(with_parameters(settings, new), list(new))
+            known |= {(name, new[name]): outcome for name, outcome in outcomes.items()}
+        for search in lacking:
+            parameters = proposed[search.space.detector]
+            outcome = known[search.space.detector, parameters]
+            search.learn(
+                parameters,
+                outcome,
+                worth=ground.worth(frozenset(outcome.found)),
+                excess=outcome.alerts / ground.tuned_days - budget,
+            )
+    advance(trials)
+
+
+def _card(alerts: pd.DataFrame, ground: Ground, part: str, settings: Settings) -> Scorecard:
+    return scorecard(
+        alerts[(ground.parts.of_alerts(alerts) == part).to_numpy()].reset_index(drop=True),
+        ground.incidents[part],
+        store_days={str(store): days for store, days in ground.parts.store_days[part].items()},
+        zones={store: settings.zone(store).key for store in ground.parts.cuts},
+    )
+
+
+def _too_little(
+    base: Mapping[str, Tried], tried: Mapping[str, Sequence[Tried]], ground: Ground, budget: float
+) -> str:
+    quietest = sum(
+        min(other.outcome.alerts for other in (one, *tried.get(name, ()))) for name, one in base.items()
+    )
+    return (
+        f"nothing that was tried keeps the budget of {budget:g} alerts a store-day, the quietest raises "
+        f"{quietest / ground.tuned_days:.2f}: allow more with --budget, try more with --trials, or switch a "
+        "detector off in the configuration"
+    )
+
+
+# --- What is asked for ------------------------------------------------------------------------
+
+
+def _readable(log: Any, jobs: int) -> Where:
+    """Return a log that can be read as often as need be."""
+    places = log if isinstance(log, list | tuple) else [log]
+    if all(isinstance(place, str | Path) for place in places):
+        if jobs > 1 and STDIN in map(str, places):
+            raise TuneError("standard input can be read only once: one process (--jobs 1), or a file")
+    elif jobs > 1:
+        raise TuneError("several processes read the log each for itself: give files, or jobs=1")
+    where: Where = log
+    return where
+
+
+def _check(*, budget: float, trials: int, split: float, jobs: int) -> None:
+    if not 0 < budget < float("inf"):
+        raise TuneError(f"--budget: expected alerts a store-day, more than 0, got {budget:g}")
+    if trials < 1:
+        raise TuneError(f"--trials: expected 1 or more, got {trials}")
+    if not 0 < split < 1:
+        raise TuneError(f"--split: expected a share of the days between 0 and 1, got {split:g}")
+    if jobs < 1:
+        raise TuneError(f"--jobs: expected 1 or more, got {jobs}")
+
+
+def _spaces(settings: Settings, detectors: Sequence[str] | None) -> list[Space]:
+    for name in detectors or ():
+        if name not in REGISTRY:
+            raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(REGISTRY)}")
+        if not getattr(settings.detectors, name).enabled:
+            raise TuneError(f"{name} is not enabled, so it can't be tuned: enable it in the configuration")
+        if not REGISTRY[name].Parameters.ranges():
+            raise TuneError(f"{name} has no parameter that is tuned")
+    spaces = [
+        Space(name, getattr(settings.detectors, name))
+        for name, detector in REGISTRY.items()
+        if (getattr(settings.detectors, name).enabled if detectors is None else name in detectors)
+        and detector.Parameters.ranges()
+    ]
+    if not spaces:
+        raise TuneError("no enabled detector has a parameter that is tuned")
+    return spaces
+
+
+@contextmanager
+def _bar(trials: int, progress: bool | None) -> Iterator[Advance]:
+    """Show how many trials are done; until the first begins, that the log is read."""
+    if not is_shown(progress):
+        yield lambda done: None
+        return
+    with progress_bar("reading the log") as update:
+        yield lambda done: update(f"{done} of {trials} trials", done / trials)

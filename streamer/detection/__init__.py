@@ -1,0 +1,1 @@
+"""The application that raises alerts: pipeline, state and ticks."""

@@ -1,0 +1,203 @@
+"""The state host: stores' memories live in this process and are written behind at checkpoints.
+
+Detectors change live objects; nothing is serialised while messages flow. When Quix commits a
+checkpoint it flushes its sinks first, and this host is one: `flush` puts what changed into the
+state transaction that the same commit then sends to the changelog and to disk. So state and
+offsets move together, and a store costs a few keys a checkpoint, however many events it had.
+
+Live objects are only as good as what was committed. They are dropped, to be read back from the
+state store, whenever
+
+- the partition's state was closed or opened anew since (a rebalance), or
+- the checkpoint that should have carried their changes did not complete (sink backpressure, a
+  partition being revoked): the messages come again and must meet the state before them.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import structlog
+from quixstreams import State
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.state import PartitionTransaction
+
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.memory import StoreMemory
+from streamer.observe.heap_memory import return_freed
+from streamer.quix.commit_step import InCommit
+
+_log = structlog.stdlib.get_logger(__name__)
+_Transaction: TypeAlias = PartitionTransaction[Any, Any]
+
+# Of a partition, beside the records of its stores: when each store that waits for time is due.
+_DUE: Final = b"due"
+_read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
+
+
+class _PartitionState:
+    """The live stores of one partition."""
+
+    __slots__ = ("due", "due_written", "entries", "source", "stores", "touched", "written")
+
+    def __init__(self, source: object, due: dict[str, int]) -> None:
+        self.source = source  # the opened state these objects were read from
+        self.due = due  # by store; of those not touched since the last flush
+        self.due_written = dict(due)
+        self.stores: dict[str, StoreMemory] = {}
+        self.touched: set[str] = set()  # changed since the last flush
+        self.entries: dict[str, dict[str, int]] = {}  # by store, at its last flush
+        self.written: _Transaction | None = None  # took the last flush
+
+
+class LiveState(InCommit):
+    """Hands out the live memory of a store, and writes what changed at each checkpoint.
+
+    Parameters
+    ----------
+    sdf
+        The dataframe whose state store is used; the store is registered here.
+    engine
+        Makes and reads stores' memories.
+    """
+
+    def __init__(self, sdf: StreamingDataFrame, engine: Engine) -> None:
+        super().__init__()
+        sdf.register_store()
+        self._context = sdf.processing_context
+        self._context.sink_manager.register(self)
+        self._stream_id = sdf.stream_id
+        self._opened = self._context.state_manager.get_store(self._stream_id).partitions
+        self._engine = engine
+        self._checkpoint: object = None
+        self._live: dict[int, _PartitionState] = {}
+        self._noted: set[tuple[str, str | None]] = set()
+
+    def store(self, store_id: str, partition: int) -> StoreMemory:
+        """Return the memory of a store, to be changed by the message being processed.
+
+        Parameters
+        ----------
+        store_id
+            The store, which is the message's key.
+        partition
+            The message's partition.
+
+        Raises
+        ------
+        StateFormatError
+            The stored state was written by a version that this one can't read.
+        """
+        live = self._partition(partition)
+        store = live.stores.get(store_id)
+        if store is None:
+            store = live.stores[store_id] = self._engine.load_store(
+                store_id, self._reader(store_id, partition)
+            )
+            self._note_changes(store.written_with)
+        live.touched.add(store_id)
+        return store
+
+    def due_stores(self, time: int, partition: int) -> list[str]:
+        """Return the stores of a partition that wait for a time which has come.
+
+        Parameters
+        ----------
+        time
+            Epoch milliseconds.
+        partition
+            The partition; its stores need not have sent an event since the start.
+        """
+        live = self._partition(partition)
+        self._note_due(live)
+        return sorted(store_id for store_id, due in live.due.items() if due <= time)
+
+    def flush(self) -> None:
+        """Put what changed into the state transactions of the checkpoint being committed."""
+        for partition, live in list(self._live.items()):
+            if live.source is not self._opened.get(partition):
+                del self._live[partition]
+                continue
+            if not live.touched:
+                continue
+            live.written = self._transaction(partition)
+            for store_id in live.touched:
+                state = self._state(store_id, partition)
+                live.entries[store_id] = live.stores[store_id].entries()
+                for name, content in live.stores[store_id].records():
+                    if content is None:
+                        state.delete(name.encode())
+                    else:
+                        state.set_bytes(name.encode(), content)
+            self._note_due(live)
+            if live.due != live.due_written:
+                self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
+                live.due_written = dict(live.due)
+            live.touched.clear()
+        # Of a commit interval's messages and records: as much again as the state, if it stayed.
+        return_freed()
+
+    def entries(self) -> Counter[str]:
+        """Count what the stores in memory hold, by collection, as of the last checkpoint; for other threads."""
+        total: Counter[str] = Counter()
+        # Each list() is one step to other threads, so that the poll loop can go on meanwhile.
+        for live in list(self._live.values()):
+            for counts in list(live.entries.values()):
+                total.update(counts)
+        return total
+
+    def _note_changes(self, written_with: dict[str, str]) -> None:
+        """Log once which detectors go on with other parameters than those that wrote the state."""
+        running = self._engine.config_hashes
+        if not written_with or written_with == running:
+            return
+        for detector in sorted(written_with.keys() | running.keys()):
+            before, now = written_with.get(detector), running.get(detector)
+            if before != now and (detector, before) not in self._noted:
+                self._noted.add((detector, before))
+                outcome = "from the next event on"
+                if now is None or before is None:
+                    outcome = "starts empty" if now else "its state is given up"
+                _log.info("parameters changed", detector=detector, before=before, now=now, outcome=outcome)
+
+    def _drop_uncommitted(self) -> None:
+        for partition, live in list(self._live.items()):
+            if live.touched or (live.written is not None and not live.written.completed):
+                del self._live[partition]
+            live.written = None
+
+    def _partition(self, partition: int) -> _PartitionState:
+        if self._context.checkpoint is not self._checkpoint:
+            self._drop_uncommitted()
+            self._checkpoint = self._context.checkpoint
+        live = self._live.get(partition)
+        source = self._opened.get(partition)
+        if live is None or live.source is not source:
+            packed = self._own_state(partition).get_bytes(_DUE) if self._engine.needs_ticks else None
+            live = self._live[partition] = _PartitionState(source, _read_due(packed) if packed else {})
+        return live
+
+    def _note_due(self, live: _PartitionState) -> None:
+        if not self._engine.needs_ticks:
+            return
+        for store_id in live.touched:
+            due = self._engine.waiting(live.stores[store_id])[1]
+            if due is None:
+                live.due.pop(store_id, None)
+            else:
+                live.due[store_id] = due
+
+    def _reader(self, store_id: str, partition: int) -> Callable[[str], bytes | None]:
+        # The transaction is looked up at each read: a bucket may be read checkpoints later.
+        return lambda name: self._state(store_id, partition).get_bytes(name.encode())
+
+    def _state(self, store_id: str, partition: int) -> State[Any, Any]:
+        return self._transaction(partition).as_state(prefix=store_id.encode())
+
+    def _own_state(self, partition: int) -> State[Any, Any]:
+        # No store has an empty id.
+        return self._transaction(partition).as_state(prefix=b"")
+
+    def _transaction(self, partition: int) -> _Transaction:
+        return self._context.checkpoint.get_store_transaction(stream_id=self._stream_id, partition=partition)

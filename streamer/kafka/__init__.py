@@ -1,0 +1,1 @@
+"""Kafka itself: connection, topics, offsets and the embedded broker."""

@@ -1,0 +1,125 @@
+"""What topics should be like, and what was found of one."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.settings import Settings
+
+STORE_METRICS: Final = "store-metrics"
+TICKS: Final = "store-ticks"
+SCORES: Final = "anomaly-scores"
+TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
+# Read side by side, so with one number of partitions.
+ALIGNED: Final = (*INPUT_TOPICS, TICKS)
+TIMESTAMPS: Final = "message.timestamp.type"
+
+
+def topics_of(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that there should be: that of the scores only where they are wanted.
+
+    Examples
+    --------
+    >>> SCORES in topics_of(Settings())
+    False
+    """
+    return (*TOPICS, SCORES) if settings.streamer.scores else TOPICS
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    """What topics should be like.
+
+    Parameters
+    ----------
+    partitions
+        Of each topic.
+    replication_factor
+        Of each topic; -1 is the broker's default.
+    retention
+        In milliseconds. Record timestamps are event times: it is how far back in event time a log
+        reaches, so it should be longer than the oldest history that anyone sends.
+
+    Examples
+    --------
+    >>> TopicPlan(6, 1, 2_592_000_000).config()["retention.ms"]
+    '2592000000'
+    """
+
+    partitions: int
+    replication_factor: int
+    retention: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings want."""
+        topics = settings.streamer.topics
+        return cls(topics.partitions, topics.replication_factor, topics.retention)
+
+    def config(self) -> dict[str, str]:
+        """Return the configuration of a topic, in Kafka's names."""
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(int(self.retention)),
+            TIMESTAMPS: "CreateTime",
+        }
+
+
+@dataclass(frozen=True)
+class TopicReport:
+    """What was found of a topic.
+
+    Parameters
+    ----------
+    name
+        The topic.
+    partitions
+        How many there are; None when the topic is missing.
+    created
+        Whether it was made just now.
+    differences
+        One line for each thing that is not as planned.
+    unchecked
+        Why its configuration could not be read, if so.
+    stamped_at_append
+        Whether the broker stamps its records when they arrive.
+
+    Examples
+    --------
+    >>> print(TopicReport("pos-events", 6))
+    pos-events: fine, 6 partitions
+    >>> print(TopicReport("pos-events", None))
+    pos-events: missing, or hidden from this user
+    """
+
+    name: str
+    partitions: int | None
+    created: bool = False
+    differences: tuple[str, ...] = ()
+    unchecked: str | None = None
+    stamped_at_append: bool = False
+
+    @property
+    def fine(self) -> bool:
+        """Whether it is there and nothing is known to differ."""
+        return self.partitions is not None and not self.differences
+
+    def __str__(self) -> str:
+        if self.partitions is None:
+            return f"{self.name}: missing, or hidden from this user"
+        if self.differences:
+            return f"{self.name}: differs: {'; '.join(self.differences)}"
+        said = "created" if self.created else "fine"
+        note = f" ({self.unchecked})" if self.unchecked else ""
+        return f"{self.name}: {said}, {count(self.partitions)}{note}"
+
+
+def count(partitions: int) -> str:
+    """Return a number of partitions in words.
+
+    Examples
+    --------
+    >>> count(1), count(12)
+    ('1 partition', '12 partitions')
+    """
+    return f"{partitions} partition{'' if partitions == 1 else 's'}"

@@ -1,0 +1,256 @@
+"""The topics: create what is missing, say what differs."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from retail_anomaly.core.durations import Duration
+from streamer.errors import StreamerError
+from streamer.kafka.connection import Connection
+from streamer.kafka.embedded_admin import EmbeddedAdmin
+from streamer.kafka.topic_plan import (
+    ALIGNED,
+    STORE_METRICS,
+    TIMESTAMPS,
+    TOPICS,
+    TopicPlan,
+    TopicReport,
+    count,
+)
+
+__all__ = ["STORE_METRICS", "TOPICS", "TopicPlan", "TopicReport", "check_topics", "ensure_topics"]
+
+_log = structlog.stdlib.get_logger(__name__)
+_TIMEOUT_S: Final = 10.0
+_PAUSE_S: Final = 0.5
+_DENIED: Final = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+_NOISE: Final = re.compile(r"^\S+/\w+: | \(after [^)]*\)")
+
+
+def _admin_client(connection: Connection, said: list[str]) -> AdminClient:
+    """Return a client that collects in `said` what librdkafka would write to standard error."""
+    kind = EmbeddedAdmin if connection.embedded else AdminClient
+    return kind(
+        {
+            **connection.properties(),
+            "log_level": 0,
+            "error_cb": lambda error: said.append(error.str()),
+        }
+    )
+
+
+def check_topics(
+    connection: Connection,
+    plan: TopicPlan,
+    names: Iterable[str] = TOPICS,
+    *,
+    create: bool = False,
+    wait: float = 0.0,
+) -> list[TopicReport]:
+    """Compare topics with a plan, and create those that are missing if so wished.
+
+    What exists is never changed. An input topic is created with the partitions that other input
+    topics have: a store's events meet in one place only if they have equal numbers.
+
+    Parameters
+    ----------
+    connection
+        The broker.
+    plan
+        What they should be like.
+    names
+        The topics.
+    create
+        Create what is missing.
+    wait
+        Seconds to wait for a broker that does not answer and, without `create`, for a topic that is missing.
+
+    Returns
+    -------
+    list of TopicReport
+        In the order of `names`.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer, or it refuses to create a topic.
+    """
+    names = tuple(names)
+    said: list[str] = []
+    admin = _admin_client(connection, said)
+    deadline = time.monotonic() + wait
+    while True:
+        said.clear()
+        try:
+            found = _partitions(admin)
+        except KafkaException as error:
+            admin.poll(0)
+            if time.monotonic() >= deadline:
+                reason = said[0] if said else error.args[0].str()
+                raise StreamerError(_unreachable(connection, reason)) from None
+        else:
+            missing = [name for name in names if name not in found]
+            if create or not missing or time.monotonic() >= deadline:
+                break
+            time.sleep(_PAUSE_S)
+    if create and missing:
+        inputs = Counter(found[name] for name in ALIGNED if name in found)
+        usual = inputs.most_common(1)[0][0] if inputs else plan.partitions
+        _create(admin, connection, plan, {n: usual if n in ALIGNED else plan.partitions for n in missing})
+        found = _partitions(admin)
+    configs = _configs(admin, [name for name in names if name in found])
+    uneven = len({found[name] for name in names if name in ALIGNED and name in found}) > 1
+    reports = []
+    for name in names:
+        if name not in found:
+            reports.append(TopicReport(name, None))
+            continue
+        config = configs[name]
+        differences = []
+        if found[name] != plan.partitions:
+            differences.append(f"{count(found[name])}, configured {plan.partitions}")
+        if uneven and name in ALIGNED:
+            differences.append("the input topics must have equal numbers of partitions")
+        if not isinstance(config, str):
+            differences += [
+                f"{key} is {_shown(key, config.get(key))}, configured {_shown(key, wanted)}"
+                for key, wanted in plan.config().items()
+                if config.get(key) != wanted
+            ]
+        reports.append(
+            TopicReport(
+                name,
+                found[name],
+                created=create and name in missing,
+                differences=tuple(differences),
+                unchecked=config if isinstance(config, str) else None,
+                stamped_at_append=not isinstance(config, str) and config.get(TIMESTAMPS) == "LogAppendTime",
+            )
+        )
+    return reports
+
+
+def ensure_topics(
+    connection: Connection, plan: TopicPlan, names: Iterable[str] = TOPICS, *, create: bool
+) -> list[TopicReport]:
+    """See to it that a streamer can start: the topics are there, and a store's events can meet.
+
+    Parameters
+    ----------
+    connection, plan, names
+        As for `check_topics`.
+    create
+        Create what is missing; False where the cluster is locked.
+
+    Returns
+    -------
+    list of TopicReport
+        Further differences are in it, and in the log; the streamer can live with them.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer, a topic is missing, or the input topics have unequal numbers of
+        partitions.
+    """
+    reports = check_topics(connection, plan, names, create=create)
+    if missing := [report.name for report in reports if report.partitions is None]:
+        raise StreamerError(
+            f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; create them with "
+            f"`retail-streamer topics --create --broker {connection.broker}`"
+        )
+    inputs = {r.name: r.partitions for r in reports if r.name in ALIGNED}
+    if len(set(inputs.values())) > 1:
+        raise StreamerError(
+            "the input topics must have equal numbers of partitions, so that a store's events meet: "
+            + ", ".join(f"{name} has {number}" for name, number in inputs.items())
+            + "; add partitions to the smaller ones before they hold events, or recreate them"
+        )
+    for report in reports:
+        if report.created:
+            _log.info("topic created", topic=report.name, partitions=report.partitions)
+        if report.differences:
+            _log.warning("topic differs", topic=report.name, differences=report.differences)
+    if unchecked := {report.name: report.unchecked for report in reports if report.unchecked}:
+        _log.warning("topics not checked", topics=list(unchecked), reason=next(iter(unchecked.values())))
+    return reports
+
+
+def _partitions(admin: AdminClient) -> dict[str, int]:
+    # All topics, never some by name: that would create them where brokers create on request.
+    listed = admin.list_topics(timeout=_TIMEOUT_S).topics
+    return {name: len(topic.partitions) for name, topic in listed.items()}
+
+
+def _unreachable(connection: Connection, reason: str) -> str:
+    how = connection.security.get("security.protocol", "PLAINTEXT")
+    # librdkafka adds its thread's name and timing.
+    reason = _NOISE.sub("", " ".join(reason.split()))
+    return (
+        f"no Kafka answers at {connection.broker} over {how} ({reason}): is it running, is "
+        "--broker right, and do KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_* fit its listener?"
+    )
+
+
+def _create(admin: AdminClient, connection: Connection, plan: TopicPlan, wanted: dict[str, int]) -> None:
+    topics = [
+        NewTopic(name, number, plan.replication_factor, config=plan.config())
+        for name, number in wanted.items()
+    ]
+    for name, future in admin.create_topics(topics, request_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(timeout=2 * _TIMEOUT_S)
+        except KafkaException as error:
+            _refused(name, plan, connection, error.args[0])
+    deadline = time.monotonic() + _TIMEOUT_S
+    while unseen := set(wanted) - set(_partitions(admin)):
+        if time.monotonic() > deadline:
+            raise StreamerError(
+                f"created, but {connection.broker} does not list them yet: {', '.join(sorted(unseen))}; try again"
+            )
+        time.sleep(0.05)
+
+
+def _refused(name: str, plan: TopicPlan, connection: Connection, error: KafkaError) -> None:
+    if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+        return  # Another streamer was quicker.
+    advice = "correct that and try again"
+    if error.code() in _DENIED:
+        advice = (
+            "ask whoever may create topics to run "
+            f"`retail-streamer topics --create --broker {connection.broker}`"
+        )
+    elif error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+        advice = f"choose a --replication-factor below {plan.replication_factor}"
+    raise StreamerError(f"{name} can't be created ({error.str()}): {advice}")
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str | None] | str]:
+    """Return each topic's configuration, or why it could not be read."""
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, str | None] | str] = {}
+    for resource, future in admin.describe_configs(resources, request_timeout=_TIMEOUT_S).items():
+        try:
+            entries: dict[str, Any] = future.result(timeout=2 * _TIMEOUT_S)
+            configs[resource.name] = {key: entry.value for key, entry in entries.items()}
+        except KafkaException as error:
+            denied = error.args[0].code() in _DENIED
+            why = "no permission to describe it" if denied else error.args[0].str()
+            configs[resource.name] = f"{why}: cleanup.policy, retention.ms and {TIMESTAMPS} not checked"
+    return configs
+
+
+def _shown(key: str, value: str | None) -> str:
+    if value is None:
+        return "not set"
+    if key == "retention.ms":
+        return "without limit" if value == "-1" else f"{value} ({Duration(int(value))})"
+    return value

@@ -1,0 +1,1 @@
+"""A running system in a notebook: a streamer in this process, live alerts, a board."""

@@ -1,0 +1,174 @@
+"""What a process tells of itself, in Prometheus' terms.
+
+Counts are read from the tally when somebody asks; what is rare is observed as it happens.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import DeadLetter
+from streamer.observe.counts import ProcessCounts
+
+_LATENCY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600, 86_400)
+_PROCESSING: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1)
+_REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
+
+STALLED_SECONDS: Final = 300.0
+"""A poll loop that is silent for so long has lost its partitions (`max.poll.interval.ms`)."""
+
+
+class Metrics(ProcessCounts, Collector):
+    """A tally that Prometheus can read.
+
+    Parameters
+    ----------
+    process
+        The command: ``run``, ``metrics`` or ``sink``.
+    group
+        Its consumer group.
+    state_dir
+        The folder of its local state, if it has one.
+
+    Attributes
+    ----------
+    registry
+        What ``/metrics`` shows.
+    recovering
+        Tells whether state is being read back.
+    entries
+        Counts what is remembered, by collection.
+
+    Examples
+    --------
+    >>> metrics = Metrics("run", "retail-anomaly")
+    >>> metrics.message("pos-events", 0, 17)
+    >>> metrics.registry.get_sample_value("retail_events_total", {"topic": "pos-events"})
+    1
+    """
+
+    def __init__(self, process: str, group: str, state_dir: Path | None = None) -> None:
+        super().__init__()
+        self.registry = registry = CollectorRegistry()
+        self.recovering: Callable[[], bool] = lambda: False
+        self.entries: Callable[[], Mapping[str, int]] = dict
+        self._about = [process, group]
+        self._state_dir = state_dir
+        self._waits = 0
+        self._committed = 0.0
+        self._latency = Histogram(
+            "retail_alert_latency_seconds", "From an alert's event time to its emission.",
+            buckets=_LATENCY, registry=registry,
+        )  # fmt: skip
+        self._processing = Histogram(
+            "retail_processing_seconds", "Detecting over one event, of a sample of the events.",
+            buckets=_PROCESSING, registry=registry,
+        )  # fmt: skip
+        self._checkpoint = Histogram(
+            "retail_checkpoint_seconds", "Writing state and output out and committing the offsets.",
+            buckets=_REQUEST, registry=registry,
+        )  # fmt: skip
+        self._request = Histogram(
+            "retail_sink_request_seconds", "Requests to InfluxDB by how they ended.", ["outcome"],
+            buckets=_REQUEST, registry=registry,
+        )  # fmt: skip
+        ProcessCollector(registry=registry)
+        registry.register(self)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the poll loop was heard of recently."""
+        return time.monotonic() - self.heard < STALLED_SECONDS
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has its place in the group and its state is read back."""
+        return self.alive and self.joined and not self.recovering()
+
+    def raised(self, outcome: Alert | DeadLetter) -> None:
+        """Count an alert or a dead letter, and how long the alert took."""
+        super().raised(outcome)
+        if isinstance(outcome, Alert) and outcome.detected_at is not None:
+            self._latency.observe(max(0.0, (outcome.detected_at - outcome.event_time) / 1_000))
+
+    def processed_in(self, seconds: float) -> None:
+        """Observe how long the detectors took for one event."""
+        self._processing.observe(seconds)
+
+    def request(self, outcome: str, seconds: float) -> None:
+        """Observe a request to InfluxDB."""
+        self._request.labels(outcome).observe(seconds)
+
+    def checkpoint(self, seconds: float, *, committed: bool) -> None:
+        """Observe a checkpoint, which was committed or will be tried again."""
+        self._checkpoint.observe(seconds)
+        if committed:
+            self._committed = time.time()
+        else:
+            self._waits += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is counted, for Prometheus' registry."""
+        about = GaugeMetricFamily("retail_info", "What runs here.", labels=["process", "consumer_group"])
+        about.add_metric(self._about, 1)
+        yield about
+        yield _gauge("retail_ready", "1 with a place in the group and state read back.", float(self.ready))
+        yield _gauge(
+            "retail_poll_age_seconds",
+            "Since the poll loop was last heard of.",
+            time.monotonic() - self.heard,
+        )
+        yield _gauge(
+            "retail_last_checkpoint_timestamp_seconds", "When offsets were last committed.", self._committed
+        )
+        yield _counter("retail_events", "Records processed.", "topic", self._processed)
+        yield _counter("retail_alerts", "Alerts raised, revisions included.", "type", self._alerts)
+        yield _counter("retail_dead_letters", "Records that went there.", "reason", self._dead_letters)
+        yield _counter("retail_sink_points", "Records that InfluxDB acknowledged.", "topic", self._written)
+        waits = CounterMetricFamily("retail_backpressure", "Checkpoints put off since InfluxDB took nothing.")
+        waits.add_metric([], self._waits)
+        yield waits
+        lag = GaugeMetricFamily(
+            "retail_lag_records", "Records not committed yet.", labels=["topic", "partition"]
+        )
+        for (topic, partition), records in self.lag.items():
+            lag.add_metric([topic, str(partition)], records)
+        yield lag
+        entries = GaugeMetricFamily(
+            "retail_state_entries",
+            "Entries of stores that had events since the start.",
+            labels=["collection"],
+        )
+        for collection, count in self.entries().items():
+            entries.add_metric([collection], count)
+        yield entries
+        if self._state_dir is not None:
+            yield _gauge("retail_state_bytes", "Local state on disk.", _size(self._state_dir))
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, count in list(counts.items()):  # a copy: the poll loop goes on counting
+        family.add_metric([key], count)
+    return family
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of a folder's files; those that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return total

@@ -1,0 +1,114 @@
+"""What Quix Streams raises, in words that an operator can act on."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.error_callbacks import default_on_processing_error
+from quixstreams.exceptions import QuixException
+from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
+from quixstreams.models.topics.exceptions import (
+    CreateTopicFailure,
+    TopicConfigurationMismatch,
+    TopicNotFoundError,
+)
+from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
+
+from retail_anomaly.core.memory import StateFormatError
+from streamer.errors import OvertakenError, StreamerError
+
+_ADVICE: tuple[tuple[type[QuixException], str], ...] = (
+    (KafkaBrokerUnavailableError, "is Kafka up? Start the streamer again: it goes on where it stopped"),
+    (
+        TopicNotFoundError,
+        "create it with `retail-streamer topics --create --internal`, with the streamer's own options",
+    ),
+    (
+        CreateTopicFailure,
+        "let someone who may create topics run `retail-streamer topics --create --internal`",
+    ),
+    (
+        TopicConfigurationMismatch,
+        "the number of partitions was changed under stored state: start with a new --consumer-group "
+        "and --state-dir, which reads the topics from their beginning; a store that changed its "
+        "partition begins anew there (docs/operations.md)",
+    ),
+    (
+        InvalidStoreChangelogOffset,
+        "the local state is ahead of Kafka, as after a restore of Kafka: delete the --state-dir, which "
+        "the changelog then fills again",
+    ),
+    (
+        StateRecoveryOffsetOutOfRange,
+        "records expired before they were read: start with a new --consumer-group and --state-dir, "
+        "and give the topics a longer retention",
+    ),
+)
+
+# What a member or a transaction is told that the broker has given up on.
+_OVERTAKEN: Final = {
+    KafkaError._FENCED,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.INVALID_TXN_STATE,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.UNKNOWN_MEMBER_ID,
+}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what Quix Streams and Kafka raise, and unreadable state, into a `StreamerError` with its cause.
+
+    Examples
+    --------
+    >>> with explained():
+    ...     raise TopicNotFoundError("no such topic")
+    Traceback (most recent call last):
+    streamer.errors.StreamerError: no such topic: create it with ...
+    >>> with explained():
+    ...     raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+    Traceback (most recent call last):
+    streamer.errors.OvertakenError: the group gave this process up (UNKNOWN_MEMBER_ID): ...
+    """
+    try:
+        yield
+    except StateFormatError as error:
+        raise StreamerError(str(error)) from error
+    except QuixException as error:
+        advice = next(
+            (text for kind, text in _ADVICE if isinstance(error, kind)),
+            "start the streamer again; if that does not help, --log-level debug shows more",
+        )
+        said = " ".join(str(error.__cause__ or error).split()).rstrip(".") or type(error).__name__
+        raise StreamerError(f"{said}: {advice}") from error
+    except KafkaException as error:  # as it comes from a transaction
+        refusal: KafkaError = error.args[0]
+        if refusal.code() in _OVERTAKEN:
+            raise OvertakenError(refusal.name()) from error
+        raise StreamerError(
+            f"{refusal.str()}: start the streamer again, it goes on from its last commit"
+        ) from error
+    except Exception as error:
+        # RocksDB's, which has no type of its own.
+        if not str(error).startswith("IO error"):
+            raise
+        raise StreamerError(
+            f"the local state can't be written ({' '.join(str(error).split())}): make room for --state-dir, "
+            "then start the streamer again"
+        ) from error
+
+
+def on_processing_error(error: Exception, row: Any, logger: logging.Logger) -> bool:
+    """Take Quix's callback of this name: log what failed, unless `explained` says all there is.
+
+    Examples
+    --------
+    >>> on_processing_error(StateFormatError("store-1", 9), None, None)
+    False
+    """
+    return False if isinstance(error, StateFormatError) else default_on_processing_error(error, row, logger)
