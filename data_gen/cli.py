@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from data_gen.faults import Faults
-from data_gen.kafka import KafkaError, KafkaWriter, connect
+from data_gen.kafka import BrokerError, KafkaWriter, connect
 from data_gen.pace import Pace
 from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, scenario_from
@@ -295,7 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
         if (error.name or "").partition(".")[0] != "confluent_kafka":
             raise
         return _fail("streaming needs Kafka's client: pip install 'retail-anomaly[streamer]'", 1)
-    except KafkaError as error:
+    except BrokerError as error:
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"cannot write {error.filename or 'output'}: {error.strerror}", 1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 from data_gen.records import SimulatedRecord
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import INPUT_TOPICS
 
 # Long enough for a broker's restart, short enough to learn that it is gone.
@@ -15,8 +16,8 @@ CONNECT_TIMEOUT_S: Final = 10.0
 Report: TypeAlias = Callable[[Any, Any], None]
 
 
-class KafkaError(Exception):
-    """A broker that cannot be reached, a topic that is missing, or a record that was not accepted."""
+class BrokerError(RetailAnomalyError):
+    """The broker does not answer, lacks a topic or did not accept a record."""
 
 
 class Producer(Protocol):
@@ -53,7 +54,7 @@ class KafkaWriter:
     ...         on_delivery(None, None)
     ...     def poll(self, timeout): return 0
     ...     def flush(self, timeout): return 0
-    >>> from retail_anomaly.core.events import CountEvent
+    from retail_anomaly.core.events import CountEvent
     >>> writer = KafkaWriter(Fake())
     >>> writer.send(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     inventory-counts b'store-1' 1760000000000
@@ -84,7 +85,7 @@ class KafkaWriter:
 
         Raises
         ------
-        KafkaError
+        BrokerError
             An earlier record was not accepted: what follows it would stand in the wrong order.
         """
         while True:
@@ -107,19 +108,19 @@ class KafkaWriter:
 
         Raises
         ------
-        KafkaError
+        BrokerError
             A record was not accepted.
         """
         self._producer.poll(seconds)
         if self._failure is not None:
-            raise KafkaError(self._failure)
+            raise BrokerError(self._failure)
 
     def close(self) -> None:
         """Wait until everything is acknowledged.
 
         Raises
         ------
-        KafkaError
+        BrokerError
             Something was not.
         """
         self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
@@ -127,7 +128,7 @@ class KafkaWriter:
         # Below zero: stopped after the last record was handed over and before it was counted.
         if missing > 0:
             why = self._failure or "the broker did not answer in time"
-            raise KafkaError(f"{missing} of {self.sent} records were not acknowledged; {why}")
+            raise BrokerError(f"{missing} of {self.sent} records were not acknowledged; {why}")
 
 
 def connect(broker: str, *, properties: dict[str, str] | None = None, paced: bool = False) -> KafkaWriter:
@@ -149,7 +150,7 @@ def connect(broker: str, *, properties: dict[str, str] | None = None, paced: boo
 
     Raises
     ------
-    KafkaError
+    BrokerError
         No broker answers, or a topic is missing. Topics are never created here: their retention and
         number of partitions matter, and `retail-streamer topics` knows them.
     ImportError
@@ -175,19 +176,19 @@ def connect(broker: str, *, properties: dict[str, str] | None = None, paced: boo
         producer = confluent_kafka.Producer(settings)
     except (confluent_kafka.KafkaException, ValueError) as error:
         reason = error.args[0].str() if hasattr(error.args[0], "str") else error
-        raise KafkaError(f"Kafka's client refuses its settings: {reason}") from None
+        raise BrokerError(f"Kafka's client refuses its settings: {reason}") from None
     try:
         # All topics, not ours by name: asking for a missing one may create it.
         known = producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
     except confluent_kafka.KafkaException as error:
         producer.poll(0)  # Serves the error reports, which say more.
         reason = failures[0] if failures else error.args[0].str()
-        raise KafkaError(
+        raise BrokerError(
             f"no Kafka answers at {broker} ({reason}); is it running, and is --broker right?"
         ) from None
     missing = [topic for topic in INPUT_TOPICS if topic not in known]
     if missing:
-        raise KafkaError(
+        raise BrokerError(
             f"missing on {broker}: {', '.join(missing)}; make them with"
             f" `retail-streamer topics --broker {broker} --create`"
         )

@@ -6,7 +6,7 @@ A cashier takes back three receipts that nobody has bought, then sells something
 import sys
 import time
 
-from data_gen.kafka import KafkaError, connect
+from data_gen.kafka import BrokerError, connect
 from data_gen.records import SimulatedRecord
 from retail_anomaly.core.events import Event, GateData, PosEvent, SecurityEvent
 
@@ -42,7 +42,7 @@ def main(broker: str) -> int:
             for event in events:
                 writer.send(SimulatedRecord.of(event))
             writer.close()
-    except KafkaError as error:
+    except BrokerError as error:
         print(f"inject_incident: {error}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"sent to store injected-{now}: a burst of refunds without sales, an alarm after a sale")  # noqa: T201

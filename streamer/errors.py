@@ -1,7 +1,9 @@
-"""What an operator can repair."""
+"""The errors that end a streamer; each says what you can do about it."""
+
+from retail_anomaly.core.errors import RetailAnomalyError
 
 
-class StreamerError(Exception):
+class StreamerError(RetailAnomalyError):
     """The streamer can't go on; the message is one line that says what to do next.
 
     Examples

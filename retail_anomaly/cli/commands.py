@@ -15,18 +15,17 @@ import typer
 
 from retail_anomaly.cli.demo import demo
 from retail_anomaly.cli.evaluate import evaluate
-from retail_anomaly.cli.notebook import NotebookError, notebook
+from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.report import report
 from retail_anomaly.cli.tune import tune
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.models.river_choice import ModelError
 from retail_anomaly.replay import Pass, open_replay
-from retail_anomaly.settings import SettingsError, build_engine, flatten, json_schema, load
-from retail_anomaly.sources import STDIN, SourceError
-from retail_anomaly.sources.columns import Columns, ColumnsError
+from retail_anomaly.settings import build_engine, flatten, json_schema, load
+from retail_anomaly.sources import STDIN
+from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
-from retail_anomaly.tune.errors import TuneError
 
 app = typer.Typer(
     add_completion=False,
@@ -224,10 +223,8 @@ def main(arguments: list[str] | None = None) -> int:
     except _USAGE_ERROR as error:
         text = error.format_message() if hasattr(error, "format_message") else str(error)
         return _fail(f"{' '.join(text.split()).removesuffix('.')} (see retail-anomaly --help)", 2)
-    except (SettingsError, ColumnsError) as error:
-        return _fail(str(error), 2)
-    except (NotebookError, SourceError, TuneError, ModelError) as error:
-        return _fail(str(error), 1)
+    except RetailAnomalyError as error:
+        return _fail(str(error), error.exit_code)
     except BrokenPipeError:
         # Whoever reads us has read enough; Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,13 +8,15 @@ from typing import Annotated, Final
 
 import typer
 
+from retail_anomaly.core.errors import RetailAnomalyError
+
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 # In a wheel they are inside the package, in a checkout beside it.
 _PLACES: Final = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
 _SUFFIXES: Final = (".ipynb", ".parquet", ".yaml", ".md")
 
 
-class NotebookError(Exception):
+class NotebookError(RetailAnomalyError):
     """The notebooks can't be copied or opened; the message says what to do."""
 
 

@@ -7,12 +7,13 @@ from typing import Any, Final, TypeAlias
 from retail_anomaly.contract.runs import Run, Step
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.detectors import Detector, Parameters
 
 _DAY: Final = 86_400_000
 
 
-class ContractError(AssertionError):
+class ContractError(RetailAnomalyError, AssertionError):
     """A detector breaks the contract; the message says how."""
 
 

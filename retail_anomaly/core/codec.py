@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import (
     EVENT_TYPES,
     INPUT_TOPICS,
@@ -31,7 +32,7 @@ _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>\w+)`(?:
 _LEADING: Final = re.compile(r"^(?P<name>\w+): ")
 
 
-class InvalidEvent(ValueError):
+class InvalidEvent(RetailAnomalyError, ValueError):
     """A value that is no event.
 
     Parameters
@@ -51,10 +52,6 @@ class InvalidEvent(ValueError):
         super().__init__(reason)
         self.field = field
         self.reason = reason
-
-    def __reduce__(self) -> tuple[type["InvalidEvent"], tuple[str | None, str]]:
-        # An exception is otherwise made again, in another process, from its text alone.
-        return type(self), (self.field, self.reason)
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -199,7 +196,8 @@ def encode(value: object) -> bytes:
 
     Examples
     --------
-    >>> from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.core.errors import RetailAnomalyError
+    from retail_anomaly.core.events import CountEvent
     >>> encode(CountEvent("s", "k", 3, 1_760_000_000_000))
     b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
     """
@@ -211,7 +209,8 @@ def topic_of(event: Event) -> str:
 
     Examples
     --------
-    >>> from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.core.errors import RetailAnomalyError
+    from retail_anomaly.core.events import CountEvent
     >>> topic_of(CountEvent("s", "k", 3, 1_760_000_000_000))
     'inventory-counts'
     """

@@ -8,6 +8,7 @@ import msgspec
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Collection, Load, Number, StateRecord, Table, TimedIds
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.local_time import UTC, LocalTime
 
@@ -19,7 +20,7 @@ _HOUR: Final = 3_600_000
 _OUTLIVED: Final = 1_000
 
 
-class StateFormatError(ValueError):
+class StateFormatError(RetailAnomalyError, ValueError):
     """Stored state was written by a version that this one can't read.
 
     Examples

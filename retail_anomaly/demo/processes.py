@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.demo.interrupts import Interrupts
 
 # Longer than a streamer needs for its last checkpoint.
@@ -21,7 +22,7 @@ _POLL_SECONDS: Final = 0.05
 _MODULES: Final = {"retail-streamer": "streamer.cli", "retail-datagen": "data_gen.cli"}
 
 
-class ProcessError(Exception):
+class ProcessError(RetailAnomalyError):
     """A process failed or took too long; the message is one line.
 
     Examples

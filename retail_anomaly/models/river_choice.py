@@ -9,6 +9,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from retail_anomaly.core.errors import RetailAnomalyError
+
 PACKAGED: Final = "packaged"
 """The name of no River detector: the model of this package."""
 NO_SCALER: Final = "none"
@@ -17,8 +19,8 @@ Value: TypeAlias = bool | int | float | str | None
 Features: TypeAlias = dict[str, float]
 
 
-class ModelError(Exception):
-    """A detector that was chosen has failed on data; the text is one line for the user.
+class ModelError(RetailAnomalyError):
+    """The River detector that you chose failed on data; the text is one line that shows the data.
 
     Examples
     --------

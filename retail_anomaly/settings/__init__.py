@@ -1,10 +1,10 @@
 """Settings: what they are, where they come from, and the engine they describe."""
 
-from retail_anomaly.settings.errors import SettingsError
 from retail_anomaly.settings.layers import Loaded, load, load_settings
 from retail_anomaly.settings.model import (
     DetectorSettings,
     Settings,
+    SettingsError,
     StoreSettings,
     StreamerSettings,
     TopicSettings,

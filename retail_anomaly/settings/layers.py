@@ -5,9 +5,10 @@ another, and what results is checked section by section: thus an error names the
 expected, and which layer said otherwise.
 """
 
+import difflib
 import os
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -15,8 +16,7 @@ import msgspec
 import yaml
 
 from retail_anomaly.core.durations import Duration
-from retail_anomaly.settings.errors import SettingsError, suggest
-from retail_anomaly.settings.model import Settings, flatten
+from retail_anomaly.settings.model import Settings, SettingsError, flatten
 
 PREFIX: Final = "RETAIL__"
 DEFAULT: Final = "default"
@@ -324,3 +324,18 @@ def _is_map(kind: Any) -> bool:
 def _is_text(kind: Any) -> bool:
     bare = _bare(kind)
     return bare is str or typing.get_origin(bare) is typing.Literal
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the closest known name, else all of them.
+
+    Examples
+    --------
+    >>> suggest("cuont", ["amount", "count"])
+    'did you mean count?'
+    >>> suggest("x", ["amount", "count"])
+    'expected one of amount, count'
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"

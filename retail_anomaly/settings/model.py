@@ -13,14 +13,18 @@ from msgspec import Meta
 
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.markup import html_table
 from retail_anomaly.detectors import REGISTRY, own_detectors
-from retail_anomaly.settings.errors import SettingsError
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+
+
+class SettingsError(UsageError, ValueError):
+    """A setting is unknown, impossible or unreadable; the text names the setting and the layer that gave it."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import Event
 from retail_anomaly.sources.event_log import Reject
 from retail_anomaly.sources.share import Share
 
 
-class SourceError(ValueError):
-    """Events that can't be read at all; its text is one line that says what to do next."""
+class SourceError(RetailAnomalyError, ValueError):
+    """The events can't be read at all; the text is one line that says what to do next."""
 
 
 class Source(Protocol):

@@ -6,13 +6,14 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec.inspect import BoolType, FloatType, IntType, Metadata, StructType, UnionType, type_info
 
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import EVENT_TYPES
 
 Kind: TypeAlias = Literal["text", "integer", "number", "flag"]
 
 
-class ColumnsError(ValueError):
-    """A mapping of columns that can't be; its text is one line for the user."""
+class ColumnsError(UsageError, ValueError):
+    """The mapping of columns can't work; the text is one line that names the field."""
 
 
 def _kinds(struct: StructType, prefix: str = "") -> dict[str, Kind]:

@@ -8,18 +8,22 @@ Examples
 >>> from retail_anomaly.tune import tune
 >>> tune([], None, budget=0)
 Traceback (most recent call last):
-retail_anomaly.tune.errors.TuneError: --budget: expected alerts a store-day, more than 0, got 0
+retail_anomaly.tune.TuneError: --budget: expected alerts a store-day, more than 0, got 0
 """
 
 from typing import TYPE_CHECKING, Any
 
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.core.errors import RetailAnomalyError
 
 if TYPE_CHECKING:
     from retail_anomaly.tune.procedure import tune
     from retail_anomaly.tune.tuning import Tuning
 
 __all__ = ["TuneError", "Tuning", "tune"]
+
+
+class TuneError(RetailAnomalyError, ValueError):
+    """These detectors can't be tuned, or not that way; the text is one line that says what to do next."""
 
 
 def __getattr__(name: str) -> Any:

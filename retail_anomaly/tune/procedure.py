@@ -12,8 +12,8 @@ from retail_anomaly.evaluate import Scorecard, scorecard
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError
 from retail_anomaly.sources import STDIN, Where
+from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.choose import choose, combined
-from retail_anomaly.tune.errors import TuneError
 from retail_anomaly.tune.shards import Shards, TrialOutcome
 from retail_anomaly.tune.space import Space, with_parameters
 from retail_anomaly.tune.split import HELD_OUT, TUNED

@@ -26,7 +26,7 @@ from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.event_log import BadLines
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 
 _REPEATED: Final = ("store_id", "cashier_id", "sku", "event_type", "register_id", "tender")
 

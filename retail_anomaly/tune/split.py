@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retail_anomaly.evaluate.activity import local_days
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 
 TUNED: Final = "tuned on"
 HELD_OUT: Final = "held out"

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from retail_anomaly.detectors import Parameters
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.shards import TrialOutcome
 from retail_anomaly.tune.space import Space
 

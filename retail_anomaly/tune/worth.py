@@ -11,7 +11,7 @@ import pandas as pd
 
 from retail_anomaly.evaluate.match import distractors, millis
 from retail_anomaly.settings import Settings
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.shards import Facts
 from retail_anomaly.tune.split import HELD_OUT, TUNED, Parts
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final, Literal, Never
 import structlog
 import typer
 
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.settings import Settings, SettingsError, load
+from retail_anomaly.settings import Settings, load
 from streamer.detection.storing_engine import build_storing_engine
 from streamer.errors import StreamerError
 from streamer.kafka import tail
@@ -422,10 +423,10 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(args=arguments, prog_name="retail-streamer", standalone_mode=False)
     except _USAGE_ERROR as error:
         return _fail(f"{_text(error)} (see retail-streamer --help)", 2)
-    except SettingsError as error:
-        return _fail(str(error), 2)
-    except StreamerError as error:
-        return _fail(str(error), 1, error)
+    except UsageError as error:
+        return _fail(str(error), error.exit_code)
+    except RetailAnomalyError as error:
+        return _fail(str(error), error.exit_code, error)
     except (typer.Abort, KeyboardInterrupt):
         return _fail("stopped before it was running", 1)
     except Exception as error:  # noqa: BLE001 - a user gets one line, whatever went wrong

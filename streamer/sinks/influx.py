@@ -17,6 +17,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from retail_anomaly.core.errors import RetailAnomalyError
 from streamer.errors import StreamerError
 
 URL: Final = "INFLUXDB_URL"
@@ -32,15 +33,15 @@ _LINE_STATUSES: Final = (400, 422)
 _TRANSIENT_STATUSES: Final = (408, 425, 500, 502, 503, 504)
 
 
-class RefusedError(Exception):
+class RefusedError(RetailAnomalyError):
     """InfluxDB will never take at least one of the lines."""
 
 
-class TooLargeError(Exception):
+class TooLargeError(RetailAnomalyError):
     """The request has more bytes than are taken at once."""
 
 
-class UnavailableError(Exception):
+class UnavailableError(RetailAnomalyError):
     """Nothing is wrong with the lines; another time they may be taken.
 
     Parameters

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_gen import Faults, Incident, Simulation
-from data_gen.kafka import KafkaError, KafkaWriter, Report
+from data_gen.kafka import BrokerError, KafkaWriter, Report
 from data_gen.pace import Pace
 from data_gen.parquet import ParquetFiles
 from data_gen.records import SimulatedRecord
@@ -185,14 +185,14 @@ def test_a_refused_record_stops_the_stream():
     writer = KafkaWriter(FakeProducer(refused=(3,)))
     for _ in range(3):
         writer.send(RECORD)
-    with pytest.raises(KafkaError, match=r"inventory-counts: .* refused"):
+    with pytest.raises(BrokerError, match=r"inventory-counts: .* refused"):
         writer.send(RECORD)
 
 
 def test_a_record_without_an_answer_is_a_failure():
     writer = KafkaWriter(FakeProducer(silent=True))
     writer.send(RECORD)
-    with pytest.raises(KafkaError, match="1 of 1 records"):
+    with pytest.raises(BrokerError, match="1 of 1 records"):
         writer.close()
 
 

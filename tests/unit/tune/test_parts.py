@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.split import HELD_OUT, TUNED, Parts, midnight
 from tests.support.events import DAY, HOUR
 

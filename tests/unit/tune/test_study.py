@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.tune.errors import TuneError
+from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.shards import TrialOutcome
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.study import quiet, searches
