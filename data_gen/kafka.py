@@ -54,7 +54,7 @@ class KafkaWriter:
     ...         on_delivery(None, None)
     ...     def poll(self, timeout): return 0
     ...     def flush(self, timeout): return 0
-    from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> writer = KafkaWriter(Fake())
     >>> writer.send(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     inventory-counts b'store-1' 1760000000000
