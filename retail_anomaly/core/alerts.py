@@ -114,6 +114,31 @@ def alert_id(alert_type: str, event: Event) -> str:
     return digest.hexdigest()
 
 
+def interval_alert_id(alert_type: str, store_id: str, end: int) -> str:
+    """Hash an alert's type, its store and the end of an interval, for an alert that no event raises.
+
+    Parameters
+    ----------
+    alert_type
+        For example ``SALES_DEVIATION``.
+    store_id
+        The store.
+    end
+        The end of the interval, in epoch milliseconds.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits, as `alert_id` returns.
+
+    Examples
+    --------
+    >>> interval_alert_id("X", "store-1", 900_000) == interval_alert_id("X", "store-1", 900_000)
+    True
+    """
+    return blake2b(f"{alert_type}\x00{store_id}\x00{end}".encode(), digest_size=16).hexdigest()
+
+
 def config_hash(parameters: object) -> str:
     """Hash a detector's parameters to 8 hexadecimal digits.
 

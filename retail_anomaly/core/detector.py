@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert, alert_id, config_hash
+from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
+from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
 from retail_anomaly.core.markup import html_table
 from retail_anomaly.core.memory import DetectorState, StoreMemory
@@ -186,29 +187,59 @@ class Detector(ABC, Generic[P, S]):
 
     def alert(
         self,
-        event: Event,
+        cause: Event | StoreMemory,
         *,
         time: int,
         employee_id: str | None,
         risk: float,
         message: str,
         evidence: dict[str, Any],
+        episode: Episode | None = None,
     ) -> Alert:
-        """Make revision 1 of an alert that `event`, whose time is `time`, raises."""
+        """Make an alert: revision 1 of a new one, or the next revision of an open one.
+
+        Parameters
+        ----------
+        cause
+            The event that raises the alert; or the store, when an interval ends and no event raises it.
+        time
+            Event time of this revision in epoch milliseconds: the event's own, or the end of the interval.
+        employee_id
+            The employee whom the alert is about, or None.
+        risk
+            0 to 1; it is rounded to 6 places.
+        message
+            One sentence for a store manager.
+        evidence
+            Every number and id that the decision used.
+        episode
+            The open alert that this is a revision of. None: the alert is not revised, and this is all of it.
+
+        Returns
+        -------
+        Alert
+            The alert, with the detector's names and hash.
+        """
         return Alert(
-            alert_id=alert_id(self.alert_type, event),
-            revision=1,
+            alert_id=self.alert_id(cause, time) if episode is None else episode.alert_id,
+            revision=1 if episode is None else episode.revision,
             type=self.alert_type,
             detector=self.name,
-            store_id=event.store_id,
+            store_id=cause.store_id,
             employee_id=employee_id,
             risk_score=round(risk, 6),
             message=message,
             event_time=time,
-            opened_at=time,
+            opened_at=time if episode is None else episode.opened_at,
             evidence=evidence,
             config_hash=self.config_hash,
         )
+
+    def alert_id(self, cause: Event | StoreMemory, time: int) -> str:
+        """Return the id of a new alert, to open an episode with; the arguments are those of `alert`."""
+        if isinstance(cause, StoreMemory):
+            return interval_alert_id(self.alert_type, cause.store_id, time)
+        return alert_id(self.alert_type, cause)
 
 
 def _checked(parameters: P, detector: str) -> P:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert, alert_id
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.detector import Detector, Parameters, Range, reaches
 from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 
@@ -65,8 +66,8 @@ class Refund(msgspec.Struct, array_like=True, gc=False):
     off_shift: bool | None
 
 
-class Episode(msgspec.Struct, array_like=True, gc=False):
-    """An alert that is still open, to be revised."""
+class BurstEpisode(Episode):
+    """The open alert about a cashier's burst."""
 
     alert_id: str
     opened_at: int
@@ -79,7 +80,7 @@ class Cashier(msgspec.Struct, array_like=True):
 
     newest: int
     refunds: list[Refund]
-    episode: Episode | None = None
+    episode: BurstEpisode | None = None
 
 
 class RefundBurstState(DetectorState):
@@ -155,28 +156,27 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         off_shift = _any_off_shift(refunds)
         risk = self._risk(len(high), average, off_shift is True)
         if episode is None:
-            episode = cashier.episode = Episode(alert_id(self.alert_type, event), event.event_time, 1, risk)
+            episode = cashier.episode = BurstEpisode(
+                alert_id=self.alert_id(event, event.event_time),
+                opened_at=event.event_time,
+                revision=1,
+                risk=risk,
+            )
         elif reaches(risk, episode.risk + rule.revise_by) or (
             reaches(risk, 1.0) and not reaches(episode.risk, 1.0)
         ):
-            episode.revision += 1
-            episode.risk = risk
+            episode.revise(risk)
         else:
             return ()
-        alert = self.alert(
-            event,
-            time=event.event_time,
-            employee_id=event.cashier_id,
-            risk=risk,
-            message=self._message(event, len(high), average, off_shift),
-            evidence=self._evidence(event, refunds, high, average, off_shift, store),
-        )
         return (
-            msgspec.structs.replace(
-                alert,
-                alert_id=episode.alert_id,
-                revision=episode.revision,
-                opened_at=episode.opened_at,
+            self.alert(
+                event,
+                time=event.event_time,
+                employee_id=event.cashier_id,
+                risk=risk,
+                message=self._message(event, len(high), average, off_shift),
+                evidence=self._evidence(event, refunds, high, average, off_shift, store),
+                episode=episode,
             ),
         )
 

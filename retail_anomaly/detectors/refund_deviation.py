@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert, alert_id
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import date_of
 from retail_anomaly.core.memory import DetectorState, StoreMemory
@@ -72,8 +72,8 @@ class RefundDeviationParameters(ModelParameters, frozen=True):
     ] = 100.0
 
 
-class DayEpisode(msgspec.Struct, array_like=True):
-    """The alert about a cashier's day."""
+class DayEpisode(Episode):
+    """The open alert about a cashier's day."""
 
     day: int
     alert_id: str
@@ -223,26 +223,29 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         episode = state.episodes.get(event.cashier_id)
         if episode is None or episode.day != cashier.day:
             episode = DayEpisode(
-                cashier.day, alert_id(self.alert_type, event), event.event_time, 1, risk, chance
+                day=cashier.day,
+                alert_id=self.alert_id(event, event.event_time),
+                opened_at=event.event_time,
+                revision=1,
+                risk=risk,
+                chance=chance,
             )
         elif chance <= _WORSE * episode.chance and risk > episode.risk:
-            episode.revision += 1
-            episode.risk, episode.chance = risk, chance
+            episode.revise(risk)
+            episode.chance = chance
         else:
             return ()
         state.episodes.put(event.cashier_id, episode)
-        alert = self.alert(
-            event,
-            time=event.event_time,
-            employee_id=event.cashier_id,
-            risk=risk,
-            message=self._message(event, cashier, tails),
-            evidence=self._evidence(chance, cashier, tails, level)
-            | (state.river.evidence() if state.river else {}),
-        )
         return (
-            msgspec.structs.replace(
-                alert, alert_id=episode.alert_id, revision=episode.revision, opened_at=episode.opened_at
+            self.alert(
+                event,
+                time=event.event_time,
+                employee_id=event.cashier_id,
+                risk=risk,
+                message=self._message(event, cashier, tails),
+                evidence=self._evidence(chance, cashier, tails, level)
+                | (state.river.evidence() if state.river else {}),
+                episode=episode,
             ),
         )
 

@@ -1,15 +1,14 @@
 """SALES_DEVIATION: a store sells much less, or much more, than it usually does at this hour."""
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import QUARTER, date_of
 from retail_anomaly.core.memory import DetectorState, StoreMemory
@@ -46,8 +45,8 @@ class SalesDeviationParameters(ModelParameters, frozen=True):
     ] = 21
 
 
-class SalesEpisode(msgspec.Struct, array_like=True):
-    """An alert about a store that is still open."""
+class SalesEpisode(Episode):
+    """The open alert about a store."""
 
     alert_id: str
     direction: str
@@ -197,15 +196,23 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                     state.episodes.put(_STORE, episode)
             return None
         if episode is None:
-            found = _interval_id(self.alert_type, store.store_id, quarter.end)
-            episode = SalesEpisode(found, direction, quarter.end, quarter.day, 1, risk, chance, fewer=fewer)
+            episode = SalesEpisode(
+                alert_id=self.alert_id(store, quarter.end),
+                direction=direction,
+                opened_at=quarter.end,
+                day=quarter.day,
+                revision=1,
+                risk=risk,
+                chance=chance,
+                fewer=fewer,
+            )
         else:
             episode.quiet = 0
             if chance > _WORSE * episode.chance or risk <= episode.risk:
                 state.episodes.put(_STORE, episode)
                 return None
-            episode.revision += 1
-            episode.direction, episode.risk, episode.chance = direction, risk, chance
+            episode.revise(risk)
+            episode.direction, episode.chance = direction, chance
         state.episodes.put(_STORE, episode)
         alert = self._alert(quarter, episode, history, store)
         if state.river is not None:
@@ -253,17 +260,12 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         counts = tails.off_price[is_high] and not episode.fewer
         wrongly = [line[1:] for line in history.wrongly if line[0] == is_high] if counts else []
         skus = sorted({sku for sku, _ in wrongly})
-        return Alert(
-            alert_id=episode.alert_id,
-            revision=episode.revision,
-            type=self.alert_type,
-            detector=self.name,
-            store_id=store.store_id,
+        return self.alert(
+            store,
+            time=quarter.end,
             employee_id=None,
-            risk_score=episode.risk,
+            risk=episode.risk,
             message=_message(component, episode.direction, quarter, start, horizon, store, skus),
-            event_time=quarter.end,
-            opened_at=episode.opened_at,
             evidence={
                 "direction": episode.direction,
                 "start": start,
@@ -281,7 +283,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                 "learnedDays": history.days,
                 "relearnedOn": date_of(history.relearned) if history.relearned else None,
             },
-            config_hash=self.config_hash,
+            episode=episode,
         )
 
 
@@ -306,8 +308,3 @@ def _message(
     if component == "ticket":
         return f"{span}: lines were {'smaller' if direction == 'drop' else 'larger'} than usual ({sold})."
     return f"{span}: {'fewer' if direction == 'drop' else 'more'} sales than usual ({sold})."
-
-
-def _interval_id(alert_type: str, store_id: str, end: int) -> str:
-    """Hash what no event raised: the type, the store and the quarter; as `alerts.alert_id` does."""
-    return blake2b(f"{alert_type}\x00{store_id}\x00{end}".encode(), digest_size=16).hexdigest()

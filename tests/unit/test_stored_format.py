@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from retail_anomaly.contract import RestartingRun
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.detectors.refund_burst import BurstEpisode
+from retail_anomaly.detectors.refund_deviation import DayEpisode
+from retail_anomaly.detectors.sales_deviation import SalesEpisode
 from tests import state
 from tests.support.events import DAY, HOUR
 
@@ -84,3 +89,26 @@ def test_older_copy_and_a_compacted_log_of_what_came_later_are_the_latest_state(
         return [encode(alert) for event in events[half:] for alert in again.step(event)]
 
     assert rest(restored) == rest(run.disks)
+
+
+OPENED = {"alert_id": "ab", "opened_at": 1_760_000_000_000, "revision": 2, "risk": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("episode", "stored"),
+    [
+        (BurstEpisode(**OPENED), "94a26162cf00000199c82cc00002cb3fe8000000000000"),
+        (
+            DayEpisode(**OPENED, day=739_000, chance=0.25),
+            "96ce000b46b8a26162cf00000199c82cc00002cb3fe8000000000000cb3fd0000000000000",
+        ),
+        (
+            SalesEpisode(**OPENED, direction="drop", day=739_000, chance=0.25, quiet=3, fewer=True),
+            "99a26162a464726f70cf00000199c82cc000ce000b46b802cb3fe8000000000000cb3fd000000000000003c3",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Episode) else "",
+)
+def test_an_episode_is_stored_as_the_bytes_that_the_first_version_wrote(episode, stored):
+    assert msgspec.msgpack.encode(episode).hex() == stored
+    assert msgspec.msgpack.decode(bytes.fromhex(stored), type=type(episode)) == episode
