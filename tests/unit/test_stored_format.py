@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -91,7 +92,7 @@ def test_older_copy_and_a_compacted_log_of_what_came_later_are_the_latest_state(
     assert rest(restored) == rest(run.disks)
 
 
-OPENED = {"alert_id": "ab", "opened_at": 1_760_000_000_000, "revision": 2, "risk": 0.75}
+OPENED: dict[str, Any] = {"alert_id": "ab", "opened_at": 1_760_000_000_000, "revision": 2, "risk": 0.75}
 
 
 @pytest.mark.parametrize(
