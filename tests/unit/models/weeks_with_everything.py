@@ -46,13 +46,14 @@ def steps() -> Iterator[Step]:
             yield _line("far", "SALE", start + 400 * DAY, 1)
         lines = [] if day in (HOLIDAY, *CLOSED) else [*_sales(day, rng), *_refunds(day, rng)]
         times = [TimePasses(STORE, start + at) for at in range(0, DAY, 2 * QUARTER)]
-        yield from sorted([*lines, *times], key=_time)
+        timed: list[PosEvent | TimePasses] = [*lines, *times]
+        yield from sorted(timed, key=_time)
         if day == LATE:
             yield from (_line(f"late-{n}", "SALE", start - 20 * HOUR + n, 1) for n in range(3))
 
 
-def _time(step: Step) -> int:
-    return step.time if isinstance(step, TimePasses) else step.event_time  # type: ignore[union-attr]
+def _time(step: PosEvent | TimePasses) -> int:
+    return step.time if isinstance(step, TimePasses) else step.event_time
 
 
 def _sales(day: int, rng: random.Random) -> Iterator[PosEvent]:
