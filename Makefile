@@ -12,7 +12,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs pictures gallery secrets lock clean
+.PHONY: help demo test soak lint format bench docs site wheel pictures gallery secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -46,6 +46,13 @@ bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery
 docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/build.py
 	@$(BIN)/python helm/build.py
+
+site: $(VENV)/.docs ## build the documentation site to out/site; it opens without a server
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Written: out/site/index.html"
+
+wheel: ## build the wheel and check it in an environment of its own
+	@.ci/wheel $(PYTHON)
 
 pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
 	@$(BIN)/python -m docs.pictures
@@ -92,8 +99,14 @@ $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
 	@$(INSTALL) --no-build-isolation --editable '.[streamer]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing the package and MkDocs (once; about a minute)"
+	@$(INSTALL) hatchling editables
+	@$(INSTALL) --no-build-isolation --editable '.[docs,tune]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing the package with Jupyter and the development tools (once; about two minutes)"
 	@$(INSTALL) hatchling editables
-	@$(INSTALL) --no-build-isolation --editable '.[streamer,notebook,dev]'
-	@touch $@ $(VENV)/.demo
+	@$(INSTALL) --no-build-isolation --editable '.[all,docs,dev]'
+	@touch $@ $(VENV)/.demo $(VENV)/.docs

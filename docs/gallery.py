@@ -31,7 +31,7 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.NotebookNode:
     """Run a notebook in its folder, with other parameters if they are given; return it with its outputs."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     if parameters:
         tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
         tagged[0].source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
