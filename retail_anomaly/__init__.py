@@ -17,11 +17,11 @@ from retail_anomaly.contract import check_detector
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.detectors import Detector, Parameters, register
 
-# The function takes the place of the module of its name; `from retail_anomaly.replay import ...`
-# finds the module all the same.
+# `retail_anomaly.replay` is the function. `from retail_anomaly.replay import ...` still finds the module of that name.
 from retail_anomaly.replay import ReplayResult, replay, replay_events
 from retail_anomaly.settings import Settings, SettingsError, build_engine, load_settings
 from retail_anomaly.sources import SourceError
@@ -54,6 +54,7 @@ __all__ = [
     "Parameters",
     "PosEvent",
     "ReplayResult",
+    "RetailAnomalyError",
     "Scorecard",
     "SecurityEvent",
     "Settings",
@@ -80,7 +81,8 @@ __all__ = [
     "scorecard",
 ]
 
-# pandas and Plotly take longer to import than everything else here, and the streamer never needs them.
+# Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the streamer never
+# needs them.
 _LATER: Final = {
     "alerts_frame": "frames.alerts",
     "read_alerts": "frames.alerts",
@@ -103,6 +105,8 @@ _LATER: Final = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name == "plots":
         return import_module("retail_anomaly.plots")
     if name in _LATER:
@@ -111,4 +115,13 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("retail-anomaly")
+    except PackageNotFoundError:  # The folders were copied and not installed.
+        return "unknown"

@@ -2,6 +2,6 @@
 
 import sys
 
-from retail_anomaly.cli.commands import main
+from retail_anomaly.cli import main
 
 sys.exit(main())

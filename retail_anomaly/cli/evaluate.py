@@ -6,43 +6,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, Page, files_of
+from retail_anomaly.core.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from retail_anomaly.evaluate import Activity, Scorecard
     from retail_anomaly.frames.words import Zones
 
-_WIDTH = 140  # of the tables where no terminal says how wide it is
+# Width of the tables where no terminal says how wide it is.
+_WIDTH = 140
 
 
 def evaluate(
     *,
-    alerts: Annotated[Path, typer.Option(help="Alerts, one JSON line each, as replay writes them.")],
-    incidents: Annotated[Path, typer.Option(help="The truth, as retail-datagen writes it.")],
+    alerts: AlertsFile,
+    incidents: Annotated[Path, typer.Option(help=INCIDENTS_HELP)],
     events: Annotated[
         str | None,
         typer.Option(
-            help="The log that was replayed, a folder or - as for replay: for the alert rate, random alerts "
-            "and the time to detect in events."
+            help="The log that was replayed, a folder, or - for standard input. With it the scorecard also has "
+            "the alert rate, a comparison with random alerts and the time to detect in events."
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A YAML file, for the time zones of the stores.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with figures, which opens offline.")] = None,
+    config: ConfigFile = None,
+    html: Page = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write the figures to this file, .json (all) or .csv (one table).")
+        Path | None,
+        typer.Option(help="Write the figures to this file: .json for all of them, .csv for one table."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the intervals and the random alerts.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the confidence intervals and the random alerts.")
+    ] = 0,
 ) -> None:
-    """Score alerts against incidents: what was found, how soon, and at what price in alerts.
+    """Score alerts against known incidents: the share found, the time it took, the number of alerts it cost.
 
     Example: retail-anomaly evaluate --alerts alerts.jsonl --incidents out/incidents.jsonl
     --events out/events.jsonl --html scorecard.html
     """
     if output is not None and output.suffix not in {".json", ".csv"}:
-        raise typer.BadParameter(f"--output ends with .json or .csv, not {output.name!r}")
-    # Here, for they take longer to import than the other commands to run.
+        raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
+    logs = [] if events is None else files_of(events)
+    refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, *logs])
     from retail_anomaly.evaluate import read_incidents, scorecard
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.settings import load

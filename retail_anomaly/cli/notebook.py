@@ -1,4 +1,4 @@
-"""The command `retail-anomaly notebook`: the package's notebooks, in the user's folder and in JupyterLab."""
+"""The command `retail-anomaly notebook`: copies our notebooks to a folder of yours and opens JupyterLab there."""
 
 import subprocess
 import sys
@@ -8,33 +8,35 @@ from typing import Annotated, Final
 
 import typer
 
-from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-# In a wheel they are inside the package, in a checkout beside it.
+# A wheel has the notebooks inside the package, a checkout beside it.
 _PLACES: Final = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
 _SUFFIXES: Final = (".ipynb", ".parquet", ".yaml", ".md")
 
 
 class NotebookError(RetailAnomalyError):
-    """The notebooks can't be copied or opened; the message says what to do."""
+    """The notebooks can't be copied; the message says what to do."""
 
 
 def notebook(
-    folder: Annotated[Path, typer.Option(help="Where they go; made if it is not there.")] = Path("notebooks"),
+    folder: Annotated[Path, typer.Option(help="Folder to copy them to; it is created if need be.")] = Path(
+        "notebooks"
+    ),
     *,
     start: Annotated[
-        bool, typer.Option("--start/--no-start", help="Open JupyterLab there, or only copy.")
+        bool, typer.Option("--start/--no-start", help="Open JupyterLab, or only copy the notebooks.")
     ] = True,
 ) -> int:
-    """Copy the notebooks to your folder and open JupyterLab.
+    """Copy the notebooks to a folder of yours and open JupyterLab.
 
-    What you have changed there is never written over.
+    A notebook that is there already is never overwritten, so your changes are safe.
 
     Example: retail-anomaly notebook --folder notebooks
     """
     if start and find_spec("jupyterlab") is None:
-        raise NotebookError(
+        raise UsageError(
             "JupyterLab is not installed: pip install 'retail-anomaly[notebook,streamer]', or copy the notebooks "
             "alone with --no-start"
         )
@@ -48,17 +50,17 @@ def notebook(
 
 
 def copy_notebooks(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Copy the notebooks and their data to a folder; a file that is there already stays as it is.
+    """Copy the notebooks and their data to a folder. Files that are there already stay as they are.
 
     Parameters
     ----------
     folder
-        Made if it is not there.
+        Created if it is not there.
 
     Returns
     -------
     tuple of two lists of Path
-        The files that were copied, and those that were kept although they differ from the package's.
+        The files that were copied, and the files that were kept although they differ from ours.
 
     Raises
     ------
@@ -91,12 +93,12 @@ def copy_notebooks(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def origin_of_notebooks() -> Path:
-    """Return the folder in which this installation has the notebooks.
+    """Return the folder that holds the notebooks of this installation.
 
     Raises
     ------
     NotebookError
-        It has none.
+        There is none.
     """
     for place in _PLACES:
         if any(place.glob("*.ipynb")):

@@ -5,59 +5,54 @@ from typing import Annotated
 
 import typer
 
+from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of
+
 
 def report(
     *,
-    alerts: Annotated[Path, typer.Option(help="Alerts, one JSON line each, as replay writes them.")],
+    alerts: AlertsFile,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     incidents: Annotated[
-        Path | None, typer.Option(help="Incidents that were injected: was each found?")
+        Path | None, typer.Option(help=f"{INCIDENTS_HELP} The page then says whether each was found.")
     ] = None,
     events: Annotated[
         Path | None,
-        typer.Option(help="Events as replay reads them: sales behind the alerts, rates, data quality."),
+        typer.Option(
+            help="The log that was replayed, or its folder. The page then also shows the sales behind the alerts, "
+            "alert rates and the quality of the data."
+        ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A YAML file, for the time zones of the stores.")
-    ] = None,
+    config: ConfigFile = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Alerts",
-) -> int:
-    """Write one HTML page about alerts, which opens offline.
+) -> None:
+    """Write an HTML page about alerts, to read or to send. It opens offline.
 
     Example: retail-anomaly report --alerts alerts.jsonl --output report.html
     """
-    # Here, for they take longer to import than the other commands to run.
+    logs = [] if events is None else files_of(events)
+    refuse_to_overwrite({"--output": output}, [alerts, incidents, config, *logs])
     from retail_anomaly.evaluate import read_incidents
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.quality import data_quality
     from retail_anomaly.plots import pos_frame
     from retail_anomaly.report.alerts_page import write_report
-    from retail_anomaly.settings import SettingsError, load
-    from retail_anomaly.sources import open_input
+    from retail_anomaly.settings import load
+    from retail_anomaly.sources import SourceError, open_input
     from retail_anomaly.sources.event_log import BadLines
 
+    zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
     try:
-        stores = load(config).settings.stores
-        zones = {name: store.time_zone for name, store in stores.items()}
-        write_report(
-            read_alerts(alerts),
-            output,
-            incidents=None if incidents is None else read_incidents(incidents),
-            events=None if events is None else pos_frame(open_input(events).events(BadLines())),
-            quality=None if events is None else data_quality(events, zones=zones),
-            title=title,
-            zones=zones,
-        )
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}")
-    except SettingsError as error:
-        return _fail(str(error), 2)
+        raised, injected = read_alerts(alerts), None if incidents is None else read_incidents(incidents)
     except ValueError as error:
-        return _fail(str(error))
+        raise SourceError(str(error)) from None
+    write_report(
+        raised,
+        output,
+        incidents=injected,
+        events=None if events is None else pos_frame(open_input(events).events(BadLines())),
+        quality=None if events is None else data_quality(events, zones=zones),
+        title=title,
+        zones=zones,
+    )
     typer.echo(f"Written: {output}", err=True)
-    return 0
-
-
-def _fail(message: str, code: int = 1) -> int:
-    typer.echo(f"retail-anomaly: {message}", err=True)
-    return code

@@ -5,61 +5,71 @@ from typing import Annotated, Literal
 
 import typer
 
-from retail_anomaly.sources import STDIN, SourceError
+from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in
+from retail_anomaly.core.errors import UsageError
+from retail_anomaly.tune import TuneError
 
 
 def tune(
     log: Annotated[
         list[str],
         typer.Argument(
-            metavar="LOG...", help="What replay reads: an event log, a folder, tables; or several."
+            metavar="LOG...", help="An event log, a folder or tables, as for replay; one or several."
         ),
     ],
     *,
-    incidents: Annotated[Path, typer.Option(help="The truth, as retail-datagen writes it.")],
+    incidents: Annotated[Path, typer.Option(help=INCIDENTS_HELP)],
     output: Annotated[Path, typer.Option(help="The configuration file to write.")],
     budget: Annotated[
-        float, typer.Option(help="Alerts a store-day may have on average, all detectors together.")
+        float, typer.Option(help="Alerts allowed per store-day on average, over all detectors.")
     ] = 1.0,
-    trials: Annotated[int, typer.Option(min=1, help="How many parameters of each detector to try.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="Number of parameter sets to try per detector.")] = 30,
     objective: Annotated[
         Literal["recall", "loss"],
-        typer.Option(help="Find most incidents (recall) or most of their expected loss (loss)."),
+        typer.Option(help="Find as many incidents as possible (recall), or as much expected loss (loss)."),
     ] = "recall",
     detectors: Annotated[
         str | None,
-        typer.Option(help="Tune these only, comma-separated; the others run as they are and count."),
+        typer.Option(
+            help="Tune only these detectors, comma-separated. The others run unchanged; their alerts count."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
             "--config",
-            help="Where to begin: a YAML file. The environment is not read: what is written says all.",
+            help="Configuration file (YAML) to start from. Environment variables are ignored, so that the file "
+            "that is written is complete.",
         ),
     ] = None,
-    split: Annotated[float, typer.Option(help="The share of the days that is tuned on.")] = 0.6,
+    split: Annotated[float, typer.Option(help="Share of the days to tune on; the rest is the test.")] = 0.6,
     jobs: Annotated[
         int,
-        typer.Option(min=1, help="Processes; the stores are divided between them, the result is the same."),
+        typer.Option(min=1, help="Number of processes that share the stores. The result is the same."),
     ] = 1,
     study: Annotated[
         Path | None,
-        typer.Option(help="Keep the trials in this file; the same command goes on where it stopped."),
+        typer.Option(help="Keep the trials in this file. Repeat the command to go on where it stopped."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the search: the same seed finds the same.")] = 0,
-    html: Annotated[Path | None, typer.Option(help="Write a page with figures, which opens offline.")] = None,
-) -> int:
-    """Look for parameters that find most within a budget of alerts; write them as a configuration.
+    seed: Annotated[
+        int, typer.Option(help="Seed of the search. The same seed finds the same parameters.")
+    ] = 0,
+    html: Page = None,
+) -> None:
+    """Search for the parameters that find most within a budget of alerts, and write them as a configuration file.
 
-    The first days of the log are tuned on, the last ones tell what that is worth.
+    The search uses the first days of the log. The last days test the parameters that it found.
 
     Example: retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --budget 1
     --output tuned.yaml
     """
-    _refuse_to_overwrite(output, html, inputs=[*log, incidents, config, study])
-    # Here, for they take longer to import than the other commands to run.
+    outputs = {"--output": output, "--html": html}
+    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config, study])
+    _require_folders(output, html)
     from retail_anomaly.evaluate import read_incidents
     from retail_anomaly.settings import load
+    from retail_anomaly.sources import SourceError
     from retail_anomaly.tune.procedure import tune as search
 
     try:
@@ -74,7 +84,7 @@ def tune(
             budget=budget,
             trials=trials,
             objective=objective,
-            detectors=None if detectors is None else [name.strip() for name in detectors.split(",")],
+            detectors=names_in(detectors),
             split=split,
             jobs=jobs,
             seed=seed,
@@ -83,11 +93,9 @@ def tune(
     except KeyboardInterrupt:
         if study is None:
             raise
-        typer.echo(
-            f"retail-anomaly: stopped; {study} keeps the trials, and the same command goes on with them",
-            err=True,
-        )
-        return 1
+        raise TuneError(
+            f"stopped; {study} keeps the trials, and the same command goes on with them"
+        ) from None
     output.write_text(tuning.config, "utf-8")
     for line in tuning.lines():
         typer.echo(line)
@@ -97,16 +105,10 @@ def tune(
 
         write_tuning(tuning, html)
         typer.echo(f"Written: {html}", err=True)
-    return 0
 
 
-def _refuse_to_overwrite(*outputs: Path | None, inputs: list[str | Path | None]) -> None:
-    """Refuse before the search, not after it."""
+def _require_folders(*outputs: Path | None) -> None:
+    """Check before the search, which may take hours, that its result can be written."""
     for path in outputs:
-        if path is None:
-            continue
-        if not path.absolute().parent.is_dir():
-            raise typer.BadParameter(f"{path.parent}: no such folder")
-        for read in inputs:
-            if read not in (None, STDIN) and path.is_file() and Path(read).is_file() and path.samefile(read):
-                raise typer.BadParameter(f"{path} would be overwritten, and it is read")
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UsageError(f"{path.parent}: no such folder")

@@ -4,10 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
@@ -54,7 +53,9 @@ def replay_events(events: Iterable[Event], engine: Engine) -> Iterator[Alert]:
     return Replay(engine).alerts(events)
 
 
-class ReplayResult(msgspec.Struct, frozen=True):
+# No msgspec struct: `help()` would look up the annotations, and pandas is imported only when it is needed.
+@dataclass(frozen=True)
+class ReplayResult:
     """What a replay found.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -117,11 +118,40 @@ def test_usage_errors_exit_with_2_and_failures_with_1(log, capsys, tmp_path):
     assert "No such file or directory" in fails(capsys, 1, "replay", log, "--output", "no/alerts.jsonl")
 
 
-def test_an_output_never_overwrites_the_log(log, capsys):
-    before = log.read_bytes()
-    assert "would overwrite" in fails(capsys, 2, "replay", log, "--output", log)
-    assert "would overwrite" in fails(capsys, 2, "replay", log, "--dead-letters", "log.jsonl")
-    assert log.read_bytes() == before
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "replay log.jsonl --output log.jsonl",
+        "replay log.jsonl --dead-letters log.jsonl",
+        "replay folder --output folder/pos-events.jsonl",
+        "replay log.jsonl --config config.yaml --output config.yaml",
+        "replay log.jsonl --output new.jsonl --dead-letters new.jsonl",
+        "report --alerts alerts.jsonl --output alerts.jsonl",
+        "report --alerts alerts.jsonl --incidents incidents.jsonl --output incidents.jsonl",
+        "report --alerts alerts.jsonl --events log.jsonl --output log.jsonl",
+        "report --alerts alerts.jsonl --config config.yaml --output config.yaml",
+        "evaluate --alerts alerts.jsonl --incidents incidents.jsonl --html alerts.jsonl",
+        "evaluate --alerts alerts.jsonl --incidents card.json --output card.json",
+        "evaluate --alerts alerts.jsonl --incidents incidents.jsonl --events log.jsonl --html log.jsonl",
+        "evaluate --alerts alerts.jsonl --incidents incidents.jsonl --config config.yaml --html config.yaml",
+        "tune log.jsonl --incidents incidents.jsonl --output log.jsonl",
+        "tune log.jsonl --incidents incidents.jsonl --output incidents.jsonl",
+        "tune log.jsonl --incidents incidents.jsonl --output new.yaml --config config.yaml --html config.yaml",
+        "tune log.jsonl --incidents incidents.jsonl --output study --study study",
+    ],
+)
+def test_no_command_overwrites_a_file_that_it_reads_or_writes_one_twice(arguments, log, capsys, tmp_path):
+    for name in ("alerts.jsonl", "incidents.jsonl", "config.yaml", "card.json", "study"):
+        (tmp_path / name).write_text("{}\n")
+    (tmp_path / "folder").mkdir()
+    shutil.copy(log, tmp_path / "folder" / "pos-events.jsonl")
+    before = contents(tmp_path)
+    fails(capsys, 2, *arguments.split())
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_config_show(capsys, monkeypatch, tmp_path):
@@ -154,7 +184,11 @@ def test_config_schema(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["replay"], ["config", "show"], ["config", "schema"], ["config", "check"]]
+    "command",
+    [
+        *(["demo"], ["replay"], ["report"], ["evaluate"], ["tune"], ["notebook"]),
+        *(["config", "show"], ["config", "schema"], ["config", "check"]),
+    ],
 )
 def test_help_has_an_example(command, capsys):
     assert main([*command, "--help"]) == 0

@@ -46,7 +46,7 @@ def test_what_the_user_changed_is_kept_and_said(tmp_path, capsys):
 
 def test_without_jupyterlab_it_says_what_to_install_and_copies_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(notebook, "find_spec", lambda name: None)
-    assert run("--folder", tmp_path / "mine") == 1
+    assert run("--folder", tmp_path / "mine") == 2
     assert "pip install 'retail-anomaly[notebook,streamer]'" in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
 

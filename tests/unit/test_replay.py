@@ -180,14 +180,22 @@ def test_nothing_to_read_gives_an_empty_frame():
 def test_the_public_names_are_these():
     assert ra.__all__ == [
         *("Alert", "ColumnsError", "CountEvent", "Detector", "Engine", "Event", "GateData", "InvalidEvent"),
-        *("Parameters", "PosEvent", "ReplayResult", "Scorecard", "SecurityEvent", "Settings"),
+        *(
+            "Parameters",
+            "PosEvent",
+            "ReplayResult",
+            "RetailAnomalyError",
+            "Scorecard",
+            "SecurityEvent",
+            "Settings",
+        ),
         *("SettingsError", "ShiftEvent", "SourceError"),
         *("alerts_by_value", "alerts_frame", "build_engine", "check_detector", "compare_alerts"),
         *("data_quality", "differing_alerts", "incidents_frame", "load_settings", "match_incidents"),
         *("near_misses", "plots", "read_alerts", "read_incidents", "register", "replay", "replay_events"),
         "scorecard",
     ]
-    assert dir(ra) == ra.__all__
+    assert dir(ra) == sorted([*ra.__all__, "__version__"])
 
 
 def test_what_is_slow_to_import_is_imported_when_it_is_asked_for():

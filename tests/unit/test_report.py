@@ -8,9 +8,8 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
-import typer
 
-from retail_anomaly.cli.report import report
+from retail_anomaly.cli import main
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.plots import example_alerts
@@ -275,8 +274,6 @@ def test_a_large_chain_stays_under_six_megabytes_and_says_what_is_left_out(write
 def command(tmp_path, monkeypatch):
     """Run `retail-anomaly report` in a folder with files of its own."""
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer(rich_markup_mode=None)
-    app.command()(report)
     alert = Alert("a1", 1, "SHRINKAGE", "inventory_shrinkage", "s", None, 1.0, "m", TIME, TIME, {}, "0")
     (tmp_path / "alerts.jsonl").write_bytes(msgspec.json.encode(alert) + b"\n")
     (tmp_path / "bad.jsonl").write_text("{}\n")
@@ -285,7 +282,7 @@ def command(tmp_path, monkeypatch):
     sale += f'"sku": "k", "amount": 1, "eventType": "SALE", "eventTime": {TIME}}}}}'
     (tmp_path / "events.jsonl").write_text(sale)
     (tmp_path / "config.yaml").write_text("stores: {s: {time_zone: Europe/Berlin}}")
-    return lambda *arguments: app(args=arguments, standalone_mode=False)
+    return lambda *arguments: main(["report", *arguments])
 
 
 def test_command_writes_the_page(command, tmp_path):

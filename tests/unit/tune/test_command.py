@@ -107,8 +107,8 @@ def test_what_is_asked_wrongly_is_one_line(options, code, said, folder, capsys):
         ({"log": "missing.jsonl"}, "missing.jsonl: no such file or folder"),
         ({"incidents": "missing.jsonl"}, "missing.jsonl: No such file"),
         ({"incidents": "events.jsonl"}, "events.jsonl:1: no incident"),
-        ({"output": "incidents.jsonl"}, "incidents.jsonl would be overwritten"),
-        ({"output": "events.jsonl"}, "events.jsonl would be overwritten"),
+        ({"output": "incidents.jsonl"}, "would overwrite"),
+        ({"output": "events.jsonl"}, "would overwrite"),
     ],
 )
 def test_files_that_will_not_do_are_one_line(files, said, folder, capsys):

@@ -1,0 +1,75 @@
+"""The commands `retail-anomaly config ...`: show, check and describe the configuration."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from retail_anomaly.cli.options import ConfigFile
+from retail_anomaly.settings import build_engine, flatten, json_schema, load
+
+config_app = typer.Typer(rich_markup_mode=None, help="Show and check the configuration.")
+
+
+@config_app.command()
+def show(
+    config: ConfigFile = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Print the packaged configuration file, to copy from.")
+    ] = False,
+) -> None:
+    """Print every setting, its value and the place that the value comes from.
+
+    Example: retail-anomaly config show --config shops.yaml
+    """
+    if defaults:
+        typer.echo(files("retail_anomaly.settings").joinpath("config.yaml").read_text("utf-8"), nl=False)
+        return
+    loaded = load(config)
+    rows = [(key, _text_of(value), loaded.sources[key]) for key, value in flatten(loaded.settings).items()]
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("key", "value", "from", box=None)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for an editor that completes and checks it.
+
+    Example: retail-anomaly config schema > config.schema.json
+    """
+    typer.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+
+
+@config_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration file (YAML).")],
+) -> None:
+    """Check a configuration file. If something is wrong, print one line about it and exit with 2.
+
+    Example: retail-anomaly config check shops.yaml
+    """
+    settings = load(file, environ={}).settings
+    reasons = [
+        f"detectors.{detector.name}.{detector.parameters.replay_only}"
+        for detector in build_engine(settings).detectors
+        if detector.parameters.replay_only
+    ]
+    where = f" for replay and notebooks, not for the streamer: {'; '.join(reasons)}" if reasons else ""
+    typer.echo(f"{file}: all right{where}")
+
+
+def _text_of(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

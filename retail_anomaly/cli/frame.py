@@ -1,0 +1,222 @@
+"""The frame around each of our commands: it parses, runs, reports an error in one line and returns an exit code.
+
+`retail-anomaly`, `retail-streamer` and `retail-datagen` all run inside `run_command`.
+"""
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+
+DISTRIBUTION: Final = "retail-anomaly"
+DONE: Final = 0
+FAILED: Final = 1
+MISUSED: Final = 2
+# Extras that a user never needs to run a command.
+_FOR_DEVELOPERS: Final = ("all", "dev", "docs")
+# typer returns this after Ctrl-C, or raises KeyboardInterrupt or Abort: it depends on its release.
+_INTERRUPTED: Final = 130
+# typer raises this for a command line that it does not understand; it has no public name.
+_TYPER_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+_REQUIREMENT: Final = re.compile(r"^(?P<name>[\w.-]+).*?(?:extra\s*==\s*['\"](?P<extra>[\w.-]+)['\"])?$")
+
+Tell: TypeAlias = Callable[[str, BaseException | None], None]
+"""Reports a message and the error behind it."""
+
+
+def new_app(summary: str) -> typer.Typer:
+    """Return an app without commands that has `--version`.
+
+    Parameters
+    ----------
+    summary
+        The first paragraph of its `--help`.
+    """
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, help=summary)
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+            ),
+        ] = False,
+    ) -> None:
+        """Take the options that come before the command."""
+
+    return app
+
+
+def run_command(
+    app: typer.Typer, name: str, arguments: Sequence[str] | None = None, *, tell: Tell | None = None
+) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 not understood.
+
+    Parameters
+    ----------
+    app
+        The commands. One that returns an integer chooses its exit code.
+    name
+        The program's name; each message begins with it.
+    arguments
+        The command line after the program's name; by default `sys.argv`.
+    tell
+        Reports an error; by default as one line on standard error.
+
+    Examples
+    --------
+    >>> app = new_app("Count.")
+    >>> @app.command()
+    ... def half(number: int) -> None:
+    ...     if number % 2:
+    ...         raise UsageError(f"expected an even number, got {number}")
+    ...     print(number // 2)
+    >>> run_command(app, "count", ["half", "4"])
+    2
+    0
+    >>> run_command(app, "count", ["half", "5"], tell=lambda message, error: print(message))
+    expected an even number, got 5
+    2
+    """
+    try:
+        result = app(args=arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        if result == _INTERRUPTED:
+            raise KeyboardInterrupt
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. Python would fail once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - you get one line, whatever went wrong
+        message, code = _explained(error, name)
+        if tell is None:
+            typer.echo(f"{name}: {message}", err=True)
+        else:
+            tell(message, error)
+        return code
+    return result if isinstance(result, int) else DONE
+
+
+def _explained(error: BaseException, name: str) -> tuple[str, int]:
+    """Return the one line about an error, and the exit code."""
+    if isinstance(error, _TYPER_USAGE_ERROR):
+        said = error.format_message() if hasattr(error, "format_message") else str(error)
+        return f"{_one_line(said).removesuffix('.')} (see {_path_of(error) or name} --help)", MISUSED
+    if isinstance(error, RetailAnomalyError):
+        return _one_line(str(error)), error.exit_code
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "stopped before the end", FAILED
+    if isinstance(error, ModuleNotFoundError) and (advice := missing_extra(error.name or "")):
+        return advice, MISUSED
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _one_line(f"{where}{error.strerror or error}"), FAILED
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    said = _one_line(f"{type(error).__name__}: {error}")
+    return f"{said} (at {Path(at.filename).name}:{at.lineno}): please report it", FAILED
+
+
+def missing_extra(module: str) -> str | None:
+    """Return how to install one of our optional dependencies, or None for a module that is none of them.
+
+    The extras are those of the installed package, so that no second list can differ from them.
+
+    Examples
+    --------
+    >>> missing_extra("quixstreams.models")
+    "quixstreams is not installed: pip install 'retail-anomaly[streamer]'"
+    >>> missing_extra("antigravity")
+    """
+    wanted = _normal(module.partition(".")[0])
+    try:
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:  # The folders were copied and not installed.
+        return f"{wanted} is not installed: pip install {wanted}"
+    found = [match for text in requirements if (match := _REQUIREMENT.match(text))]
+    extras = [match["extra"] for match in found if _normal(match["name"]) == wanted]
+    if not extras:
+        return None
+    extra = next((extra for extra in extras if extra not in (None, *_FOR_DEVELOPERS)), None)
+    source = f"'{DISTRIBUTION}[{extra}]'" if extra else wanted
+    return f"{wanted} is not installed: pip install {source}"
+
+
+def require(*modules: str) -> None:
+    """Check that optional dependencies are there, before a command begins to need them.
+
+    Raises
+    ------
+    UsageError
+        One is not; the text says how to install it.
+
+    Examples
+    --------
+    >>> require("json", "typer")
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            raise UsageError(missing_extra(module) or f"{module} is not installed")
+
+
+def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Check that a command writes over no file that it reads, nor twice to one file.
+
+    Parameters
+    ----------
+    outputs
+        Files to be written, by the option that names them; None where the option was not given.
+    inputs
+        Files to be read; None where an option was not given. What is no file, such as ``-``, is ignored.
+
+    Raises
+    ------
+    UsageError
+        An output is an input, also by way of a link, or the same file as another output.
+
+    Examples
+    --------
+    >>> refuse_to_overwrite({"--output": Path("alerts.jsonl")}, ["log.jsonl", "-", None])
+    >>> refuse_to_overwrite({"--output": Path("a"), "--html": Path("a")}, [])
+    Traceback (most recent call last):
+    retail_anomaly.core.errors.UsageError: --output and --html name the same file: a
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    written: dict[Path, str] = {}
+    for option, path in given.items():
+        if (other := written.setdefault(path.resolve(), option)) != option:
+            raise UsageError(f"{other} and {option} name the same file: {path}")
+    for read in (Path(name) for name in inputs if name is not None):
+        for option, path in given.items():
+            if path.is_file() and read.is_file() and path.samefile(read):
+                raise UsageError(f"{option} would overwrite {read}, which this command reads")
+
+
+def _show_version(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from retail_anomaly import __version__
+
+        typer.echo(f"{context.find_root().info_name} {__version__}")
+        raise typer.Exit
+
+
+def _path_of(error: Exception) -> str | None:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,45 @@
+"""Options and arguments that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from retail_anomaly.core.events import INPUT_TOPICS
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="Configuration file (YAML). `retail-anomaly config show` lists its keys."),
+]
+AlertsFile = Annotated[
+    Path, typer.Option(help="The alerts: a file of JSON lines, as `retail-anomaly replay` writes it.")
+]
+Page = Annotated[Path | None, typer.Option(help="Also write an HTML page with figures. It opens offline.")]
+
+INCIDENTS_HELP: Final = "The incidents that were there to be found, as `retail-datagen` writes them."
+
+
+def names_in(text: str | None) -> list[str] | None:
+    """Split a comma-separated option.
+
+    Examples
+    --------
+    >>> names_in("refund_burst, refund_without_sale")
+    ['refund_burst', 'refund_without_sale']
+    >>> names_in(None)
+    """
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def files_of(*logs: str | Path) -> list[Path]:
+    """Return the files that are read when these logs are replayed: of a folder, those that have a topic's name.
+
+    Examples
+    --------
+    >>> files_of("log.jsonl", "-")
+    [PosixPath('log.jsonl'), PosixPath('-')]
+    """
+    found: list[Path] = []
+    for log in map(Path, logs):
+        found += [file for file in log.iterdir() if file.stem in INPUT_TOPICS] if log.is_dir() else [log]
+    return found

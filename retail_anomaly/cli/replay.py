@@ -1,0 +1,114 @@
+"""The command `retail-anomaly replay`."""
+
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.options import ConfigFile, files_of, names_in
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.errors import UsageError
+from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.replay import Pass, open_replay
+from retail_anomaly.settings import load
+from retail_anomaly.sources import STDIN
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine, BadLines
+
+
+def replay(
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOG...",
+            help="One or several of: an event log (JSON lines); - for standard input; a Parquet or CSV file; a "
+            "folder with pos-events.jsonl and files of the other topics.",
+        ),
+    ],
+    *,
+    config: ConfigFile = None,
+    detectors: Annotated[
+        str | None, typer.Option(help="Run only these detectors, comma-separated, such as refund_burst.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Map your column names to our fields. field=column renames, field=column:value fills in empty "
+            "cells, field=:value sets the same value everywhere; comma-separated.",
+        ),
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Topic of a file whose name does not say it. Default: pos-events.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the alerts to this file instead of standard output.")
+    ] = None,
+    dead_letters: Annotated[
+        Path | None, typer.Option(help="Write the lines that could not be read to this file.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a line could not be read.")
+    ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Number of processes that share the stores; 0 means one per core. The alerts are the same.",
+        ),
+    ] = 1,
+) -> int:
+    """Run the detectors over history. Alerts go to standard output as JSON lines.
+
+    Example: retail-anomaly replay out/events.jsonl --output alerts.jsonl
+
+    With your own columns: retail-anomaly replay sales.parquet --columns cashierId=clerk:unknown,storeId=:web
+    """
+    if topic is not None and topic not in INPUT_TOPICS:
+        raise UsageError(f"--topic is one of {', '.join(INPUT_TOPICS)}, not {topic!r}")
+    settings = load(config).settings
+    run = open_replay(
+        logs, topic, Columns.parse(",".join(columns or ())), settings, names_in(detectors), jobs=jobs
+    )
+    refuse_to_overwrite({"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config])
+    types: Counter[str] = Counter()
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
+        target: BinaryIO = stack.enter_context(output.open("wb")) if output else sys.stdout.buffer
+        bad = BadLines(letters, show=_show)
+        for alert in run.alerts(bad, None):
+            target.write(encode(alert) + b"\n")
+            types[alert.type] += 1
+            if STDIN in logs:  # A pipe may never end: hand each alert over at once.
+                target.flush()
+        target.flush()
+    for line in _summary(run, types, bad, time.perf_counter() - began):
+        typer.echo(line, err=True)
+    return 1 if strict and bad.count else 0
+
+
+def _show(bad: BadLine) -> None:
+    typer.echo(str(bad), err=True)
+
+
+def _summary(run: Pass, types: Counter[str], bad: BadLines, seconds: float) -> list[str]:
+    events = run.events.total()
+    lines = [
+        f"{events:,} events of {run.store_count:,} stores in {seconds:.1f} s "
+        f"({events / max(seconds, 1e-9):,.0f} a second): {types.total():,} alerts"
+    ]
+    lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
+    if bad.count:
+        more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
+        lines.append(f"{bad.count:,} lines could not be read{more}")
+        lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
+        if not events:
+            lines.append("  None could: are these events? See --columns and --topic.")
+    if run.held:
+        lines.append(f"{run.held:,} decisions still wait for time to pass beyond the end of the log")
+    return lines
