@@ -13,8 +13,8 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.score import Score
+from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
-from retail_anomaly.replay.passes import Replay
 from retail_anomaly.replay.progress import tracked
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where

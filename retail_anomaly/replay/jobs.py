@@ -1,39 +1,34 @@
-"""A replay in one process or in several, which share the stores.
+"""A replay in one process, or in several that share the stores.
 
-Stores do not know of each other, so their events can be processed side by side. Every process reads
-all of the input and takes the events of its own stores; what it finds comes with its place in the
-order of all events, by which the alerts are put in the order that one process gives.
+Stores are independent, so several processes can replay them side by side. Each process reads the whole input and
+processes the events of its own stores. It sends every alert with its place in the order of all events, and the
+alerts are put in that order: the result is the one that a single process gives.
 """
 
-import os
-import pickle
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from heapq import heappop, heappush
 from itertools import count
-from multiprocessing.connection import Connection, wait
 from typing import Final, Protocol
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.score import Score
-from retail_anomaly.detectors import own_detectors
-from retail_anomaly.replay.passes import Order, Replay
+from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
-from retail_anomaly.replay.worker import End, Failure, Part, Task
+from retail_anomaly.replay.share_replay import ShareCounts, ShareReport, ShareTask, replay_share
 from retail_anomaly.settings import Settings, build_engine
-from retail_anomaly.sources import FIRST, Input, SourceError, Where, open_input
+from retail_anomaly.sources import FIRST, Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.workers import Workers, core_count, detectors_are_importable
 
-_COMMAND: Final = "from retail_anomaly.replay.worker import work; work()"
 _AFTER_ALL: Final = (sys.maxsize, 0, 0, 0)
 
 
 class Pass(Protocol):
-    """One pass over history; its counts are complete when its alerts are exhausted."""
+    """One pass over history. Its counts are complete when you have taken all of its alerts."""
 
     @property
     def events(self) -> Counter[str]:
@@ -48,7 +43,7 @@ class Pass(Protocol):
         """How many stores there were."""
 
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
-        """Yield the alerts; pass what is no event to `reject`; show a bar, None: on a terminal."""
+        """Yield the alerts; pass bad lines to `reject`; show a progress bar (None: on a terminal)."""
 
 
 def open_replay(
@@ -61,12 +56,14 @@ def open_replay(
     jobs: int = 1,
     listener: Callable[[Score], None] | None = None,
 ) -> Pass:
-    """Open what is to be replayed, in as many processes as are wanted and of use.
+    """Open a source for a replay in one or several processes.
 
-    Standard input and events in memory can be read only once, and detectors of one's own are known to this
-    process alone: then there is no other. The
-    alerts and their order do not depend on the number of processes, nor do the bad lines; only among
-    the bad lines of several files that are read by time the order may be another.
+    The alerts and their order do not depend on the number of processes, and neither do the bad lines. There is one
+    exception: if several files are read by time, their bad lines may come in another order.
+
+    One process does all the work, whatever `jobs` says, if others could not: if the source is standard input or
+    events in memory, if there is a `listener`, or if a detector was registered that a script or notebook defines
+    itself (see `retail_anomaly.workers.detectors_are_importable`).
 
     Parameters
     ----------
@@ -77,14 +74,16 @@ def open_replay(
     jobs
         How many processes share the stores; 0: one for each core.
     listener
-        Gets the models' scores; it is in this process, so there will be no other.
+        Called with each score of the models.
 
     Raises
     ------
     ValueError
         `jobs` is negative.
-    SourceError, SettingsError
-        Something can't be read, or there is no such detector.
+    SourceError
+        The source is not there or can't be read.
+    SettingsError
+        There is no such detector.
 
     Examples
     --------
@@ -96,20 +95,22 @@ def open_replay(
     """
     if jobs < 0:
         raise ValueError(f"jobs: expected 0 (one for each core) or more, got {jobs}")
-    jobs = jobs or _cores()
+    jobs = jobs or core_count()
     engine = build_engine(settings, detectors)
     for detector in engine.detectors:
         detector.listener = listener
     source = open_input(where, topic, columns)
-    # Another process knows nothing of what was registered in this one.
-    own = any(detector.name in own_detectors() for detector in engine.detectors)
-    if jobs == 1 or listener is not None or own or not source.divisible:
-        return _OneProcess(Replay(engine), source)
+    if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
+        return _ReplayHere(Replay(engine), source)
     shares = source.shares(jobs, everything=engine.needs_ticks)
-    return _ManyProcesses([Task(where, topic, columns, settings, detectors, share) for share in shares])
+    return _ReplayInWorkers(
+        [ShareTask(where, topic, columns, settings, detectors, share) for share in shares]
+    )
 
 
-class _OneProcess:
+class _ReplayHere:
+    """A replay in this process."""
+
     def __init__(self, replay: Replay, source: Input) -> None:
         self._replay = replay
         self._source = source
@@ -130,10 +131,10 @@ class _OneProcess:
         return self._replay.alerts(tracked(self._source, self._source.events(reject), progress))
 
 
-class _ManyProcesses:
-    """Workers, and what they have told so far."""
+class _ReplayInWorkers:
+    """A replay in several processes, one share of the stores each."""
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[ShareTask]) -> None:
         self._tasks = tasks
         self.events: Counter[str] = Counter()
         self.held = 0
@@ -142,81 +143,57 @@ class _ManyProcesses:
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         with ExitStack() as stack:
             update = stack.enter_context(progress_bar("reading")) if is_shown(progress) else None
-            parts = [Part(FIRST, [], 0, 0.0) for _ in self._tasks]
-            # The number keeps the alerts of one event, which have the same order, as they came.
-            waiting: list[tuple[Order, int, Alert | BadLine]] = []
-            number = count()
-            for worker, message in self._messages(stack):
-                if isinstance(message, End):
-                    self._count(message)
-                    parts[worker].until = _AFTER_ALL
+            workers = stack.enter_context(Workers(replay_share, [(task,) for task in self._tasks]))
+            merged = _Merged(len(self._tasks))
+            for share, message in workers.results():
+                if isinstance(message, ShareCounts):
+                    self._add(message)
+                    merged.end(share)
                 else:
-                    parts[worker] = message
-                    for order, found in message.found:
-                        heappush(waiting, (order, next(number), found))
-                until = min(part.until for part in parts)
-                while waiting and waiting[0][0][0] < until:
-                    found = heappop(waiting)[2]
-                    if isinstance(found, BadLine):
-                        reject(found)
+                    merged.add(share, message)
+                for item in merged.complete():
+                    if isinstance(item, BadLine):
+                        reject(item)
                     else:
-                        yield found
+                        yield item
                 if update is not None:
-                    done = [part.done for part in parts if part.done is not None]
-                    events = sum(part.events for part in parts)
-                    update(f"{events:,} events", min(done) if len(done) == len(parts) else None)
+                    update(f"{merged.events:,} events", merged.done)
 
-    def _count(self, end: End) -> None:
-        self.events += end.events
-        self.held += end.held
-        self.store_count += end.stores
-
-    def _messages(self, stack: ExitStack) -> Iterator[tuple[int, Part | End]]:
-        """Start the workers and yield what they tell as it comes; they end with the stack."""
-        places = {_started(task, stack): index for index, task in enumerate(self._tasks)}
-        while places:
-            for connection in wait(list(places)):
-                assert isinstance(connection, Connection)  # noqa: S101 - for the type checker
-                worker = places[connection]
-                try:
-                    message = connection.recv()
-                except EOFError:
-                    raise SourceError(
-                        f"worker {worker + 1} of {len(self._tasks)} was ended from outside, perhaps for want "
-                        "of memory: try fewer jobs"
-                    ) from None
-                if isinstance(message, Failure):
-                    raise SourceError(message.reason)
-                if isinstance(message, End):
-                    del places[connection]
-                yield worker, message
+    def _add(self, counts: ShareCounts) -> None:
+        self.events += counts.events
+        self.held += counts.held
+        self.store_count += counts.stores
 
 
-def _started(task: Task, stack: ExitStack) -> Connection:
-    """Start a worker, which ends with the stack, and return what it tells through."""
-    # Not by multiprocessing, which would run the user's own script once more in every worker.
-    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is here
-    process = stack.enter_context(
-        subprocess.Popen(
-            [sys.executable, "-c", _COMMAND],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Ctrl-C reaches this process alone, which ends them; one that is starting would say what it met.
-            process_group=0,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-    )
-    stack.callback(process.kill)
-    assert process.stdin is not None  # noqa: S101 - for the type checker
-    assert process.stdout is not None  # noqa: S101
-    # If it was ended before it has read, that shows where its answer is read.
-    with suppress(BrokenPipeError), process.stdin as stdin:
-        pickle.dump(task, stdin, pickle.HIGHEST_PROTOCOL)
-    return stack.enter_context(Connection(os.dup(process.stdout.fileno()), writable=False))
+class _Merged:
+    """The alerts and bad lines of several shares, in the order in which one process would give them."""
 
+    def __init__(self, shares: int) -> None:
+        self._last = [ShareReport(FIRST, [], 0, 0.0) for _ in range(shares)]
+        # The number keeps the alerts of one event, whose order is the same, in the order in which they came.
+        self._waiting: list[tuple[Order, int, Alert | BadLine]] = []
+        self._number = count()
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    def add(self, share: int, report: ShareReport) -> None:
+        self._last[share] = report
+        for order, item in report.items:
+            heappush(self._waiting, (order, next(self._number), item))
+
+    def end(self, share: int) -> None:
+        self._last[share].until = _AFTER_ALL
+
+    def complete(self) -> Iterator[Alert | BadLine]:
+        """Yield the items that no share can put another in front of any more."""
+        until = min(report.until for report in self._last)
+        while self._waiting and self._waiting[0][0][0] < until:
+            yield heappop(self._waiting)[2]
+
+    @property
+    def events(self) -> int:
+        return sum(report.events for report in self._last)
+
+    @property
+    def done(self) -> float | None:
+        """How much all shares have read, 0 to 1; None where one can't tell."""
+        parts = [report.done for report in self._last if report.done is not None]
+        return min(parts) if len(parts) == len(self._last) else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import pandas as pd
 
@@ -11,15 +11,17 @@ from retail_anomaly.detectors import REGISTRY, Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError
-from retail_anomaly.sources import STDIN, Where
+from retail_anomaly.sources import Where, open_input
 from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.choose import choose, combined
-from retail_anomaly.tune.shards import Shards, TrialOutcome
+from retail_anomaly.tune.shard import TrialOutcome
+from retail_anomaly.tune.shards import Shards
 from retail_anomaly.tune.space import Space, with_parameters
 from retail_anomaly.tune.split import HELD_OUT, TUNED
 from retail_anomaly.tune.study import Search, Tried, quiet, searches
 from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, candidates_frame, frontier_frame, trials_frame
 from retail_anomaly.tune.worth import Ground, Objective, identity
+from retail_anomaly.workers import detectors_are_importable
 
 SPLIT: Final = 0.6
 TRIALS: Final = 30
@@ -98,12 +100,12 @@ def tune(  # noqa: PLR0913 - by name only
     of one trial go with those of any other, and the budget is spent over all combinations.
     """
     settings = settings or Settings()
-    log = _readable(log, jobs)
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
+    jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)
     enabled = [name for name in REGISTRY if getattr(settings.detectors, name).enabled]
     with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
-        facts = shards.facts()
+        facts = shards.facts
         ground = Ground.of(facts, incidents, settings, split=split, objective=objective)
         most = int(budget * ground.tuned_days + 1e-9)
         shards.begin(ground.incidents[TUNED], ground.parts.cuts, most)
@@ -205,16 +207,16 @@ def _too_little(
 # --- What is asked for ------------------------------------------------------------------------
 
 
-def _readable(log: Any, jobs: int) -> Where:
-    """Return a log that can be read as often as need be."""
-    places = log if isinstance(log, list | tuple) else [log]
-    if all(isinstance(place, str | Path) for place in places):
-        if jobs > 1 and STDIN in map(str, places):
-            raise TuneError("standard input can be read only once: one process (--jobs 1), or a file")
-    elif jobs > 1:
-        raise TuneError("several processes read the log each for itself: give files, or jobs=1")
-    where: Where = log
-    return where
+def _jobs(log: Where, jobs: int) -> int:
+    """Return how many processes can share the stores."""
+    if jobs == 1 or not detectors_are_importable():
+        return 1
+    if not open_input(log).divisible:
+        raise TuneError(
+            "several processes read the log each for itself, and standard input and events in memory can be read "
+            "only once: give files, or jobs=1 (--jobs 1)"
+        )
+    return jobs
 
 
 def _check(*, budget: float, trials: int, split: float, jobs: int) -> None:

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shards import TrialOutcome
+from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
 
 _IDENTITY: Final = "identity"

@@ -12,7 +12,7 @@ import pandas as pd
 from retail_anomaly.evaluate.match import distractors, millis
 from retail_anomaly.settings import Settings
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shards import Facts
+from retail_anomaly.tune.shard import LogFacts
 from retail_anomaly.tune.split import HELD_OUT, TUNED, Parts
 
 Objective = Literal["recall", "loss"]
@@ -43,7 +43,13 @@ class Ground:
 
     @classmethod
     def of(
-        cls, facts: Facts, incidents: pd.DataFrame, settings: Settings, *, split: float, objective: Objective
+        cls,
+        facts: LogFacts,
+        incidents: pd.DataFrame,
+        settings: Settings,
+        *,
+        split: float,
+        objective: Objective,
     ) -> "Ground":
         """Cut a log and its incidents.
 
@@ -79,7 +85,7 @@ class Ground:
 
 
 def identity(
-    facts: Facts, ground: Ground, settings: Settings, *, budget: float, objective: Objective
+    facts: LogFacts, ground: Ground, settings: Settings, *, budget: float, objective: Objective
 ) -> dict[str, str]:
     """Return, in words, what the outcomes of trials hang on."""
     incidents = [frame.to_dict("records") for frame in ground.incidents.values()]
@@ -102,7 +108,7 @@ def _digest(content: Any) -> str:
     return blake2b(encoded, digest_size=8).hexdigest()
 
 
-def _within(incidents: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+def _within(incidents: pd.DataFrame, facts: LogFacts) -> pd.DataFrame:
     """Return the incidents of the log's own stores and times."""
     limits = {store: (int(times[0]), int(times[-1])) for store, times in facts.times.items()}
     starts, ends = millis(incidents["start"]), millis(incidents["end"])

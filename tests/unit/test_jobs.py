@@ -24,7 +24,7 @@ from retail_anomaly.cli import main
 from retail_anomaly.core import codec
 from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.replay import open_replay
-from retail_anomaly.replay.passes import Replay
+from retail_anomaly.replay.driver import Replay
 from retail_anomaly.settings import build_engine, load
 from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns

@@ -6,7 +6,7 @@ import pytest
 
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shards import TrialOutcome
+from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.study import quiet, searches
 

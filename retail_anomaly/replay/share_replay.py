@@ -1,0 +1,91 @@
+"""The replay of one share of the stores, which `retail_anomaly.replay.jobs` starts in a process of its own."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import Event
+from retail_anomaly.replay.driver import Order, Replay
+from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.sources import FIRST, Place, Share, open_input
+from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.event_log import BadLine
+from retail_anomaly.workers import Channel
+
+_REPORT_EVERY: Final = 4_096
+_MOST_BAD_LINES: Final = 1_000
+
+
+class ShareTask(msgspec.Struct, frozen=True):
+    """The arguments of a replay, and the share of the stores to replay."""
+
+    where: Any
+    topic: str | None
+    columns: Columns
+    settings: Settings
+    detectors: Sequence[str] | None
+    share: Share
+
+
+class ShareReport(msgspec.Struct):
+    """The alerts and bad lines of a share since its last report.
+
+    Parameters
+    ----------
+    until
+        Everything before this place has been reported.
+    items
+        Alerts and bad lines with their order.
+    events
+        How many events the share has processed so far.
+    done
+        How much of the input has been read, 0 to 1.
+    """
+
+    until: Place
+    items: list[tuple[Order, Alert | BadLine]]
+    events: int
+    done: float | None
+
+
+class ShareCounts(msgspec.Struct):
+    """The counts of a share at its end."""
+
+    events: Counter[str]
+    held: int
+    stores: int
+
+
+def replay_share(channel: Channel, task: ShareTask) -> None:
+    """Replay a share; send a report every few thousand events, and the counts at the end."""
+    run = Replay(build_engine(task.settings, task.detectors))
+    source = open_input(task.where, task.topic, task.columns)
+    report = ShareReport(FIRST, [], 0, 0.0)
+
+    def send_report() -> None:
+        report.done = source.done()
+        channel.send(report)
+        report.items.clear()
+
+    def reject(place: Place, bad: BadLine) -> None:
+        report.until = max(report.until, place)
+        report.items.append(((place, 2, bad.number, bad.place), bad))
+        # A file of nothing but bad lines has no events, at which a report would be due.
+        if len(report.items) >= _MOST_BAD_LINES:
+            send_report()
+
+    def events() -> Iterator[tuple[Place, Event]]:
+        for number, (place, event) in enumerate(source.placed(reject, task.share), 1):
+            yield place, event
+            # The next event is asked for when all alerts of this one have been taken.
+            report.until, report.events = place, number
+            if number % _REPORT_EVERY == 0:
+                send_report()
+
+    for order, alert in run.placed_alerts(events(), task.share.owns):
+        report.items.append((order, alert))
+    send_report()
+    channel.send(ShareCounts(run.events, run.held, run.store_count))
