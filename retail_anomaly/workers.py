@@ -180,18 +180,16 @@ class _Worker:
     def __init__(self, name: str, stack: ExitStack) -> None:
         self._name = name
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is here
-        self._process = stack.enter_context(
-            subprocess.Popen(
-                # -P: the working directory is on the path only if it is on ours.
-                [sys.executable, "-P", "-c", _COMMAND],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # Ctrl-C then reaches this process alone, which ends the others.
-                process_group=0,
-                env={**os.environ, "PYTHONPATH": path},
-            )
+        self._process = subprocess.Popen(
+            # -P: the working directory is on the path only if it is on ours.
+            [sys.executable, "-P", "-c", _COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Ctrl-C then reaches this process alone, which ends the others.
+            process_group=0,
+            env={**os.environ, "PYTHONPATH": path},
         )
-        stack.callback(self._process.kill)
+        stack.callback(self._end)
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
         assert self._process.stdout is not None  # noqa: S101
         self._requests = stack.enter_context(Connection(os.dup(self._process.stdin.fileno()), readable=False))
@@ -213,6 +211,10 @@ class _Worker:
         if isinstance(message, _Raised):
             raise message.error
         return message
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def _ending(self) -> str:
         code = self._process.wait()

@@ -72,7 +72,13 @@ def incident_of(events: list[Any], **fields: Any) -> dict[str, Any]:
 
 
 def shops(days: int = 5, stores: int = 2, day: Day = plain_day) -> tuple[list[Event], pd.DataFrame]:
-    """Return the events of some shops in order of time, and their incidents."""
+    """Return the events of some shops in order of time, and their incidents as a frame."""
+    events, truth = shop_events(days, stores, day)
+    return events, incidents_frame(truth)
+
+
+def shop_events(days: int = 5, stores: int = 2, day: Day = plain_day) -> tuple[list[Event], Truth]:
+    """Return the events of some shops in order of time, and their incidents as rows of a file."""
     events: list[Any] = []
     truth: Truth = []
     for number in range(days):
@@ -80,7 +86,7 @@ def shops(days: int = 5, stores: int = 2, day: Day = plain_day) -> tuple[list[Ev
             lines, incidents = day(f"store-{store + 1}", number, FIRST + number * DAY)
             events += lines
             truth += incidents
-    return sorted(events, key=lambda event: event.event_time), incidents_frame(truth)
+    return sorted(events, key=lambda event: event.event_time), truth
 
 
 TOO_STRICT = {"refund_burst": {"count": 9, "amount": 400.0, "window": Duration(2 * MINUTE)}}

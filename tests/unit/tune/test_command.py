@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_goes_on_with_it(folder, cap
     command = [sys.executable, "-m", "retail_anomaly.cli", "tune", str(folder / "events.jsonl")]
     command += ["--incidents", str(folder / "incidents.jsonl"), "--output", str(output), "--config", config]
     command += ["--study", str(study), "--trials", "100000", "--jobs", "2"]
-    # A group of its own, so that the signal reaches all processes of it, as a terminal's does.
+    # A session of its own, as in a terminal, whose signal reaches the process group of the command.
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         deadline = time.monotonic() + 60
@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_goes_on_with_it(folder, cap
     )
     assert not output.exists()
     deadline = time.monotonic() + 20
-    while left := _alive_in_group(process.pid):
+    while left := _alive_in_session(process.pid):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     assert tune(folder, "--config", config, "--study", str(study), "--trials", "1", output="later.yaml") == 0
@@ -153,11 +153,11 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_goes_on_with_it(folder, cap
     assert 1 < tried < 100_000
 
 
-def _alive_in_group(group: int) -> list[psutil.Process]:
+def _alive_in_session(session: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
