@@ -1,12 +1,13 @@
 """Bytes to events and back.
 
-One strict pass by a compiled decoder serves every good event. Only what fails it is looked at
-again: to accept an optional field that is null or empty, or to name the field that is wrong.
+A strict compiled decoder reads every good event in one pass. A value that it refuses is read once more, slowly:
+to accept an optional field that is null or empty, or to name the field that is wrong.
 """
 
 import base64
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -25,48 +26,69 @@ _OPTIONAL: Final = {
 }
 _TOPIC_OF: Final = {event_type: topic for topic, event_type in EVENT_TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
-# What a hostile value can raise besides msgspec's own errors: nesting too deep, not UTF-8.
+# A hostile value raises more than msgspec's own errors: nested too deep, or not UTF-8.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _AT: Final = re.compile(r"^(?P<expected>.*?) - at `\$\.?(?P<path>.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>\w+)`(?: - at `\$\.(?P<path>.*)`)?$")
 _LEADING: Final = re.compile(r"^(?P<name>\w+): ")
 
 
+class InvalidKind(StrEnum):
+    """Kinds of invalid records, for code that treats them differently; the reason is for people."""
+
+    JSON = "json"
+    """The value as a whole is not a JSON object in UTF-8."""
+    FIELD = "field"
+    """One field is missing or wrong."""
+    KEY_MISMATCH = "key_mismatch"
+    """The record's key is not its store."""
+    TIME_AHEAD = "time_ahead"
+    """The event time is too far after the record's timestamp."""
+    REFUSED = "refused"
+    """InfluxDB refuses the record."""
+
+
 class InvalidEvent(RetailAnomalyError, ValueError):
-    """A value that is no event.
+    """A value is not a valid event.
 
     Parameters
     ----------
     field
         The path of the field that is wrong, or None when the value as a whole is.
     reason
-        Names the field and what was expected.
+        Names the field and says which value was expected.
+    kind
+        By default ``FIELD`` if a field is given, else ``JSON``.
 
     Examples
     --------
-    >>> str(InvalidEvent("amount", "amount: expected a number >= 0"))
-    'amount: expected a number >= 0'
+    >>> error = InvalidEvent("amount", "amount: expected a number >= 0")
+    >>> str(error), error.kind.value
+    ('amount: expected a number >= 0', 'field')
     """
 
-    def __init__(self, field: str | None, reason: str) -> None:
+    def __init__(self, field: str | None, reason: str, kind: InvalidKind | None = None) -> None:
         super().__init__(reason)
         self.field = field
         self.reason = reason
+        self.kind = kind or (InvalidKind.JSON if field is None else InvalidKind.FIELD)
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """What could not be read, with everything needed to find and replay it.
+    """A record that could not be read, with everything you need to find it and send it again.
 
     Parameters
     ----------
     reason, field
-        What was expected, and of which field (None for the whole value).
+        Which value was expected, and in which field (None: the value as a whole is wrong).
     topic, partition, offset, timestamp
-        Where the record stood, and its timestamp in epoch milliseconds.
+        Place of the record, and its timestamp in epoch milliseconds.
     key
-        The record's key as text; bytes that are no UTF-8 are escaped.
+        The record's key as text; bytes that are not UTF-8 are escaped.
     value
         The raw bytes in base64: nothing is lost.
+    kind
+        The kind of the error. `encode` leaves it out: consumers of the topic never see it.
 
     Examples
     --------
@@ -82,6 +104,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     timestamp: int | None
     key: str | None
     value: str | None
+    kind: InvalidKind | None = None
 
     @classmethod
     def of(
@@ -105,6 +128,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
             timestamp=timestamp,
             key=None if key is None else key.decode("utf-8", "backslashreplace"),
             value=None if raw is None else base64.b64encode(raw).decode("ascii"),
+            kind=error.kind,
         )
 
 
@@ -127,7 +151,7 @@ def decode(topic: str, raw: bytes | None) -> Event:
     Raises
     ------
     InvalidEvent
-        The value is no such event; the reason names the field and what was expected.
+        The value is not such an event; the reason names the field and the value that was expected.
 
     Examples
     --------
@@ -146,14 +170,14 @@ def decode(topic: str, raw: bytes | None) -> Event:
 
 
 def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
-    """Make an event of a mapping whose names are those on the wire.
+    """Make an event of a mapping, such as a decoded JSON object.
 
     Parameters
     ----------
     topic
         One of the input topics.
     value
-        Field names and values; the same rules as for `decode`.
+        Values by the field names of the JSON, in camelCase; the rules of `decode` apply.
 
     Returns
     -------
@@ -163,7 +187,7 @@ def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
     Raises
     ------
     InvalidEvent
-        As `decode` does.
+        The mapping is not such an event, as for `decode`.
 
     Examples
     --------
@@ -185,14 +209,14 @@ def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
     except msgspec.ValidationError as error:
         raise _explain(str(error)) from None
     for name, field in present.items():
-        # Half a character: a frame can hold it, no JSON can.
+        # A data frame can hold half a character (a lone surrogate); JSON cannot.
         if isinstance(field, str) and not field.isascii() and not _is_text(field):
             raise InvalidEvent(name, f"{name}: expected text that UTF-8 can write")
     return event
 
 
 def encode(value: object) -> bytes:
-    """Write an event, an alert or a dead letter as JSON, optional fields that are absent left out.
+    """Write an event, an alert or a dead letter as JSON; an event's absent optional fields are left out.
 
     Examples
     --------
@@ -201,11 +225,16 @@ def encode(value: object) -> bytes:
     >>> encode(CountEvent("s", "k", 3, 1_760_000_000_000))
     b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
     """
+    if isinstance(value, DeadLetter):
+        return _ENCODER.encode({name: getattr(value, name) for name in _DEAD_LETTER_FIELDS})
     return _ENCODER.encode(value)
 
 
+_DEAD_LETTER_FIELDS: Final = tuple(name for name in DeadLetter.__struct_fields__ if name != "kind")
+
+
 def topic_of(event: Event) -> str:
-    """Return the topic that carries this type of event.
+    """Return the topic that carries events of this type.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from quixstreams.models import Topic
 
 from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.score import Score
@@ -161,7 +161,7 @@ class _Reader:
         try:
             event = codec.decode(self._topic, raw)
             if self._check_key and key != event.store_id.encode():
-                raise InvalidEvent("key", "key_mismatch")
+                raise InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
             if self._max_ahead is not None:
                 self._check_ahead(event, timestamp, self._max_ahead)
         except InvalidEvent as error:
@@ -189,6 +189,7 @@ class _Reader:
                 "eventTime",
                 f"eventTime: expected at most {max_ahead} ms after the record's timestamp "
                 f"{timestamp}, got {event.event_time}",
+                InvalidKind.TIME_AHEAD,
             )
 
 

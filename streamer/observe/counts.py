@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.codec import DeadLetter, InvalidKind
 
 
 class _PartitionCounts(msgspec.Struct):
@@ -126,7 +126,9 @@ class ProcessCounts:
 
 
 def _reason(letter: DeadLetter) -> str:
-    """Return a reason without its figures, so that there are few: the field, or what else was wrong."""
-    if letter.reason.startswith("InfluxDB refuses it"):
+    """Return a label of few values for a dead letter: its field, or the kind of the error."""
+    if letter.kind is InvalidKind.REFUSED:
         return "refused by InfluxDB"
-    return letter.reason if letter.reason == "key_mismatch" else letter.field or "value"
+    if letter.kind is InvalidKind.KEY_MISMATCH:
+        return "key_mismatch"
+    return letter.field or "value"

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from streamer.sinks import points
 from streamer.sinks.influx import RefusedError, TooLargeError, UnavailableError
 
@@ -177,7 +177,7 @@ class InfluxSink(BatchingSink):
                     middle = len(part) // 2
                     parts.extendleft((part[middle:], part[:middle]))
                 else:
-                    self._refuse(part[0], InvalidEvent(None, f"InfluxDB refuses it: {error}"))
+                    self._refuse(part[0], _refused(f"InfluxDB refuses it: {error}"))
             except TooLargeError as error:
                 if len(part) > 1:
                     self._limit = len(part) // 2
@@ -188,7 +188,7 @@ class InfluxSink(BatchingSink):
                         reason=str(error),
                     )
                 else:
-                    self._refuse(part[0], InvalidEvent(None, f"InfluxDB refuses it as too large: {error}"))
+                    self._refuse(part[0], _refused(f"InfluxDB refuses it as too large: {error}"))
             else:
                 self._acknowledge(part)
             if parts and time.monotonic() > deadline:
@@ -277,6 +277,10 @@ class InfluxSink(BatchingSink):
             offset=first.offset,
             reason=first.reason,
         )
+
+
+def _refused(reason: str) -> InvalidEvent:
+    return InvalidEvent(None, reason, InvalidKind.REFUSED)
 
 
 def _nothing() -> None:

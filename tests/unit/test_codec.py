@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent, decode, encode, from_mapping, topic_of
+from retail_anomaly.core.codec import (
+    DeadLetter,
+    InvalidEvent,
+    InvalidKind,
+    decode,
+    encode,
+    from_mapping,
+    topic_of,
+)
 from retail_anomaly.core.events import (
     INPUT_TOPICS,
     CountEvent,
@@ -309,6 +318,21 @@ def test_a_mapping_gives_the_event_that_its_json_gives(event):
 
 
 # --- Dead letters --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(b"{", InvalidKind.JSON), (b"[]", InvalidKind.JSON), (b'{"storeId":""}', InvalidKind.FIELD)],
+)
+def test_dead_letter_carries_the_kind_of_its_error_and_does_not_send_it(value, kind):
+    letter = DeadLetter.of(value, refusal("pos-events", value), topic="pos-events")
+    assert letter.kind is kind
+    assert "kind" not in json.loads(encode(letter))
+
+
+def test_kind_of_an_invalid_event_survives_pickling():
+    again = pickle.loads(pickle.dumps(InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)))
+    assert (again.field, again.reason, again.kind) == ("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
 
 
 def test_dead_letter_loses_nothing():

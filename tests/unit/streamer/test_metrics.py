@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.settings import Settings
 from streamer import cli
 from streamer.errors import StreamerError
@@ -92,10 +92,13 @@ def test_alerts_are_counted_by_type_with_their_latency():
     ("error", "label"),
     [
         (InvalidEvent("amount", "amount: expected `float` >= 0"), "amount"),
-        (InvalidEvent("key", "key_mismatch"), "key_mismatch"),
+        (InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH), "key_mismatch"),
         (InvalidEvent(None, "value: expected JSON in UTF-8 (byte 17)"), "value"),
         (InvalidEvent("eventTime", "eventTime: expected at most 3600000 ms after 5, got 9"), "eventTime"),
-        (InvalidEvent(None, "InfluxDB refuses it: partial write"), "refused by InfluxDB"),
+        (
+            InvalidEvent(None, "InfluxDB refuses it: partial write", InvalidKind.REFUSED),
+            "refused by InfluxDB",
+        ),
     ],
 )
 def test_dead_letters_have_few_reasons(error: InvalidEvent, label: str):
