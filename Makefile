@@ -46,6 +46,7 @@ bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery
 docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/build.py
 	@$(BIN)/python helm/build.py
+	@$(BIN)/python -m helm.dashboards
 
 site: $(VENV)/.docs ## build the documentation site to out/site; it opens without a server
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -6,6 +6,7 @@ from typing import Any, Final
 from helm.dashboards.health import pipeline_health
 from helm.dashboards.layout import filled, renamed, store_board
 from helm.dashboards.panels import bars, columns, figure, influx, lines, ranking, rows
+from retail_anomaly.detectors import REGISTRY, Detector
 from streamer.sinks.points import ALERT_POINTS, SCORE_POINTS, STORE_METRIC_POINTS
 
 BUDGET: Final = 5.0
@@ -16,8 +17,25 @@ _ALERTS: Final = f'FROM "{ALERT_POINTS}" WHERE {_SHOWN} AND "type" =~ /^$type$/'
 _SALES: Final = f'FROM "{STORE_METRIC_POINTS}" WHERE {_SHOWN}'
 _WINDOW: Final = "5m"  # of store metrics, and the narrowest column of a day's alerts
 _QUARTER: Final = "15m"
-_REFUNDS: Final = "REFUND_BURST|REFUND_WITHOUT_SALE|REFUND_DEVIATION"
-_STOCK: Final = "SHRINKAGE|STOCK_DISCREPANCY"
+
+
+def _types(looked_at: str, *others: str) -> str:
+    """Return the alert types of the detectors that override one method and none of the others, as a pattern."""
+    return "|".join(
+        detector.alert_type
+        for detector in REGISTRY.values()
+        if _overrides(detector, looked_at) and not any(_overrides(detector, other) for other in others)
+    )
+
+
+def _overrides(detector: type[Detector[Any, Any]], method: str) -> bool:
+    return getattr(detector, method) is not getattr(Detector, method)
+
+
+# A detector that looks at counts is about stock, whatever else it looks at, and so on.
+_STOCK: Final = _types("on_count")
+_GATES: Final = _types("on_security", "on_count")
+_REFUNDS: Final = _types("on_refund", "on_count", "on_security")
 
 
 def _of(types: str) -> str:
@@ -230,7 +248,7 @@ def inventory_and_gates() -> Any:
         columns(
             "Alerts by type",
             influx(
-                f'SELECT COUNT("alertId") AS "alerts" {_of(_STOCK + "|SECURITY_CORRELATION")} GROUP BY time($__interval), "type" fill(0)',
+                f'SELECT COUNT("alertId") AS "alerts" {_of(f"{_STOCK}|{_GATES}")} GROUP BY time($__interval), "type" fill(0)',
                 alias="$tag_type",
             ),
             "By the time at which they were opened.",

@@ -26,19 +26,13 @@ with warnings.catch_warnings():
         ThresholdsMode,
     )
 
+from retail_anomaly.detectors import looks
+
 INFLUXDB: Final = models.DataSourceRef("influxdb", "${influxdb}")
 PROMETHEUS: Final = models.DataSourceRef("prometheus", "${prometheus}")
 
-COLOURS: Final = {
-    "REFUND_BURST": "#d62728",
-    "REFUND_WITHOUT_SALE": "#ff7f0e",
-    "SECURITY_CORRELATION": "#9467bd",
-    "SHRINKAGE": "#1f77b4",
-    "STOCK_DISCREPANCY": "#17becf",
-    "REFUND_DEVIATION": "#e377c2",
-    "SALES_DEVIATION": "#2ca02c",
-}
-"""One colour an alert type, in every panel."""
+COLOURS: Final = {alert_type: look.colour for alert_type, look in looks().items()}
+"""Colours by alert type, in every panel: those of the figures and the report."""
 
 
 class InfluxQuery(Dataquery):

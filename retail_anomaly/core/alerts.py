@@ -1,4 +1,4 @@
-"""Alerts: what a detector raises, and the ids that make repeated ones equal."""
+"""Alerts, and the ids by which a repeated alert is recognised."""
 
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -18,11 +18,11 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
     alert_id
         The same for the same event, whatever the parameters, the host or the run.
     revision
-        1, then 2, 3 ... when a later event makes the same alert worse.
+        1; then 2, 3 and so on, when a later event makes the same alert worse.
     type, detector
         For example ``REFUND_BURST`` and ``refund_burst``.
     store_id, employee_id
-        Whom it is about; the employee may be None.
+        The store and the employee that the alert is about; the employee may be None.
     risk_score
         0 to 1, rounded to 6 places.
     message
@@ -32,7 +32,7 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
     detected_at
         Epoch milliseconds of the emission, set by the host; None until then.
     evidence
-        Every number and id that the decision used.
+        Every number and id on which the decision rests.
     config_hash
         Short hash of the detector's parameters.
 
@@ -61,7 +61,7 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def key(self) -> tuple[str, int]:
-        """Identity for consumers: (alert id, revision)."""
+        """Return (alert id, revision), by which consumers recognise a repeated alert."""
         return self.alert_id, self.revision
 
     def detected(self, at: int) -> "Alert":
@@ -69,7 +69,7 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
         return msgspec.structs.replace(self, detected_at=at)
 
     def _repr_html_(self) -> str:
-        """Show what it says, and its evidence as it is sent; times are in UTC."""
+        """Show the message and the evidence; times are in UTC."""
         who = self.store_id if self.employee_id is None else f"{self.store_id}, {self.employee_id}"
         rows = [
             ("alert", f"{self.type}, risk {self.risk_score:g}, revision {self.revision}"),
@@ -104,7 +104,7 @@ def alert_id(alert_type: str, event: Event) -> str:
     True
     """
     if isinstance(event, PosEvent):
-        # The type's case, 1 for 1.0 and a zero's sign are the sender's whim, not what happened.
+        # The case of the type, 1 for 1.0 and the sign of a zero differ between senders: equal events get equal ids.
         event = msgspec.structs.replace(
             event, event_type=event.event_type.upper(), amount=float(event.amount) + 0.0
         )

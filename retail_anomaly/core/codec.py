@@ -132,6 +132,10 @@ class DeadLetter(msgspec.Struct, frozen=True):
         )
 
 
+# The fields of a dead letter on the wire.
+_SENT: Final = tuple(name for name in DeadLetter.__struct_fields__ if name != "kind")
+
+
 def decode(topic: str, raw: bytes | None) -> Event:
     """Read one event.
 
@@ -220,17 +224,13 @@ def encode(value: object) -> bytes:
 
     Examples
     --------
-    >>> from retail_anomaly.core.errors import RetailAnomalyError
-    from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> encode(CountEvent("s", "k", 3, 1_760_000_000_000))
     b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
     """
     if isinstance(value, DeadLetter):
-        return _ENCODER.encode({name: getattr(value, name) for name in _DEAD_LETTER_FIELDS})
+        return _ENCODER.encode({name: getattr(value, name) for name in _SENT})
     return _ENCODER.encode(value)
-
-
-_DEAD_LETTER_FIELDS: Final = tuple(name for name in DeadLetter.__struct_fields__ if name != "kind")
 
 
 def topic_of(event: Event) -> str:
@@ -238,8 +238,7 @@ def topic_of(event: Event) -> str:
 
     Examples
     --------
-    >>> from retail_anomaly.core.errors import RetailAnomalyError
-    from retail_anomaly.core.events import CountEvent
+    >>> from retail_anomaly.core.events import CountEvent
     >>> topic_of(CountEvent("s", "k", 3, 1_760_000_000_000))
     'inventory-counts'
     """

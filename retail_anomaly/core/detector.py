@@ -1,25 +1,22 @@
-"""What every detector is: a small state machine over one store's events and their times."""
+"""The base class of detectors: small state machines over the events of one store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_type_hints
-
-import msgspec
-from msgspec import Meta
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
-from retail_anomaly.core.markup import html_table
 from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.parameters import P, Parameters, checked
 from retail_anomaly.core.score import Score
 
 TOLERANCE: Final = 1e-9
-"""By how much an amount or a risk may miss a limit and still count as reaching it."""
+"""An amount or a risk that misses a limit by no more than this still reaches it."""
 
 
 def reaches(value: float, limit: float) -> bool:
-    """Tell whether a value is at a limit or above it, rounding errors forgiven.
+    """Tell whether a value is at a limit or above it; a rounding error does not count.
 
     Examples
     --------
@@ -29,98 +26,38 @@ def reaches(value: float, limit: float) -> bool:
     return value >= limit - TOLERANCE
 
 
-class Range(NamedTuple):
-    """Which values of a parameter tuning may try; beside the parameter, in ``Meta(extra=...)``.
-
-    A parameter without a range is never tuned: it decides nothing about whether an alert is raised,
-    or it pays in what a scorecard does not see.
-
-    Parameters
-    ----------
-    low, high
-        The smallest and the largest value, multiples of `step`; a duration's in milliseconds. Small
-        values are tried as densely as large ones, in proportion.
-    step
-        Values are multiples of it, so that a person can read them.
-
-    Examples
-    --------
-    >>> Range(10, 500, step=5).declared
-    {'range': Range(low=10, high=500, step=5)}
-    """
-
-    low: float
-    high: float
-    step: float = 1
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        """What ``Meta(extra=...)`` is given."""
-        return {"range": self}
-
-
-class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of a detector's parameters: typed, documented, with defaults; a detector checks them."""
-
-    enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = True
-
-    @classmethod
-    def ranges(cls) -> dict[str, Range]:
-        """Return the ranges of those parameters that have one, by name.
-
-        Examples
-        --------
-        >>> Parameters.ranges()
-        {}
-        """
-        declared = {}
-        for name, hint in get_type_hints(cls, include_extras=True).items():
-            for meta in getattr(hint, "__metadata__", ()):
-                if isinstance(meta, Meta) and meta.extra and "range" in meta.extra:
-                    declared[name] = meta.extra["range"]
-        return {name: declared[name] for name in cls.__struct_fields__ if name in declared}
-
-    def _repr_html_(self) -> str:
-        rows = [
-            (name, str(value), "" if value == default else str(default))
-            for name in self.__struct_fields__
-            for value, default in [(getattr(self, name), getattr(type(self)(), name))]
-        ]
-        return html_table(rows, ["parameter", "value", "default, where it differs"])
-
-    @property
-    def replay_only(self) -> str | None:
-        """Why no host that stores state can run the detector, or None; begins with the parameter."""
-        return None
-
-
-P = TypeVar("P", bound=Parameters)
 S = TypeVar("S", bound=DetectorState)
 
 
 class Detector(ABC, Generic[P, S]):
     """A rule or a model that raises alerts.
 
-    A detector overrides the ``on_...`` methods of what it looks at. Each gets the event, the
-    detector's own state of that store, and the store. It changes that state and nothing else,
-    reads no clock but the events' times, and returns the alerts that the event raises.
+    Your detector overrides the ``on_...`` methods of the events that it looks at. Each gets the event, the
+    detector's own state of that store, and the store's memory. It returns the alerts that the event raises. It may
+    change its own state and nothing else, and the only clock it may read is the events' times.
 
     Parameters
     ----------
     parameters
         An instance of ``Parameters``.
     max_late
-        How late an event may be and still raise an alert, in milliseconds: state is kept that
-        much longer than its rule needs it.
+        How late an event may be and still raise an alert, in milliseconds. Keep state that much longer than
+        the rule itself needs it.
 
     Attributes
     ----------
-    name, alert_type, Parameters
-        The names in alerts and in the configuration, and the class of its parameters.
+    name, alert_type
+        The detector's name, as in the configuration, and the type of its alerts.
+
+    Parameters
+    ----------
+        The class of its parameters.
+    colour, symbol
+        How its alerts are drawn, see `Look`. None: a spare colour and symbol are chosen.
     config_hash
         Short hash of the parameters.
     listener
-        Gets every score of a detector that is a model, for a host that shows them.
+        A host sets it to receive every score of a model.
 
     Raises
     ------
@@ -131,16 +68,18 @@ class Detector(ABC, Generic[P, S]):
     name: ClassVar[str]
     alert_type: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
+    colour: ClassVar[str | None] = None
+    symbol: ClassVar[str | None] = None
 
     def __init__(self, parameters: P, max_late: int) -> None:
-        self.parameters = _checked(parameters, self.name)
+        self.parameters = checked(parameters, self.name)
         self.max_late = max_late
         self.config_hash = config_hash(self.parameters)
         self.listener: Callable[[Score], None] | None = None
 
     @classmethod
     def cannot_see(cls) -> str:
-        """Return what it is blind to, as its docstring says; an empty text where that says nothing.
+        """Return the paragraph of the docstring that begins with "Cannot see: ", or an empty text.
 
         Examples
         --------
@@ -154,7 +93,7 @@ class Detector(ABC, Generic[P, S]):
 
     @property
     def needs_time(self) -> bool:
-        """Whether `on_time` has anything to do with these parameters."""
+        """Whether `on_time` does anything with these parameters."""
         return True
 
     @abstractmethod
@@ -178,11 +117,11 @@ class Detector(ABC, Generic[P, S]):
         return ()
 
     def on_time(self, time: int, state: S, store: StoreMemory) -> Sequence[Alert]:
-        """Look at the time of any valid event, after the event itself, or at a tick's."""
+        """Look at the time: after each valid event, and at each tick."""
         return ()
 
     def waiting(self, state: S) -> tuple[int, int] | None:
-        """Return how many decisions wait for time to pass and when the first is due."""
+        """Return how many decisions wait for time to pass, and when the first is due; None if none waits."""
         return None
 
     def alert(
@@ -240,15 +179,3 @@ class Detector(ABC, Generic[P, S]):
         if isinstance(cause, StoreMemory):
             return interval_alert_id(self.alert_type, cause.store_id, time)
         return alert_id(self.alert_type, cause)
-
-
-def _checked(parameters: P, detector: str) -> P:
-    """Return parameters made in Python as if a configuration had said them: in range, typed."""
-    try:
-        return msgspec.convert(
-            msgspec.to_builtins(parameters, enc_hook=int),
-            type(parameters),
-            dec_hook=lambda kind, value: kind(value),
-        )
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{detector}: {error}") from None

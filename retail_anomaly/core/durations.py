@@ -22,7 +22,7 @@ class Duration(int):
     """
 
     def __new__(cls, milliseconds: int) -> "Duration":
-        """Refuse what is negative."""
+        """Refuse a negative number."""
         if milliseconds < 0:
             raise ValueError(f"expected a duration of 0 or more, got {milliseconds} ms")
         return super().__new__(cls, milliseconds)
@@ -34,7 +34,7 @@ class Duration(int):
         Raises
         ------
         ValueError
-            The text is no duration.
+            The text is not a duration.
 
         Examples
         --------

@@ -1,8 +1,8 @@
-"""The functional core's front: one event in, its alerts out.
+"""The engine: one event in, its alerts out.
 
-`Engine.process` routes an event to the detectors that look at its kind, after duplicates are
-recognised and the store's clock has moved. It does no I/O and reads no clock; what it remembers
-of a store is in the `StoreMemory` that the host holds and passes in.
+`Engine.process` moves the store's clock, drops a repeated event, and hands the event to the detectors that look at
+its kind. It does no I/O and reads no clock. The memory of a store is a `StoreMemory`, which the host holds and passes
+in.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,13 +26,13 @@ class Engine:
     Parameters
     ----------
     detectors
-        Detectors, in the order in which an event passes them.
+        The detectors, in the order in which an event passes them.
     max_late
         How late an event may be and still raise an alert, in milliseconds.
     dedupe_memory
-        For how long after its first sighting a repeated event id is recognised, in milliseconds.
+        How long a repeated event id is recognised after it was first seen, in milliseconds.
     zone
-        Gives a store's time zone by its id.
+        Returns a store's time zone by its id.
 
     Examples
     --------
@@ -65,28 +65,28 @@ class Engine:
         self._on_time = tuple(d for d in self._overriding("on_time") if d.needs_time)
 
     def new_store(self, store_id: str) -> StoreMemory:
-        """Return the memory of a store of which nothing is known yet, for a host that only replays.
+        """Return the empty memory of a new store, for a host that keeps no state, such as a replay.
 
-        It lives in this process and has no records; `load_store` is for a host that writes them.
+        It has no records. A host that writes records calls `load_store`.
         """
         store = self._empty_store(store_id)
         store.untrack()
         return store
 
     def load_store(self, store_id: str, load: Load) -> StoreMemory:
-        """Return the memory of a store as its records have it.
+        """Return the memory of a store, restored from its records.
 
         Parameters
         ----------
         store_id
             The store.
         load
-            Reads a record of that store by name; None when there is none.
+            Reads a record of that store by name; returns None when there is none.
 
         Raises
         ------
         StateFormatError
-            The records were written by a version that this one can't read.
+            The records were written by a version that this one cannot read.
         """
         store = self._empty_store(store_id)
         store.restore(load)
@@ -105,10 +105,10 @@ class Engine:
         Returns
         -------
         list of Alert
-            The alerts that the event raises, without ``detected_at``.
+            The alerts that the event raises; the host sets their ``detected_at``.
         """
         alerts: list[Alert] = []
-        # Receipt lines come first and in one piece: this runs for nearly every event.
+        # Nearly every event is a receipt line: its branch comes first and calls no method of ours.
         if isinstance(event, PosEvent):
             time = event.event_time
             store.advance(time)
@@ -148,13 +148,13 @@ class Engine:
                 alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
         if self._on_time:
             alerts.extend(self.tick(time, store))
-        # After the event and what it released, which may still need what it made old.
+        # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
             store.forget()
         return alerts
 
     def tick(self, time: int, store: StoreMemory) -> list[Alert]:
-        """Let time pass in a store that no event came from.
+        """Let time pass in a store that sends no event.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Engine:
         Returns
         -------
         list of Alert
-            What was waiting for that time.
+            The alerts that were waiting for that time.
         """
         alerts: list[Alert] = []
         for detector in self._on_time:
@@ -179,7 +179,7 @@ class Engine:
         return bool(self._on_time)
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
-        """Return how many decisions wait for time to pass, and when the first is due."""
+        """Return how many decisions wait for time to pass, and when the first of them is due."""
         count, first = 0, None
         for detector in self._on_time:
             waiting = detector.waiting(store.detectors[detector.name])
@@ -202,6 +202,6 @@ class Engine:
         )
 
     def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
-        """Return the detectors that look at a kind of event: those with a method of their own."""
+        """Return the detectors that override a method, and so look at its kind of event."""
         base = getattr(Detector, method)
         return tuple(d for d in self.detectors if getattr(type(d), method) is not base)

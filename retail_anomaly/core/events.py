@@ -1,8 +1,7 @@
-"""The events a retailer emits, as typed structs.
+"""The events of a retailer, as typed structs.
 
-The names on the wire are camelCase, the attributes snake_case. Times are integer epoch
-milliseconds. The limits below are the only ones an event can break: what passes them is a
-valid event, everything else is a dead letter.
+Names are camelCase in JSON and snake_case in Python. Times are integer epoch milliseconds. An event within the limits
+below is valid; any other value becomes a dead letter.
 """
 
 from typing import Annotated, Final, TypeAlias
@@ -19,11 +18,10 @@ DEAD_LETTERS: Final = "dead-letters"
 SALE: Final = "SALE"
 REFUND: Final = "REFUND"
 
-# 2000-01-01 and 9999-12-31: an earlier time is almost surely seconds sent as milliseconds, a
-# later one does not fit a date.
+# 2000-01-01 and 9999-12-31. An earlier time is almost surely in seconds; a later one does not fit a date.
 Millis: TypeAlias = Annotated[int, Meta(ge=946_684_800_000, le=253_402_300_799_999)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
-# Bounded so that no sum of them can leave 64 bits (integers) or become infinite (amounts).
+# Bounded, so that no sum of quantities leaves 64 bits and no sum of amounts becomes infinite.
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
 Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300)]
@@ -35,7 +33,7 @@ class PosEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True
     Parameters
     ----------
     transaction_id, store_id, cashier_id, sku
-        Who sold what where; never empty.
+        The receipt, the store, the cashier and the article; never empty.
     amount
         The line's total in the store's currency, zero or more.
     event_type
@@ -45,7 +43,7 @@ class PosEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True
     quantity
         Pieces, one or more.
     original_transaction_id
-        For a refund: the sale it takes back, where the till knows it.
+        For a refund: the sale that it takes back, if the till knows it.
     event_id
         Identifies the message, so that a repeated one is recognised.
     register_id, tender
@@ -92,7 +90,7 @@ class ShiftEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tr
 
 
 class GateData(Struct, frozen=True, gc=False, rename="camel"):
-    """What the security gate saw.
+    """The observation of a security gate.
 
     Examples
     --------
@@ -105,7 +103,7 @@ class GateData(Struct, frozen=True, gc=False, rename="camel"):
 
 
 class SecurityEvent(Struct, frozen=True, gc=False, rename="camel"):
-    """A security gate's event; it is a trigger when ``event_data.alarm`` is true.
+    """An event of a security gate; an alarm if ``event_data.alarm`` is true.
 
     Examples
     --------
@@ -121,7 +119,7 @@ class SecurityEvent(Struct, frozen=True, gc=False, rename="camel"):
 
 
 class CountEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """A stock count: how many pieces of one sku stand in the store.
+    """A stock count: the number of pieces of one sku in the store.
 
     Examples
     --------

@@ -12,7 +12,7 @@ QUARTERS: Final = 96
 
 
 class LocalTime:
-    """Tells day and quarter of the day in a time zone, summer time included.
+    """Day and quarter hour in a store's time zone, summer time included.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ class LocalTime:
 
     Notes
     -----
-    Zones differ from UTC by whole quarters, and change over at one: what holds at a quarter's
-    beginning holds to its end. So only each new quarter is worked out, and the last is remembered.
+    Time zones differ from UTC by whole quarter hours and change over at the start of one. So the day and the quarter
+    hour are computed once for each quarter, and remembered until the next.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class LocalTime:
         return f"{datetime.fromtimestamp(time / 1000, self.zone):%H:%M}"
 
     def of(self, time: int) -> tuple[int, int]:
-        """Return the local day (1 is the first of January of the year 1, a Monday) and its quarter."""
+        """Return the local day, as `datetime.date.toordinal` counts it, and its quarter hour, 0 to 95."""
         block = time // QUARTER
         if block != self._block:
             local = datetime.fromtimestamp(block * QUARTER // 1000, self.zone)

@@ -1,4 +1,4 @@
-"""What is shown in a notebook, as HTML: everything that comes from outside is escaped."""
+"""HTML for notebooks; all text is escaped."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -10,9 +10,9 @@ def html_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
     Parameters
     ----------
     rows
-        Plain text.
+        The cells of each row, as plain text.
     head
-        The columns' names; none: no line of them.
+        The names of the columns; without them the table has no head.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One store's memory: its clock, its shifts, the event ids it has seen, its detectors' state."""
+"""The memory of one store: its clock, its shifts, the event ids it has seen, and the state of each detector."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -7,21 +7,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Collection, Load, Number, StateRecord, Table, TimedIds
+from retail_anomaly.core.collections import Collection, Load, StateRecord, Table, TimedIds
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.local_time import UTC, LocalTime
 
 FORMAT_VERSION: Final = 1
-"""Version of the stored records; raised when an older one can't be read as it stands."""
+"""Version of the records. Raise it when this code cannot read the records of an older version."""
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
-_OUTLIVED: Final = 1_000
+_LATE_PER_SWEEP: Final = 1_000
 
 
 class StateFormatError(RetailAnomalyError, ValueError):
-    """Stored state was written by a version that this one can't read.
+    """The state was written by a version that this one cannot read.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class StateFormatError(RetailAnomalyError, ValueError):
 
 
 class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A kept shift: start and end in epoch milliseconds, both inclusive.
+    """A shift that the store remembers: start and end in epoch milliseconds, both inclusive.
 
     Examples
     --------
@@ -60,14 +60,26 @@ class _Header(msgspec.Struct, array_like=True):
     clock: int
     next_sweep: int
     first_pos_time: int | None
-    collections: dict[str, list[Number]]
-    # Added since; the format allows for more at the end.
+    collections: dict[str, list[int]]
+    # Added later, which the format allows: new fields go to the end and have a default.
     config_hashes: dict[str, str] = {}
     outlived: int = 0
 
 
 class DetectorState:
-    """Base of what a detector keeps of one store: the collections among its attributes."""
+    """Base of a detector's state of one store.
+
+    Give your state its collections as attributes: hosts write, restore and sweep every `Table` and `TimedIds` that
+    they find there. Any other attribute is lost at a restart.
+
+    Examples
+    --------
+    >>> class Sold(DetectorState):
+    ...     def __init__(self) -> None:
+    ...         self.pieces = Table(int)
+    >>> list(Sold().collections())
+    ['pieces']
+    """
 
     def collections(self) -> dict[str, Collection]:
         """Return the collections by attribute name."""
@@ -78,20 +90,22 @@ Steps: TypeAlias = Sequence[tuple[Callable[[PosEvent, Any, "StoreMemory"], Seque
 
 
 class StoreMemory:
-    """What is remembered of one store.
+    """The memory of one store.
 
     Parameters
     ----------
     store_id
         The store.
-    max_late, dedupe_memory
-        Milliseconds; see the contract on order, time and memory.
+    max_late
+        How late an event may be and still raise an alert, in milliseconds.
+    dedupe_memory
+        How long a repeated event id is recognised, in milliseconds.
     detectors
         The detectors' states by detector name.
     on_sale, on_refund
-        What a receipt line passes: a detector's step and its state of this store, in turn.
+        The steps of a receipt line: for each detector, its method and its state of this store.
     config_hashes
-        The hashes of the detectors' parameters by detector name, to be kept with the state.
+        The hashes of the detectors' parameters by detector name; they are written with the state.
     zone
         The store's time zone, which decides its days and hours.
 
@@ -119,8 +133,8 @@ class StoreMemory:
 
     __slots__ = (
         "_config_hashes",
+        "_late_since_sweep",
         "_max_late",
-        "_outlived",
         "clock",
         "detectors",
         "first_pos_time",
@@ -156,32 +170,32 @@ class StoreMemory:
         self.on_sale = on_sale
         self.on_refund = on_refund
         self.shifts: Table[list[Shift]] = Table(list[Shift], time=lambda shifts: max(s.start for s in shifts))
-        # Four buckets cover the memory, so that an id is found in a handful of look-ups.
+        # Four buckets cover the memory: an id is then found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
         self.seen_security = TimedIds(span, dedupe_memory)
         self._config_hashes = config_hashes or {}
         self.written_with: dict[str, str] = {}
         self._max_late = max_late
-        self._outlived = 0
+        self._late_since_sweep = 0
 
     def keep_shift(self, event: ShiftEvent) -> None:
-        """Keep a shift; it replaces one of the same employee and start."""
+        """Remember a shift; it replaces one of the same employee and start."""
         shifts = [
             shift for shift in self.shifts.get(event.employee_id) or () if shift.start != event.shift_start
         ]
         shifts.append(Shift(event.shift_start, event.shift_end, event.role))
-        self.shifts.put(event.employee_id, self._still_of_use(shifts))
+        self.shifts.put(event.employee_id, self._unexpired(shifts))
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
-        """Tell whether an employee was off shift; None when no shift of theirs is known."""
+        """Tell whether an employee was off shift; None if no shift of the employee is known."""
         shifts = self.shifts.get(employee_id)
         if shifts is None:
             return None
         return not any(shift.covers(time) for shift in shifts)
 
     def shift_at(self, employee_id: str, time: int) -> Shift | None:
-        """Return the shift that covers a time, else the nearest to it, else None."""
+        """Return the shift that covers a time, or else the nearest one, or None if there is none."""
         shifts = self.shifts.get(employee_id)
         if not shifts:
             return None
@@ -192,47 +206,47 @@ class StoreMemory:
         if time > self.clock:
             self.clock = time
         elif time < self.clock - self._max_late:
-            # One event of a far future stops the clock. What comes is then always late, and must be
-            # forgotten all the same, after a restart at the same events as without.
-            self._outlived += 1
-            if self._outlived >= _OUTLIVED:
-                self._outlived = 0
+            # One event from the far future stops the clock, and all that follow are too late. Their state must expire
+            # too, so every thousandth of them starts a sweep. The count is stored, so that a restart changes nothing.
+            self._late_since_sweep += 1
+            if self._late_since_sweep >= _LATE_PER_SWEEP:
+                self._late_since_sweep = 0
                 self.next_sweep = self.clock
 
     def forget(self) -> None:
-        """Let go of what is of no more use; `next_sweep` says when that is due again."""
+        """Drop expired state; `next_sweep` is the clock at which this is due again."""
         self.next_sweep = self.clock + _HOUR
         for collection in self.collections().values():
             collection.sweep(self.clock)
         for employee, shifts in list(self.shifts.items()):
-            kept = self._still_of_use(shifts)
+            kept = self._unexpired(shifts)
             if len(kept) < len(shifts):
                 self.shifts.put(employee, kept)
 
-    def _still_of_use(self, shifts: list[Shift]) -> list[Shift]:
-        # The newest stays for ever: it says that the employee's shifts are known.
+    def _unexpired(self, shifts: list[Shift]) -> list[Shift]:
+        # The newest shift never expires: it tells that the employee's shifts are known.
         newest = max(shift.start for shift in shifts)
-        oldest_use = self.clock - self._max_late
-        return [shift for shift in shifts if shift.end >= oldest_use or shift.start == newest]
+        oldest = self.clock - self._max_late
+        return [shift for shift in shifts if shift.end >= oldest or shift.start == newest]
 
     def collections(self) -> dict[str, Collection]:
         """Return all collections, by ``collection`` or ``detector.collection``."""
-        found: dict[str, Collection] = {
+        collections: dict[str, Collection] = {
             "shifts": self.shifts,
             "seen_pos": self.seen_pos,
             "seen_security": self.seen_security,
         }
         for detector, state in self.detectors.items():
             for name, collection in state.collections().items():
-                found[f"{detector}.{name}"] = collection
-        return found
+                collections[f"{detector}.{name}"] = collection
+        return collections
 
     def entries(self) -> dict[str, int]:
         """Count the entries of every collection, by ``detector.collection``."""
         return {name: len(collection) for name, collection in self.collections().items()}
 
     def records(self) -> Iterator[StateRecord]:
-        """Yield what changed since the last call; names are unique within the store."""
+        """Yield the records that changed since the last call; their names are unique within the store."""
         collections = self.collections()
         for name, collection in collections.items():
             for part, content in collection.records():
@@ -244,22 +258,22 @@ class StoreMemory:
             self.first_pos_time,
             {name: collection.describe() for name, collection in collections.items()},
             self._config_hashes,
-            self._outlived,
+            self._late_since_sweep,
         )
         yield "header", msgspec.msgpack.encode(header)
 
     def untrack(self) -> None:
-        """Keep the store in memory only: it takes less of it, and `records` is not to be called."""
+        """Keep the state in this process only, which takes less memory; `records` must not be called afterwards."""
         for collection in self.collections().values():
             collection.untrack()
 
     def restore(self, load: Load) -> None:
-        """Take up what `records` wrote; a store without a header stays empty.
+        """Read the state that `records` wrote; without a header record the state stays empty.
 
         Raises
         ------
         StateFormatError
-            The records are of a version that can't be read.
+            The records are of a version that this code cannot read.
         """
         packed = load("header")
         if packed is None:
@@ -271,7 +285,7 @@ class StoreMemory:
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time
         self.written_with = header.config_hashes
-        self._outlived = header.outlived
+        self._late_since_sweep = header.outlived
         for name, collection in self.collections().items():
             description = header.collections.get(name)
             if description is not None:

@@ -1,4 +1,4 @@
-"""Scores as data: what a model thought of every moment, whether it alerted or not."""
+"""Scores: a model's judgement of every interval, with or without an alert."""
 
 import msgspec
 
@@ -9,19 +9,21 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
     Parameters
     ----------
     detector, store_id
-        Which model, and of which store.
+        The model, and the store.
     subject
         The cashier, or the store itself.
     start, end
         The interval that was judged, in epoch milliseconds; a cashier's day starts with its first refund.
-    observed, expected, lower, upper
-        The count, what is usual, and between what nearly all fall.
+    observed, expected
+        The count of the interval, and the count that is usual.
+    lower, upper
+        The range of nearly all honest counts.
     component
-        What was rarest.
+        The rarest part of the judgement.
     score
-        One minus the share of honest intervals as unusual as this; None while the model is learning.
+        One minus the share of honest intervals that are as unusual; None while the model is learning.
     silent
-        Why there is no score yet, or None.
+        The reason why there is no score yet, or None.
 
     Examples
     --------

@@ -5,11 +5,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table
-from retail_anomaly.core.detector import Detector, Parameters, Range
-from retail_anomaly.core.events import CountEvent, PosEvent
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.detector import (
+    Alert,
+    CountEvent,
+    Detector,
+    DetectorState,
+    Parameters,
+    PosEvent,
+    Range,
+    StoreMemory,
+    Table,
+)
 
 
 class InventoryShrinkageParameters(Parameters, frozen=True):
@@ -55,6 +61,8 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     name = "inventory_shrinkage"
     alert_type = "SHRINKAGE"
+    colour = "#00846b"
+    symbol = "triangle-up"
     Parameters = InventoryShrinkageParameters
 
     def new_state(self) -> InventoryShrinkageState:

@@ -6,13 +6,19 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table
-from retail_anomaly.core.detector import Detector, Parameters, Range, reaches
-from retail_anomaly.core.durations import Duration
-from retail_anomaly.core.episode import Episode
-from retail_anomaly.core.events import PosEvent
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.detector import (
+    Alert,
+    Detector,
+    DetectorState,
+    Duration,
+    Episode,
+    Parameters,
+    PosEvent,
+    Range,
+    StoreMemory,
+    Table,
+    reaches,
+)
 
 _MINUTE: Final = 60_000
 
@@ -120,6 +126,8 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
 
     name = "refund_burst"
     alert_type = "REFUND_BURST"
+    colour = "#d1495b"
+    symbol = "circle"
     Parameters = RefundBurstParameters
 
     def new_state(self) -> RefundBurstState:

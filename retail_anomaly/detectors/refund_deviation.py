@@ -125,6 +125,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
 
     name = "refund_deviation"
     alert_type = "REFUND_DEVIATION"
+    colour = "#a0622d"
+    symbol = "pentagon"
     Parameters = RefundDeviationParameters
 
     def __init__(self, parameters: RefundDeviationParameters, max_late: int) -> None:

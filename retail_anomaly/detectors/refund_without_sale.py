@@ -7,12 +7,18 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table, TimedIds
-from retail_anomaly.core.detector import Detector, Parameters, Range
-from retail_anomaly.core.durations import Duration
-from retail_anomaly.core.events import PosEvent
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.detector import (
+    Alert,
+    Detector,
+    DetectorState,
+    Duration,
+    Parameters,
+    PosEvent,
+    Range,
+    StoreMemory,
+    Table,
+    TimedIds,
+)
 
 _DAY: Final = 86_400_000
 
@@ -86,6 +92,8 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 
     name = "refund_without_sale"
     alert_type = "REFUND_WITHOUT_SALE"
+    colour = "#c77700"
+    symbol = "diamond"
     Parameters = RefundWithoutSaleParameters
 
     @property

@@ -99,6 +99,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
 
     name = "sales_deviation"
     alert_type = "SALES_DEVIATION"
+    colour = "#1b7f9c"
+    symbol = "hexagon"
     Parameters = SalesDeviationParameters
 
     def __init__(self, parameters: SalesDeviationParameters, max_late: int) -> None:

@@ -6,12 +6,19 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table
-from retail_anomaly.core.detector import Detector, Parameters, Range, reaches
-from retail_anomaly.core.durations import Duration
-from retail_anomaly.core.events import PosEvent, SecurityEvent
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.detector import (
+    Alert,
+    Detector,
+    DetectorState,
+    Duration,
+    Parameters,
+    PosEvent,
+    Range,
+    SecurityEvent,
+    StoreMemory,
+    Table,
+    reaches,
+)
 
 _MINUTE: Final = 60_000
 
@@ -90,6 +97,8 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
 
     name = "security_correlation"
     alert_type = "SECURITY_CORRELATION"
+    colour = "#0b6fc2"
+    symbol = "square"
     Parameters = SecurityCorrelationParameters
 
     def new_state(self) -> SecurityCorrelationState:

@@ -6,11 +6,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table
-from retail_anomaly.core.detector import Detector, Parameters, Range
-from retail_anomaly.core.events import CountEvent, PosEvent
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.detector import (
+    Alert,
+    CountEvent,
+    Detector,
+    DetectorState,
+    Parameters,
+    PosEvent,
+    Range,
+    StoreMemory,
+    Table,
+)
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
@@ -63,6 +69,8 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
 
     name = "stock_discrepancy"
     alert_type = "STOCK_DISCREPANCY"
+    colour = "#8e5bb5"
+    symbol = "triangle-down"
     Parameters = StockDiscrepancyParameters
 
     def new_state(self) -> StockDiscrepancyState:

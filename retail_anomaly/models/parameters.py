@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from retail_anomaly.core.alerts import config_hash
-from retail_anomaly.core.detector import Parameters
+from retail_anomaly.core.parameters import Parameters
 from retail_anomaly.models.river_choice import NO_SCALER, PACKAGED, RiverChoice, Value
 
 

@@ -1,28 +1,16 @@
-"""What all figures have in common: a colour and a shape for each type, fonts, a frame."""
+"""The look of every figure: colour and symbol of each alert type, fonts, titles and margins."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import plotly.graph_objects as go
 
-COLOURS: Final[Mapping[str, str]] = {
-    "REFUND_BURST": "#d1495b",
-    "REFUND_WITHOUT_SALE": "#c77700",
-    "SECURITY_CORRELATION": "#0068b5",
-    "SHRINKAGE": "#00846b",
-    "STOCK_DISCREPANCY": "#8e5bb5",
-    "REFUND_DEVIATION": "#7a4a1e",
-    "SALES_DEVIATION": "#1b7f9c",
-}
-"""Colour by alert type: each at least 3:1 on white; a shape of its own says the same once more."""
+from retail_anomaly.core.look import Look, spare_look
+from retail_anomaly.core.registry import looks
 
-_SYMBOLS: Final[Mapping[str, str]] = dict(
-    zip(
-        COLOURS,
-        ("circle", "diamond", "square", "triangle-up", "triangle-down", "pentagon", "hexagon"),
-        strict=True,
-    )
-)
+COLOURS: Final[Mapping[str, str]] = {alert_type: look.colour for alert_type, look in looks().items()}
+"""Colours of the shipped detectors by alert type; `colour_of` knows those of your own detectors too."""
+
 INK: Final = "#1f2933"
 MUTED: Final = "#5b6470"
 QUIET: Final = "#a9b2bd"
@@ -30,57 +18,71 @@ GRID: Final = "#e6e9ed"
 AREA: Final = "#dde3ea"
 BLUES: Final = ((0.0, "#f4f6f8"), (0.5, "#7fb3da"), (1.0, "#00487f"))
 """The scale of heat maps."""
-# What the system has: a page that opens offline can't fetch a font.
+# Fonts of the system: a page that opens offline cannot fetch one.
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
 
 _HEAD: Final = 66  # pixels for title and subtitle
-_ROW: Final = 22  # and for a row of the legend
+_ROW: Final = 22  # pixels for each row of the legend
+
+
+def look_of(alert_type: str) -> Look:
+    """Return colour and symbol of an alert type, the same in every figure.
+
+    A type that no detector of this process raises gets a spare look.
+
+    Examples
+    --------
+    >>> look_of("REFUND_BURST")
+    Look(colour='#d1495b', symbol='circle')
+    """
+    known = looks()
+    return known.get(alert_type) or spare_look(alert_type, known.values())
 
 
 def colour_of(alert_type: str) -> str:
-    """Return the colour of an alert type, the same in every figure.
+    """Return the colour of an alert type.
 
     Examples
     --------
-    >>> colour_of("REFUND_BURST"), colour_of("MY_OWN")
-    ('#d1495b', '#5b6470')
+    >>> colour_of("REFUND_BURST")
+    '#d1495b'
     """
-    return COLOURS.get(alert_type, MUTED)
+    return look_of(alert_type).colour
 
 
 def symbol_of(alert_type: str) -> str:
-    """Return the marker of an alert type.
+    """Return the marker of an alert type, as Plotly names it.
 
     Examples
     --------
-    >>> symbol_of("REFUND_BURST"), symbol_of("MY_OWN")
-    ('circle', 'star')
+    >>> symbol_of("REFUND_BURST")
+    'circle'
     """
-    return _SYMBOLS.get(alert_type, "star")
+    return look_of(alert_type).symbol
 
 
 def types_in_order(types: Iterable[str]) -> list[str]:
-    """Return alert types in the order of the palette, unknown ones last.
+    """Return alert types in the order of their detectors; unknown types come last, by name.
 
     Examples
     --------
     >>> types_in_order({"MY_OWN", "SHRINKAGE", "REFUND_BURST"})
     ['REFUND_BURST', 'SHRINKAGE', 'MY_OWN']
     """
-    known = list(COLOURS)
-    return sorted(types, key=lambda name: (known.index(name) if name in COLOURS else 99, name))
+    known = list(looks())
+    return sorted(types, key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.Figure:
-    """Give a figure its title and the common look; returns the same figure.
+    """Give a figure its title and the common style; return the same figure.
 
     Parameters
     ----------
     figure
         With all its traces.
     title, subtitle
-        What is seen, and how to read it.
+        The subject of the figure, and how to read it.
     height
         In pixels, without title and legend.
 
@@ -89,7 +91,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
     >>> styled(go.Figure(), "Two alerts", "Made up", height=300).layout.title.text
     'Two alerts'
     """
-    # Entries of a legend break into rows on a narrow page: there is room for three in each.
+    # On a narrow page the legend breaks into rows of three entries.
     named = sum(bool(trace.name) and trace.showlegend is not False for trace in figure.data)
     top = _HEAD + _ROW * max(1, -(-named // 3))
     height += top
@@ -136,7 +138,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
         paper_bgcolor="white",
         plot_bgcolor="white",
     )
-    # Without a standoff of its own a title is drawn deeper than the margin that is kept for it.
+    # Without a standoff Plotly draws the axis title outside of the margin that it keeps for it.
     figure.update_xaxes(**axis, automargin=True, title_standoff=8)
     figure.update_yaxes(**axis, automargin=True)
     return figure

@@ -1,0 +1,40 @@
+"""Everything that a detector's file imports.
+
+Examples
+--------
+>>> from retail_anomaly.detector import Detector, DetectorState, Parameters, Range, Table, reaches, register
+"""
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Table, TimedIds
+from retail_anomaly.core.detector import Detector, reaches
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.episode import Episode
+from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.parameters import Parameters, Range
+from retail_anomaly.core.registry import register, unregister
+from retail_anomaly.core.score import Score
+
+__all__ = [
+    "Alert",
+    "CountEvent",
+    "Detector",
+    "DetectorState",
+    "Duration",
+    "Episode",
+    "Event",
+    "GateData",
+    "Parameters",
+    "PosEvent",
+    "Range",
+    "Score",
+    "SecurityEvent",
+    "ShiftEvent",
+    "StoreMemory",
+    "Table",
+    "TimedIds",
+    "reaches",
+    "register",
+    "unregister",
+]
