@@ -22,7 +22,7 @@ from retail_anomaly.detectors import RefundDeviation, SalesDeviation
 from retail_anomaly.detectors.refund_deviation import RefundDeviationParameters
 from retail_anomaly.detectors.sales_deviation import SalesDeviationParameters
 from retail_anomaly.models.refunds import RefundModel
-from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
 
 Scores = dict[Any, float]
 """By (cashier, day) the highest of the day, or by the end of the quarter."""
@@ -59,7 +59,7 @@ def our_sales(world: World, setting: Setting) -> Scores:
         """Keeps the score of every quarter that is judged."""
 
         def pass_time(self, block: int, local: Any, store: SalesHistory) -> Any:
-            quarter: Quarter
+            quarter: JudgedQuarter
             for quarter in super().pass_time(block, local, store):
                 scores[quarter.end] = -math.log10(max(min(quarter.drop, quarter.spike), 1e-300))
                 yield quarter

@@ -18,7 +18,7 @@ from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.refunds import (
     DAY,
     CashierHistory,
-    Refund,
+    RefundLine,
     RefundModel,
     RefundTails,
     StoreRefunds,
@@ -149,7 +149,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         """Count the line, and learn what the article costs."""
         cashier = self._today(event, state, store)
         if cashier is not None:
-            self.model.sale(event.event_time, cashier)
+            cashier.count_sale(event.event_time)
             state.cashiers.put(event.cashier_id, cashier)
             prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
             if prices.see(event.sku, event.amount / event.quantity, cashier.day) != 1.0:
@@ -161,13 +161,13 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         cashier = self._today(event, state, store)
         if cashier is None:
             return ()
-        model, level = self.model, state.level.get(_STORE)
+        level = state.level.get(_STORE)
         assert level is not None  # noqa: S101 - a day that is counted has a level
         shift = store.shift_at(event.cashier_id, event.event_time)
         if shift is not None:
-            model.change_role(shift.role, cashier)
-        model.refund(self._refund(event, state, store), cashier)
-        tails = model.judge(event.event_time, cashier, level)
+            cashier.change_role(shift.role)
+        cashier.count_refund(self._line(event, state, store))
+        tails = self.model.judge(event.event_time, cashier, level)
         if state.river is not None:
             tails = state.river.judge(event.event_time, store.local, cashier, tails)
         cashier.strongest = max(cashier.strongest, tails.strength)
@@ -192,11 +192,11 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         state.level.put(_STORE, level)
         return cashier if counts else None
 
-    def _refund(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> Refund:
+    def _line(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> RefundLine:
         prices = state.prices.get(_STORE)
         price = prices.get(event.sku) if prices else None
         limit = self.parameters.limit
-        return Refund(
+        return RefundLine(
             event.event_time,
             event.transaction_id,
             event.sku,

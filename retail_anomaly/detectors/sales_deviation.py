@@ -16,7 +16,7 @@ from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.river_judges import COMPONENT, SALES_FEATURES, RiverSales
-from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
 from retail_anomaly.models.tails import band
 
 _STORE: Final = "store"
@@ -173,7 +173,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         return alerts
 
     def _decide(
-        self, quarter: Quarter, history: SalesHistory, state: SalesDeviationState, store: StoreMemory
+        self, quarter: JudgedQuarter, history: SalesHistory, state: SalesDeviationState, store: StoreMemory
     ) -> Alert | None:
         episode = state.episodes.get(_STORE)
         if episode is not None and episode.day != quarter.day:
@@ -221,7 +221,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             alert.evidence.update(state.river.evidence())
         return alert
 
-    def _score(self, quarter: Quarter, store: StoreMemory, silent: str | None) -> Score:
+    def _score(self, quarter: JudgedQuarter, store: StoreMemory, silent: str | None) -> Score:
         tails = quarter.tails
         p_values = tails.low if quarter.drop <= quarter.spike else tails.high
         expected, shape = tails.expected["quarter"], tails.shapes["quarter"]
@@ -242,7 +242,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         )
 
     def _alert(
-        self, quarter: Quarter, episode: SalesEpisode, history: SalesHistory, store: StoreMemory
+        self, quarter: JudgedQuarter, episode: SalesEpisode, history: SalesHistory, store: StoreMemory
     ) -> Alert:
         tails = quarter.tails
         p_values = tails.low if episode.direction == "drop" else tails.high
@@ -255,13 +255,13 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         if component == "day":
             start = quarter.day_start
         elif component == "silence":
-            start = max(history.sold, quarter.day_start, quarter.end - 8 * QUARTER)
+            start = max(history.last_sale, quarter.day_start, quarter.end - 8 * QUARTER)
         lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
         is_high = episode.direction == "spike"
         # Of lines that were counted; too few receipts are about none.
         counts = tails.off_price[is_high] and not episode.fewer
-        wrongly = [line[1:] for line in history.wrongly if line[0] == is_high] if counts else []
-        skus = sorted({sku for sku, _ in wrongly})
+        wrong_prices = [line for line in history.wrong_prices if line.is_dear == is_high] if counts else []
+        skus = sorted({line.sku for line in wrong_prices})
         return self.alert(
             store,
             time=quarter.end,
@@ -280,7 +280,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                 "pValues": {name: float(f"{p:.3g}") for name, p in p_values.items()},
                 "linesOffPrice": tails.off_price[is_high],
                 "skus": skus,
-                "transactionIds": [receipt for _, receipt in wrongly],
+                "transactionIds": [line.receipt for line in wrong_prices],
                 "chance": float(f"{episode.chance:.3g}"),
                 "learnedDays": history.days,
                 "relearnedOn": date_of(history.relearned) if history.relearned else None,
@@ -292,7 +292,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
 def _message(
     component: str,
     direction: str,
-    quarter: Quarter,
+    quarter: JudgedQuarter,
     start: int,
     horizon: str,
     store: StoreMemory,

@@ -14,8 +14,8 @@ from river.base import AnomalyDetector
 
 from retail_anomaly.core.local_time import QUARTER, LocalTime
 from retail_anomaly.models.prices import SkuPrices
-from retail_anomaly.models.refunds import CashierHistory, Refund, RefundModel, StoreRefunds
-from retail_anomaly.models.sales import Quarter, SalesHistory, SalesModel
+from retail_anomaly.models.refunds import CashierHistory, RefundLine, RefundModel, StoreRefunds
+from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
 
 _BUCKETS: Final = 64
 _EARLIEST: Final = 946_684_800_000
@@ -89,7 +89,7 @@ class RefundEstimator(AnomalyDetector):
         if not self._model.begin_day(self._local.of(x["time"])[0], cashier, self._store):
             return
         if x["kind"] == "SALE":
-            self._model.sale(x["time"], cashier)
+            cashier.count_sale(x["time"])
             self._prices.see(str(x.get("sku")), x["amount"] / _quantity(x), cashier.day)
         elif x["kind"] == "REFUND":
             self._count(x, cashier)
@@ -109,11 +109,11 @@ class RefundEstimator(AnomalyDetector):
 
     def _count(self, x: Mapping[Any, Any], cashier: CashierHistory) -> None:
         if x.get("role") is not None:
-            self._model.change_role(str(x["role"]), cashier)
+            cashier.change_role(str(x["role"]))
         price = self._prices.get(str(x.get("sku")))
         amount = x["amount"]
-        self._model.refund(
-            Refund(
+        cashier.count_refund(
+            RefundLine(
                 x["time"],
                 str(x.get("receipt", x["time"])),
                 str(x.get("sku")),
@@ -124,8 +124,7 @@ class RefundEstimator(AnomalyDetector):
                 near_limit=0.8 * self.limit <= amount < self.limit,
                 no_sale_named=not x.get("original"),
                 cash=str(x.get("tender")).lower() == "cash",
-            ),
-            cashier,
+            )
         )
 
 
@@ -176,7 +175,7 @@ class SalesEstimator(AnomalyDetector):
         self.memory = memory
         self.level_gain = level_gain
         self.protect = protect
-        self.quarters: list[Quarter] = []
+        self.quarters: list[JudgedQuarter] = []
         self._model = SalesModel(memory=memory, level_gain=level_gain, protect=protect)
         self._local = LocalTime(ZoneInfo(time_zone))
         self._history = SalesHistory()

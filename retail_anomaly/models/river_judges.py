@@ -10,10 +10,10 @@ import msgspec
 
 from retail_anomaly.core.local_time import LocalTime
 from retail_anomaly.models.rank import RollingRank
-from retail_anomaly.models.refunds import HOUR, MARKS, CashierHistory, RefundTails
+from retail_anomaly.models.refunds import MARKS, CashierHistory, RefundTails
 from retail_anomaly.models.river_choice import Features, RiverChoice
 from retail_anomaly.models.river_model import RiverModel
-from retail_anomaly.models.sales import HORIZONS, Quarter
+from retail_anomaly.models.sales import HORIZONS, JudgedQuarter
 
 COMPONENT: Final = "model"
 """The name under which a River detector stands among the components of a score."""
@@ -45,11 +45,11 @@ def refund_features(time: int, quarter: int, cashier: CashierHistory, tails: Ref
 
     Examples
     --------
-    >>> from retail_anomaly.models.refunds import Refund, RefundModel, StoreRefunds
+    >>> from retail_anomaly.models.refunds import RefundLine, RefundModel, StoreRefunds
     >>> model, cashier, store = RefundModel(), CashierHistory(), StoreRefunds()
     >>> model.begin_day(739_000, cashier, store)
     True
-    >>> model.refund(Refund(1_760_000_000_000, "r", "sku", 20.0, cash=True), cashier)
+    >>> cashier.count_refund(RefundLine(1_760_000_000_000, "r", "sku", 20.0, cash=True))
     >>> tails = model.judge(1_760_000_000_000, cashier, store)
     >>> features = refund_features(1_760_000_000_000, 41, cashier, tails)
     >>> features["refunds"], features["in_hour"], features["cash"], features["off_shift"]
@@ -59,15 +59,15 @@ def refund_features(time: int, quarter: int, cashier: CashierHistory, tails: Ref
         "excess": tails.observed - tails.expected,
         "refunds": float(tails.observed),
         "usual": tails.expected,
-        "in_hour": float(sum(time - HOUR < refund[0] <= time for refund in cashier.recent)),
+        "in_hour": float(cashier.refunds_in_hour(time)),
         "sales": float(cashier.sales),
         "amount": cashier.log_amounts / max(cashier.refunds, 1),
         "hour": quarter / 4,
-        **{name: float(count) for name, count in zip(MARKS, cashier.marks, strict=True)},
+        **{mark: float(getattr(cashier.marks, mark)) for mark in MARKS},
     }
 
 
-def sales_features(quarter: Quarter, number: int) -> Features:
+def sales_features(quarter: JudgedQuarter, number: int) -> Features:
     """Return what a detector is shown of a store, at the end of each quarter of an hour.
 
     Parameters
@@ -137,7 +137,7 @@ class RiverSales:
         self._rank = RollingRank()
         self._day = 0
 
-    def judge(self, quarter: Quarter, local: LocalTime) -> Quarter:
+    def judge(self, quarter: JudgedQuarter, local: LocalTime) -> JudgedQuarter:
         """Return the quarter with the detector's opinion in place of the packaged model's.
 
         A detector does not tell drops from spikes: whether two hours had less or more than usual does.

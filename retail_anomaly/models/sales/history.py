@@ -1,0 +1,223 @@
+"""A store's sales: the quarter of an hour that is being counted, the day so far, and what was learned."""
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from retail_anomaly.core.local_time import QUARTERS
+from retail_anomaly.models.rank import RollingRank
+from retail_anomaly.models.spread import ExcessSpread
+
+HORIZONS: Final = ("quarter", "hour", "two_hours", "day")
+CELL_BYTES: Final = 2  # half precision
+
+
+class OffPriceLines(msgspec.Struct, array_like=True):
+    """Lines far below and far above the known price."""
+
+    cheap: int = 0
+    dear: int = 0
+
+
+class ReceiptSums(msgspec.Struct, array_like=True):
+    """Receipts, and how many are usual."""
+
+    receipts: float = 0.0
+    usual: float = 0.0
+
+
+class WindowQuarter(msgspec.Struct, array_like=True):
+    """A quarter of the last two hours.
+
+    Parameters
+    ----------
+    receipts, usual
+        How many there were, and how many are usual.
+    lines, log_amounts, cheap, dear
+        Sale lines, the sum of their log amounts, and lines far below and far above the known price.
+    plausible
+        The receipts, or the expectation where the receipts were rare.
+    """
+
+    receipts: float
+    usual: float
+    lines: float
+    log_amounts: float
+    cheap: float
+    dear: float
+    plausible: float = 0.0
+
+
+class TicketSums(msgspec.Struct, array_like=True):
+    """Decayed sums over lines: count, log amount, its square."""
+
+    lines: float = 0.0
+    logs: float = 0.0
+    squares: float = 0.0
+
+    def add(self, lines: float, logs: float, squares: float) -> None:
+        """Add a quarter's sums."""
+        self.lines += lines
+        self.logs += logs
+        self.squares += squares
+
+    def decay(self, factor: float) -> None:
+        """Make the past count less."""
+        self.lines *= factor
+        self.logs *= factor
+        self.squares *= factor
+
+
+class TicketDrift(msgspec.Struct, array_like=True):
+    """Decayed sums from which the variance between quarters' mean log amounts is estimated."""
+
+    quarters: float = 0.0
+    excess: float = 0.0
+
+    def add(self, excess: float) -> None:
+        """Add a quarter's squared deviation, less the part that its number of lines explains."""
+        self.quarters += 1.0
+        self.excess += excess
+
+    def decay(self, factor: float) -> None:
+        """Make the past count less."""
+        self.quarters *= factor
+        self.excess *= factor
+
+
+class PricedLines(msgspec.Struct, array_like=True):
+    """Decayed counts: lines, and those far below and far above the known price."""
+
+    lines: float = 0.0
+    cheap: float = 0.0
+    dear: float = 0.0
+
+    def add(self, lines: float, cheap: float, dear: float) -> None:
+        """Add a quarter's counts."""
+        self.lines += lines
+        self.cheap += cheap
+        self.dear += dear
+
+    def decay(self, factor: float) -> None:
+        """Make the past count less."""
+        self.lines *= factor
+        self.cheap *= factor
+        self.dear *= factor
+
+
+class WrongPrice(NamedTuple):
+    """A line far off the known price."""
+
+    is_dear: bool
+    sku: str
+    receipt: str
+
+
+class SalesHistory(msgspec.Struct, array_like=True):
+    """One store: the quarter and the day so far, and what was learned.
+
+    Parameters
+    ----------
+    block
+        The quarter that is being counted, as quarters since 1970; 0 before the first event.
+    receipts, lines, log_amounts, log_squares, off_price
+        Of that quarter: receipts, sale lines, the sums of log(1 + amount) and of its square, and lines far off the
+        known price.
+    last_receipt
+        The receipt of the last line.
+    day
+        The local day that is being counted.
+    today
+        Receipts by quarter of the day, as they are to be learned.
+    earlier
+        The day's quarters before the last two hours: plausible receipts, and how many are usual.
+    day_receipts, day_usual
+        Receipts of the day, and how many are usual.
+    trade_began
+        The quarter in which the day's trade began.
+    window
+        The last two hours.
+    cells, weekdays
+        The profile: decayed receipts by quarter and weekday in half precision, and how many days each weekday has;
+        the seven weekdays of a quarter stand together.
+    level
+        Trade these days compared with the profile's.
+    deviations
+        Logarithms of the last days' receipts over the expectation.
+    spreads
+        How much the counts of each horizon vary.
+    tickets, drift
+        The lines' amounts, and how much they vary from quarter to quarter.
+    priced
+        How many lines are far off the known price.
+    days, silent
+        Days learned; quarters in a row without a sale.
+    strays
+        How many events were days older than the newest quarter.
+    drop_rank, spike_rank
+        How strong the evidence of a drop and of a spike has been.
+    flagged
+        Quarters of the day that were rare.
+    relearned
+        The day on which a new level was accepted; 0: never.
+    price_rank
+        How strong the evidence of wrong prices has been.
+    last_sale
+        When the last line was sold, in epoch milliseconds.
+    wrong_prices
+        The day's last three lines far off the known price.
+    """
+
+    block: int = 0
+    receipts: int = 0
+    lines: int = 0
+    log_amounts: float = 0.0
+    log_squares: float = 0.0
+    off_price: OffPriceLines = msgspec.field(default_factory=OffPriceLines)
+    last_receipt: str = ""
+    day: int = 0
+    today: dict[int, int | float] = {}  # whole receipts take a byte or two
+    earlier: ReceiptSums = msgspec.field(default_factory=ReceiptSums)
+    day_receipts: float = 0.0
+    day_usual: float = 0.0
+    trade_began: int = 0
+    window: list[WindowQuarter] = []
+    cells: bytes = bytes(7 * QUARTERS * CELL_BYTES)
+    weekdays: list[float] = msgspec.field(default_factory=lambda: [0.0] * 7)
+    level: float = 1.0
+    deviations: list[float] = []
+    spreads: list[ExcessSpread] = msgspec.field(default_factory=lambda: [ExcessSpread() for _ in HORIZONS])
+    tickets: TicketSums = msgspec.field(default_factory=TicketSums)
+    drift: TicketDrift = msgspec.field(default_factory=TicketDrift)
+    priced: PricedLines = msgspec.field(default_factory=PricedLines)
+    days: int = 0
+    silent: int = 0
+    strays: int = 0
+    drop_rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    spike_rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    flagged: int = 0
+    relearned: int = 0
+    price_rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    last_sale: int = 0
+    wrong_prices: list[WrongPrice] = []
+
+    def clear_quarter(self) -> None:
+        """Count the next quarter from zero."""
+        self.receipts = self.lines = 0
+        self.log_amounts = self.log_squares = 0.0
+        self.off_price = OffPriceLines()
+
+    def clear_day(self) -> None:
+        """Count the next day from zero."""
+        self.today = {}
+        self.window = []
+        self.wrong_prices = []
+        self.earlier = ReceiptSums()
+        self.day_receipts = self.day_usual = 0.0
+
+    def leave_window(self) -> None:
+        """Move the window's oldest quarter to the day's earlier ones."""
+        if self.window:
+            oldest = self.window.pop(0)
+            self.earlier.receipts += oldest.plausible
+            self.earlier.usual += oldest.usual
