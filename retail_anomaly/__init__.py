@@ -106,7 +106,9 @@ _LATER: Final = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version()
+        from retail_anomaly.cli.frame import installed_version
+
+        return installed_version()
     if name == "plots":
         return import_module("retail_anomaly.plots")
     if name in _LATER:
@@ -116,12 +118,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("retail-anomaly")
-    except PackageNotFoundError:  # The folders were copied and not installed.
-        return "unknown"

@@ -32,7 +32,7 @@ def demo(
         bool, typer.Option("--keep", help="Keep the streamer's state and the logs of all processes.")
     ] = False,
 ) -> None:
-    """Simulate a day in a few stores and watch the streamer find the incidents in it.
+    """Simulate a day and watch the streamer find its incidents.
 
     The demo starts an embedded broker, the streamer and the simulator, each as a process. It shows the alerts as they
     arrive and ends with a summary and an HTML report. The exit code is 1 if an event was lost or an injected incident

@@ -41,7 +41,9 @@ def evaluate(
         int, typer.Option(min=0, help="Seed of the confidence intervals and the random alerts.")
     ] = 0,
 ) -> None:
-    """Score alerts against known incidents: the share found, the time it took, the number of alerts it cost.
+    """Score alerts against known incidents.
+
+    The scorecard shows the share of incidents that were found, the time it took and the number of alerts it cost.
 
     Example: retail-anomaly evaluate --alerts alerts.jsonl --incidents out/incidents.jsonl
     --events out/events.jsonl --html scorecard.html

@@ -126,6 +126,14 @@ def _explained(error: BaseException, name: str) -> tuple[str, int]:
     return f"{said} (at {Path(at.filename).name}:{at.lineno}): please report it", FAILED
 
 
+def installed_version() -> str:
+    """Return the version of the installed package, or ``unknown`` where its folders were only copied."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def missing_extra(module: str) -> str | None:
     """Return how to install one of our optional dependencies, or None for a module that is none of them.
 
@@ -203,9 +211,7 @@ def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str
 
 def _show_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        from retail_anomaly import __version__
-
-        typer.echo(f"{context.find_root().info_name} {__version__}")
+        typer.echo(f"{context.find_root().info_name} {installed_version()}")
         raise typer.Exit
 
 

@@ -57,9 +57,9 @@ def tune(
     ] = 0,
     html: Page = None,
 ) -> None:
-    """Search for the parameters that find most within a budget of alerts, and write them as a configuration file.
+    """Search for parameters that find most within an alert budget.
 
-    The search uses the first days of the log. The last days test the parameters that it found.
+    They are written as a configuration file, which the other commands read. The search uses the first days of the log. The last days test the parameters that it found.
 
     Example: retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --budget 1
     --output tuned.yaml

@@ -1,0 +1,53 @@
+"""Send a simulation to Kafka at the pace that was asked for."""
+
+import threading
+from signal import SIGINT, signal
+from time import monotonic
+from typing import IO, Final
+
+from data_gen.kafka import KafkaWriter
+from data_gen.pace import Pace
+from data_gen.simulate import Simulation
+from data_gen.writers import drain
+
+# Longest wait without a look at Ctrl-C.
+_STOP_SECONDS: Final = 0.2
+
+
+def send_paced(simulation: Simulation, writer: KafkaWriter, pace: Pace, truth: IO[bytes] | None) -> None:
+    """Send every record, and write each incident to `truth` before the first record of it is sent.
+
+    After Ctrl-C the records under way are still delivered and counted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        You pressed Ctrl-C; the writer is closed.
+    BrokerError
+        The broker did not accept a record.
+    """
+    # Ctrl-C sets a flag. An exception inside a delivery report would lose the report.
+    stopped = threading.Event()
+    before = signal(SIGINT, lambda *_: stopped.set())
+    try:
+        for record in simulation.records():
+            _write_truth(simulation, truth)
+            until = monotonic() + pace.wait(record.arrival)
+            while (wait := until - monotonic()) > 0 and not stopped.is_set():
+                writer.serve(min(wait, _STOP_SECONDS))
+            if stopped.is_set():
+                break
+            writer.send(record)
+        writer.close()
+        _write_truth(simulation, truth)
+    finally:
+        signal(SIGINT, before)
+    if stopped.is_set():
+        raise KeyboardInterrupt
+
+
+def _write_truth(simulation: Simulation, truth: IO[bytes] | None) -> None:
+    if truth is not None:
+        drain(simulation.incidents, truth)
+    simulation.incidents.clear()
+    simulation.faults_made.clear()
