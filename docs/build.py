@@ -1,6 +1,7 @@
 """Write the pages that come from the code: ``make docs``. A test compares them."""
 
 import inspect
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from retail_anomaly.detectors import REGISTRY, Range
 from retail_anomaly.settings import Settings, flatten, json_schema
 
 FOLDER = Path(__file__).parent
+_README_ROW = r"^\| `(\w+)` \| `[A-Z_]+` \| .* \|\n"
 _NOTICE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 
 
@@ -30,6 +32,18 @@ def detectors() -> str:
             rows.append(f"| `{field.name}` | {_shown(default)} | {limits} | {meaning} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def readme() -> str:
+    """Return the README with a row for each detector; a row that is there stays as it is written."""
+    text = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    rows = {match[1]: match[0] for match in re.finditer(_README_ROW, text, re.MULTILINE)}
+    for name, detector in REGISTRY.items():
+        summary = " ".join((inspect.getdoc(detector) or "").split("\n\n")[0].split())
+        when = summary.removeprefix("Alert when ").removesuffix(".")
+        rows.setdefault(name, f"| `{name}` | `{detector.alert_type}` | {when} |\n")
+    table = "".join(rows[name] for name in REGISTRY)
+    return re.sub(rf"(?m)(?:{_README_ROW})+", lambda _: table, text, count=1)
 
 
 def configuration() -> str:
@@ -123,7 +137,12 @@ def _shown(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-PAGES = {"detectors.md": detectors, "configuration.md": configuration, "figures.md": figures}
+PAGES = {
+    "../README.md": readme,
+    "detectors.md": detectors,
+    "configuration.md": configuration,
+    "figures.md": figures,
+}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

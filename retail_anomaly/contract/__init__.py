@@ -1,6 +1,6 @@
-"""What is true of every detector, whatever it looks for, as checks that anybody can run on a new one.
+"""The contract of a detector, as checks that you can run on your own.
 
-The tests run them over all detectors that are shipped, a notebook on one that is being written.
+The test suite runs them on every shipped detector. `check_detector` runs them on yours and returns a table.
 
 Examples
 --------

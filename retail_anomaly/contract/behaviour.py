@@ -1,4 +1,4 @@
-"""What a detector does: its alerts, and what has no effect on them."""
+"""Checks of a detector's alerts, and of the changes that must not affect them."""
 
 import copy
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import PosEvent
 
 NOISE: Final = "NO_SALE"
-"""A type of event that no detector knows."""
+"""An event type that no detector knows."""
 
 
-# --- What it raises ------------------------------------------------------------------------------
+# --- Its alerts ----------------------------------------------------------------------------------
 
 
-def _speaks(subject: Subject) -> None:
-    require(bool(subject.alerts()), "these events raise no alert: try it with some that do")
+def _raises_alerts(subject: Subject) -> None:
+    require(bool(subject.alerts()), "these events raise no alert: give events that do")
 
 
 def _leaves_events_alone(subject: Subject) -> None:
@@ -30,27 +30,35 @@ def _leaves_events_alone(subject: Subject) -> None:
 
 
 def _is_deterministic(subject: Subject) -> None:
-    require(subject.alerts() == subject.alerts(), "the same events raise other alerts in another engine")
+    require(subject.alerts() == subject.alerts(), "the same events raise different alerts in another engine")
 
 
 def _raises_well_formed_alerts(subject: Subject) -> None:
     detector = subject.detector
     for alert in subject.alerts():
-        said = f"{alert.type} at {alert.event_time}"
+        about = f"{alert.type} at {alert.event_time}"
         own = (alert.detector, alert.type) == (detector.name, detector.alert_type)
-        require(own, f"{said}: expected the detector's own name and type")
-        require(0 <= alert.risk_score <= 1, f"{said}: a risk is 0 to 1, got {alert.risk_score}")
-        require(alert.risk_score == round(alert.risk_score, 6), f"{said}: a risk has 6 places")
-        require(bool(alert.evidence), f"{said}: an alert carries its evidence")
-        require(alert.detected_at is None, f"{said}: the host says when it was detected")
-        require(alert.message.endswith("."), f"{said}: a message is a sentence, got {alert.message!r}")
-        require("fraud" not in alert.message.lower(), f"{said}: an alert is a suspicion, not a verdict")
+        require(own, f"{about}: expected the detector's own name and type")
+        require(0 <= alert.risk_score <= 1, f"{about}: expected a risk from 0 to 1, got {alert.risk_score}")
+        require(
+            alert.risk_score == round(alert.risk_score, 6), f"{about}: expected a risk rounded to 6 places"
+        )
+        require(bool(alert.evidence), f"{about}: the evidence is empty")
+        require(alert.detected_at is None, f"{about}: detected_at is set by the host only")
+        require(
+            alert.message.endswith("."),
+            f"{about}: expected a message that ends with a full stop, got {alert.message!r}",
+        )
+        require(
+            "fraud" not in alert.message.lower(),
+            f"{about}: an alert is a suspicion: its message must not say fraud",
+        )
 
 
 def _raises_alerts_that_survive_json(subject: Subject) -> None:
     for alert in subject.alerts()[:200]:
         again = msgspec.json.decode(encode(alert), type=Alert)
-        require(again == alert, f"as JSON it is another alert: {alert.evidence}")
+        require(again == alert, f"written as JSON and read again, the alert differs: {alert.evidence}")
 
 
 def _counts_revisions(subject: Subject) -> None:
@@ -59,17 +67,22 @@ def _counts_revisions(subject: Subject) -> None:
         previous = last.get(alert.alert_id)
         if alert.revision == 1:
             require(previous is None, f"{alert.alert_id}: two alerts have this id")
-            require(alert.opened_at == alert.event_time, f"{alert.alert_id}: a first revision opens it")
+            require(
+                alert.opened_at == alert.event_time,
+                f"{alert.alert_id}: opened_at of revision 1 is its event time",
+            )
         elif previous is None or alert.revision != previous.revision + 1:
             require(False, f"{alert.alert_id}: revision {alert.revision} follows no {alert.revision - 1}")
         else:
-            require(alert.opened_at == previous.opened_at, f"{alert.alert_id}: a revision keeps its opening")
+            require(
+                alert.opened_at == previous.opened_at, f"{alert.alert_id}: a revision must keep opened_at"
+            )
             worse = alert.risk_score > previous.risk_score
-            require(worse, f"{alert.alert_id}: a revision has a higher risk")
+            require(worse, f"{alert.alert_id}: a revision must have a higher risk")
         last[alert.alert_id] = alert
 
 
-# --- What has no effect --------------------------------------------------------------------------
+# --- Without effect on them ----------------------------------------------------------------------
 
 
 def _knows_one_store(subject: Subject) -> None:
@@ -88,11 +101,11 @@ def _ignores_unknown_types(subject: Subject) -> None:
         if isinstance(step, PosEvent):
             noise = msgspec.structs.replace(step, event_type=NOISE, event_id=None)
             require(run.step(noise) == [], f"a {NOISE} raises an alert")
-    require(alerts == subject.alerts(), f"with some {NOISE} between them the events raise other alerts")
+    require(alerts == subject.alerts(), f"with a {NOISE} between them the events raise different alerts")
 
 
 BEHAVIOUR: Final[Mapping[str, Check]] = {
-    "raises alerts over these events": _speaks,
+    "raises alerts over these events": _raises_alerts,
     "leaves events as they are": _leaves_events_alone,
     "raises the same alerts again": _is_deterministic,
     "raises well-formed alerts": _raises_well_formed_alerts,
@@ -101,4 +114,4 @@ BEHAVIOUR: Final[Mapping[str, Check]] = {
     "knows one store at a time": _knows_one_store,
     "ignores unknown types of events": _ignores_unknown_types,
 }
-"""Checks over events, by what they say of a detector that passes."""
+"""Checks that need events; each name says something that is true of a detector that passes."""

@@ -1,4 +1,4 @@
-"""All checks of a detector, with what each said."""
+"""All checks of a detector, and the table of their results."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHECKS: Final[Mapping[str, Check]] = {**FORM, **BEHAVIOUR, **STORAGE}
-"""Every check, by what it says of a detector that passes; it raises `ContractError` otherwise."""
+"""Every check by name; a check raises `ContractError` if the detector fails it."""
 
 
 def check_detector(
@@ -26,32 +26,32 @@ def check_detector(
 ) -> "pd.DataFrame":
     """Run every check of the contract on a detector.
 
-    A restart after every event takes some ten times as long as a replay: thousands of events are
-    enough, and they should raise some alerts. Of parameters with which the detector runs in a replay only,
-    the checks of what is stored are left out.
+    Give a few thousand events that raise some alerts; the checks restart after every event, which takes about ten
+    times as long as a replay. If the detector runs in a replay only with these parameters, the checks of stored state
+    are left out.
 
     Parameters
     ----------
     detector
-        Its class.
+        Your class.
     events
-        What it is tried with, in order of arrival.
+        Events in order of arrival.
     parameters
-        By default the class's own.
+        By default those of the class.
     kept
-        What it may keep without limit: ``detector.collection``.
+        Collections that may keep their entries without limit, as ``detector.collection``.
 
     Returns
     -------
     pandas.DataFrame
-        One row a check: ``check``, ``passed`` and, if it did not, ``said``.
+        One row for each check: ``check``, ``passed`` and ``said``, the reason why it failed.
 
     Examples
     --------
     >>> from retail_anomaly.detectors import StockDiscrepancy
     >>> checked = check_detector(StockDiscrepancy, [])
     >>> checked[~checked["passed"]].values.tolist()
-    [['raises alerts over these events', False, 'these events raise no alert: try it with some that do']]
+    [['raises alerts over these events', False, 'these events raise no alert: give events that do']]
     """
     import pandas as pd
 
@@ -65,11 +65,11 @@ def check_detector(
 
 
 def _said(check: Check, subject: Subject) -> str | None:
-    """Return why a check failed, or None; what the detector itself raises is a failure too."""
+    """Return why a check failed, or None; an exception of the detector is a failure too."""
     try:
         check(subject)
     except ContractError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - a detector that is being written may raise anything
+    except Exception as error:  # noqa: BLE001 - an unfinished detector may raise anything
         return f"{type(error).__name__}: {error}"
     return None

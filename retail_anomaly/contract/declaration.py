@@ -1,4 +1,4 @@
-"""What a detector is: its names, what it says of itself, its parameters."""
+"""Checks of a detector's declaration: its names, its docstring, its parameters."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def _named(subject: Subject) -> None:
 def _says_what_it_cannot_see(subject: Subject) -> None:
     said = subject.detector.cannot_see()
     require(bool(said), 'docstring: expected a paragraph that begins with "Cannot see: "')
-    require(len(said.split()) >= 8, f"docstring: too short to be of use: {said!r}")
+    require(len(said.split()) >= 8, f"docstring: too short: {said!r}")
 
 
 def _describes_its_parameters(subject: Subject) -> None:
@@ -42,12 +42,12 @@ def _takes_what_is_in_its_ranges(subject: Subject) -> None:
     parameters = subject.detector.Parameters
     for field, limits in parameters.ranges().items():
         default = getattr(parameters(), field)
-        require(not isinstance(default, bool), f"{field}: a range is of numbers")
-        require(limits.low < limits.high, f"{field}: its range is empty")
+        require(not isinstance(default, bool), f"{field}: only a number can have a range")
+        require(limits.low < limits.high, f"{field}: the range is empty")
         require(limits.low <= default <= limits.high, f"{field}: the default is outside of its range")
         for value in (limits.low, default, limits.high):
             steps = value / limits.step
-            require(abs(steps - round(steps)) < 1e-6, f"{field}: {value} is no multiple of {limits.step}")
+            require(abs(steps - round(steps)) < 1e-6, f"{field}: {value} is not a multiple of {limits.step}")
             changed = msgspec.structs.replace(parameters(), **{field: type(default)(value)})
             subject.detector(changed, subject.max_late)
 
@@ -59,11 +59,12 @@ def _hashes_every_parameter(subject: Subject) -> None:
     for field in default.__struct_fields__:
         changed = _hash_with_another(subject, default, field)
         require(
-            changed not in hashes, f"{field}: with another value the hash is that of {hashes.get(changed)}"
+            changed not in hashes,
+            f"{field}: with another value the hash equals that of {hashes.get(changed)}",
         )
         hashes[changed] = field
     again = subject.detector(subject.detector.Parameters(), subject.max_late).config_hash
-    require(again == own, "equal parameters have two hashes")
+    require(again == own, "equal parameters have different hashes")
 
 
 def _hash_with_another(subject: Subject, default: Parameters, field: str) -> str:
@@ -75,11 +76,11 @@ def _hash_with_another(subject: Subject, default: Parameters, field: str) -> str
             return subject.detector(changed, subject.max_late).config_hash
         except ValueError:  # out of its range
             continue
-    raise ContractError(f"{field}: takes no other value than {getattr(default, field)!r}")
+    raise ContractError(f"{field}: accepts only {getattr(default, field)!r}")
 
 
 def _others(default: Parameters, field: str) -> list[dict[str, Any]]:
-    """Return other values of a parameter; what is of a model of River goes with one."""
+    """Return other values of a parameter; a River parameter comes with a River model."""
     if isinstance(default, ModelParameters) and field in _OF_A_MODEL:
         return [{"model": "river.anomaly.HalfSpaceTrees", field: _OF_A_MODEL[field]}]
     value: Any = getattr(default, field)
@@ -98,4 +99,4 @@ FORM: Final[Mapping[str, Check]] = {
     "takes what is in its ranges": _takes_what_is_in_its_ranges,
     "has a hash that every parameter changes": _hashes_every_parameter,
 }
-"""Checks that need no events, by what they say of a detector that passes."""
+"""Checks that need no events; each name says something that is true of a detector that passes."""

@@ -1,4 +1,4 @@
-"""Runs of an engine, one event at a time: stores in memory, and stores with a disk."""
+"""Runs of an engine, one event at a time, with state in memory or on a simulated disk."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from retail_anomaly.core.memory import StoreMemory
 
 @dataclass(frozen=True)
 class TimePasses:
-    """Time that passes in a store without an event.
+    """A tick: time passes in a store without an event.
 
     Examples
     --------
@@ -29,7 +29,7 @@ Step: TypeAlias = Event | TimePasses
 
 @dataclass
 class Run:
-    """An engine and its stores, which come as their events do, in memory.
+    """An engine and its stores in memory; a store is made at its first event.
 
     Examples
     --------
@@ -45,14 +45,14 @@ class Run:
     stores: dict[str, StoreMemory] = field(default_factory=dict)
 
     def step(self, step: Step) -> list[Alert]:
-        """Return what one event, or time that passes, raises."""
+        """Return the alerts of one event or tick."""
         store = self.store(step.store_id)
         if isinstance(step, TimePasses):
             return self.engine.tick(step.time, store)
         return self.engine.process(step, store)
 
     def alerts(self, steps: Iterable[Step]) -> list[Alert]:
-        """Return what all these steps raise."""
+        """Return the alerts of all these steps."""
         return [alert for step in steps for alert in self.step(step)]
 
     def store(self, store_id: str) -> StoreMemory:
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass
 class RestartingRun(Run):
-    """Stores with a disk: what a checkpoint wrote is all that a restart finds."""
+    """A run whose stores have a disk: after a restart, only the records of the last checkpoint are left."""
 
     disks: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
@@ -85,6 +85,6 @@ class RestartingRun(Run):
                     self.disks[store_id][name] = content
 
     def restart(self) -> None:
-        """Write what has changed, and forget what is in memory."""
+        """Write all changes, then drop the memory."""
         self.checkpoint()
         self.stores.clear()

@@ -1,4 +1,4 @@
-"""What a detector remembers: that it survives restarts and crashes, and that it is forgotten."""
+"""Checks of a detector's state: it survives restarts and crashes, and it expires."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -13,7 +13,7 @@ from retail_anomaly.core.events import PosEvent, ShiftEvent
 
 _YEAR: Final = 365 * 86_400_000
 _SEEDS: Final = range(3)
-_LOST: Final = 500  # steps that are processed again after a crash
+_LOST: Final = 500  # steps that a crash loses, so that they are processed again
 
 
 def _survives_restarts(subject: Subject) -> None:
@@ -28,7 +28,7 @@ def _survives_restarts(subject: Subject) -> None:
                 run.checkpoint()
             if rng.random() < 0.01:
                 run.restart()
-        require(alerts == expected, "with restarts the events raise other alerts")
+        require(alerts == expected, "with restarts the events raise different alerts")
 
 
 def _survives_a_restart_after_every_event(subject: Subject) -> None:
@@ -37,7 +37,7 @@ def _survives_a_restart_after_every_event(subject: Subject) -> None:
     for step in subject.steps:
         alerts += run.step(step)
         run.restart()
-    require(alerts == subject.alerts(), "with a restart after every event there are other alerts")
+    require(alerts == subject.alerts(), "with a restart after every event the events raise different alerts")
 
 
 def _repeats_after_a_crash(subject: Subject) -> None:
@@ -49,7 +49,9 @@ def _repeats_after_a_crash(subject: Subject) -> None:
         run.checkpoint()
         lost = run.alerts(again)
         run.stores.clear()
-        require(run.alerts(again) == lost, "what is processed again after a crash raises other alerts")
+        require(
+            run.alerts(again) == lost, "events that are processed again after a crash raise different alerts"
+        )
 
 
 def _writes_only_changes(subject: Subject) -> None:
@@ -74,10 +76,10 @@ def _has_equal_bytes(subject: Subject) -> None:
         run.alerts(subject.steps)
         run.checkpoint()
         disks.append(run.disks)
-    require(disks[0] == disks[1], "equal histories are stored as different bytes")
+    require(disks[0] == disks[1], "the same events are stored as different bytes")
 
 
-# --- What is forgotten ---------------------------------------------------------------------------
+# --- Expiry --------------------------------------------------------------------------------------
 
 
 def _forgets(subject: Subject) -> None:
@@ -91,17 +93,19 @@ def _forgets(subject: Subject) -> None:
         for store_id in run.disks:
             run.alerts(_silence(store_id, subject.steps))
             left = {name for name, entries in run.store(store_id).entries().items() if entries}
-            require(left <= kept, f"after a year of silence there is {', '.join(sorted(left - kept))}")
+            require(
+                left <= kept, f"after a year of silence there are entries in {', '.join(sorted(left - kept))}"
+            )
         run.checkpoint()
         for disk in run.disks.values():
-            # An emptied page stays, with nothing in it.
+            # A page that became empty stays on the disk.
             pages = {name.split("/")[0] for name, content in disk.items() if msgspec.msgpack.decode(content)}
             written = pages - kept - {"header"}
             require(not written, f"after a year of silence {', '.join(sorted(written))} is on disk")
 
 
 def _silence(store_id: str, steps: Sequence[Step]) -> list[Step]:
-    """Return two events that change nothing, a year later and a day after that."""
+    """Return two events without effect, a year later and a day after that."""
     newest = max(_time(step) for step in steps)
     later = (newest + _YEAR, newest + _YEAR + 86_400_000)
     return [PosEvent("t", store_id, "c", "k", 0.0, NOISE, time) for time in later]
@@ -121,4 +125,4 @@ STORAGE: Final[Mapping[str, Check]] = {
     "stores equal histories as equal bytes": _has_equal_bytes,
     "forgets what it no longer needs": _forgets,
 }
-"""Checks of what is stored, over events, by what they say of a detector that passes."""
+"""Checks of stored state; each name says something that is true of a detector that passes."""

@@ -1,4 +1,4 @@
-"""A detector on trial: its parameters, and the events it is tried with."""
+"""A detector under test, with its parameters and events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ class ContractError(RetailAnomalyError, AssertionError):
 
 @dataclass(frozen=True)
 class Subject:
-    """A detector on trial.
+    """A detector under test.
 
     Parameters
     ----------
     detector
-        Its class.
+        The class.
     steps
-        Events, and ticks, of one store or several, in the order in which they arrive.
+        Events and ticks of one store or several, in order of arrival.
     parameters
-        By default the class's own.
+        By default those of the class.
     max_late, dedupe_memory
         As for `Engine`, in milliseconds.
     kept
-        What it may keep without limit: ``detector.collection``, as `StoreMemory.entries` names it.
+        Collections that may keep their entries without limit, as ``detector.collection``.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Subject:
         return Engine([detector], max_late=self.max_late, dedupe_memory=self.dedupe_memory)
 
     def alerts(self) -> list[Alert]:
-        """Return what the steps raise in an engine of their own."""
+        """Return the alerts of the steps in a new engine."""
         return Run(self.engine()).alerts(self.steps)
 
 

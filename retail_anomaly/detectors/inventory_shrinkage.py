@@ -1,4 +1,4 @@
-"""SHRINKAGE: more of a sku sold than a count can explain."""
+"""SHRINKAGE: more pieces of a sku were sold than the next count explains."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -19,7 +19,7 @@ from retail_anomaly.detector import (
 
 
 class InventoryShrinkageParameters(Parameters, frozen=True):
-    """How many pieces may be unexplained.
+    """The number of unexplained pieces that alerts.
 
     Examples
     --------
@@ -44,9 +44,8 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     The difference is ``sold - countedQty``; the risk is ``min(1, difference / (2 * threshold))``.
 
-    Cannot see: what the stock was before, so a store with deep shelves hides any loss and one
-    that sells out alerts without any (`stock_discrepancy` compares with the previous count);
-    deliveries and returns.
+    Cannot see: the stock before the sales, so a store with full shelves hides any loss, and a store that sells out
+    alerts without a loss (`stock_discrepancy` compares with the previous count); deliveries and returns.
 
     Examples
     --------
@@ -70,7 +69,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         return InventoryShrinkageState()
 
     def on_sale(self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory) -> Sequence[Alert]:
-        """Add to what was sold."""
+        """Count the pieces as sold."""
         sold = state.sold
         sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
         return ()
@@ -78,7 +77,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
     def on_count(
         self, event: CountEvent, state: InventoryShrinkageState, store: StoreMemory
     ) -> Sequence[Alert]:
-        """Compare with what was sold, and start anew."""
+        """Compare the count with the pieces sold, and start again from zero."""
         sold = state.sold.get(event.sku) or 0
         state.sold.drop(event.sku)
         difference = sold - event.counted_qty

@@ -1,4 +1,4 @@
-"""REFUND_BURST: many refunds of one cashier within minutes, worse when off shift."""
+"""REFUND_BURST: one cashier makes many high refunds within minutes; off shift, the risk is higher."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -90,10 +90,10 @@ class Cashier(msgspec.Struct, array_like=True):
 
 
 class RefundBurstState(DetectorState):
-    """Cashiers with a refund lately."""
+    """Cashiers with a recent refund."""
 
     def __init__(self, keep: int) -> None:
-        # After the window and the lateness allowed, a new refund would clear all that is here.
+        # Later than that, a new refund would drop all the refunds that are kept here.
         self.cashiers: Table[Cashier] = Table(
             Cashier,
             due=lambda cashier: cashier.newest + keep,
@@ -108,9 +108,9 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
     refunds present and a the mean amount of all present; an off-shift refund adds
     ``off_shift_bump``. While the burst lasts, the alert is revised when the risk rises.
 
-    Cannot see: refunds below the amount (structuring), refunds spread over more than the window
-    (slow skimming), refunds shared among several cashiers or made under a colleague's login; and
-    it can't tell a busy service desk from abuse.
+    Cannot see: refunds below the amount (structuring), refunds spread over a longer time than the window (slow
+    skimming), refunds shared among several cashiers or made under a colleague's login. A busy service desk looks like
+    abuse.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return RefundBurstState(self.parameters.window + self.max_late)
 
     def on_refund(self, event: PosEvent, state: RefundBurstState, store: StoreMemory) -> Sequence[Alert]:
-        """Let the line join its receipt, and alert or revise when the burst is one."""
+        """Add the line to its receipt; alert, or revise the open alert, if the refunds are a burst."""
         rule = self.parameters
         time = event.event_time
         cashier = state.cashiers.get(event.cashier_id) or Cashier(time, [])
@@ -235,7 +235,7 @@ def _join(refunds: list[Refund], event: PosEvent, off_shift: bool | None) -> Non
             refund.off_shift = _either(refund.off_shift, off_shift)
             return
     refunds.append(Refund(event.transaction_id, event.event_time, event.amount, off_shift))
-    # Nearly always in order already, which makes this sort a single pass.
+    # The list is nearly always in order already: this sort is then a single pass.
     refunds.sort(key=lambda refund: refund.time)
 
 

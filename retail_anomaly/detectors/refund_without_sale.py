@@ -1,4 +1,4 @@
-"""REFUND_WITHOUT_SALE: a refund of something this store did not sell."""
+"""REFUND_WITHOUT_SALE: a refund whose sale this store does not know."""
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
@@ -24,7 +24,7 @@ _DAY: Final = 86_400_000
 
 
 class RefundWithoutSaleParameters(Parameters, frozen=True):
-    """What counts as a sale of the refund.
+    """How the sale of a refund is searched.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class RefundWithoutSaleState(DetectorState):
         self.sales = TimedIds(span=_DAY, keep=sale_memory + max_late)
         self.alerted: Table[int] = Table(int, due=lambda time: time + max_late, time=lambda time: time)
         self.held: Table[list[Line]] = Table(list[Line], time=lambda lines: lines[0].event.event_time)
-        # The held receipts by time, a heap; made anew from them after a restart.
+        # The receipts that wait, as a heap by time. Not stored: after a restart it is built from `held`.
         self.queue: list[tuple[int, str]] = []
 
 
@@ -75,9 +75,9 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     The sale looked for is that of `originalTransactionId` if given, else the refund's own
     transaction id. One alert a receipt, at its first unmatched line, with risk 1.
 
-    Cannot see: whether the goods, the amount or the quantity refunded were those sold; a sale
-    refunded twice; a sale of another store of the chain. Where tills don't keep the sale's number
-    on a refund, every refund is unmatched and the rule says nothing.
+    Cannot see: whether the refunded goods, amount and quantity are those of the sale; a sale that is refunded twice;
+    a sale of another store of the chain. If your tills do not write the sale's number on a refund, every refund alerts:
+    switch the rule off.
 
     Examples
     --------
@@ -114,15 +114,15 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     def on_refund(
         self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory
     ) -> Sequence[Alert]:
-        """Look for the sale; without one alert, or wait for it."""
+        """Look for the sale; if there is none, alert, or wait for it."""
         if state.held and not self.needs_time:
-            # They waited when the streamer stopped, and were told by its new settings not to.
+            # These refunds waited when the streamer stopped; its new settings have no grace.
             released = self.on_time(event.event_time, state, store)
             return [*released, *self._look_for_sale(event, state, store)]
         return self._look_for_sale(event, state, store)
 
     def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreMemory) -> Sequence[Alert]:
-        """Release the refunds that have waited long enough, after one more look."""
+        """Look once more for the sales of refunds that have waited long enough, and alert if there is none."""
         alerts = []
         while (waiting := self.waiting(state)) is not None and time >= waiting[1]:
             refunded_at, receipt = heappop(state.queue)
@@ -135,7 +135,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         return alerts
 
     def waiting(self, state: RefundWithoutSaleState) -> tuple[int, int] | None:
-        """Return how many refund receipts wait for a sale and when the first is released."""
+        """Return how many refund receipts wait for a sale, and when the first is released."""
         if not state.held:
             return None
         return len(state.held), self._queue(state)[0][0] + self.parameters.match_grace

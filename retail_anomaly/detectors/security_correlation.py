@@ -24,7 +24,7 @@ _MINUTE: Final = 60_000
 
 
 class SecurityCorrelationParameters(Parameters, frozen=True):
-    """Which sales and alarms belong together.
+    """The sales and alarms that belong together.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class SecurityCorrelationParameters(Parameters, frozen=True):
 
 
 class HighValueSale(msgspec.Struct, array_like=True, gc=False):
-    """A remembered sale line."""
+    """A sale line of high value."""
 
     time: int
     transaction_id: str
@@ -74,11 +74,11 @@ class SecurityCorrelationState(DetectorState):
 class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrelationState]):
     """Alert when a gate alarm follows a high-value sale.
 
-    An alarm is matched with the newest high-value sale line within the window before it; that
-    line is then forgotten, so a second alarm looks for another.
+    An alarm is matched with the newest high-value sale line in the window before it. That line is then dropped, so
+    that a second alarm finds another.
 
-    Cannot see: who carried what through the gate, goods never rung up, a leaver who waits longer
-    than the window, or gates whose clock differs from the tills' by more than that. A false alarm
+    Cannot see: the person and the goods at the gate, goods that were never rung up, a person who waits longer than the
+    window before leaving, or gates whose clock differs from that of the tills by more than the window. A false alarm
     after an honest sale looks the same.
 
     Examples
@@ -124,10 +124,10 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         """Match an alarm with the newest sale in the window before it."""
         if not event.event_data.alarm:
             return ()
-        found = self._in_window(event.event_time, state)
-        if not found:
+        in_window = self._in_window(event.event_time, state)
+        if not in_window:
             return ()
-        minute, sale = found[-1]
+        minute, sale = in_window[-1]
         rest = [line for line in state.sales.get(minute) or () if line is not sale]
         if rest:
             state.sales.put(minute, rest)
@@ -151,7 +151,7 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
                     "gateId": gate,
                     "securityEventId": event.event_id,
                     "secondsAfterSale": seconds,
-                    "otherTransactionIds": [line.transaction_id for _, line in found[:-1]],
+                    "otherTransactionIds": [line.transaction_id for _, line in in_window[:-1]],
                 },
             ),
         )
@@ -161,11 +161,11 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         start = time - self.parameters.window
         minutes = range(start // _MINUTE, time // _MINUTE + 1)
         keys = map(str, minutes) if len(minutes) < len(state.sales) else list(state.sales)
-        found = [
+        in_window = [
             (minute, sale)
             for minute in keys
             for sale in state.sales.get(minute) or ()
             if start <= sale.time <= time
         ]
-        # Stable: of two at the same time the later arrival stays the newer.
-        return sorted(found, key=lambda item: item[1].time)
+        # The sort is stable: of two sales at the same time, the one that arrived last counts as newer.
+        return sorted(in_window, key=lambda item: item[1].time)

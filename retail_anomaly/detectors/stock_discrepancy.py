@@ -1,4 +1,4 @@
-"""STOCK_DISCREPANCY: stock that left between two counts without a sale."""
+"""STOCK_DISCREPANCY: pieces disappeared between two counts without a sale."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,7 +20,7 @@ from retail_anomaly.detector import (
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
-    """How many pieces may be missing.
+    """The number of missing pieces that alerts.
 
     Examples
     --------
@@ -42,20 +42,20 @@ class Stock(msgspec.Struct, array_like=True, gc=False):
 
 
 class StockDiscrepancyState(DetectorState):
-    """The stock of each sku that was counted before."""
+    """The stock of each sku that was counted."""
 
     def __init__(self) -> None:
         self.stock: Table[Stock] = Table(Stock)
 
 
 class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyState]):
-    """Alert when a count finds less than the previous count and the tills explain.
+    """Alert when a count finds fewer pieces than the previous count and the tills explain.
 
     From a sku's second count on, ``missing = previous count - sold + refunded - countedQty``; the
     risk is ``min(1, missing / (2 * threshold))``.
 
-    Cannot see: deliveries that no count follows (they hide a loss), refunded goods that don't go
-    back on the shelf, a count with a slip of the pen; and it can't say when or by whom.
+    Cannot see: deliveries without a count after them (they hide a loss), refunded goods that do not return to the
+    shelf, a mistake in a count; it cannot tell when the pieces disappeared, or who took them.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         return StockDiscrepancyState()
 
     def on_sale(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
-        """Take the pieces off a counted sku's stock."""
+        """Take the pieces off the stock of a counted sku."""
         stock = state.stock.get(event.sku)
         if stock is not None:
             stock.sold += event.quantity
@@ -86,7 +86,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         return ()
 
     def on_refund(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
-        """Put the pieces back."""
+        """Put the pieces back into the stock."""
         stock = state.stock.get(event.sku)
         if stock is not None:
             stock.refunded += event.quantity
@@ -96,7 +96,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     def on_count(
         self, event: CountEvent, state: StockDiscrepancyState, store: StoreMemory
     ) -> Sequence[Alert]:
-        """Compare with what should be there."""
+        """Compare the count with the expected stock."""
         stock = state.stock.get(event.sku)
         state.stock.put(event.sku, Stock(event.counted_qty))
         if stock is None:

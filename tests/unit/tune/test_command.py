@@ -17,13 +17,14 @@ import yaml
 from data_gen.records import SimulatedRecord
 from data_gen.writers import LogWriter
 from retail_anomaly.cli import main
+from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.settings import load
 from tests.support.tuning import shops
 
 STRICT = {
     "detectors": {
+        **{name: {"enabled": False} for name in REGISTRY},
         "refund_burst": {"count": 9, "amount": 400, "window": "2m"},
-        "refund_without_sale": {"enabled": False},
     },
     "stores": {"0012": {"time_zone": "Europe/Berlin"}},
 }
