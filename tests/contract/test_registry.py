@@ -176,7 +176,11 @@ def _raised_by(alert: Alert, event: Any) -> Any:
         return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
     if alert.event_time != getattr(event, "event_time", None):
         return alert.event_time, alert.evidence.get("transactionId")
-    return event
+    if alert.detector not in EVIDENCE:
+        return event  # a detector that you add may alert at each line of a receipt
+    return event.event_time, getattr(event, "transaction_id", None) or getattr(
+        event, "event_id", None
+    ) or event.sku
 
 
 # --- What has no effect --------------------------------------------------------------------------
