@@ -15,15 +15,15 @@ _NOTICE: Final = "# Written by `python -m helm.dashboards`; do not edit.\n"
 
 
 def files() -> dict[Path, str]:
-    """Return what is written, by its place."""
-    found = {
+    """Return the text of each file by its path."""
+    texts = {
         FOLDER / f"{name}.json": json.dumps(board(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
         for name, board in BOARDS.items()
     }
     # Grafana expands $name in provisioning files as an environment variable, and $$ as a dollar.
     text = yaml.safe_dump(rules(), sort_keys=False, width=1_000).replace("$", "$$")
-    found[FOLDER / "alerting" / "rules.yaml"] = _NOTICE + text
-    return found
+    texts[FOLDER / "alerting" / "rules.yaml"] = _NOTICE + text
+    return texts
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The five dashboards. Every query is run against a real engine by a test."""
+"""The dashboards that ask InfluxDB, and the list of all five. A test runs every query on a real engine."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,7 +10,7 @@ from retail_anomaly.detectors import REGISTRY, Detector
 from streamer.sinks.points import ALERT_POINTS, SCORE_POINTS, STORE_METRIC_POINTS
 
 BUDGET: Final = 5.0
-"""Alerts a store and day that someone can look at; the dashed line."""
+"""Alerts a store and day that people can look at; drawn as a dashed line."""
 
 _SHOWN: Final = '$timeFilter AND "store" =~ /^$store$/'
 _ALERTS: Final = f'FROM "{ALERT_POINTS}" WHERE {_SHOWN} AND "type" =~ /^$type$/'
@@ -32,7 +32,7 @@ def _overrides(detector: type[Detector[Any, Any]], method: str) -> bool:
     return getattr(detector, method) is not getattr(Detector, method)
 
 
-# A detector that looks at counts is about stock, whatever else it looks at, and so on.
+# A detector that looks at counts is about stock; of the others, one that looks at gates is about gates.
 _STOCK: Final = _types("on_count")
 _GATES: Final = _types("on_security", "on_count")
 _REFUNDS: Final = _types("on_refund", "on_count", "on_security")
@@ -53,7 +53,7 @@ _WHAT: Final = {"riskScore": "Risk", "message": "What happened"}
 
 
 def overview() -> Any:
-    """Return the first page: how many alerts, where, of what kind, about whom."""
+    """Return the first page: alerts by time, store, type and employee."""
     board = store_board(
         "overview", "Retail: overview", "Alerts by type and store, and the newest of them.", types=True
     )
@@ -196,7 +196,7 @@ def refunds() -> Any:
                 f'SELECT "store", "employee", "transactionId", "amount", "sku", "message" {_of("REFUND_WITHOUT_SALE")} ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
-            "The store has not sold what was taken back.",
+            "The store never made the sale that was refunded.",
             _WHO | {"transactionId": "Receipt", "amount": "Amount", "sku": "SKU", "message": "What happened"},
             width=16,
         ),
@@ -209,12 +209,12 @@ def refunds() -> Any:
             width=8,
         ),
         rows(
-            "Cashiers' days beyond what is usual",
+            "Unusual days of cashiers",
             influx(
                 f'SELECT "store", "employee", "observed", "expected", "lower", "upper", "component", "score" {_judged("refund_deviation")} AND "score" >= 0.95 ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
-            "Refunds of the day so far, and what is usual for this cashier; the model's score is 0.95 or more. Needs streamer.scores.",
+            "Refunds of the day so far, and the usual number for this cashier. The model's score is 0.95 or more. Needs streamer.scores.",
             _WHO | _USUAL | _ODD,
         ),
     )
@@ -223,7 +223,9 @@ def refunds() -> Any:
 def inventory_and_gates() -> Any:
     """Return the page on missing stock and alarms at the gates."""
     board = store_board(
-        "inventory", "Retail: inventory and gates", "What counts miss, and what left with an alarm."
+        "inventory",
+        "Retail: inventory and gates",
+        "Pieces that counts miss, and sales before an alarm at the gate.",
     )
     return filled(
         board,
@@ -236,7 +238,7 @@ def inventory_and_gates() -> Any:
         figure(
             "Pieces sold beyond the count",
             influx(f'SELECT SUM("difference") AS "pieces" {_of("SHRINKAGE")}'),
-            "Sold since the last count, less what the count found.",
+            "Sold since the last count, minus the pieces that the count found.",
             width=8,
         ),
         figure(
@@ -296,11 +298,11 @@ def inventory_and_gates() -> Any:
 
 
 def sales() -> Any:
-    """Return the page on sales: each store beside what its model expects, and among all stores."""
+    """Return the page on sales: each store beside its model's expectation, and among all stores."""
     board = store_board(
         "sales",
         "Retail: sales",
-        "Each store's sales, what its model expects, and the range in which those of all stores lie.",
+        "Sales of each store, the model's expectation, and the range of all stores.",
     )
     band = f'FROM "{STORE_METRIC_POINTS}" WHERE $timeFilter GROUP BY time($__interval) fill(null)'
     return filled(
@@ -324,7 +326,7 @@ def sales() -> Any:
             width=8,
         ),
         lines(
-            "Receipts of a quarter of an hour, and what is usual",
+            "Receipts of a quarter of an hour, and the usual number",
             influx(
                 f'SELECT MEAN("lower") AS "usual at least", MEAN("upper") AS "usual at most", MEAN("expected") AS "expected", MEAN("observed") AS "counted" {_judged("sales_deviation")} GROUP BY time($__interval) fill(null)',
                 alias="$col",
@@ -337,12 +339,12 @@ def sales() -> Any:
             width=24,
         ),
         rows(
-            "Quarters beyond what is usual",
+            "Unusual quarters of an hour",
             influx(
                 f'SELECT "store", "observed", "expected", "lower", "upper", "component", "score" {_judged("sales_deviation")} AND "score" >= 0.99 ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
-            "Receipts of the quarter; what stood out may be the hour, the day, the amounts or the prices instead. A score of 0.99 or more.",
+            "Receipts of the quarter. The hour, the day, the amounts or the prices may stand out instead. The score is 0.99 or more.",
             {"Time": "Time", "store": "Store"} | _USUAL | _ODD,
             width=14,
         ),

@@ -1,4 +1,4 @@
-"""What the dashboards have in common: their frame, their variables, and how panels are put in."""
+"""The frame that all dashboards share: title, links, variables, and the places of panels."""
 
 import warnings
 from typing import Any
@@ -33,7 +33,7 @@ def frame(uid: str, title: str, text: str) -> Any:
 
 
 def store_board(uid: str, title: str, text: str, *, types: bool = False) -> Any:
-    """Return a dashboard without panels that asks InfluxDB, of the stores and, if wished, types that are chosen."""
+    """Return an empty dashboard for InfluxDB, with a choice of stores and, with `types`, of alert types."""
     board = frame(uid, title, text)
     board.with_variable(dashboard.DatasourceVariable("influxdb").label("InfluxDB").type("influxdb"))
     tags = {"store": ("Store", 'SHOW TAG VALUES WITH KEY = "store"')}
@@ -55,14 +55,14 @@ def store_board(uid: str, title: str, text: str, *, types: bool = False) -> Any:
 
 
 def renamed(targets: list[Any]) -> list[Any]:
-    """Call the targets Z, Y ... so that they can stand behind others."""
+    """Rename the targets to Z, Y and so on, so that they can follow others in a panel."""
     for n, target in enumerate(targets):
         target.build().to_json()["refId"] = chr(90 - n)
     return targets
 
 
 def filled(board: Any, *panels: Any) -> Any:
-    """Return the dashboard with panels, side by side as far as there is room."""
+    """Return the dashboard with its panels, placed side by side from the top left."""
     for panel in panels:
         board.with_panel(panel)
     return board.build()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 with warnings.catch_warnings():
-    # The SDK tells its authors' users of a newer model, which Grafana 11 does not read yet.
+    # The SDK warns that there is a newer model; Grafana 11 cannot read that one.
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
         barchart,
@@ -36,7 +36,7 @@ COLOURS: Final = {alert_type: look.colour for alert_type, look in looks().items(
 
 
 class InfluxQuery(Dataquery):
-    """A query in InfluxQL, as Grafana stores it.
+    """An InfluxQL query, as Grafana stores it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class InfluxQuery(Dataquery):
 
 
 class Built(Builder[Any]):
-    """What is built already, where the SDK asks for a builder."""
+    """An object that is built already, for calls that ask for a builder."""
 
     def __init__(self, content: Any) -> None:
         self._content = content
@@ -102,7 +102,7 @@ def figure(
     width: int = 6,
     decimals: int | None = None,
 ) -> Any:
-    """Return a panel with one number: the query's, or the newest where it gives one for each moment."""
+    """Return a panel with one number: the newest of the query's values."""
     options = common.ReduceDataOptions().calcs(["lastNotNull"])
     panel = stat.Panel().reduce_options(options).graph_mode(models.BigValueGraphMode.NONE)
     if decimals is not None:
@@ -127,13 +127,13 @@ def lines(  # noqa: PLR0913 - by name only
     Parameters
     ----------
     limit
-        Is drawn dashed.
+        A value that is drawn as a dashed line.
     ranges
-        Names of series to draw in grey, as what others are compared with.
+        Names of series to draw in grey, for comparison.
     band
-        Names of the series between which all is filled, the lower first.
+        Names of two series, the lower first; the area between them is filled.
     every
-        How far apart the data are: a point of the panel stands for no less.
+        Interval of the data: a point of the panel covers no less.
     """
     panel = timeseries.Panel().line_width(2).fill_opacity(5).show_points(models.VisibilityMode.AUTO)
     panel.legend(
@@ -156,7 +156,7 @@ def lines(  # noqa: PLR0913 - by name only
 def columns(
     title: str, targets: Sequence[Builder[Any]], text: str, *, every: str = "5m", width: int = 12
 ) -> Any:
-    """Return a panel of stacked columns over time, no less than `every` wide."""
+    """Return a panel of stacked columns over time, each at least `every` wide."""
     panel = (
         timeseries.Panel()
         .interval(every)
@@ -186,7 +186,7 @@ def rows(
     width: int = 24,
     units: Mapping[str, str] | None = None,
 ) -> Any:
-    """Return a table that shows columns, `Time` among them, under names for people."""
+    """Return a table of some columns, under names for people; `Time` is a column too."""
     panel = (
         table.Panel()
         .filterable(True)
@@ -214,15 +214,15 @@ def ranking(
     *,
     width: int = 12,
 ) -> Any:
-    """Return a table that adds rows up by columns that are fields, which InfluxQL can't group by.
+    """Return a table that groups by fields, which InfluxQL cannot.
 
     Parameters
     ----------
     by
-        Columns that rows are put together by, each with its name for people.
+        Columns to group by, each with its name for people.
     sums
-        By column: what is made of its values (``count``, ``sum``, ``max``) and the name for people.
-        The first one decides the order.
+        By column: the aggregation (``count``, ``sum`` or ``max``) and the name for people. The table is sorted by the
+        first one.
     """
     fields: dict[str, dict[str, Any]] = {name: {"operation": "groupby", "aggregations": []} for name, _ in by}
     for name, (how, _) in sums.items():
@@ -260,7 +260,7 @@ def _coloured(panel: Any) -> Any:
 
 
 def _as_range(panel: Any, names: Sequence[str]) -> Any:
-    """Draw series as what others are compared with."""
+    """Draw some series dashed and grey, for comparison."""
     for name in names:
         panel.override_by_name(
             name,
@@ -273,7 +273,7 @@ def _as_range(panel: Any, names: Sequence[str]) -> Any:
 
 
 def _as_band(panel: Any, band: tuple[str, str] | None) -> Any:
-    """Fill between two series, which have no lines of their own."""
+    """Fill the area between two series, and hide their lines."""
     if band is not None:
         lower, upper = band
         bare = [

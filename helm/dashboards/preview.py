@@ -1,7 +1,7 @@
 """A picture of a dashboard without Grafana: its own queries, drawn with Plotly.
 
-What Grafana does to a query's answer before it draws (variables, aliases, transformations) is done here
-as far as the dashboards use it; tests look at the same tables.
+Grafana changes a query's answer before it draws it: variables, aliases, transformations. This module does the same,
+as far as the dashboards need it. Tests read the same tables.
 """
 
 import re
@@ -15,8 +15,8 @@ from plotly.colors import qualitative
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
-"""Runs a query; rows hold tags, or labels, and columns by name, `time` in epoch nanoseconds. Of PromQL the
-column is `value`."""
+"""Runs a query. A row has tags (or labels) and columns by name, and `time` in epoch nanoseconds; PromQL's column is
+`value`."""
 
 _BEFORE_GROUPS: Final = re.compile(r"\bGROUP BY\b")
 _WIDTH: Final = 1500
@@ -26,7 +26,7 @@ _AGGREGATE: Final[dict[str, Callable[[list[Any]], Any]]] = {"count": len, "sum":
 
 
 def expanded(query: str, start: int, end: int, interval: str = "30m") -> str:
-    """Put values for Grafana's variables into a query: a time in epoch milliseconds, and all of the rest."""
+    """Replace Grafana's variables in a query: times in epoch milliseconds, and all stores and types."""
     given = {
         "$timeFilter": f"time >= {start}ms AND time <= {end}ms",
         "$__rate_interval": interval,
@@ -41,7 +41,7 @@ def expanded(query: str, start: int, end: int, interval: str = "30m") -> str:
 
 
 def answer(panel: Mapping[str, Any], run: Run, start: int, end: int, interval: str = "30m") -> list[Row]:
-    """Return what a panel shows: the rows of its queries after its transformations."""
+    """Return the rows that a panel shows: those of its queries, after its transformations."""
     found: list[Row] = []
     for target in panel["targets"]:
         if "expr" in target:
@@ -61,7 +61,7 @@ def answer(panel: Mapping[str, Any], run: Run, start: int, end: int, interval: s
             alias = target.get("alias", "")
             columns = {name: value for name, value in row.items() if name != "time" and name not in tags}
             if target["resultFormat"] == "table":
-                # Grafana's own name of the first column, whatever InfluxDB calls it.
+                # Grafana names the first column Time.
                 found.append(
                     {"Time": row["time"], **columns, **{tag: row[tag] for tag in tags if tag in row}}
                 )
@@ -88,7 +88,7 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int, interval: 
     start, end
         The time shown, in epoch milliseconds.
     interval
-        How far apart points are.
+        The distance between points.
     """
     figure = go.Figure()
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
@@ -190,7 +190,7 @@ def _traces(panel: Mapping[str, Any], rows: Sequence[Row]) -> list[Any]:
 
 
 def _band(lower: Sequence[Row], upper: Sequence[Row], name: str) -> list[Any]:
-    """Fill between two series, a piece for each time without a gap: Plotly would fill the gaps too."""
+    """Fill between two series, piece by piece: Plotly alone would fill the gaps too."""
     traces: list[Any] = []
     both = zip(lower, upper, strict=True)
     for there, pairs in groupby(both, key=lambda pair: pair[0]["value"] is not None):
@@ -224,7 +224,7 @@ def _organize(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
 
 
 def _group(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
-    by = [name for name, what in options["fields"].items() if what["operation"] == "groupby"]
+    by = [name for name, field in options["fields"].items() if field["operation"] == "groupby"]
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in by), []).append(row)
@@ -232,8 +232,8 @@ def _group(rows: list[Row], options: Mapping[str, Any]) -> list[Row]:
         dict(zip(by, key, strict=True))
         | {
             f"{name} ({how})": _AGGREGATE[how]([row[name] for row in members if row[name] is not None])
-            for name, what in options["fields"].items()
-            for how in what["aggregations"]
+            for name, field in options["fields"].items()
+            for how in field["aggregations"]
         }
         for key, members in groups.items()
     ]

@@ -1,4 +1,4 @@
-"""What Grafana alerts on, from InfluxDB. The processes' own rules are Prometheus' (the chart's)."""
+"""Grafana's alert rules, over InfluxDB. The rules about the processes are Prometheus' and stand in the chart."""
 
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ def rules() -> dict[str, Any]:
 def _rule(
     uid: str, title: str, query: str, *, seconds: int, above: float | None, severity: str, summary: str
 ) -> dict[str, Any]:
-    """Return a rule that fires when a count is above a limit, or, without one, when there is nothing."""
+    """Return a rule that fires when a count is above a limit; without a limit, when there is no data."""
     evaluator = {"type": "gt", "params": [above]} if above is not None else {"type": "lt", "params": [1]}
     return {
         "uid": uid,

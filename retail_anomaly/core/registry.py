@@ -94,12 +94,15 @@ def looks() -> dict[str, Look]:
     >>> looks()["REFUND_BURST"]
     Look(colour='#d1495b', symbol='circle')
     """
-    found: dict[str, Look] = {}
+    chosen: dict[str, Look] = {}
     for detector in known_detectors().values():
-        spare = spare_look(detector.alert_type, found.values())
-        colours, symbols = {look.colour for look in found.values()}, {look.symbol for look in found.values()}
-        found[detector.alert_type] = Look(
+        spare = spare_look(detector.alert_type, chosen.values())
+        colours, symbols = (
+            {look.colour for look in chosen.values()},
+            {look.symbol for look in chosen.values()},
+        )
+        chosen[detector.alert_type] = Look(
             spare.colour if detector.colour is None or detector.colour in colours else detector.colour,
             spare.symbol if detector.symbol is None or detector.symbol in symbols else detector.symbol,
         )
-    return found
+    return chosen

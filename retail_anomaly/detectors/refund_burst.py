@@ -63,7 +63,7 @@ class RefundBurstParameters(Parameters, frozen=True):
             raise ValueError("window: expected a duration above 0")
 
 
-class Refund(msgspec.Struct, array_like=True, gc=False):
+class ReceiptRefund(msgspec.Struct, array_like=True, gc=False):
     """A receipt's refund by one cashier: the lines of it so far."""
 
     transaction_id: str
@@ -85,7 +85,7 @@ class Cashier(msgspec.Struct, array_like=True):
     """One cashier's refunds within the window before the newest of them."""
 
     newest: int
-    refunds: list[Refund]
+    refunds: list[ReceiptRefund]
     episode: BurstEpisode | None = None
 
 
@@ -157,7 +157,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return self._decide(event, cashier, high, store)
 
     def _decide(
-        self, event: PosEvent, cashier: Cashier, high: list[Refund], store: StoreMemory
+        self, event: PosEvent, cashier: Cashier, high: list[ReceiptRefund], store: StoreMemory
     ) -> Sequence[Alert]:
         rule, refunds, episode = self.parameters, cashier.refunds, cashier.episode
         average = sum(refund.amount for refund in refunds) / len(refunds)
@@ -204,8 +204,8 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
     def _evidence(
         self,
         event: PosEvent,
-        refunds: list[Refund],
-        high: list[Refund],
+        refunds: list[ReceiptRefund],
+        high: list[ReceiptRefund],
         average: float,
         off_shift: bool | None,
         store: StoreMemory,
@@ -227,14 +227,14 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return evidence
 
 
-def _join(refunds: list[Refund], event: PosEvent, off_shift: bool | None) -> None:
+def _join(refunds: list[ReceiptRefund], event: PosEvent, off_shift: bool | None) -> None:
     """Add a line to its receipt's refund, which keeps its place in the order of times."""
     for refund in reversed(refunds):
         if refund.time == event.event_time and refund.transaction_id == event.transaction_id:
             refund.amount += event.amount
             refund.off_shift = _either(refund.off_shift, off_shift)
             return
-    refunds.append(Refund(event.transaction_id, event.event_time, event.amount, off_shift))
+    refunds.append(ReceiptRefund(event.transaction_id, event.event_time, event.amount, off_shift))
     # The list is nearly always in order already: this sort is then a single pass.
     refunds.sort(key=lambda refund: refund.time)
 
@@ -245,7 +245,7 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
     return one or other is True
 
 
-def _any_off_shift(refunds: list[Refund]) -> bool | None:
+def _any_off_shift(refunds: list[ReceiptRefund]) -> bool | None:
     known = None
     for refund in refunds:
         known = _either(known, refund.off_shift)

@@ -33,7 +33,7 @@ class StockDiscrepancyParameters(Parameters, frozen=True):
     ] = 5
 
 
-class Stock(msgspec.Struct, array_like=True, gc=False):
+class SkuStock(msgspec.Struct, array_like=True, gc=False):
     """A sku's last count, and the pieces sold and refunded since."""
 
     counted: int
@@ -45,7 +45,7 @@ class StockDiscrepancyState(DetectorState):
     """The stock of each sku that was counted."""
 
     def __init__(self) -> None:
-        self.stock: Table[Stock] = Table(Stock)
+        self.stock: Table[SkuStock] = Table(SkuStock)
 
 
 class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyState]):
@@ -98,7 +98,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     ) -> Sequence[Alert]:
         """Compare the count with the expected stock."""
         stock = state.stock.get(event.sku)
-        state.stock.put(event.sku, Stock(event.counted_qty))
+        state.stock.put(event.sku, SkuStock(event.counted_qty))
         if stock is None:
             return ()
         expected = stock.counted - stock.sold + stock.refunded

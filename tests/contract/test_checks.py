@@ -39,7 +39,7 @@ class CountingState(DetectorState):
 class Counting(Detector[CountingParameters, CountingState]):
     """Alert at every refund from the fifth of a cashier on.
 
-    Cannot see: anything but the number of refunds, which is what makes it small enough for a test.
+    Cannot see: anything but the number of refunds; that keeps it small enough for a test.
     """
 
     name = "counting"
@@ -67,11 +67,11 @@ class Shouting(Counting):
 
 
 class Silent(Counting):
-    """Alert at every refund, and keep what it cannot see to itself."""
+    """Alert at every refund, without a paragraph on its blind spots."""
 
 
 class UndescribedParameters(Parameters, frozen=True):
-    """Without a word on what it is."""
+    """Without a description."""
 
     count: int = 5
 
@@ -133,7 +133,7 @@ class Revising(Counting):
 
 
 class Forgetful(Counting):
-    """Cannot see: what happened before a restart, for it remembers in an attribute that is not stored."""
+    """Cannot see: anything before a restart, because it counts in an attribute that is not stored."""
 
     def new_state(self) -> Any:
         state: Any = super().new_state()

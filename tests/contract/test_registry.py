@@ -58,7 +58,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "refund_deviation": [{}, {"false_alarms": 0.3, "learn_days": 2}],
     "sales_deviation": [{}, {"false_alarms": 0.1, "learn_days": 5}],
 }
-# Models of River, which have no records: what is true of them is true in memory.
+# Models of River have no records: only the checks that run in memory apply.
 RIVER: dict[str, list[dict[str, Any]]] = {
     "refund_deviation": [
         {"model": "river.anomaly.GaussianScorer", "model_parameters": {"grace_period": 20}, "learn_days": 5},
@@ -92,7 +92,7 @@ EXAMPLES = settings(max_examples=40)
 
 @pytest.fixture(scope="module")
 def golden() -> list[Step]:
-    """What every detector has something to say about: the golden case, then weeks of a store with habits."""
+    """Events over which every shipped detector alerts: the golden case, then weeks of a store with habits."""
     return [*(decode(topic, raw) for topic, raw in cases.records("random_2000")), *weeks()]
 
 
@@ -111,7 +111,7 @@ def short_memory(name: str, parameters: dict[str, Any]) -> Engine:
     return engine_of(name, max_late=MAX_LATE, dedupe_memory=MAX_LATE, **parameters)
 
 
-# --- Who it is, what it does: the checks of the contract ------------------------------------------
+# --- The checks of the contract -------------------------------------------------------------------
 
 
 @detectors
@@ -171,7 +171,7 @@ def test_alert_id_hangs_on_the_event_and_not_on_parameters(name, golden):
 
 
 def _raised_by(alert: Alert, event: Any) -> Any:
-    """Name the event that raised an alert: a refund that waited for its sale, not what released it."""
+    """Name the event that raised an alert: a refund that waited for its sale, not the event that released it."""
     if "end" in alert.evidence:
         return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
     if alert.event_time != getattr(event, "event_time", None):
@@ -183,7 +183,7 @@ def _raised_by(alert: Alert, event: Any) -> Any:
     ) or event.sku
 
 
-# --- What has no effect --------------------------------------------------------------------------
+# --- Events without effect -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def _subject(alert: Alert, subject: str) -> Any:
     return alert.evidence[in_evidence[subject]] if subject in in_evidence else alert.employee_id
 
 
-# --- What survives a restart, and what is forgotten -----------------------------------------------
+# --- Restarts and expiry --------------------------------------------------------------------------
 
 
 @EXAMPLES

@@ -1,7 +1,7 @@
 """The rules once more, written from the contract and as naively as possible.
 
 Nothing is remembered between events: at each step everything is worked out again from the whole history of the store.
-That is slow and has no state to get wrong. A finding is what the contract says of an alert, without ids and sentences.
+That is slow and has no state to get wrong. A finding has the fields of an alert that the contract specifies, without ids and sentences.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 
 def finding_of(alert: Alert, evidence: Iterable[str]) -> Finding:
-    """Reduce an alert to what an oracle says, of its evidence the fields named."""
+    """Reduce an alert to the fields of an oracle's finding; of the evidence, take the named fields."""
     return Finding(
         alert.store_id,
         alert.employee_id,
@@ -50,7 +50,7 @@ def finding_of(alert: Alert, evidence: Iterable[str]) -> Finding:
 
 
 class History:
-    """What is processed, of one store."""
+    """The events that are processed, of one store."""
 
     def __init__(self, steps: list[Step], store: str, dedupe_memory: int) -> None:
         self.store = store

@@ -1,4 +1,4 @@
-"""Every rule does at every step what a naive reading of the contract says."""
+"""At every step, every rule agrees with a naive reading of the contract."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _findings(alerts: list[Alert], said: list[Finding]) -> list[Finding]:
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:
-    """Sort what the contract gives no order."""
+    """Sort alerts whose order the contract leaves open."""
     ordered = [
         finding._replace(
             evidence={k: sorted(v) if isinstance(v, list) else v for k, v in finding.evidence.items()}

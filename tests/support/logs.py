@@ -1,6 +1,6 @@
 """Generated logs: few stores, cashiers and ids, and times that meet each other at the limits of the windows.
 
-An event is late by `MAX_LATE` at most, so that all of what it does is specified by the contract.
+An event is late by `MAX_LATE` at most, so that the contract specifies everything about it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def logs(
     Parameters
     ----------
     about
-        What most steps are about: ``bursts``, ``refunds``, ``gates`` or ``counts``.
+        The subject of most steps: ``bursts``, ``refunds``, ``gates`` or ``counts``.
     repeated
         Whether event ids come again.
     ticks
@@ -91,7 +91,7 @@ def logs(
     # Not one_of, which takes equal strategies for one.
     choices = [refund, sale, other, shift, gate, count, *often, *[tick] * ticks]
     step = st.integers(0, len(choices) - 1).flatmap(choices.__getitem__)
-    # Long enough for the rules to have something to say; the short ones are what a failure shrinks to.
+    # Long logs make the rules alert; a failure shrinks to a short one.
     short, long = st.lists(step, max_size=12), st.lists(step, min_size=size // 2, max_size=size)
     return st.booleans().flatmap(lambda is_long: long if is_long else short).map(_play)
 

@@ -1,4 +1,4 @@
-"""What is an event, what is a dead letter, and what the dead letter says."""
+"""Valid events, invalid ones, and the text of their dead letters."""
 
 from __future__ import annotations
 

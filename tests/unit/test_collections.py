@@ -1,4 +1,4 @@
-"""Collections: what they remember, what they write, what a restart finds."""
+"""Collections: their memory, their records, and their state after a restart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retail_anomaly.core.collections import Collection, Table, TimedIds
 
 
 def write(collection: Collection, disk: dict[str, bytes]) -> list[str]:
-    """Checkpoint a collection; return the names of what was written."""
+    """Checkpoint a collection; return the names of the records written."""
     records = dict(collection.records())
     for name, content in records.items():
         if content is None:
@@ -25,7 +25,7 @@ def write(collection: Collection, disk: dict[str, bytes]) -> list[str]:
 
 
 def restarted(collection: Table[int], disk: dict[str, bytes]) -> Table[int]:
-    """Return what a restart finds of a table."""
+    """Return the table after a restart."""
     found = Table(int, due=lambda entry: entry)
     found.restore(collection.describe(), disk.get)
     return found
@@ -188,7 +188,7 @@ def test_restart_reads_no_id_before_one_is_looked_up():
 
 
 class IdsAndDisk(RuleBasedStateMachine):
-    """Timed ids beside a plain dict, through checkpoints and restarts; only what is of use is compared."""
+    """Timed ids beside a plain dict, through checkpoints and restarts; only unexpired ids are compared."""
 
     span, keep = 100, 1_000
     names = st.integers(0, 8).map(str)

@@ -1,4 +1,4 @@
-"""The engine: repeated events, ticks, and what waits for them."""
+"""The engine: repeated events, ticks, and the decisions that wait for them."""
 
 from __future__ import annotations
 

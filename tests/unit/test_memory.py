@@ -99,7 +99,7 @@ def test_shift_does_not_move_the_clock():
 
 
 def test_one_event_from_the_far_future_does_not_end_forgetting():
-    """The clock then stands; but what comes is still of no more use than before."""
+    """The clock then stands still; later events must expire all the same."""
     run = Run(engine_of())
     run.step(line("NO_SALE", 3_650 * DAY))
     for number in range(6_000):
@@ -160,7 +160,7 @@ def test_detector_that_is_new_starts_empty_beside_stored_state():
 
 @pytest.mark.parametrize("restart_again", [False, True], ids=["at once", "after one more restart"])
 def test_detector_that_was_off_for_a_while_remembers_the_same_before_and_after_another_restart(restart_again):
-    """What it knew before is gone or not; it must not come back later."""
+    """Its old state may be kept or lost, but it must not come back later."""
     run = RestartingRun(engine_of("stock_discrepancy"))
     run.step(count(0, 50))
     for engine in (engine_of("security_correlation"), engine_of("stock_discrepancy")):

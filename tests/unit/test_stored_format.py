@@ -21,7 +21,7 @@ from tests.support.events import DAY, HOUR
 
 
 def alerts_from(version: int, engine: Engine, *, restart_every: int = 10**6) -> list[dict[str, object]]:
-    """Return what the events after a version's state raise."""
+    """Return the alerts of the events that follow a version's state."""
     run = RestartingRun(engine, disks=state.records(version))
     alerts = []
     for number, event in enumerate(state.events_after(version), 1):
