@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from retail_anomaly.detectors import REGISTRY, RefundBurst, own_detectors, register, unregister
+from retail_anomaly.detectors import (
+    REGISTRY,
+    InventoryShrinkage,
+    RefundBurst,
+    RefundWithoutSale,
+    SecurityCorrelation,
+    StockDiscrepancy,
+    looks,
+    own_detectors,
+    register,
+    unregister,
+)
 from retail_anomaly.replay import replay
+from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.settings import Settings, SettingsError, build_engine
 from tests.support.events import MINUTE, refund
 
@@ -70,6 +85,23 @@ def test_names_of_another_detector_are_refused(names):
 def test_a_registered_one_is_named_where_an_unknown_one_is_asked_for():
     with pytest.raises(SettingsError, match=r"unknown detector 'twise'.*twice"):
         build_engine(Settings(), ["twise"])
+
+
+def test_the_report_shows_it_in_its_own_colour(tmp_path):
+    alerts = replay(REFUNDS, detectors=["twice"]).alerts
+    page = write_report(alerts, tmp_path / "report.html").read_text("utf-8")
+    colour = looks()["TWICE"].colour
+    assert colour not in {looks()[detector.alert_type].colour for detector in REGISTRY.values()}
+    assert f"--colour: {colour}" in page
+
+
+def test_a_shipped_rule_imports_all_it_needs_from_one_module():
+    for rule in (RefundBurst, RefundWithoutSale, SecurityCorrelation, InventoryShrinkage, StockDiscrepancy):
+        source = Path(inspect.getfile(rule)).read_text("utf-8")
+        imported = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+        assert {name for name in imported if name and name.startswith("retail_anomaly")} == {
+            "retail_anomaly.detector"
+        }
 
 
 def test_the_registry_stays_as_it_is():
