@@ -11,7 +11,8 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.builders import dashboard
 
 
-# Several processes read the same topic and each counts for itself. Only `retail_info` has the kind of process.
+# Several processes read the same topic and each counts for itself. Only `retail_info` has the kind of
+# process.
 _PROCESS: Final = "on (instance) group_left (process) retail_info"
 
 

@@ -221,8 +221,8 @@ def ranking(
     by
         Columns to group by, each with its name for people.
     sums
-        By column: the aggregation (``count``, ``sum`` or ``max``) and the name for people. The table is sorted by the
-        first one.
+        By column: the aggregation (``count``, ``sum`` or ``max``) and the name for people. The table is
+        sorted by the first one.
     """
     fields: dict[str, dict[str, Any]] = {name: {"operation": "groupby", "aggregations": []} for name, _ in by}
     for name, (how, _) in sums.items():

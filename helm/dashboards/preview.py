@@ -1,7 +1,7 @@
 """A picture of a dashboard without Grafana: its own queries, drawn with Plotly.
 
-Grafana changes a query's answer before it draws it: variables, aliases, transformations. This module does the same,
-as far as the dashboards need it. Tests read the same tables.
+Grafana changes a query's answer before it draws it: variables, aliases, transformations. This module does the
+same, as far as the dashboards need it. Tests read the same tables.
 """
 
 import re
@@ -15,8 +15,8 @@ from plotly.colors import qualitative
 
 Row: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[str], list[Row]]
-"""Runs a query. A row has tags (or labels) and columns by name, and `time` in epoch nanoseconds; PromQL's column is
-`value`."""
+"""Runs a query. A row has tags (or labels) and columns by name, and `time` in epoch nanoseconds.
+PromQL's column is `value`."""
 
 _BEFORE_GROUPS: Final = re.compile(r"\bGROUP BY\b")
 _WIDTH: Final = 1500

@@ -1,4 +1,4 @@
-"""Grafana's alert rules, over InfluxDB. The rules about the processes are Prometheus' and stand in the chart."""
+"""Grafana's alert rules, over InfluxDB. Prometheus has the rules about the processes, see the chart."""
 
 from typing import Any, Final
 

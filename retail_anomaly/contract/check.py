@@ -26,9 +26,9 @@ def check_detector(
 ) -> "pd.DataFrame":
     """Run every check of the contract on a detector.
 
-    Give a few thousand events that raise some alerts; the checks restart after every event, which takes about ten
-    times as long as a replay. If the detector runs in a replay only with these parameters, the checks of stored state
-    are left out.
+    Give a few thousand events that raise some alerts; the checks restart after every event, which takes about
+    ten times as long as a replay. If the detector runs in a replay only with these parameters, the checks of
+    stored state are left out.
 
     Parameters
     ----------

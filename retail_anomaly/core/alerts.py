@@ -104,7 +104,8 @@ def alert_id(alert_type: str, event: Event) -> str:
     True
     """
     if isinstance(event, PosEvent):
-        # The case of the type, 1 for 1.0 and the sign of a zero differ between senders: equal events get equal ids.
+        # The case of the type, 1 for 1.0 and the sign of a zero differ between senders: equal events get
+        # equal ids.
         event = msgspec.structs.replace(
             event, event_type=event.event_type.upper(), amount=float(event.amount) + 0.0
         )

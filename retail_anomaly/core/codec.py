@@ -1,7 +1,7 @@
 """Bytes to events and back.
 
-A strict compiled decoder reads every good event in one pass. A value that it refuses is read once more, slowly:
-to accept an optional field that is null or empty, or to name the field that is wrong.
+A strict compiled decoder reads every good event in one pass. A value that it refuses is read once more,
+slowly: to accept an optional field that is null or empty, or to name the field that is wrong.
 """
 
 import base64

@@ -33,8 +33,8 @@ class Detector(ABC, Generic[P, S]):
     """A rule or a model that raises alerts.
 
     Your detector overrides the ``on_...`` methods of the events that it looks at. Each gets the event, the
-    detector's own state of that store, and the store's memory. It returns the alerts that the event raises. It may
-    change its own state and nothing else, and the only clock it may read is the events' times.
+    detector's own state of that store, and the store's memory. It returns the alerts that the event raises.
+    It may change its own state and nothing else, and the only clock it may read is the events' times.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The engine: one event in, its alerts out.
 
-`Engine.process` moves the store's clock, drops a repeated event, and hands the event to the detectors that look at
-its kind. It does no I/O and reads no clock. The memory of a store is a `StoreMemory`, which the host holds and passes
-in.
+`Engine.process` moves the store's clock, drops a repeated event, and hands the event to the detectors that
+look at its kind. It does no I/O and reads no clock. The memory of a store is a `StoreMemory`, which the host
+holds and passes in.
 """
 
 from collections.abc import Callable, Iterable

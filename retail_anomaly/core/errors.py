@@ -26,7 +26,8 @@ class RetailAnomalyError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By default pickle calls the class with the text alone, which fails where `__init__` takes something else.
+        # By default pickle calls the class with the text alone, which fails where `__init__` takes something
+        # else.
         return _restored, (type(self), self.args, self.__dict__)
 
 

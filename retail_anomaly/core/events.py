@@ -1,7 +1,7 @@
 """The events of a retailer, as typed structs.
 
-Names are camelCase in JSON and snake_case in Python. Times are integer epoch milliseconds. An event within the limits
-below is valid; any other value becomes a dead letter.
+Names are camelCase in JSON and snake_case in Python. Times are integer epoch milliseconds. An event within
+the limits below is valid; any other value becomes a dead letter.
 """
 
 from typing import Annotated, Final, TypeAlias

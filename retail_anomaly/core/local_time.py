@@ -21,8 +21,8 @@ class LocalTime:
 
     Notes
     -----
-    Time zones differ from UTC by whole quarter hours and change over at the start of one. So the day and the quarter
-    hour are computed once for each quarter, and remembered until the next.
+    Time zones differ from UTC by whole quarter hours and change over at the start of one. So the day and the
+    quarter hour are computed once for each quarter, and remembered until the next.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Colour and symbol of an alert type: the same in figures, in the report, on the demo's screen and in Grafana."""
+"""Colour and symbol of an alert type, the same in figures, the report, the demo and Grafana."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -45,7 +45,8 @@ def spare_look(alert_type: str, taken: Iterable[Look] = ()) -> Look:
     alert_type
         The same type gets the same look in every process, as far as `taken` allows.
     taken
-        Looks of other types. While there are spare ones, a colour and a symbol among these is not chosen again.
+        Looks of other types. While there are spare ones, a colour and a symbol among these is not chosen
+        again.
 
     Examples
     --------

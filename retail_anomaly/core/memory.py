@@ -1,4 +1,4 @@
-"""The memory of one store: its clock, its shifts, the event ids it has seen, and the state of each detector."""
+"""The memory of one store: its clock, its shifts, the event ids it has seen, its detectors' state."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -69,8 +69,8 @@ class _Header(msgspec.Struct, array_like=True):
 class DetectorState:
     """Base of a detector's state of one store.
 
-    Give your state its collections as attributes: hosts write, restore and sweep every `Table` and `TimedIds` that
-    they find there. Any other attribute is lost at a restart.
+    Give your state its collections as attributes: hosts write, restore and sweep every `Table` and `TimedIds`
+    that they find there. Any other attribute is lost at a restart.
 
     Examples
     --------
@@ -206,8 +206,9 @@ class StoreMemory:
         if time > self.clock:
             self.clock = time
         elif time < self.clock - self._max_late:
-            # One event from the far future stops the clock, and all that follow are too late. Their state must expire
-            # too, so every thousandth of them starts a sweep. The count is stored, so that a restart changes nothing.
+            # One event from the far future stops the clock, and all that follow are too late. Their state
+            # must expire too, so every thousandth of them starts a sweep. The count is stored, so that a
+            # restart changes nothing.
             self._late_since_sweep += 1
             if self._late_since_sweep >= _LATE_PER_SWEEP:
                 self._late_since_sweep = 0
@@ -263,7 +264,7 @@ class StoreMemory:
         yield "header", msgspec.msgpack.encode(header)
 
     def untrack(self) -> None:
-        """Keep the state in this process only, which takes less memory; `records` must not be called afterwards."""
+        """Keep the state in this process only, in less memory; do not call `records` afterwards."""
         for collection in self.collections().values():
             collection.untrack()
 

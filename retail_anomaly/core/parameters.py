@@ -11,14 +11,14 @@ from retail_anomaly.core.markup import html_table
 class Range(NamedTuple):
     """The values of a parameter that `tune` may try; stands beside the parameter, in ``Meta(extra=...)``.
 
-    Give no range to a parameter that should not be tuned: it does not decide whether an alert is raised, or its
-    price is something that a scorecard does not measure.
+    Give no range to a parameter that should not be tuned: it does not decide whether an alert is raised, or
+    its price is something that a scorecard does not measure.
 
     Parameters
     ----------
     low, high
-        The smallest and the largest value, multiples of `step`; in milliseconds for a duration. Values are tried
-        on a logarithmic scale, so small values as densely as large ones.
+        The smallest and the largest value, multiples of `step`; in milliseconds for a duration. Values are
+        tried on a logarithmic scale, so small values as densely as large ones.
     step
         Values are multiples of it, so that people can read them.
 

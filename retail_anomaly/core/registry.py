@@ -30,8 +30,8 @@ def ship(*detectors: DetectorClass) -> Mapping[str, DetectorClass]:
 def register(detector: AnyDetectorClass, parameters: Parameters | None = None) -> AnyDetectorClass:
     """Let a detector of your own run in this process, after the shipped ones.
 
-    `replay`, `tune`, configuration files, figures and the report then know it by its name. A class of the same
-    name replaces an earlier one, as when you run a notebook's cell again.
+    `replay`, `tune`, configuration files, figures and the report then know it by its name. A class of the
+    same name replaces an earlier one, as when you run a notebook's cell again.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """The shipped detectors.
 
-To ship a detector, add a file here, a line to `REGISTRY` and a section to ``settings/config.yaml``: tests, documents,
-colours and dashboards follow from these. To try one in a notebook or a script, `register` it in that process.
+To ship a detector, add a file here, a line to `REGISTRY` and a section to ``settings/config.yaml``: tests,
+documents, colours and dashboards follow from these. To try one in a notebook or a script, `register` it in
+that process.
 """
 
 from typing import Final

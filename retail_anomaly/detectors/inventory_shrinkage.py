@@ -44,8 +44,9 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     The difference is ``sold - countedQty``; the risk is ``min(1, difference / (2 * threshold))``.
 
-    Cannot see: the stock before the sales, so a store with full shelves hides any loss, and a store that sells out
-    alerts without a loss (`stock_discrepancy` compares with the previous count); deliveries and returns.
+    Cannot see: the stock before the sales, so a store with full shelves hides any loss, and a store that
+    sells out alerts without a loss (`stock_discrepancy` compares with the previous count); deliveries and
+    returns.
 
     Examples
     --------

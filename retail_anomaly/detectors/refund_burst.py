@@ -108,9 +108,9 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
     refunds present and a the mean amount of all present; an off-shift refund adds
     ``off_shift_bump``. While the burst lasts, the alert is revised when the risk rises.
 
-    Cannot see: refunds below the amount (structuring), refunds spread over a longer time than the window (slow
-    skimming), refunds shared among several cashiers or made under a colleague's login. A busy service desk looks like
-    abuse.
+    Cannot see: refunds below the amount (structuring), refunds spread over a longer time than the window
+    (slow skimming), refunds shared among several cashiers or made under a colleague's login. A busy service
+    desk looks like abuse.
 
     Examples
     --------

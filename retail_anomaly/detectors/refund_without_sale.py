@@ -75,9 +75,9 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     The sale looked for is that of `originalTransactionId` if given, else the refund's own
     transaction id. One alert a receipt, at its first unmatched line, with risk 1.
 
-    Cannot see: whether the refunded goods, amount and quantity are those of the sale; a sale that is refunded twice;
-    a sale of another store of the chain. If your tills do not write the sale's number on a refund, every refund alerts:
-    switch the rule off.
+    Cannot see: whether the refunded goods, amount and quantity are those of the sale; a sale that is refunded
+    twice; a sale of another store of the chain. If your tills do not write the sale's number on a refund,
+    every refund alerts: switch the rule off.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         return self._look_for_sale(event, state, store)
 
     def on_time(self, time: int, state: RefundWithoutSaleState, store: StoreMemory) -> Sequence[Alert]:
-        """Look once more for the sales of refunds that have waited long enough, and alert if there is none."""
+        """Look once more for the sales of refunds that have waited long enough; alert without one."""
         alerts = []
         while (waiting := self.waiting(state)) is not None and time >= waiting[1]:
             refunded_at, receipt = heappop(state.queue)

@@ -74,12 +74,12 @@ class SecurityCorrelationState(DetectorState):
 class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrelationState]):
     """Alert when a gate alarm follows a high-value sale.
 
-    An alarm is matched with the newest high-value sale line in the window before it. That line is then dropped, so
-    that a second alarm finds another.
+    An alarm is matched with the newest high-value sale line in the window before it. That line is then
+    dropped, so that a second alarm finds another.
 
-    Cannot see: the person and the goods at the gate, goods that were never rung up, a person who waits longer than the
-    window before leaving, or gates whose clock differs from that of the tills by more than the window. A false alarm
-    after an honest sale looks the same.
+    Cannot see: the person and the goods at the gate, goods that were never rung up, a person who waits longer
+    than the window before leaving, or gates whose clock differs from that of the tills by more than the
+    window. A false alarm after an honest sale looks the same.
 
     Examples
     --------

@@ -54,8 +54,8 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     From a sku's second count on, ``missing = previous count - sold + refunded - countedQty``; the
     risk is ``min(1, missing / (2 * threshold))``.
 
-    Cannot see: deliveries without a count after them (they hide a loss), refunded goods that do not return to the
-    shelf, a mistake in a count; it cannot tell when the pieces disappeared, or who took them.
+    Cannot see: deliveries without a count after them (they hide a loss), refunded goods that do not return to
+    the shelf, a mistake in a count; it cannot tell when the pieces disappeared, or who took them.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 """The rules once more, written from the contract and as naively as possible.
 
-Nothing is remembered between events: at each step everything is worked out again from the whole history of the store.
-That is slow and has no state to get wrong. A finding has the fields of an alert that the contract specifies, without ids and sentences.
+Nothing is remembered between events: at each step everything is worked out again from the whole history of
+the store. That is slow and has no state to get wrong. A finding has the fields of an alert that the contract
+specifies, without ids and sentences.
 """
 
 from __future__ import annotations

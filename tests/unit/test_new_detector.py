@@ -1,7 +1,7 @@
 """A new detector is one file, one line in the registry and one section of the configuration; nothing else is edited.
 
-The tests add one to a copy of the project in just this way, run `make docs`, and then run there the tests and the
-code that list detectors.
+The tests add one to a copy of the project in just this way, run `make docs`, and then run there the tests and
+the code that list detectors.
 """
 
 from __future__ import annotations

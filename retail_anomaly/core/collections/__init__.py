@@ -1,12 +1,12 @@
 """Memory that lives in Python objects and is written in few, compact records.
 
-Detectors read and change live objects. A host that must survive a crash calls ``records()`` at each checkpoint
-and gets only the records that changed since the last one. Few records matter more than few bytes: a checkpoint
-costs some 30 us a record, however long it is. A host that never restarts, such as a replay, calls ``untrack()``
-and pays nothing.
+Detectors read and change live objects. A host that must survive a crash calls ``records()`` at each
+checkpoint and gets only the records that changed since the last one. Few records matter more than few bytes:
+a checkpoint costs some 30 us a record, however long it is. A host that never restarts, such as a replay,
+calls ``untrack()`` and pays nothing.
 
-There are two collections: `Table` keeps entries by key, `TimedIds` keeps the newest time of each of millions of
-ids.
+There are two collections: `Table` keeps entries by key, `TimedIds` keeps the newest time of each of millions
+of ids.
 """
 
 from retail_anomaly.core.collections.collection import Collection, Load, StateRecord

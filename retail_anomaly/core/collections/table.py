@@ -31,8 +31,9 @@ class Table(Generic[E]):
 
     Notes
     -----
-    A record holds a page of about 256 entries. The hash of a key chooses its page, and the number of pages doubles
-    as the table grows. So one changed entry writes one short record, and many changed entries write few.
+    A record holds a page of about 256 entries. The hash of a key chooses its page, and the number of pages
+    doubles as the table grows. So one changed entry writes one short record, and many changed entries write
+    few.
 
     Examples
     --------
@@ -124,8 +125,9 @@ class Table(Generic[E]):
     def records(self) -> Iterator[StateRecord]:
         """Yield the pages that changed.
 
-        A page that became empty is written, not deleted. A host may restore an old copy of the records and apply a
-        compacted log to it; such a log loses its deletions after a while, and the page would come back.
+        A page that became empty is written, not deleted. A host may restore an old copy of the records and
+        apply a compacted log to it; such a log loses its deletions after a while, and the page would come
+        back.
         """
         if self._dirty is None:
             raise RuntimeError("untracked state has no records")

@@ -19,8 +19,8 @@ _RECENT_IDS: Final = 512
 class TimedIds:
     """Remember when each of millions of ids was last seen.
 
-    In memory an id is its 64-bit hash, so two different ids can collide: among a million ids, about one look-up in
-    10**13 is wrong.
+    In memory an id is its 64-bit hash, so two different ids can collide: among a million ids, about one
+    look-up in 10**13 is wrong.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class TimedIds:
 
     Notes
     -----
-    The newest ids are in a dictionary, all others in two sorted arrays, one of hashes and one of times. That takes
-    24 to 32 bytes an id; a dictionary alone would take over 200.
+    The newest ids are in a dictionary, all others in two sorted arrays, one of hashes and one of times. That
+    takes 24 to 32 bytes an id; a dictionary alone would take over 200.
 
-    The records hold the ids themselves, sorted into buckets by time. After a restart a bucket is read only when
-    you look up an id that may be in it.
+    The records hold the ids themselves, sorted into buckets by time. After a restart a bucket is read only
+    when you look up an id that may be in it.
 
     Examples
     --------
