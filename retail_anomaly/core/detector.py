@@ -85,7 +85,7 @@ class Detector(ABC, Generic[P, S]):
         --------
         >>> from retail_anomaly.detectors import StockDiscrepancy
         >>> StockDiscrepancy.cannot_see()[:40]
-        'deliveries that no count follows (they h'
+        'deliveries without a count after them (t'
         """
         head = "Cannot see: "
         paragraphs = [" ".join(text.split()) for text in (cls.__doc__ or "").split("\n\n")]
