@@ -17,19 +17,21 @@ from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.settings import Settings, load
 from streamer.kafka.connection import Connection
 from streamer.observe import logs
+from streamer.observe.counts import ProcessCounts
 from streamer.observe.heap_memory import share_heaps
 
 _MARK_EVERY = 500
 
 
-class _Clock:
+class _Clock(ProcessCounts):
     """Sees every record, and looks at the clocks now and then."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen = 0
         self.begin = self.end = (0, 0.0, 0.0)
 
-    def processed(self, _topic: str, _partition: int, _offset: int) -> None:
+    def message(self, _topic: str, _partition: int, _offset: int) -> None:
         self.seen += 1
         if self.seen == 1:
             print("ready", flush=True)
@@ -46,7 +48,9 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
     with logs.without_httpx_notice():
         from quixstreams.dataframe import StreamingDataFrame
 
-        from streamer.detection.app import build_app, new_application, raw_topic
+        from streamer.detection.app import detection_process
+        from streamer.process import build
+        from streamer.quix.application import new_application, raw_topic
     share_heaps()
     logs.configure("warning")
     clock = _Clock()
@@ -58,15 +62,14 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
         connection = Connection(broker)
         if mode != "decode":
             only = list(REGISTRY) if mode == "all" else None
-            app = build_app(settings, connection=connection, topic_manager=None, only=only)
+            app = build(detection_process(settings, only), connection, counts=clock)
         else:
-            app = new_application(settings, connection=connection, topic_manager=None)
+            app = new_application(settings, connection=connection, counts=clock)
             decoded = [
                 app.dataframe(raw_topic(app, name)).apply(lambda raw, name=name: codec.decode(name, raw))
                 for name in INPUT_TOPICS
             ]
             reduce(StreamingDataFrame.concat, decoded).filter(lambda _event: False)
-        app._on_message_processed = clock.processed  # the public argument is taken by the tally
         app.run()
     print(
         json.dumps(

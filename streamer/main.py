@@ -1,4 +1,4 @@
-"""The entry point that `app.yaml` names: what the Quix CLI and Quix Cloud start."""
+"""The entry point in `app.yaml`: the Quix CLI and Quix Cloud start this file."""
 
 import sys
 

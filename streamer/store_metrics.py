@@ -1,43 +1,36 @@
-"""The `store-metrics` topic: what a store sold and took back, interval by interval.
+"""The process `metrics`: sales and refunds of each store and interval, in the topic `store-metrics`.
 
-Quix's own windowed aggregation, in a process and a consumer group of its own: a window costs
-several times what the detectors cost a message, which alerts must not wait for.
+The windows are Quix's own. They run in their own process and consumer group, because a window costs several
+times as much a message as all detectors, and alerts must not wait for that.
 
-What the numbers are and aren't:
+How to read the numbers:
 
-- Lines are counted, not receipts: a receipt's lines come one by one and need not be neighbours.
-- Windows lie on event time. A window is sent once, complete, when the same store's clock has passed
-  its end by `GRACE_MS`: each record of the topic is final, and records can be added up. So a
-  store's last window of the day comes with its first event of the next one.
-- A store closes its own windows only. Another store of the partition may be hours ahead (its
-  neighbour's line was down); were it to close them, what comes later would be left out.
-- What comes after its window was closed is left out, and a message sent twice counts twice: these
-  are figures for dashboards, the detectors do know duplicates and late events.
-- What can't be read is skipped; the alert streamer puts it into `dead-letters`.
+- Lines are counted, not receipts: the lines of a receipt come one by one and need not be neighbours.
+- Windows lie on event time. A window is sent once, complete, when the clock of the same store has passed its
+  end by `GRACE_MS`. Each record is final, so records can be added up; and a store's last window of the day
+  comes with its first event of the next one.
+- A store closes its own windows only. Another store of the partition may be hours ahead because this one's
+  line was down. If it closed them, the lines that come later would be left out.
+- A line that comes after its window was closed is left out, and a message sent twice counts twice. These are
+  figures for dashboards; the detectors do recognise duplicates and late events.
+- A record that can't be read is skipped; the process `run` puts it into `dead-letters`.
 """
 
-from pathlib import Path
 from typing import Any, Final
 
-from msgspec import structs
-from quixstreams import Application
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.dataframe.windows import Sum
-from quixstreams.models import TopicManager
 
 from retail_anomaly.core.codec import InvalidEvent, decode
 from retail_anomaly.core.events import POS_EVENTS, REFUND, SALE, PosEvent
 from retail_anomaly.settings import Settings
-from streamer.detection.app import new_application, raw_topic
-from streamer.kafka.connection import Connection
-from streamer.kafka.topics import STORE_METRICS, TopicPlan, ensure_topics
-from streamer.observe.counts import ProcessCounts
-from streamer.observe.health import observed
-from streamer.observe.metrics import Metrics
-from streamer.quix.topic_manager import topic_manager
+from streamer.kafka.topic_plan import STORE_METRICS
+from streamer.process import QuixProcess, Wiring, settings_of
+from streamer.quix.application import raw_topic
+from streamer.quix.membership import MemberApplication
 
 GRACE_MS: Final = 5 * 60_000
-"""How much longer than its interval a window takes lines that come late."""
+"""Milliseconds for which a window stays open after its end, for lines that come late."""
 
 _FIELDS: Final = ("salesLines", "salesAmount", "refundLines", "refundAmount")
 
@@ -49,7 +42,7 @@ def define_store_metrics(
     max_ahead_ms: int = 3_600_000,
     rekey: bool = False,
 ) -> StreamingDataFrame:
-    """Sum up each store's lines of each interval; no I/O of its own.
+    """Sum up the lines of each store and interval; no I/O of its own.
 
     Parameters
     ----------
@@ -58,8 +51,8 @@ def define_store_metrics(
     window_ms
         The interval, in milliseconds.
     max_ahead_ms
-        A line this much newer than its record is left out: one absurd time would close the
-        windows of years to come.
+        A line that is this many milliseconds newer than its record is left out: one absurd time would close
+        the windows of years to come.
     rekey
         Group by the line's store instead of trusting the message's key.
 
@@ -88,87 +81,40 @@ def define_store_metrics(
     return windows.final(closing_strategy="key").apply(_metric, metadata=True)
 
 
-def build_metrics_app(
-    settings: Settings,
-    *,
-    connection: Connection,
-    topic_manager: TopicManager | None,
-    tally: ProcessCounts | None = None,
-) -> Application:
-    """Build the application that fills `store-metrics`; the broker is asked for its topics.
+def store_metrics_process(settings: Settings) -> QuixProcess:
+    """Declare the process that fills `store-metrics`.
 
     Parameters
     ----------
     settings
         The settings; the consumer group is the streamer's with ``-metrics`` at its end.
-    connection
-        The broker.
-    topic_manager
-        Looks topics up and creates those of the state.
-    tally
-        Counts what is done.
-
-    Returns
-    -------
-    Application
-        Ready for `run`.
-    """
-    streamer = settings.streamer
-    own = structs.replace(
-        settings, streamer=structs.replace(streamer, consumer_group=metrics_group(settings))
-    )
-    app = new_application(own, connection=connection, topic_manager=topic_manager, tally=tally)
-    metrics = app.topic(STORE_METRICS, key_serializer="bytes", value_serializer="json")
-    define_store_metrics(
-        app.dataframe(raw_topic(app, POS_EVENTS)),
-        window_ms=streamer.store_metrics_window,
-        max_ahead_ms=settings.max_ahead,
-        rekey=streamer.rekey,
-    ).to_topic(metrics)
-    return app
-
-
-def run_metrics(settings: Settings, *, connection: Connection) -> int:
-    """Fill `store-metrics` until SIGTERM or SIGINT; return the exit code.
-
-    Parameters
-    ----------
-    settings
-        The settings.
-    connection
-        The broker.
-
-    Raises
-    ------
-    StreamerError
-        The broker does not answer, or a topic is missing or unfit.
-    """
-    create = settings.streamer.manage_topics
-    if connection.broker is not None:
-        ensure_topics(connection, TopicPlan.of(settings), (POS_EVENTS, STORE_METRICS), create=create)
-    group = metrics_group(settings)
-    metrics = Metrics("metrics", group, Path(settings.streamer.state_dir) / group)
-    manager = topic_manager(connection, group, create=create)
-    app = build_metrics_app(settings, connection=connection, topic_manager=manager, tally=metrics)
-    with observed(app, metrics, settings.streamer):
-        app.run()
-    metrics.log_stop()
-    return 0
-
-
-def metrics_group(settings: Settings) -> str:
-    """Return the consumer group of the metrics, beside the streamer's own.
 
     Examples
     --------
-    >>> metrics_group(Settings())
+    >>> store_metrics_process(Settings()).group
     'retail-anomaly-metrics'
     """
-    return f"{settings.streamer.consumer_group}-metrics"
+    streamer = settings.streamer
+
+    def define(app: MemberApplication, _wiring: Wiring) -> None:
+        define_store_metrics(
+            app.dataframe(raw_topic(app, POS_EVENTS)),
+            window_ms=streamer.store_metrics_window,
+            max_ahead_ms=settings.max_ahead,
+            rekey=streamer.rekey,
+        ).to_topic(app.topic(STORE_METRICS, key_serializer="bytes", value_serializer="json"))
+
+    return QuixProcess(
+        name="metrics",
+        settings=settings_of(settings, consumer_group=f"{streamer.consumer_group}-metrics"),
+        inputs=(POS_EVENTS,),
+        outputs=(STORE_METRICS,),
+        define=define,
+    )
 
 
 def _line(raw: bytes | None, key: bytes | None, latest: int) -> list[dict[str, Any]]:
-    """Return what a line adds to its window, in a list; an empty one for what adds nothing."""
+    """Return the sums that a line adds to its window, in a list; an empty list for a line that adds none."""
     try:
         event = decode(POS_EVENTS, raw)
     except InvalidEvent:

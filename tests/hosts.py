@@ -19,7 +19,7 @@ from tests.golden.cases import Host, Record
 from tests.kafka import KafkaServer
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.runs import alerts_of_raw
-from tests.support.streaming import RunningStreamer, records_of
+from tests.support.streaming import StreamerInTest, records_of
 
 # A host is one line here, marked where it needs Kafka, and a fixture `x_host`.
 HOSTS = [
@@ -75,33 +75,33 @@ def brokerless_host(tmp_path: Path) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="session")
-def embedded_streamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStreamer]:
+def embedded_streamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StreamerInTest]:
     with EmbeddedBroker() as broker:
         connection = Connection(broker.address, embedded=True)
-        with RunningStreamer(connection, tmp_path_factory.mktemp("state")) as streamer:
+        with StreamerInTest(connection, tmp_path_factory.mktemp("state")) as streamer:
             yield streamer
 
 
 @pytest.fixture(scope="session")
 def kafka_streamer(
     kafka_server: Callable[..., KafkaServer], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningStreamer]:
+) -> Iterator[StreamerInTest]:
     # A broker of its own, for the topics' names are fixed.
-    with RunningStreamer(Connection(kafka_server().address), tmp_path_factory.mktemp("state")) as streamer:
+    with StreamerInTest(Connection(kafka_server().address), tmp_path_factory.mktemp("state")) as streamer:
         yield streamer
 
 
 @pytest.fixture
-def embedded_host(embedded_streamer: RunningStreamer) -> Host:
+def embedded_host(embedded_streamer: StreamerInTest) -> Host:
     return _streaming(embedded_streamer)
 
 
 @pytest.fixture
-def kafka_host(kafka_streamer: RunningStreamer) -> Host:
+def kafka_host(kafka_streamer: StreamerInTest) -> Host:
     return _streaming(kafka_streamer)
 
 
-def _streaming(streamer: RunningStreamer) -> Host:
+def _streaming(streamer: StreamerInTest) -> Host:
     """Return a host whose records must have stores that no other test has."""
 
     def run(records: Sequence[Record]) -> list[Alert]:

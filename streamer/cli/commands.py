@@ -13,7 +13,6 @@ import typer
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, load
-from streamer.detection.storing_engine import build_storing_engine
 from streamer.errors import StreamerError
 from streamer.kafka import tail
 from streamer.kafka.connection import Connection, resolve, with_quix_names
@@ -90,13 +89,11 @@ def run(
         metrics_port=metrics_port,
     )
     only = None if detectors is None else [name.strip() for name in detectors.split(",")]
-    build_storing_engine(settings, only)  # A wrong name is said before anything is connected.
     # Imported here: Quix takes a second that --help and topics need not.
     with logs.without_httpx_notice():
-        from streamer.detection.app import run as run_app
-        from streamer.quix import failures
-    with failures.explained():
-        return run_app(settings, connection=connection, only=only)
+        from streamer import process
+        from streamer.detection.app import detection_process
+    return process.run(detection_process(settings, only), connection)
 
 
 @app.command()
@@ -131,10 +128,8 @@ def metrics(
         metrics_port=metrics_port,
     )
     with logs.without_httpx_notice():
-        from streamer import store_metrics
-        from streamer.quix import failures
-    with failures.explained():
-        return store_metrics.run_metrics(settings, connection=connection)
+        from streamer import process, store_metrics
+    return process.run(store_metrics.store_metrics_process(settings), connection)
 
 
 @app.command()
@@ -166,13 +161,12 @@ def sink(
     if not check:
         logs.configure(log_level)
     with logs.without_httpx_notice():
-        from streamer.quix import failures
+        from streamer import process
         from streamer.sinks import sink_app as sinks
     if check:
         typer.echo(sinks.check_influx(settings, os.environ))
         return 0
-    with failures.explained():
-        return sinks.run_sink(settings, connection=connection, environ=os.environ)
+    return process.run(sinks.sink_process(settings, os.environ), connection)
 
 
 @app.command()
@@ -372,19 +366,13 @@ def _end_quietly() -> None:
 def _create_internal(settings: Settings, connection: Connection) -> None:
     """Create the topics of the streamers' state: Quix does so when an application is built."""
     with logs.without_httpx_notice():
-        from streamer import store_metrics
-        from streamer.detection.app import build_app
-        from streamer.quix import failures
-        from streamer.quix.topic_manager import topic_manager
-    group = settings.streamer.consumer_group
-    alerts = topic_manager(connection, group, create=True)
-    sums = topic_manager(connection, store_metrics.metrics_group(settings), create=True)
-    with failures.explained():
-        build_app(settings, connection=connection, topic_manager=alerts)
-        store_metrics.build_metrics_app(settings, connection=connection, topic_manager=sums)
-    for manager in (alerts, sums):
-        if manager is not None:
-            for name in sorted(set(manager.all_topics) - set(manager.topics)):
+        from streamer.detection.app import detection_process
+        from streamer.process import build
+        from streamer.quix.failures import explained
+        from streamer.store_metrics import store_metrics_process
+    with explained():
+        for process in (detection_process(settings), store_metrics_process(settings)):
+            for name in build(process, connection, create_topics=True).internal_topics:
                 typer.echo(f"{name}: there")
 
 

@@ -1,1 +1,1 @@
-"""The application that raises alerts: pipeline, state and ticks."""
+"""The process that raises alerts: its pipeline, state and ticks."""

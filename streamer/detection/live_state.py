@@ -1,16 +1,15 @@
-"""The state host: stores' memories live in this process and are written behind at checkpoints.
+"""Live state: the stores' memories are objects of this process, written at each checkpoint.
 
-Detectors change live objects; nothing is serialised while messages flow. When Quix commits a
-checkpoint it flushes its sinks first, and this host is one: `flush` puts what changed into the
-state transaction that the same commit then sends to the changelog and to disk. So state and
-offsets move together, and a store costs a few keys a checkpoint, however many events it had.
+Detectors change live objects; nothing is serialised while messages flow. When Quix commits a checkpoint it
+flushes its sinks first, and `LiveState` is one: `flush` puts the changes into the state transaction that the
+same commit then sends to the changelog and to disk. So state and offsets move together, and a store costs a
+few keys a checkpoint, however many events it had.
 
-Live objects are only as good as what was committed. They are dropped, to be read back from the
-state store, whenever
+Live objects must never be ahead of the last commit. They are dropped, and read back from disk, whenever
 
 - the partition's state was closed or opened anew since (a rebalance), or
-- the checkpoint that should have carried their changes did not complete (sink backpressure, a
-  partition being revoked): the messages come again and must meet the state before them.
+- the checkpoint that should have carried their changes did not complete (backpressure of a sink, a partition
+  that is revoked): the messages then come again and must meet the state before them.
 """
 
 from collections import Counter
@@ -26,12 +25,12 @@ from quixstreams.state import PartitionTransaction
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StoreMemory
 from streamer.observe.heap_memory import return_freed
-from streamer.quix.commit_step import InCommit
+from streamer.quix.commit_step import CommitStep
 
 _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
-# Of a partition, beside the records of its stores: when each store that waits for time is due.
+# A partition's own record, beside those of its stores: when each store that waits for time is due.
 _DUE: Final = b"due"
 _read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
@@ -43,7 +42,7 @@ class _PartitionState:
 
     def __init__(self, source: object, due: dict[str, int]) -> None:
         self.source = source  # the opened state these objects were read from
-        self.due = due  # by store; of those not touched since the last flush
+        self.due = due  # by store; current for stores not touched since the last flush
         self.due_written = dict(due)
         self.stores: dict[str, StoreMemory] = {}
         self.touched: set[str] = set()  # changed since the last flush
@@ -51,13 +50,13 @@ class _PartitionState:
         self.written: _Transaction | None = None  # took the last flush
 
 
-class LiveState(InCommit):
-    """Hands out the live memory of a store, and writes what changed at each checkpoint.
+class LiveState(CommitStep):
+    """Hands out the live memory of a store, and writes the changes at each checkpoint.
 
     Parameters
     ----------
     sdf
-        The dataframe whose state store is used; the store is registered here.
+        The dataframe; its state is registered here.
     engine
         Makes and reads stores' memories.
     """
@@ -114,7 +113,7 @@ class LiveState(InCommit):
         return sorted(store_id for store_id, due in live.due.items() if due <= time)
 
     def flush(self) -> None:
-        """Put what changed into the state transactions of the checkpoint being committed."""
+        """Put the changes into the state transactions of the checkpoint that is being committed."""
         for partition, live in list(self._live.items()):
             if live.source is not self._opened.get(partition):
                 del self._live[partition]
@@ -135,20 +134,24 @@ class LiveState(InCommit):
                 self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
                 live.due_written = dict(live.due)
             live.touched.clear()
-        # Of a commit interval's messages and records: as much again as the state, if it stayed.
+        # The messages and records of a commit interval have been freed. Kept by malloc, they would take as
+        # much memory as the state itself.
         return_freed()
 
     def entries(self) -> Counter[str]:
-        """Count what the stores in memory hold, by collection, as of the last checkpoint; for other threads."""
+        """Count the entries of the stores in memory, by collection, as of the last checkpoint.
+
+        Other threads may call this.
+        """
         total: Counter[str] = Counter()
-        # Each list() is one step to other threads, so that the poll loop can go on meanwhile.
+        # Each list() is one step under the GIL, so that the poll loop can go on meanwhile.
         for live in list(self._live.values()):
             for counts in list(live.entries.values()):
                 total.update(counts)
         return total
 
     def _note_changes(self, written_with: dict[str, str]) -> None:
-        """Log once which detectors go on with other parameters than those that wrote the state."""
+        """Log once which detectors run with other parameters than those that wrote the state."""
         running = self._engine.config_hashes
         if not written_with or written_with == running:
             return

@@ -1,7 +1,7 @@
-"""What a stopped streamer has on disk, read without a broker and without changing it.
+"""Read the state that a stopped streamer has on disk, without a broker and without changing it.
 
-Quix Streams keeps a RocksDB a partition in `<state dir>/<group>/default/<topics>/<partition>`, with
-keys of ``<store>|<record>``. The records are the core's, and the core reads them.
+Each partition is a RocksDB (see `streamer.quix.state_folder`); the prefix of a key is a store. The core wrote
+the records, and the core reads them.
 """
 
 import fcntl
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from rocksdict import AccessType, Options, Rdict
 
@@ -18,14 +18,11 @@ from retail_anomaly.core.memory import StateFormatError
 from retail_anomaly.detectors import REGISTRY
 from streamer.detection.state_report import Amount, PartitionReport, StateReport, StoreReport
 from streamer.errors import StreamerError
-
-# Quix's, in this release; tests read what a real streamer wrote.
-_STORE_NAME: Final = "default"
-_SEPARATOR: Final = b"|"
+from streamer.quix.state_folder import PartitionFolder, joined_key, partition_folders, split_key
 
 
 def read_state(state_dir: Path, group: str) -> StateReport:
-    """Read all that a stopped streamer has on disk.
+    """Read all state that a stopped streamer has on disk.
 
     Parameters
     ----------
@@ -38,10 +35,7 @@ def read_state(state_dir: Path, group: str) -> StateReport:
         There is nothing, a streamer is using it, or another version wrote it.
     """
     folder = state_dir / group
-    databases = sorted(
-        (path.parent for path in (folder / _STORE_NAME).glob("*/*/CURRENT")),
-        key=lambda path: (path.parent.name, int(path.name)),
-    )
+    databases = partition_folders(folder)
     if not databases:
         raise StreamerError(
             f"no state in {folder}: give the --state-dir and --consumer-group of a streamer that ran here"
@@ -49,7 +43,7 @@ def read_state(state_dir: Path, group: str) -> StateReport:
     report = StateReport(folder)
     with ExitStack() as held:
         for database in databases:
-            held.enter_context(_not_in_use(database))
+            held.enter_context(_not_in_use(database.path))
         for database in databases:
             _read_partition(database, report)
     return report
@@ -57,7 +51,7 @@ def read_state(state_dir: Path, group: str) -> StateReport:
 
 @contextmanager
 def _not_in_use(database: Path) -> Iterator[None]:
-    """Hold RocksDB's lock: whoever reads an open database may see half of a change."""
+    """Hold RocksDB's lock: a reader of an open database could see half of a change."""
     lock = database / "LOCK"
     if not lock.exists():  # as in a copy that left it out
         yield
@@ -72,25 +66,25 @@ def _not_in_use(database: Path) -> Iterator[None]:
         yield
 
 
-def _read_partition(database: Path, report: StateReport) -> None:
+def _read_partition(database: PartitionFolder, report: StateReport) -> None:
     partition = PartitionReport(
-        topics=database.parent.name,
-        partition=int(database.name),
-        disk_bytes=sum(file.stat().st_size for file in database.iterdir() if file.is_file()),
+        topics=database.topics,
+        partition=database.partition,
+        disk_bytes=sum(file.stat().st_size for file in database.path.iterdir() if file.is_file()),
     )
     try:
-        opened = Rdict(str(database), Options(raw_mode=True), access_type=AccessType.read_only())
+        opened = Rdict(str(database.path), Options(raw_mode=True), access_type=AccessType.read_only())
     except Exception as error:
         raise StreamerError(
-            f"{database} can't be read ({' '.join(str(error).split())}): delete it; a streamer that is started "
+            f"{database.path} can't be read ({' '.join(str(error).split())}): delete it; a streamer that is started "
             "then brings it back from its changelog topic"
         ) from error
     try:
-        # A store's keys need not stand together: one store's name may begin with another's.
+        # The keys of a store need not be neighbours: its name may begin with the name of another.
         sizes: dict[str, dict[str, int]] = defaultdict(dict)
         for key, content in _records(opened):
-            store_id, _, record = key.rpartition(_SEPARATOR)
-            if not store_id:  # the partition's own, see `LiveState`
+            store_id, record = split_key(key)
+            if not store_id:  # the partition's own record, see `LiveState`
                 continue
             sizes[store_id.decode()][record.decode()] = len(key) + len(content)
         for name in sorted(sizes):
@@ -110,12 +104,11 @@ def _records(opened: Rdict) -> Iterator[tuple[bytes, bytes]]:
 def _read_store(
     opened: Rdict, store_id: str, partition: int, sizes: dict[str, int], report: StateReport
 ) -> StoreReport:
-    # Whatever the streamer's settings: these name what there is to read, not how.
+    # Default parameters serve: they don't change how state is read.
     engine = Engine(detector(detector.Parameters(), 0) for detector in REGISTRY.values())
-    prefix = store_id.encode() + _SEPARATOR
     try:
         memory = engine.load_store(
-            store_id, lambda name: cast(bytes | None, opened.get(prefix + name.encode()))
+            store_id, lambda name: cast(bytes | None, opened.get(joined_key(store_id, name)))
         )
     except StateFormatError as error:
         raise StreamerError(str(error)) from None
@@ -124,7 +117,9 @@ def _read_store(
     for name, size in sizes.items():
         found[name.partition("/")[0]].add(Amount(0, 1, size))
     for name, collection in memory.collections().items():
-        times = collection.times()  # first: it reads what a count only estimates
+        times = (
+            collection.times()
+        )  # before len(): after times() has read everything, the count is no estimate
         found[name].entries = len(collection)
         if times is not None:
             report.collections[name].note(memory.clock - times[0], memory.clock - times[1])

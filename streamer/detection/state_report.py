@@ -1,4 +1,4 @@
-"""What a state directory holds, as numbers, as JSON and as text."""
+"""The content of a state directory, as numbers, JSON and text."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _UNITS: Final = (
 
 @dataclass
 class Amount:
-    """Entries, and the records that hold them.
+    """A number of entries, and the records and bytes that hold them.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Amount:
     bytes: int = 0
 
     def add(self, other: "Amount") -> None:
-        """Add what another holds."""
+        """Add another amount."""
         self.entries += other.entries
         self.records += other.records
         self.bytes += other.bytes
@@ -52,15 +52,15 @@ class CollectionReport(Amount):
     newest: int | None = None
 
     def note(self, oldest: int, newest: int) -> None:
-        """Widen the ages by those of one store."""
-        # A shift may lie ahead of its store's clock.
+        """Widen the range of ages by those of one store."""
+        # A shift can lie ahead of its store's clock; its age would be negative.
         self.oldest = max(self.oldest or 0, oldest)
         self.newest = max(0, newest if self.newest is None else min(self.newest, newest))
 
 
 @dataclass
 class PartitionReport(Amount):
-    """A partition: its part of the stores, and what its files take."""
+    """A partition: its stores, and the size of its files."""
 
     topics: str = ""
     partition: int = 0
@@ -70,7 +70,7 @@ class PartitionReport(Amount):
 
 @dataclass
 class StoreReport(Amount):
-    """A store: where it is, and its clock in epoch milliseconds."""
+    """A store: its partition, and its clock in epoch milliseconds."""
 
     store: str = ""
     partition: int = 0
@@ -79,16 +79,16 @@ class StoreReport(Amount):
 
 @dataclass
 class StateReport:
-    """What was found in a state directory.
+    """The content of a state directory.
 
     Parameters
     ----------
     folder
         The directory of the consumer group.
     collections
-        By ``collection`` or ``detector.collection``; the header is a store's clock and the like.
+        By ``collection`` or ``detector.collection``. The collection ``header`` holds the stores' clocks.
     partitions, stores
-        In order of their partition and name.
+        By partition and name.
     """
 
     folder: Path
@@ -105,7 +105,7 @@ class StateReport:
         return total
 
     def content(self) -> dict[str, Any]:
-        """Return all of it, for JSON."""
+        """Return the whole report, for JSON."""
         return {
             "folder": str(self.folder),
             "formatVersion": self.format_version,
@@ -141,7 +141,7 @@ class StateReport:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield it for a reader: the largest stores only."""
+        """Yield the report as lines of text, with the largest stores only."""
         yield f"{self.folder}: format {self.format_version}"
         yield ""
         yield from _table(
@@ -202,7 +202,7 @@ def _size(number: int) -> str:
 
 
 def _age(milliseconds: int | None) -> str:
-    """Return an age to two of its units, such as 3d 4h; it need not be read back."""
+    """Return an age in its two largest units, such as 3d 4h."""
     if milliseconds is None:
         return ""
     for name, width, smaller, part in _UNITS:

@@ -1,8 +1,8 @@
-"""Ticks: time that passes in stores from which no event comes.
+"""Ticks: they tell the time to stores that send no events.
 
-A tick is a record beside the events, so that it is processed again where they are. Its timestamp is
-no earlier than that of any event there was when it was made: read in the order of timestamps, it
-comes after all of them, however far behind the streamer is.
+A tick is a record beside the events, so after a crash it is processed again as they are. Its timestamp is no
+earlier than that of any event that was there when it was made. Read in the order of timestamps, it comes
+after all of them, however far behind the streamer is.
 """
 
 import threading
@@ -23,16 +23,16 @@ from streamer.kafka.topic_plan import TICKS
 _REQUEST_SECONDS: Final = 10.0
 _MINUTE: Final = 60_000
 LIVE: Final = 60 * _MINUTE
-"""As long as the newest event is no older than this, time goes on with the clock; later, or in a history
-that is sent again, it stands still until the next event."""
+"""Milliseconds. While the newest event is younger than this, ticks follow the clock. After that, or in a
+history that is sent again, time stands still until the next event."""
 BEHIND: Final = _MINUTE
-"""By how much it then is behind the clock: for that long events may be on their way."""
+"""Milliseconds by which ticks are behind the clock: events of that time may still be on their way."""
 
 _log = structlog.stdlib.get_logger("retail-streamer")
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """A moment that has come, for all stores of a partition.
+    """The time that all stores of a partition have reached.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Tick(msgspec.Struct, frozen=True):
         Raises
         ------
         InvalidEvent
-            It is no tick.
+            The value is no tick.
         """
         try:
             return msgspec.json.decode(raw or b"", type=cls)
@@ -63,7 +63,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 def tick_time(newest: int, clock: int) -> int:
-    """Return the time to which a tick may move.
+    """Return the time of a tick.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ def tick_time(newest: int, clock: int) -> int:
 
 
 class Ticker:
-    """Makes ticks for all partitions, from a thread of its own, for as long as a `with` block lasts.
+    """Makes ticks for all partitions, in a thread of its own, for the length of a `with` block.
 
-    Every process of a group makes them, so that a process that ends takes none along; a tick that is
-    there twice changes nothing.
+    Every process of a group makes ticks, so that none are missing when a process ends. A second tick of the
+    same time changes nothing.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Ticker:
                 self._tick()
                 failed = False
             except KafkaException as error:
-                if not failed:  # once an outage
+                if not failed:  # log an outage once
                     _log.warning("no ticks at present: silent stores wait", reason=error.args[0].str())
                 failed = True
 
@@ -148,7 +148,7 @@ class Ticker:
         self._producer.poll(0)
 
     def _newest(self, partitions: Iterable[TopicPartition]) -> int:
-        """Return the newest timestamp of all records; -1 where there are none."""
+        """Return the newest timestamp of all records; -1 without records."""
         wanted = {partition: OffsetSpec.max_timestamp() for partition in partitions}
         found = self._admin.list_offsets(wanted, request_timeout=_REQUEST_SECONDS)
         return max((future.result().timestamp for future in found.values()), default=-1)

@@ -1,16 +1,16 @@
-"""Where the broker is and how to be let in: one place decides, from flags, files and environment.
+"""The broker's address and credentials, from flags, files and environment.
 
-Which broker: ``--broker`` comes before our environment (``RETAIL__STREAMER__BROKER``), before
-Quix's (``Quix__Broker__Address``), before the configuration file, before the packaged default. With
-a ``Quix__Sdk__Token`` and no broker named anywhere, Quix Cloud says where its brokers are.
+The address is the first of these that is set: ``--broker``, our environment variable
+(``RETAIL__STREAMER__BROKER``), Quix's (``Quix__Broker__Address``), the configuration file, the packaged
+default. With a ``Quix__Sdk__Token`` and no address anywhere, Quix Cloud tells its brokers.
 
-How to be let in comes from the environment alone, so that no secret stands in a file or a command
-line: the names are those of `VARIABLES`, each for one librdkafka property.
+Credentials come from environment variables only, so that no secret stands in a file or a command line.
+`VARIABLES` names them; each sets one librdkafka property.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from streamer.errors import StreamerError
 
@@ -39,7 +39,7 @@ _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI")
 _WITH_PASSWORD: Final = _MECHANISMS[:3]
 
-# Quix's names, and ours that they stand in for; of two for one setting the earlier counts.
+# Quix's names, and the names of ours that they stand in for. Of two for one setting the first wins.
 _QUIX: Final = (
     ("Quix__Broker__Address", "RETAIL__STREAMER__BROKER"),
     ("Quix__Consumer_Group", "RETAIL__STREAMER__CONSUMER_GROUP"),
@@ -50,7 +50,7 @@ _QUIX: Final = (
 
 @dataclass(frozen=True)
 class Connection:
-    """A broker and the means to be let in. What is secret is not in its repr.
+    """A broker and its credentials. Its repr leaves secrets out.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Connection:
     security
         librdkafka properties for TLS and SASL.
     quix_token, quix_portal
-        Quix Cloud's SDK token and portal, where there is no broker.
+        Quix Cloud's SDK token and portal, if there is no broker.
     embedded
         Whether the broker is an `EmbeddedBroker`.
 
@@ -75,13 +75,29 @@ class Connection:
     quix_portal: str | None = None
     embedded: bool = False
 
-    def properties(self) -> dict[str, Any]:
-        """Return the properties for a confluent_kafka client; secrets are in it.
+    @classmethod
+    def of(cls, broker: str | None, environ: Mapping[str, str]) -> Self:
+        """Return the connection to a broker, with the credentials of the environment.
 
         Raises
         ------
         StreamerError
-            It is Quix Cloud, whose brokers are not known here.
+            The credentials don't fit together; the message names the variable, never a secret.
+
+        Examples
+        --------
+        >>> Connection.of("localhost:9092", {})
+        Connection(broker='localhost:9092', quix_portal=None, embedded=False)
+        """
+        return cls(broker, security(environ))
+
+    def properties(self) -> dict[str, Any]:
+        """Return the properties for a confluent_kafka client, secrets included.
+
+        Raises
+        ------
+        StreamerError
+            The broker is Quix Cloud's, whose addresses are not known here.
         """
         if self.broker is None:
             raise StreamerError(
@@ -91,7 +107,7 @@ class Connection:
         return {"bootstrap.servers": self.broker, **self.security}
 
     def application_arguments(self) -> dict[str, Any]:
-        """Return the arguments of `quixstreams.Application` that say where to connect."""
+        """Return the arguments for `quixstreams.Application` that name the broker."""
         if self.broker is None:
             return {"quix_sdk_token": self.quix_token, "quix_portal_api": self.quix_portal}
         from quixstreams.kafka import ConnectionConfig
@@ -100,7 +116,7 @@ class Connection:
 
 
 def with_quix_names(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which Quix's variables stand in for ours that are not set.
+    """Return an environment in which Quix's variables fill in for ours that are not set.
 
     Parameters
     ----------
@@ -122,7 +138,7 @@ def with_quix_names(environ: Mapping[str, str]) -> dict[str, str]:
 def resolve(
     broker: str | None, environ: Mapping[str, str], *, named: bool, embedded: bool = False
 ) -> Connection:
-    """Decide where to connect.
+    """Decide which broker to connect to.
 
     Parameters
     ----------
@@ -187,7 +203,7 @@ def security(environ: Mapping[str, str]) -> dict[str, str]:
             if found[name] not in allowed:
                 raise StreamerError(f"{name}: expected one of {', '.join(allowed)}, got {found[name]!r}")
     protocol = found.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-    # librdkafka would connect and leave these out: better to say so than to send nothing.
+    # librdkafka would ignore these and connect without them. An error is better.
     for name in found:
         family = "SASL" if name.startswith("KAFKA_SASL_") else "SSL" if "_SSL_" in name else ""
         if family not in protocol:

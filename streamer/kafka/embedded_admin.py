@@ -1,4 +1,4 @@
-"""CreateTopics and DescribeConfigs for the embedded broker, which has neither."""
+"""CreateTopics and DescribeConfigs for the embedded broker, which lacks both."""
 
 import json
 import time
@@ -17,13 +17,13 @@ from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewT
 
 from streamer.errors import StreamerError
 
-# Created topics are asked for, and their configuration remembered, in a topic of the broker itself:
-# so its address is all that another process needs.
+# A topic of the broker itself carries the requests to create topics, and so keeps their configuration.
+# Another process needs nothing but the broker's address.
 REQUESTS: Final = "__embedded-topics"
-# The mock cluster answers a fetch of nothing only when its wait is over.
+# The mock cluster answers a fetch without records only when the wait is over.
 QUIET: Final = {"log_level": 0, "fetch.wait.max.ms": 20}
 _TIMEOUT_S: Final = 10.0
-# What Kafka has when nobody says otherwise, and what the mock cluster comes closest to.
+# Kafka's defaults; the mock cluster behaves nearly so.
 _DEFAULTS: Final = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
@@ -73,7 +73,7 @@ class EmbeddedAdmin(AdminClient):  # type: ignore[misc]
     def describe_configs(
         self, resources: list[ConfigResource], **_: Any
     ) -> dict[ConfigResource, Future[dict[str, ConfigEntry]]]:
-        """Say with what configuration topics were created; the broker itself heeds none of it."""
+        """Return the configuration that topics were created with; the broker itself ignores it."""
         created = self._created()
         results: dict[ConfigResource, Future[dict[str, ConfigEntry]]] = {}
         for resource in resources:
@@ -85,7 +85,7 @@ class EmbeddedAdmin(AdminClient):  # type: ignore[misc]
 
     def _await(self, names: set[str]) -> None:
         deadline = time.monotonic() + _TIMEOUT_S
-        # All topics, never one by name: asking for a name creates it, with 4 partitions.
+        # List all topics, never one by name: a request by name creates the topic, with 4 partitions.
         while names - set(self.list_topics(timeout=_TIMEOUT_S).topics):
             if time.monotonic() > deadline:
                 raise StreamerError(

@@ -1,14 +1,14 @@
 """The embedded broker: librdkafka's mock cluster, good for a demo and for tests.
 
-It speaks Kafka's protocol on the loopback interface, in the process that opens it and to any
-process of the machine. What it is not:
+It speaks Kafka's protocol on the loopback interface, to every process of the machine, and lives in the
+process that opens it. Its limits:
 
-- It keeps at most 5 MiB (and 100,000 records) of a partition and then drops the oldest, silently:
-  ask `streamer.kafka.offsets` whether anything was lost before it was read.
-- Everything is in memory and gone when it is closed; retention and compaction do not exist.
-- `read_committed` sees the records of aborted transactions, and a second member of a consumer
-  group is handled badly: use a real Kafka for exactly-once and for more than one consumer.
-- CreateTopics and DescribeConfigs are missing; `EmbeddedAdmin` stands in for them.
+- It keeps at most 5 MiB (and 100,000 records) of a partition, and then silently drops the oldest records. Ask
+  `streamer.kafka.offsets` whether records were dropped before they were read.
+- Everything is in memory, and gone when it is closed. It has no retention and no compaction.
+- `read_committed` sees the records of aborted transactions, and a second member of a consumer group is
+  handled badly. Use a real Kafka for exactly-once and for more than one consumer.
+- It lacks CreateTopics and DescribeConfigs; `EmbeddedAdmin` stands in for them.
 """
 
 import ctypes
@@ -27,14 +27,14 @@ _PRODUCER: Final = 0  # librdkafka's rd_kafka_type_t
 
 
 class EmbeddedBroker:
-    """A broker inside this process, for as long as a `with` block lasts.
+    """A broker inside this process, for the length of a `with` block.
 
-    Topics are made by `EmbeddedAdmin`, from any process, with the partitions they ask for.
+    Create topics with `EmbeddedAdmin`, from any process.
 
     Attributes
     ----------
     address
-        Where clients connect: ``127.0.0.1`` and a free port.
+        Host and port for clients: ``127.0.0.1`` and a free port.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class EmbeddedBroker:
         self._thread.start()
 
     def close(self) -> None:
-        """End the broker; what it held is gone."""
+        """End the broker and drop its records."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -79,7 +79,7 @@ class EmbeddedBroker:
         self.close()
 
     def _serve(self) -> None:
-        """Create the topics that `EmbeddedAdmin` asks for, in whichever process."""
+        """Create the topics that `EmbeddedAdmin` asks for, from any process."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": REQUESTS, **QUIET})
         try:
             consumer.assign([TopicPartition(REQUESTS, 0, OFFSET_BEGINNING)])
@@ -97,12 +97,12 @@ class EmbeddedBroker:
 
 
 def _library() -> ctypes.CDLL:
-    """Return librdkafka as confluent_kafka has it loaded, with the mock cluster's functions.
+    """Return the librdkafka that confluent_kafka has loaded, with the functions of the mock cluster.
 
-    They are librdkafka's public ``rdkafka_mock.h``. Its only other way in, the property
-    ``test.mock.num.brokers``, offers neither partition counts nor a short first join.
+    They are declared in librdkafka's public ``rdkafka_mock.h``. The property ``test.mock.num.brokers`` also
+    opens a mock cluster, but sets neither numbers of partitions nor a short first join.
     """
-    # Looked up from the extension module, a symbol is found in the librdkafka it was linked to.
+    # A look-up through the extension module finds the symbols of the librdkafka that it is linked to.
     library = ctypes.CDLL(confluent_kafka.cimpl.__file__)
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     signatures: dict[str, tuple[Any, list[Any]]] = {

@@ -1,4 +1,4 @@
-"""How far a consumer group has come, seen from outside the streamer."""
+"""The progress of a consumer group, seen from outside the streamer."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from retail_anomaly.core.events import INPUT_TOPICS
 from streamer.errors import StreamerError
 
-# A crashed process leaves offsets of its transaction pending, and they are waited for.
+# Long enough for the offsets that a crashed process left pending in its transaction.
 _REQUEST_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
-# A new cluster, or one that lost a broker, is still deciding who keeps what.
+# Answers of a cluster that is new or has lost a broker: it still elects its leaders.
 _UNSETTLED: Final = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -25,17 +25,17 @@ _UNSETTLED: Final = {
 
 @dataclass(frozen=True)
 class GroupProgress:
-    """How far a consumer group is with what was produced.
+    """How many of the produced records a consumer group has processed.
 
     Parameters
     ----------
     produced
-        Records that ever came.
+        Records ever produced.
     processed
         Records before the group's committed offsets.
     dropped
-        Records that the broker no longer has. Of these nobody can say whether they were read in
-        time, so a run that must be complete has none.
+        Records that the broker no longer has. They may have been dropped before they were read, so a complete
+        run has none.
 
     Examples
     --------
@@ -51,19 +51,19 @@ class GroupProgress:
 
     @property
     def complete(self) -> bool:
-        """Whether everything produced was processed, and provably so."""
+        """Whether every record was provably processed."""
         return self.processed >= self.produced and not self.dropped
 
 
 class GroupOffsets:
-    """The committed offsets of a consumer group beside the oldest and the newest of its topics.
+    """The committed offsets of a consumer group, and the oldest and newest offsets of its topics.
 
     Parameters
     ----------
     client
         Client settings for confluent-kafka, ``bootstrap.servers`` among them.
     group
-        The consumer group; looking at it does not join it.
+        The consumer group; it is not joined.
     topics
         The topics it reads.
     """
@@ -94,7 +94,7 @@ class GroupOffsets:
         return lag
 
     def progress(self) -> GroupProgress:
-        """Return how much was produced, processed and dropped, all partitions together.
+        """Return how many records were produced, processed and dropped, all partitions together.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class GroupOffsets:
         return lag
 
     def skip_to_end(self) -> None:
-        """Commit the newest offsets for a group that has none, so that it starts with what comes.
+        """Commit the newest offsets for a group that has none, so that it leaves the history out.
 
         Raises
         ------
@@ -155,7 +155,8 @@ class GroupOffsets:
                 time.sleep(_POLL_SECONDS)
 
     def _partitions(self) -> list[TopicPartition]:
-        # All topics, never some by name: that would create them where brokers create on request.
+        # List all topics, never some by name: a request by name creates a topic if the broker is set to do
+        # so.
         known = self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics
         if missing := [topic for topic in self._topics if topic not in known]:
             raise StreamerError(

@@ -1,4 +1,4 @@
-"""Reads the alerts topic from its beginning, as a consumer that leaves no trace."""
+"""Read the alerts topic from its beginning, without joining a group or committing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
@@ -27,7 +27,7 @@ class Tail:
     """
 
     def __init__(self, client: Mapping[str, Any]) -> None:
-        # Assigned, not subscribed: no group is joined, nothing is committed.
+        # Partitions are assigned, not subscribed to: the consumer joins no group and commits nothing.
         self._consumer = Consumer(
             {
                 **client,
@@ -40,7 +40,8 @@ class Tail:
             }
         )
         try:
-            # All topics, never one by name: that would create it where brokers create on request.
+            # List all topics, never one by name: a request by name creates a topic if the broker is set to do
+            # so.
             known = self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics
             if ALERTS not in known:
                 raise StreamerError(
@@ -69,11 +70,11 @@ class Tail:
 
     @property
     def has_read_all(self) -> bool:
-        """Whether the end of every partition was seen; more may have come since."""
+        """Whether the end of every partition was reached; more records may have come since."""
         return not self._unread
 
     def poll(self, seconds: float = _POLL_SECONDS) -> bytes | None:
-        """Return the next value, or None when there is none after so many seconds.
+        """Return the next value, or None if none comes within the given seconds.
 
         Raises
         ------
@@ -105,7 +106,7 @@ def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes
     client
         As for `Tail`.
     follow
-        Go on after the end, until the caller stops.
+        Wait for more at the end, until the caller stops.
 
     Yields
     ------

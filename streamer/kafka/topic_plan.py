@@ -1,4 +1,4 @@
-"""What topics should be like, and what was found of one."""
+"""The plan for the topics, and the report on a topic that was compared with it."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,13 +10,13 @@ STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
 SCORES: Final = "anomaly-scores"
 TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
-# Read side by side, so with one number of partitions.
+# Read side by side, so they all have the same number of partitions.
 ALIGNED: Final = (*INPUT_TOPICS, TICKS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:
-    """Return the topics that there should be: that of the scores only where they are wanted.
+    """Return the topics of the settings; the scores' topic only if scores are on.
 
     Examples
     --------
@@ -28,17 +28,17 @@ def topics_of(settings: Settings) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """What topics should be like.
+    """Partitions, replication and retention of the topics.
 
     Parameters
     ----------
     partitions
-        Of each topic.
+        Partitions per topic.
     replication_factor
-        Of each topic; -1 is the broker's default.
+        Copies per partition; -1: the broker's default.
     retention
-        In milliseconds. Record timestamps are event times: it is how far back in event time a log
-        reaches, so it should be longer than the oldest history that anyone sends.
+        Milliseconds for which records are kept. Record timestamps are event times, so the retention must be
+        longer than the oldest history that a producer sends.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class TopicPlan:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return what the settings want."""
+        """Return the plan of the settings."""
         topics = settings.streamer.topics
         return cls(topics.partitions, topics.replication_factor, topics.retention)
 
@@ -67,22 +67,22 @@ class TopicPlan:
 
 @dataclass(frozen=True)
 class TopicReport:
-    """What was found of a topic.
+    """A topic as it is, compared with the plan.
 
     Parameters
     ----------
     name
         The topic.
     partitions
-        How many there are; None when the topic is missing.
+        Its partitions; None if the topic is missing.
     created
-        Whether it was made just now.
+        Whether it was created just now.
     differences
-        One line for each thing that is not as planned.
+        One text for each setting that differs from the plan.
     unchecked
-        Why its configuration could not be read, if so.
+        The reason why its configuration could not be read, if it could not.
     stamped_at_append
-        Whether the broker stamps its records when they arrive.
+        Whether the broker sets the timestamps of its records.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class TopicReport:
 
     @property
     def fine(self) -> bool:
-        """Whether it is there and nothing is known to differ."""
+        """Whether the topic is there and no difference is known."""
         return self.partitions is not None and not self.differences
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The topics: create what is missing, say what differs."""
+"""Compare the topics with their plan, and create those that are missing."""
 
 import re
 import time
@@ -34,7 +34,7 @@ _NOISE: Final = re.compile(r"^\S+/\w+: | \(after [^)]*\)")
 
 
 def _admin_client(connection: Connection, said: list[str]) -> AdminClient:
-    """Return a client that collects in `said` what librdkafka would write to standard error."""
+    """Return a client that collects librdkafka's errors in `said` instead of writing them to standard error."""
     kind = EmbeddedAdmin if connection.embedded else AdminClient
     return kind(
         {
@@ -53,21 +53,21 @@ def check_topics(
     create: bool = False,
     wait: float = 0.0,
 ) -> list[TopicReport]:
-    """Compare topics with a plan, and create those that are missing if so wished.
+    """Compare topics with a plan, and create those that are missing if asked to.
 
-    What exists is never changed. An input topic is created with the partitions that other input
-    topics have: a store's events meet in one place only if they have equal numbers.
+    A topic that exists is never changed. An input topic gets as many partitions as the other input topics
+    have: the events of a store meet in one place only if these numbers are equal.
 
     Parameters
     ----------
     connection
         The broker.
     plan
-        What they should be like.
+        The plan.
     names
         The topics.
     create
-        Create what is missing.
+        Create topics that are missing.
     wait
         Seconds to wait for a broker that does not answer and, without `create`, for a topic that is missing.
 
@@ -139,19 +139,19 @@ def check_topics(
 def ensure_topics(
     connection: Connection, plan: TopicPlan, names: Iterable[str] = TOPICS, *, create: bool
 ) -> list[TopicReport]:
-    """See to it that a streamer can start: the topics are there, and a store's events can meet.
+    """Make sure that a streamer can start: the topics are there, and a store's events can meet.
 
     Parameters
     ----------
     connection, plan, names
         As for `check_topics`.
     create
-        Create what is missing; False where the cluster is locked.
+        Create topics that are missing; False on a locked cluster.
 
     Returns
     -------
     list of TopicReport
-        Further differences are in it, and in the log; the streamer can live with them.
+        It names further differences, and so does the log; the streamer works with them.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def ensure_topics(
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
-    # All topics, never some by name: that would create them where brokers create on request.
+    # List all topics, never some by name: a request by name creates a topic if the broker is set to do so.
     listed = admin.list_topics(timeout=_TIMEOUT_S).topics
     return {name: len(topic.partitions) for name, topic in listed.items()}
 
@@ -232,7 +232,7 @@ def _refused(name: str, plan: TopicPlan, connection: Connection, error: KafkaErr
 
 
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str | None] | str]:
-    """Return each topic's configuration, or why it could not be read."""
+    """Return the configuration of each topic, or the reason why it could not be read."""
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]

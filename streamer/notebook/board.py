@@ -1,4 +1,4 @@
-"""The analyst's board: figures of the alerts of a running system that are drawn anew as alerts come."""
+"""The analyst's board: figures of a running system's alerts, drawn again whenever alerts come."""
 
 import threading
 import time
@@ -25,25 +25,25 @@ class Board:
     Parameters
     ----------
     feed
-        Where the alerts come from.
+        Gives the alerts.
     zones
-        Time zone of the stores.
+        Time zones of the stores.
     every
-        Seconds between two looks at the feed.
+        Seconds between two reads of the feed.
 
     Attributes
     ----------
     figures
-        By name, as they are shown now.
+        By name, the figures that are shown now.
     widget
-        Shows them, and the next ones in their place.
+        Shows the figures, and their successors in the same place.
     alerts
-        What the figures show, as the feed has it.
+        The alerts in the figures, as the feed gave them.
 
     Raises
     ------
     ImportError
-        The notebook extra, which has what lets a figure change in place, is not installed.
+        The notebook extra is not installed: Plotly needs it to change a figure in place.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Board:
         self._thread: threading.Thread | None = None
 
     def refresh(self) -> bool:
-        """Look at the feed once; draw anew and return True if there is something new."""
+        """Read the feed once; if it has new alerts, draw the figures again and return True."""
         alerts = self._feed.read()
         keys = set(zip(alerts["alert_id"], alerts["revision"], strict=True))
         if keys == self._drawn:
@@ -85,9 +85,9 @@ class Board:
         return True
 
     def follow(self) -> Self:
-        """Look at the feed again and again, in a thread that ends with `stop` or with the process."""
+        """Read the feed again and again, in a thread that ends with `stop` or with the process."""
         if self._thread is None:
-            self.refresh()  # what is wrong with the feed is told here, not in the thread
+            self.refresh()  # an error of the feed is raised here, not in the thread
             self._thread = threading.Thread(target=self._run, name="board", daemon=True)
             self._thread.start()
         return self
@@ -98,14 +98,14 @@ class Board:
         Parameters
         ----------
         until
-            Tells of the alerts whether they are.
+            Takes the alerts and tells whether they are.
         seconds
-            For how long.
+            How long to wait.
 
         Raises
         ------
         StreamerError
-            The feed failed, or the alerts are not so after that time.
+            The feed failed, or the alerts are not as expected after that time.
         """
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -136,9 +136,10 @@ class Board:
                 return
 
     def _show(self, figures: Mapping[str, go.Figure]) -> None:
-        """Put new figures into the place of those that are shown.
+        """Replace the figures that are shown by new widgets.
 
-        New ones, for a page that is opened later gets what a widget was made of, not what it became.
+        Widgets are not updated: a page that is opened later would show the figure that a widget was made
+        with.
         """
         before = list(self.figures.values())
         self.figures = {name: go.FigureWidget(figure) for name, figure in figures.items()}

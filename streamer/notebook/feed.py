@@ -1,9 +1,9 @@
-"""The alerts that are raised just now, as a DataFrame: from Kafka, or from InfluxDB."""
+"""The newest alerts of a running system as a DataFrame, from Kafka or from InfluxDB."""
 
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 import urllib3
@@ -12,6 +12,7 @@ from retail_anomaly.core.alerts import Alert
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.tail import Tail
+from streamer.sinks.alert_columns import ALERT_COLUMNS, alert_of
 from streamer.sinks.influx import Target
 
 if TYPE_CHECKING:
@@ -20,40 +21,24 @@ if TYPE_CHECKING:
 _FIRST_READ_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 _TIMEOUT_S: Final = 10.0
-# The field of an alert in InfluxDB, as `streamer.sinks.points` writes it, by its name on the wire.
-_COLUMNS: Final = {
-    "alertId": "alertId",
-    "revision": "revision",
-    "type": "type",
-    "detector": "detector",
-    "storeId": "store",
-    "employeeId": "employee",
-    "riskScore": "riskScore",
-    "message": "message",
-    "eventTime": "eventTime",
-    "openedAt": "openedAt",
-    "evidence": "evidence",
-    "configHash": "configHash",
-    "detectedAt": "detectedAt",
-}
 
 
 class Feed(Protocol):
     """Alerts of a running system."""
 
     def read(self) -> "pd.DataFrame":
-        """Return the newest alerts that there are, as `retail_anomaly.alerts_frame` does."""
+        """Return the newest alerts, in the columns of `retail_anomaly.alerts_frame`."""
 
 
 class KafkaFeed:
-    """The alerts in Kafka, from the first one in the topic on.
+    """The alerts in Kafka, from the first one in the topic.
 
     Parameters
     ----------
     connection
         The broker.
     most
-        How many alerts to keep, the newest.
+        Most alerts to keep; the newest stay.
 
     Raises
     ------
@@ -66,12 +51,12 @@ class KafkaFeed:
         self._alerts: deque[Alert] = deque(maxlen=most)
 
     def read(self) -> "pd.DataFrame":
-        """Take what has come since the last time; return all that is kept.
+        """Add the alerts that came since the last read, and return all that are kept.
 
         Raises
         ------
         StreamerError
-            The topic can't be read, or what is in it is no alert.
+            The topic can't be read, or a record in it is no alert.
         """
         from retail_anomaly.frames.alerts import alerts_frame
 
@@ -79,7 +64,7 @@ class KafkaFeed:
             try:
                 self._alerts.append(msgspec.json.decode(value, type=Alert))
             except msgspec.MsgspecError as error:
-                raise StreamerError(f"what is in the alerts' topic is no alert: {error}") from None
+                raise StreamerError(f"a record in the alerts' topic is no alert: {error}") from None
         return alerts_frame(self._alerts)
 
     def close(self) -> None:
@@ -97,16 +82,17 @@ class KafkaFeed:
 
 
 class InfluxFeed:
-    """The alerts in InfluxDB, where `retail-streamer sink` has put them.
+    """The alerts in InfluxDB, written there by `retail-streamer sink`.
 
-    InfluxQL is what versions 1, 2 (through a mapping of the database to the bucket) and 3 understand.
+    Queries are InfluxQL, which versions 1 and 3 understand, and version 2 through a mapping of a database to
+    the bucket.
 
     Parameters
     ----------
     target
-        Where it is; `Target.of(os.environ)` reads it from the environment.
+        The InfluxDB; `InfluxFeed.of(os.environ)` reads it from the environment.
     most
-        How many alerts to read, the newest; of each its last revision is there.
+        Most alerts to read, the newest. InfluxDB has the last revision of each.
     """
 
     def __init__(self, target: Target, *, most: int = 10_000) -> None:
@@ -114,8 +100,24 @@ class InfluxFeed:
         self._most = most
         self._http = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False, ca_certs=target.ca)
 
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """Return the feed of the InfluxDB that the environment names, with the variables of the sink.
+
+        Raises
+        ------
+        StreamerError
+            A variable is missing or no address.
+
+        Examples
+        --------
+        >>> influx = {"INFLUXDB_URL": "http://db:8086", "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}
+        >>> InfluxFeed.of(influx).close()
+        """
+        return cls(Target.of(environ))
+
     def read(self) -> "pd.DataFrame":
-        """Ask for the newest alerts.
+        """Query the newest alerts.
 
         Raises
         ------
@@ -124,12 +126,12 @@ class InfluxFeed:
         """
         from retail_anomaly.frames.alerts import alerts_frame
 
-        names = ", ".join(f'"{column}"' for column in _COLUMNS.values())
+        names = ", ".join(f'"{column.column}"' for column in ALERT_COLUMNS)
         rows = self._query(f'SELECT {names} FROM "alerts" ORDER BY time DESC LIMIT {self._most}')  # noqa: S608
-        return alerts_frame(_alert(row) for row in reversed(rows))
+        return alerts_frame(alert_of(row) for row in reversed(rows))
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._http.clear()
 
     def _query(self, statement: str) -> list[dict[str, Any]]:
@@ -159,11 +161,3 @@ class InfluxFeed:
             for series in said.get("series", ())
             for values in series["values"]
         ]
-
-
-def _alert(row: Mapping[str, Any]) -> Alert:
-    """Return the alert that a point is of."""
-    content = {name: row[column] for name, column in _COLUMNS.items()}
-    content["evidence"] = msgspec.json.decode(row["evidence"])
-    content["employeeId"] = row["employee"] or None
-    return msgspec.convert(content, Alert)

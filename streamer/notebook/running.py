@@ -1,4 +1,4 @@
-"""A streamer inside this process, for a notebook or a test: the same application, in a thread."""
+"""A streamer in a thread of this process, for a notebook or a test: the same application as in production."""
 
 import shutil
 import tempfile
@@ -11,29 +11,26 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
 
-import msgspec
 from confluent_kafka import Producer
 
 from retail_anomaly.core.codec import encode, topic_of
-from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, Event, ShiftEvent
+from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
-from streamer.kafka.topic_plan import ALIGNED
-from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.observe.counts import ProcessCounts
 from streamer.observe.logs import leave_to_host, without_httpx_notice
 
 with without_httpx_notice():
-    from streamer.detection.app import build_app
-    from streamer.quix.topic_manager import topic_manager
+    from streamer.detection.app import detection_process
+    from streamer.process import build, ensure_process_topics, settings_of
 
 PATIENCE_S: Final = 60.0
-_FIRST: Final = 946_684_800_000  # of a log of shifts alone: any time will do
+_FIRST: Final = 946_684_800_000  # the time of a log that has shifts alone: any time will do
 
 
 class StreamerProgress(ProcessCounts):
-    """Counts what is processed, and lets another thread wait for it."""
+    """Counts processed records, and lets another thread wait for a count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,12 +45,12 @@ class StreamerProgress(ProcessCounts):
             self._changed.notify_all()
 
     def wait_for(self, count: int, seconds: float = PATIENCE_S) -> None:
-        """Wait until so many records are processed.
+        """Wait until a number of records are processed.
 
         Raises
         ------
         TimeoutError
-            They are not, after so many seconds.
+            They are not processed within the given seconds.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self.count >= count, seconds):
@@ -61,26 +58,26 @@ class StreamerProgress(ProcessCounts):
 
 
 class RunningStreamer:
-    """The streamer in a thread of this process, from the beginning of a ``with`` block to its end.
+    """The streamer in a thread of this process, for the length of a ``with`` block.
 
-    Its topics are made at once, so that events may be sent before it runs: what is there already is read
-    in the order of time over all topics, as after downtime, and gives the alerts of a replay.
+    Its topics are created at once, so you can send events before it runs. It reads those in the order of
+    their times over all topics, as after downtime, and raises the alerts of a replay.
 
     Parameters
     ----------
     connection
         The broker, usually an `EmbeddedBroker`.
     settings
-        By default the packaged ones. Its consumer group is a new one, and its state goes with it.
+        The settings, by default the packaged ones. The consumer group is a new one each time.
     state_dir
-        Where the local state goes; by default to a folder that is removed at the end.
+        The folder of the local state; by default a folder that is removed at the end.
 
     Attributes
     ----------
     connection
         The broker.
     progress
-        What was processed and raised so far.
+        The counts so far.
     app
         The application.
 
@@ -106,24 +103,21 @@ class RunningStreamer:
         settings = settings or Settings()
         if state_dir is None:
             state_dir = Path(tempfile.mkdtemp(prefix="retail-streamer-"))
-            # At the end of the block; of one that never runs, when it is forgotten.
+            # Called at the end of the block. Without a block, Python calls it when the object is collected.
             self._remove: Callable[[], object] = weakref.finalize(
                 self, shutil.rmtree, state_dir, ignore_errors=True
             )
         else:
             self._remove = lambda: None
         group = f"{settings.streamer.consumer_group}-{uuid4().hex[:8]}"
-        own = msgspec.structs.replace(settings.streamer, consumer_group=group, state_dir=str(state_dir))
-        settings = msgspec.structs.replace(settings, streamer=own)
-        names = (*ALIGNED, ALERTS, DEAD_LETTERS)
-        reports = ensure_topics(connection, TopicPlan.of(settings), names, create=True)
+        process = detection_process(settings_of(settings, consumer_group=group, state_dir=str(state_dir)))
         self.progress = StreamerProgress()
-        self.app = build_app(
-            settings,
-            connection=connection,
-            topic_manager=topic_manager(connection, group, create=True),
-            stamped_at_append={report.name for report in reports if report.stamped_at_append},
-            tally=self.progress,
+        self.app = build(
+            process,
+            connection,
+            counts=self.progress,
+            stamped_at_append=ensure_process_topics(process, connection, create=True),
+            create_topics=True,
         )
         self._producer = Producer(
             {
@@ -155,14 +149,14 @@ class RunningStreamer:
             raise self._failure[0]
 
     def send(self, events: Sequence[Event], *, seconds: float = 0) -> None:
-        """Produce events in their order, and wait until the broker has them.
+        """Produce events in order, and wait until the broker has them.
 
         Parameters
         ----------
         events
             In order of arrival.
         seconds
-            How long their time is to take, from the first to the last; 0: as fast as they go.
+            Seconds to stretch the sending over, in step with the events' times; 0: as fast as possible.
 
         Raises
         ------
@@ -180,7 +174,7 @@ class RunningStreamer:
             raise StreamerError(f"the broker did not take {left} of the records that were sent")
 
     def produce(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int) -> None:
-        """Produce one record; `wait` waits for it too."""
+        """Produce one record; `wait` includes it."""
         while True:
             try:
                 self._producer.produce(topic, value, key, timestamp=timestamp)
@@ -191,12 +185,12 @@ class RunningStreamer:
         self._sent += 1
 
     def wait(self, seconds: float = PATIENCE_S) -> None:
-        """Wait until all that was sent here is processed, and its alerts are in their topic.
+        """Wait until every record that was sent here is processed and its alerts are in their topic.
 
         Raises
         ------
         TimeoutError
-            It is not, after so many seconds.
+            That takes longer than the given seconds.
         """
         self._producer.flush(seconds)
         try:
@@ -205,19 +199,19 @@ class RunningStreamer:
             if self._failure:
                 raise self._failure[0] from None
             raise
-        self.app._producer.flush()
+        self.app.flush_output()
 
     def _run(self) -> None:
         try:
             self.app.run()
-        except BaseException as error:  # noqa: BLE001 - told to the thread that waits
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._failure.append(error)
 
 
 def _arrivals(events: Sequence[Event]) -> list[int]:
-    """Return when each event arrives, in epoch milliseconds: never before the one that it follows."""
+    """Return the time at which each event arrives, in epoch milliseconds; times never go back."""
     times: list[int] = []
-    # A shift is published, as far as a log tells, when the event before it happens.
+    # A log does not say when a shift was published. Take the time of the event before it.
     newest = min((event.event_time for event in events if not isinstance(event, ShiftEvent)), default=0)
     for event in events:
         newest = newest if isinstance(event, ShiftEvent) else max(newest, event.event_time)

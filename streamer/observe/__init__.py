@@ -1,1 +1,1 @@
-"""What a process tells of itself: log, metrics, health, status."""
+"""The log, metrics, health and status of a process."""

@@ -1,6 +1,6 @@
-"""Counts what a process has done since its start, and keeps what its consumer says of itself.
+"""Counts of a process's work since its start, and the newest statistics of its consumer.
 
-Counting is what every record pays for: plain dictionaries, read by whoever wants figures.
+Every record pays for the counting, so the counts are plain dictionaries.
 """
 
 import time
@@ -22,7 +22,7 @@ class _PartitionCounts(msgspec.Struct):
 
     @property
     def lag(self) -> int:
-        """Records not committed; all there are while nothing was ever committed, -1 while that is unknown."""
+        """Records not committed: before the first commit all records, and -1 while that is unknown."""
         if self.consumer_lag >= 0 or self.hi_offset < 0:
             return self.consumer_lag
         return self.hi_offset - max(self.lo_offset, 0)
@@ -37,7 +37,7 @@ class _Group(msgspec.Struct):
 
 
 class _Statistics(msgspec.Struct):
-    """What is used of librdkafka's statistics."""
+    """The part of librdkafka's statistics that is used."""
 
     topics: dict[str, _Topic] = {}
     cgrp: _Group | None = None
@@ -48,22 +48,22 @@ _INTERNAL = "changelog__"
 
 
 class ProcessCounts:
-    """Records taken from each topic, and what became of them.
+    """Counts the records of each topic, and their outcomes.
 
     Attributes
     ----------
     lag
-        By topic and partition: records not committed yet, of the partitions that are this process's.
+        By topic and partition: records not committed yet, of this process's partitions.
     joined
-        Whether the consumer has its place in the group, with partitions or without.
+        Whether the consumer is a settled member of its group, with partitions or without.
     heard
-        When the poll loop was last alive, by `time.monotonic`.
+        The time by `time.monotonic` at which the poll loop last reported.
 
     Examples
     --------
-    >>> tally = ProcessCounts()
-    >>> tally.message("pos-events", 0, 17)
-    >>> tally.totals()["processed"]
+    >>> counts = ProcessCounts()
+    >>> counts.message("pos-events", 0, 17)
+    >>> counts.totals()["processed"]
     {'pos-events': 1}
     """
 
@@ -77,11 +77,11 @@ class ProcessCounts:
         self.heard = time.monotonic()
 
     def message(self, topic: str, _partition: int, _offset: int) -> None:
-        """Count a record whose processing is over."""
+        """Count a processed record."""
         self._processed[topic] += 1
 
     def raised(self, outcome: Alert | DeadLetter) -> None:
-        """Count an alert or a dead letter on its way out."""
+        """Count an alert or a dead letter."""
         if isinstance(outcome, Alert):
             self._alerts[outcome.type] += 1
         else:
@@ -92,14 +92,14 @@ class ProcessCounts:
         self._written[topic] += records
 
     def request(self, outcome: str, seconds: float) -> None:
-        """Take no note of a request to InfluxDB."""
+        """Ignore a request to InfluxDB: only `Metrics` observes them."""
 
     def buried(self, letter: DeadLetter) -> None:
         """Count a record that InfluxDB can't hold."""
         self.raised(letter)
 
     def statistics(self, raw: str) -> None:
-        """Take librdkafka's statistics; it hands them out while the poll loop polls, in its thread."""
+        """Take librdkafka's statistics, which come in the thread of the poll loop while it polls."""
         found = _STATISTICS.decode(raw)
         self.heard = time.monotonic()
         self.joined = found.cgrp is not None and found.cgrp.join_state == "steady"

@@ -1,14 +1,12 @@
-"""``/metrics``, ``/healthz`` and ``/readyz`` of a process, and what they are made of."""
+"""``/metrics``, ``/healthz`` and ``/readyz`` of a process, over HTTP."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from quixstreams import Application
 
 from retail_anomaly.settings import StreamerSettings
 from streamer.errors import StreamerError
@@ -16,15 +14,13 @@ from streamer.observe.metrics import Metrics
 
 
 @contextmanager
-def observed(app: Application, metrics: Metrics, settings: StreamerSettings) -> Iterator[None]:
-    """Keep `metrics` up to date while the application runs inside, and serve them if a port is set.
+def served(metrics: Metrics, settings: StreamerSettings) -> Iterator[None]:
+    """Serve the three paths for as long as the context is open, if a port is set.
 
     Parameters
     ----------
-    app
-        The application, built and not yet running.
     metrics
-        What it tells.
+        The figures of the process.
     settings
         ``metrics_port`` and ``metrics_address``.
 
@@ -33,9 +29,6 @@ def observed(app: Application, metrics: Metrics, settings: StreamerSettings) -> 
     StreamerError
         The port is taken.
     """
-    _time_checkpoints(app, metrics.checkpoint)
-    # Quix's own way to tell has no public name.
-    metrics.recovering = lambda: app._state_manager.recovery_required
     if not settings.metrics_port:
         yield
         return
@@ -97,24 +90,3 @@ class _Request(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing: a probe comes every few seconds."""
-
-
-def _time_checkpoints(app: Application, observe: Callable[..., None]) -> None:
-    """Have each checkpoint's commit timed. Quix tells of commits in its debug log only."""
-    context = app._processing_context
-    begin = context.init_checkpoint
-
-    def init_checkpoint() -> None:
-        begin()  # type: ignore[no-untyped-call]
-        commit = context.checkpoint.commit
-
-        def timed(*, revoking: bool = False) -> None:
-            started = time.perf_counter()
-            commit(revoking=revoking)
-            # After backpressure Quix returns as if it had committed.
-            held = bool(app._consumer.backpressured_tps)
-            observe(time.perf_counter() - started, committed=not held)
-
-        context.checkpoint.commit = timed  # type: ignore[method-assign]
-
-    context.init_checkpoint = init_checkpoint  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Memory that is freed and stays with the process."""
+"""Freed memory that malloc would keep in the process."""
 
 import ctypes
 from contextlib import suppress
@@ -9,9 +9,9 @@ _LIBC: Final = ctypes.CDLL(None)
 
 
 def share_heaps() -> None:
-    """Let all threads allocate from two heaps: librdkafka's would each hold freed memory of its own.
+    """Have all threads share two heaps: otherwise each thread of librdkafka holds freed memory of its own.
 
-    To be called before there are such threads. With another C library than glibc it does nothing.
+    Call it before those threads start. With a C library other than glibc it does nothing.
 
     Examples
     --------
@@ -22,9 +22,9 @@ def share_heaps() -> None:
 
 
 def return_freed() -> None:
-    """Return to the system what was freed between pieces still in use, which glibc keeps by itself.
+    """Return freed memory to the system, even between pieces still in use, where glibc would keep it.
 
-    It takes a few milliseconds. With another C library than glibc it does nothing.
+    It takes a few milliseconds. With a C library other than glibc it does nothing.
 
     Examples
     --------

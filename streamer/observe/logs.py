@@ -1,4 +1,4 @@
-"""The log: on standard error, one JSON object a line unless a terminal reads it."""
+"""The log, on standard error: readable lines on a terminal, else one JSON object a line."""
 
 import logging
 import sys
@@ -15,16 +15,16 @@ _NOTICE: Final = "The httpx module is deprecated"
 
 
 def configure(level: str = "info", stream: IO[str] | None = None) -> None:
-    """Send our log and that of Quix Streams and librdkafka to one place in one form.
+    """Send our log and those of Quix Streams and librdkafka to one place in one form.
 
     Quix leaves its loggers alone when its `Application` gets ``loglevel=None``.
 
     Parameters
     ----------
     level
-        One of `LEVELS`; what is less important is left out.
+        One of `LEVELS`; less important messages are left out.
     stream
-        Where to; standard error by default. A terminal gets readable lines, anything else JSON.
+        The place, standard error by default. A terminal gets readable lines, anything else JSON.
     """
     stream = stream or sys.stderr
     shared: list[Any] = [
@@ -59,9 +59,9 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
 
 
 def leave_to_host() -> None:
-    """Hand our log to Python's, where a notebook or a test hears of warnings and says what else it wants.
+    """Hand our log to Python's `logging`: a notebook or a test then sees warnings and sets levels as usual.
 
-    Nothing happens where `configure`, or the host itself, has decided already.
+    It changes nothing if `configure` or the host has configured structlog already.
     """
     if not structlog.is_configured():
         structlog.configure(
@@ -83,9 +83,9 @@ def is_configured() -> bool:
 
 @contextmanager
 def without_httpx_notice() -> Iterator[None]:
-    """Import Quix Streams inside: a dependency's dependency speaks to its authors, not to ours.
+    """Import Quix Streams inside, without the deprecation notice of one of its dependencies.
 
-    It cannot be filtered beforehand, since it sets its own filter when it is imported; other
+    A warnings filter can't do this beforehand, because the dependency sets its own when it is imported. Other
     warnings pass.
 
     Examples

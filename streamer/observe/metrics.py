@@ -1,6 +1,6 @@
-"""What a process tells of itself, in Prometheus' terms.
+"""The metrics of a process, for Prometheus.
 
-Counts are read from the tally when somebody asks; what is rare is observed as it happens.
+Counts are collected when Prometheus asks. Durations are observed as they happen.
 """
 
 import time
@@ -21,11 +21,11 @@ _PROCESSING: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1)
 _REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
 STALLED_SECONDS: Final = 300.0
-"""A poll loop that is silent for so long has lost its partitions (`max.poll.interval.ms`)."""
+"""A poll loop that is silent for this long has lost its partitions (`max.poll.interval.ms`)."""
 
 
 class Metrics(ProcessCounts, Collector):
-    """A tally that Prometheus can read.
+    """The counts of a process, and more, as Prometheus reads them.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class Metrics(ProcessCounts, Collector):
     group
         Its consumer group.
     state_dir
-        The folder of its local state, if it has one.
+        The folder of its local state; None for a process without state.
 
     Attributes
     ----------
     registry
-        What ``/metrics`` shows.
+        The metrics that ``/metrics`` serves.
     recovering
         Tells whether state is being read back.
     entries
-        Counts what is remembered, by collection.
+        Counts the entries of the state, by collection.
 
     Examples
     --------
@@ -67,15 +67,15 @@ class Metrics(ProcessCounts, Collector):
             buckets=_LATENCY, registry=registry,
         )  # fmt: skip
         self._processing = Histogram(
-            "retail_processing_seconds", "Detecting over one event, of a sample of the events.",
+            "retail_processing_seconds", "Time of the detectors over one event; every 64th event is timed.",
             buckets=_PROCESSING, registry=registry,
         )  # fmt: skip
         self._checkpoint = Histogram(
-            "retail_checkpoint_seconds", "Writing state and output out and committing the offsets.",
+            "retail_checkpoint_seconds", "Writing state and output and committing the offsets.",
             buckets=_REQUEST, registry=registry,
         )  # fmt: skip
         self._request = Histogram(
-            "retail_sink_request_seconds", "Requests to InfluxDB by how they ended.", ["outcome"],
+            "retail_sink_request_seconds", "Requests to InfluxDB, by outcome.", ["outcome"],
             buckets=_REQUEST, registry=registry,
         )  # fmt: skip
         ProcessCollector(registry=registry)
@@ -83,12 +83,12 @@ class Metrics(ProcessCounts, Collector):
 
     @property
     def alive(self) -> bool:
-        """Whether the poll loop was heard of recently."""
+        """Whether the poll loop reported recently."""
         return time.monotonic() - self.heard < STALLED_SECONDS
 
     @property
     def ready(self) -> bool:
-        """Whether it has its place in the group and its state is read back."""
+        """Whether the process has its place in the group and has read its state back."""
         return self.alive and self.joined and not self.recovering()
 
     def raised(self, outcome: Alert | DeadLetter) -> None:
@@ -98,7 +98,7 @@ class Metrics(ProcessCounts, Collector):
             self._latency.observe(max(0.0, (outcome.detected_at - outcome.event_time) / 1_000))
 
     def processed_in(self, seconds: float) -> None:
-        """Observe how long the detectors took for one event."""
+        """Observe the time that the detectors took for one event."""
         self._processing.observe(seconds)
 
     def request(self, outcome: str, seconds: float) -> None:
@@ -106,7 +106,7 @@ class Metrics(ProcessCounts, Collector):
         self._request.labels(outcome).observe(seconds)
 
     def checkpoint(self, seconds: float, *, committed: bool) -> None:
-        """Observe a checkpoint, which was committed or will be tried again."""
+        """Observe a checkpoint that was committed or will be tried again."""
         self._checkpoint.observe(seconds)
         if committed:
             self._committed = time.time()
@@ -114,24 +114,38 @@ class Metrics(ProcessCounts, Collector):
             self._waits += 1
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is counted, for Prometheus' registry."""
-        about = GaugeMetricFamily("retail_info", "What runs here.", labels=["process", "consumer_group"])
+        """Yield the counts, for Prometheus' registry."""
+        about = GaugeMetricFamily(
+            "retail_info", "The command and its consumer group.", labels=["process", "consumer_group"]
+        )
         about.add_metric(self._about, 1)
         yield about
-        yield _gauge("retail_ready", "1 with a place in the group and state read back.", float(self.ready))
+        yield _gauge(
+            "retail_ready",
+            "1 if the process has its place in the group and has read its state back.",
+            float(self.ready),
+        )
         yield _gauge(
             "retail_poll_age_seconds",
-            "Since the poll loop was last heard of.",
+            "Seconds since the poll loop last reported.",
             time.monotonic() - self.heard,
         )
         yield _gauge(
-            "retail_last_checkpoint_timestamp_seconds", "When offsets were last committed.", self._committed
+            "retail_last_checkpoint_timestamp_seconds",
+            "Time of the last commit, in epoch seconds.",
+            self._committed,
         )
         yield _counter("retail_events", "Records processed.", "topic", self._processed)
         yield _counter("retail_alerts", "Alerts raised, revisions included.", "type", self._alerts)
-        yield _counter("retail_dead_letters", "Records that went there.", "reason", self._dead_letters)
-        yield _counter("retail_sink_points", "Records that InfluxDB acknowledged.", "topic", self._written)
-        waits = CounterMetricFamily("retail_backpressure", "Checkpoints put off since InfluxDB took nothing.")
+        yield _counter(
+            "retail_dead_letters", "Records that became dead letters.", "reason", self._dead_letters
+        )
+        yield _counter(
+            "retail_sink_points", "Records that InfluxDB has acknowledged.", "topic", self._written
+        )
+        waits = CounterMetricFamily(
+            "retail_backpressure", "Checkpoints put off because InfluxDB took no writes."
+        )
         waits.add_metric([], self._waits)
         yield waits
         lag = GaugeMetricFamily(
@@ -142,14 +156,14 @@ class Metrics(ProcessCounts, Collector):
         yield lag
         entries = GaugeMetricFamily(
             "retail_state_entries",
-            "Entries of stores that had events since the start.",
+            "Entries of the stores that had an event since the start.",
             labels=["collection"],
         )
         for collection, count in self.entries().items():
             entries.add_metric([collection], count)
         yield entries
         if self._state_dir is not None:
-            yield _gauge("retail_state_bytes", "Local state on disk.", _size(self._state_dir))
+            yield _gauge("retail_state_bytes", "Bytes of the local state on disk.", _size(self._state_dir))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -158,13 +172,13 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily(name, text, labels=[label])
-    for key, count in list(counts.items()):  # a copy: the poll loop goes on counting
+    for key, count in list(counts.items()):  # a copy: the poll loop keeps counting
         family.add_metric([key], count)
     return family
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of a folder's files; those that vanish meanwhile count nothing."""
+    """Return the bytes of a folder's files, without those that vanish meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         try:

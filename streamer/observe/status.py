@@ -1,4 +1,4 @@
-"""`retail-streamer status`: a process's ``/metrics`` in words."""
+"""`retail-streamer status`: the ``/metrics`` of a process in words."""
 
 import time
 from collections import defaultdict
@@ -17,14 +17,14 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 @dataclass(frozen=True)
 class Status:
-    r"""What a process tells.
+    r"""The metrics of a process at one moment.
 
     Parameters
     ----------
     samples
-        By metric name: each sample's labels and value.
+        By metric name: labels and value of each sample.
     now
-        Epoch seconds at which it was told.
+        The moment, in epoch seconds.
 
     Examples
     --------
@@ -47,27 +47,27 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether the process does its work."""
+        """Whether the process is ready."""
         return self.value("retail_ready") == 1.0
 
     def value(self, name: str) -> float:
-        """Return the sum of a metric's samples, 0 for one that is not there."""
+        """Return the sum of a metric's samples; 0 if there is no such metric."""
         return sum(value for _, value in self.samples.get(name, ()))
 
     def by(self, name: str, label: str) -> dict[str, float]:
-        """Return a metric's samples summed up by a label."""
+        """Return the sums of a metric's samples, by a label."""
         found: dict[str, float] = defaultdict(float)
         for labels, value in self.samples.get(name, ()):
             found[labels.get(label, "")] += value
         return dict(found)
 
     def quantile(self, name: str, share: float) -> float:
-        """Return the upper limit of the bucket that a histogram's quantile lies in."""
+        """Return the upper limit of the bucket that holds a quantile of a histogram."""
         buckets = sorted((float(limit), count) for limit, count in self.by(f"{name}_bucket", "le").items())
         return next((limit for limit, count in buckets if count >= share * buckets[-1][1]), 0.0)
 
     def lines(self) -> Iterator[str]:
-        """Yield what a person wants to know."""
+        """Yield the status, line by line."""
         about = self.samples.get("retail_info", [({}, 1.0)])[0][0]
         yield (
             f"{about.get('process', '?')} of group {about.get('consumer_group', '?')}: "
@@ -113,7 +113,7 @@ class Status:
 
 
 def ask(url: str, clock: Callable[[], float] = time.time) -> Status:
-    """Ask a process how it is.
+    """Ask a process for its metrics.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def ask(url: str, clock: Callable[[], float] = time.time) -> Status:
     Raises
     ------
     StreamerError
-        Nobody answers there, or something else does.
+        No process answers, or the server is no streamer.
     """
     pool = urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False)
     try:

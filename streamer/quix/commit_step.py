@@ -1,11 +1,14 @@
-"""A place in Quix's commit, before state and offsets: what a sink has that takes no records."""
+"""A step of Quix's commit that runs before state and offsets are written."""
 
 from quixstreams.models import HeadersTuples
 from quixstreams.sinks import BaseSink
 
 
-class InCommit(BaseSink):
-    """A sink that is only flushed: once a checkpoint, in the order in which sinks were registered."""
+class CommitStep(BaseSink):
+    """A sink without records: override `flush`, and each commit calls it before anything is written.
+
+    Steps run in the order in which they were registered. An exception ends the commit.
+    """
 
     def add(
         self,
@@ -17,7 +20,7 @@ class InCommit(BaseSink):
         partition: int,
         offset: int,
     ) -> None:
-        """Take no records: this sink is there for its place in the commit."""
+        """Refuse records: a step is flushed with the checkpoint and takes none."""
         raise TypeError(f"{type(self).__name__} is flushed with the checkpoint, records are not added to it")
 
     def setup(self) -> None:

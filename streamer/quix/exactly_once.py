@@ -1,7 +1,8 @@
-"""Exactly-once: a partition is taken over once the transactions in its changelog have ended.
+"""Exactly-once: take a partition over only when the transactions in its changelog have ended.
 
-A process that crashed leaves its transaction open until the broker times it out. Committed readers, and recovery
-is one, see nothing behind it: state that the next process committed since would be missed, and its alerts lost.
+A process that crashed leaves its transaction open until the broker times it out. Readers of committed records
+see nothing behind an open transaction, and recovery is such a reader: it would miss state that another
+process committed since, and alerts would be lost.
 """
 
 import time
@@ -11,24 +12,23 @@ import structlog
 from confluent_kafka import Consumer, TopicPartition
 
 from streamer.errors import StreamerError
-from streamer.quix.ownership import OwningApplication
+from streamer.quix.membership import MemberApplication
 
 _POLL_SECONDS: Final = 0.2
-_PATIENCE_SECONDS: Final = (
-    200.0  # below max.poll.interval.ms, beyond which the group gives up on this process
-)
+# Below max.poll.interval.ms, after which the group gives this process up.
+_PATIENCE_SECONDS: Final = 200.0
 _REQUEST_SECONDS: Final = 30.0
 
 
-class SettledApplication(OwningApplication):
-    """An application that waits, before it reads state back, until all of it can be read."""
+class ExactlyOnceApplication(MemberApplication):
+    """An application that reads state back only when no open transaction hides a part of it."""
 
     def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         data = self._topic_manager.non_changelog_topics
-        self._wait_until_settled([tp for tp in topic_partitions if tp.topic not in data])
+        self._wait_for_open_transactions([tp for tp in topic_partitions if tp.topic not in data])
         super()._take_over(consumer, topic_partitions)
 
-    def _wait_until_settled(self, changelogs: list[TopicPartition]) -> None:
+    def _wait_for_open_transactions(self, changelogs: list[TopicPartition]) -> None:
         if not changelogs:
             return
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -54,7 +54,7 @@ class SettledApplication(OwningApplication):
             probe.close()
 
     def _is_open(self, probe: Consumer, changelog: TopicPartition) -> bool:
-        # A committed reader's end is the first open transaction.
+        # To a reader of committed records the log ends at the first open transaction.
         _, readable = self._consumer.get_watermark_offsets(changelog, _REQUEST_SECONDS)
         _, end = probe.get_watermark_offsets(changelog, _REQUEST_SECONDS)
         return bool(readable < end)

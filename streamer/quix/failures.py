@@ -1,4 +1,4 @@
-"""What Quix Streams raises, in words that an operator can act on."""
+"""Errors of Quix Streams and Kafka, in words that an operator can act on."""
 
 import logging
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     ),
 )
 
-# What a member or a transaction is told that the broker has given up on.
+# The broker's answers to a member or a transaction that it has given up.
 _OVERTAKEN: Final = {
     KafkaError._FENCED,
     KafkaError.FENCED_INSTANCE_ID,
@@ -62,7 +62,7 @@ _OVERTAKEN: Final = {
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what Quix Streams and Kafka raise, and unreadable state, into a `StreamerError` with its cause.
+    """Turn errors of Quix Streams and Kafka, and unreadable state, into a `StreamerError` with its cause.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def explained() -> Iterator[None]:
         )
         said = " ".join(str(error.__cause__ or error).split()).rstrip(".") or type(error).__name__
         raise StreamerError(f"{said}: {advice}") from error
-    except KafkaException as error:  # as it comes from a transaction
+    except KafkaException as error:  # from a transaction
         refusal: KafkaError = error.args[0]
         if refusal.code() in _OVERTAKEN:
             raise OvertakenError(refusal.name()) from error
@@ -94,7 +94,7 @@ def explained() -> Iterator[None]:
             f"{refusal.str()}: start the streamer again, it goes on from its last commit"
         ) from error
     except Exception as error:
-        # RocksDB's, which has no type of its own.
+        # RocksDB's errors have no type of their own.
         if not str(error).startswith("IO error"):
             raise
         raise StreamerError(
@@ -104,7 +104,7 @@ def explained() -> Iterator[None]:
 
 
 def on_processing_error(error: Exception, row: Any, logger: logging.Logger) -> bool:
-    """Take Quix's callback of this name: log what failed, unless `explained` says all there is.
+    """Log a failure, unless `explained` says everything: this is Quix's callback of the same name.
 
     Examples
     --------

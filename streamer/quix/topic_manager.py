@@ -1,4 +1,4 @@
-"""Quix's own look at topics, made to work on locked clusters and on the embedded broker."""
+"""Quix's view of topics, made to work on locked clusters and on the embedded broker."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from quixstreams.models.topics.exceptions import TopicPermissionError
 from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_admin import EmbeddedAdmin
 
-# What Quix derives its internal topics' configuration from; nothing expires unless said otherwise.
+# Quix derives the configuration of its internal topics from this: nothing expires.
 _ASSUMED = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 def topic_manager(connection: Connection, group: str, *, create: bool) -> TopicManager | None:
-    """Return what `quixstreams.Application` takes as its ``topic_manager``.
+    """Return the ``topic_manager`` for `quixstreams.Application`.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class _Admin(TopicAdmin):
 
     @property
     def admin_client(self) -> AdminClient:
-        # Kept here, by identity: an AdminClient has a length, that of its queue, and Quix takes an
-        # idle one for none and makes another each time.
+        # Compared with None: an AdminClient has a length, that of its queue, so an idle one is false. Quix
+        # takes it for missing and makes another each time.
         if self._inner_admin is None:
             kind = EmbeddedAdmin if self._embedded else AdminClient
             self._inner_admin = kind(self._config)
@@ -51,7 +51,7 @@ class _Admin(TopicAdmin):
         return self._inner_admin
 
     def inspect_topics(self, topic_names: list[str], timeout: float = 30) -> dict[str, TopicConfig | None]:
-        """Describe topics; where that is not permitted, by what the metadata tells."""
+        """Describe topics; without the permission to, from the cluster's metadata."""
         try:
             return super().inspect_topics(topic_names, timeout)
         except TopicPermissionError:

@@ -1,1 +1,1 @@
-"""Where alerts and figures go besides Kafka: InfluxDB, for people and their dashboards."""
+"""Alerts and figures in InfluxDB, for people and their dashboards."""

@@ -1,7 +1,7 @@
-"""InfluxDB's write API, and what each of its answers means for the lines that were sent.
+"""InfluxDB's write API: each of its answers becomes one of four errors, or none.
 
-Version 2's ``/api/v2/write``, which 1.8 and later and 3 understand as well. Writes are synchronous:
-the client's batching mode drops points when it gives up.
+Lines go to version 2's ``/api/v2/write``, which versions 1.8 and later and 3 understand as well. Writes are
+synchronous: the client's batching mode drops points when it gives up.
 """
 
 import json
@@ -27,7 +27,7 @@ ORG: Final = "INFLUXDB_ORG"
 CA: Final = "INFLUXDB_SSL_CA_CERT"
 
 RETRY_AFTER_SECONDS: Final = (1.0, 300.0)
-"""A server's wish to wait is honoured within these limits."""
+"""Shortest and longest wait: a server's ``Retry-After`` is honoured within these limits."""
 
 _LINE_STATUSES: Final = (400, 422)
 _TRANSIENT_STATUSES: Final = (408, 425, 500, 502, 503, 504)
@@ -47,11 +47,11 @@ class UnavailableError(RetailAnomalyError):
     Parameters
     ----------
     reason
-        What happened and what to look at.
+        The cause, and where to look.
     retry_after
-        Seconds that the server wishes to be left alone; None when it said nothing.
+        Seconds that the server asks for; None if it did not ask.
     timed_out
-        Whether the answer did not come in time.
+        Whether no answer came in time.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class UnavailableError(RetailAnomalyError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where to write. The token is not in its repr.
+    """The address, bucket and token of an InfluxDB. Its repr leaves the token out.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ class Target:
         Version 2: the bucket. Version 1: ``database/retention-policy``, or the database alone.
         Version 3: the database.
     org
-        Version 2: the organization. Elsewhere it has no meaning.
+        Version 2: the organization. The other versions ignore it.
     token
         Version 1 with authentication: ``username:password``.
     ca
-        A file of certificates that the server's is signed by; None takes the usual ones.
+        A file with the certificate authority of the server; None: the usual authorities.
 
     Examples
     --------
@@ -97,12 +97,12 @@ class Target:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
-        """Read the target from the environment, the one place where it may stand.
+        """Read the target from the environment: it comes from nowhere else.
 
         Raises
         ------
         StreamerError
-            A variable is missing or no address; the message names the variable, never a secret.
+            A variable is missing, or is no address; the message names the variable, never a secret.
 
         Examples
         --------
@@ -138,9 +138,9 @@ class Influx:
     Parameters
     ----------
     target
-        Where to write.
+        The InfluxDB.
     timeout
-        How long to wait for an answer, in milliseconds.
+        Milliseconds to wait for an answer.
     """
 
     def __init__(self, target: Target, timeout: int) -> None:
@@ -155,18 +155,18 @@ class Influx:
         self._client.close()
 
     def write(self, lines: Sequence[str]) -> None:
-        """Write lines; on return InfluxDB has acknowledged them.
+        """Write lines; when it returns, InfluxDB has acknowledged them.
 
         Raises
         ------
         RefusedError
-            It will not take at least one of them. It may have taken the others.
+            InfluxDB will never take at least one of them. It may have taken the others.
         TooLargeError
-            They are too much for one request.
+            They are too many for one request.
         UnavailableError
-            It does not take any at present.
+            InfluxDB takes no lines at present.
         StreamerError
-            It will not take any until an operator has changed something.
+            InfluxDB takes no lines until an operator has changed something.
         """
         try:
             self._api.write(bucket=self.target.bucket, record="\n".join(lines).encode())
@@ -187,17 +187,17 @@ class Influx:
             ) from None
 
     def check(self) -> None:
-        """Find out, without writing anything, whether writes will be taken.
+        """Check, without writing anything, that InfluxDB takes writes.
 
-        A write without lines is refused as such, but only by a server that has let us in and has the
-        bucket; this holds for versions 1 and 2. Version 3 makes a database at the first write.
+        Versions 1 and 2 refuse a write without lines, but only after they have accepted the token and found
+        the bucket. Version 3 makes a database at the first write, so a wrong name goes unnoticed.
 
         Raises
         ------
         StreamerError
             Address, token, organization or bucket is wrong.
         UnavailableError
-            No answer, or none that says so.
+            There is no answer, or it does not tell.
         """
         try:
             self.write(("",))
@@ -210,7 +210,7 @@ class Influx:
         told = f" ({said})" if said else ""
         if status in _LINE_STATUSES:
             if not _is_influx(error):
-                # A proxy's 400 is about the request, not about a line: nothing may be given up for it.
+                # A proxy's 400 is about the request and no line: no line may be given up for it.
                 return UnavailableError(
                     f"what answers {status} at {self.target.url} is no InfluxDB: is {URL} right, and the proxy before it?"
                 )
@@ -233,7 +233,7 @@ class Influx:
                 f"{at}{told}: create bucket {self.target.bucket!r} in organization {self.target.org!r}, or correct "
                 f"{BUCKET} and {ORG}"
             )
-        if status == 0:  # the client's way of telling a failed TLS handshake
+        if status == 0:  # the client reports a failed TLS handshake like this
             return StreamerError(
                 f"{self.target.url} is not trusted ({' '.join(str(error.reason).split())}): name its certificate's "
                 f"authority in {CA}"
@@ -247,9 +247,9 @@ def retry_after(value: str | None, now: datetime) -> float:
     Parameters
     ----------
     value
-        The header; None or what can't be read is the shortest wait.
+        The header; None, or text that can't be read, gives the shortest wait.
     now
-        The time that a date is compared with.
+        The present time, for a date.
 
     Examples
     --------
@@ -268,19 +268,19 @@ def retry_after(value: str | None, now: datetime) -> float:
             except ValueError:
                 return shortest
             seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
-    # In this order, so that what is not a number ends as the shortest.
+    # max() before min(): NaN then gives the shortest wait.
     return min(max(shortest, seconds), longest)
 
 
 def _said(error: ApiException) -> str:
-    """Return what the server says, in one line."""
+    """Return the message of the server, in one line."""
     body = _body(error)
     said = str(body.get("message") or body.get("error") or "") if body else ""
     return " ".join((said or str(error.reason or "")).split())[:300]
 
 
 def _is_influx(error: ApiException) -> bool:
-    """Tell InfluxDB's own answer from one of a proxy or of another server."""
+    """Tell an answer of InfluxDB from that of a proxy or another server."""
     body = _body(error)
     named = any(name.lower().startswith("x-influx") for name in error.headers or ())
     return named or bool(body and ("message" in body or "error" in body))
@@ -295,7 +295,7 @@ def _body(error: ApiException) -> dict[str, object] | None:
 
 
 def _kind(error: Exception) -> str:
-    """Return the innermost kind of a connection error: its text repeats hosts and addresses of objects."""
+    """Return the innermost cause of a connection error; the outer texts are full of hosts and object addresses."""
     while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
         error = inner
     return (

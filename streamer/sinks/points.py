@@ -1,12 +1,13 @@
-"""Kafka records to points of InfluxDB: what is a tag, what a field, and what time a point has.
+"""Kafka records to points of InfluxDB: their tags, fields and times.
 
-A point is overwritten by one of the same measurement, tags and time. An alert's time is therefore
-made of what its revisions and its replays share: `openedAt`, and up to a second more that its id
-decides. Alerts of one store and type often have one time, as when all skus are counted at once;
-within a millisecond there is room for a million of them, and thirty a night would lose one in a year.
+A point is overwritten by one of the same measurement, tags and time. The time of an alert's point is
+therefore the same for its revisions and in every replay: `openedAt`, plus up to a second that the alert's id
+decides. Alerts of one store and type often open at one time, for example when all SKUs are counted at once.
+Spread over a millisecond, thirty such alerts a night would lose a store about one alert in six years; over a
+second, one in six thousand years.
 
-A judgement of a model is the point of its subject and moment. Cashiers are many, and come and go: the
-one who was judged is a field, and decides over a part of a millisecond of the time.
+A score's point belongs to its subject and moment. Cashiers are many, and come and go, so the cashier is a
+field and no tag; the cashier's id decides over a part of a millisecond of the time.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,39 +23,20 @@ from retail_anomaly.core.events import ALERTS
 from retail_anomaly.core.score import Score
 from retail_anomaly.settings import Settings
 from streamer.kafka.topic_plan import SCORES, STORE_METRICS
+from streamer.sinks.alert_columns import RESERVED, SEVERITY, alert_values
 
 ALERT_POINTS: Final = "alerts"
 """Measurement of the alerts."""
 STORE_METRIC_POINTS: Final = "store_metrics"
 """Measurement of the stores' sales and refunds by interval."""
 SCORE_POINTS: Final = "scores"
-"""Measurement of what the models think of every interval."""
+"""Measurement of the models' scores of every interval."""
 
 SEVERITIES: Final = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
-"""From which risk on an alert is called what."""
+"""Names for risks: each holds from its limit on."""
 
 _SECOND_NS: Final = 1_000_000_000
 _MS_NS: Final = 1_000_000
-# A field of these names would be hidden by InfluxDB's time or by a tag, or hide what the contract names.
-_OWN: Final = frozenset(
-    [
-        "time",
-        "type",
-        "detector",
-        "store",
-        "alertId",
-        "revision",
-        "riskScore",
-        "severity",
-        "employee",
-        "message",
-        "openedAt",
-        "eventTime",
-        "detectedAt",
-        "configHash",
-        "evidence",
-    ]
-)
 
 
 class StoreMetric(msgspec.Struct, frozen=True, rename="camel"):
@@ -93,7 +75,7 @@ def line(topic: str, raw: bytes | None) -> str:
     Raises
     ------
     InvalidEvent
-        The value is not what the topic carries; the reason names the field.
+        The value is no record of the topic; the reason names the field.
 
     Examples
     --------
@@ -113,26 +95,15 @@ def line(topic: str, raw: bytes | None) -> str:
 
 
 def alert_point(raw: bytes) -> Point:
-    """Return the point of an alert; every revision of it has the same one."""
+    """Return the point of an alert; all its revisions have the same one."""
     alert = _ALERT.decode(raw)
-    point: Point = (
-        Point(ALERT_POINTS)
-        .tag("type", alert.type)
-        .tag("detector", alert.detector)
-        .tag("store", alert.store_id)
-        .time(alert_time(alert))
-        .field("alertId", alert.alert_id)
-        .field("revision", alert.revision)
-        .field("riskScore", alert.risk_score)
-        .field("severity", severity(alert.risk_score))
-        .field("employee", alert.employee_id or "")
-        .field("message", alert.message)
-        .field("openedAt", alert.opened_at)
-        .field("eventTime", alert.event_time)
-        .field("detectedAt", alert.detected_at)
-        .field("configHash", alert.config_hash)
-        .field("evidence", msgspec.json.encode(alert.evidence).decode())
-    )
+    point: Point = Point(ALERT_POINTS).time(alert_time(alert))
+    for column, value in alert_values(alert):
+        if column.tag:
+            point.tag(column.column, value)
+        else:
+            point.field(column.column, value)
+    point.field(SEVERITY, severity(alert.risk_score))
     for name, value in evidence_fields(alert.evidence).items():
         point.field(name, value)
     return point
@@ -155,7 +126,7 @@ def store_metric_point(raw: bytes) -> Point:
 
 
 def score_point(raw: bytes) -> Point:
-    """Return the point of a judgement; a receipt's later lines replace what was thought of its first."""
+    """Return the point of a score; the scores of a receipt's later lines replace that of its first."""
     score = _SCORE.decode(raw)
     point: Point = (
         Point(SCORE_POINTS)
@@ -180,7 +151,7 @@ POINTS: Final[Mapping[str, Callable[[bytes], Point]]] = {
     STORE_METRICS: store_metric_point,
     SCORES: score_point,
 }
-"""The topics that can be written, and what makes a point of their records."""
+"""By topic, the function that makes a point of a record."""
 
 
 def sink_topics(settings: Settings) -> tuple[str, ...]:
@@ -209,7 +180,7 @@ def alert_time(alert: Alert) -> int:
 
 
 def severity(risk: float) -> str:
-    """Return what a risk is called.
+    """Return the name of a risk.
 
     Examples
     --------
@@ -220,11 +191,11 @@ def severity(risk: float) -> str:
 
 
 def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:
-    """Return what panels show of the evidence: amounts, counts and ids, by their own names.
+    """Return the part of the evidence that panels show: amounts, counts and ids, by their own names.
 
-    All of it is in the field `evidence`. A field that a later revision lacks keeps its old value in
-    InfluxDB, and one that changes its type is refused: so numbers are always floats, and what may be
-    null, truth values among them, is left out.
+    The field `evidence` holds all of it. InfluxDB keeps the old value of a field that a later revision lacks,
+    and refuses a field that changes its type. So numbers are always floats, and values that may be null,
+    truth values among them, are left out.
 
     Examples
     --------
@@ -233,7 +204,7 @@ def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:
     """
     fields: dict[str, float | str] = {}
     for name, value in evidence.items():
-        if name in _OWN or isinstance(value, bool):
+        if name in RESERVED or isinstance(value, bool):
             continue
         if isinstance(value, int | float):
             fields[name] = float(value)
@@ -245,5 +216,5 @@ def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:
 
 
 def _spread(text: str, below: int) -> int:
-    """Return a number that a text decides, the same in every process."""
+    """Return a number from 0 to `below` that depends on the text alone, in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) % below

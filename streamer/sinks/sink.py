@@ -1,8 +1,8 @@
-"""The sink: what Quix's checkpoints hand over becomes points, before the checkpoint's offsets are committed.
+"""The sink: the records of a checkpoint are written to InfluxDB before its offsets are committed.
 
-A record is dealt with when InfluxDB has acknowledged its line or Kafka its dead letter. Everything
-else ends in backpressure: Quix goes back to the last commit, waits and delivers the records again.
-So nothing is lost, and what is written again overwrites itself.
+A record is done when InfluxDB has acknowledged its line, or Kafka its dead letter. Everything else ends in
+backpressure: Quix goes back to the last commit, waits and delivers the records again. So nothing is lost, and
+a point that is written twice overwrites itself.
 """
 
 import time
@@ -20,9 +20,9 @@ from streamer.sinks.influx import RefusedError, TooLargeError, UnavailableError
 _log = structlog.stdlib.get_logger("retail-streamer")
 
 PAUSES: Final = (0.25, 1.0)
-"""Seconds between the tries of one request, so one more try than pauses."""
+"""Seconds between the tries of one request; there is one more try than pauses."""
 PATIENCE_SECONDS: Final = 30.0
-"""No request is begun later than this after the flush; the group gives a silent process up after 300 s."""
+"""Seconds after which a flush begins no request: the group gives a silent process up after 300 s."""
 _LONGEST_PAUSE: Final = 15.0
 
 
@@ -30,14 +30,14 @@ class Writes(Protocol):
     """Takes lines, as `streamer.sinks.influx.Influx` does."""
 
     def write(self, lines: Sequence[str]) -> None:
-        """Write lines or raise what keeps them from being written."""
+        """Write lines, or raise the error that keeps them from being written."""
 
     def check(self) -> None:
-        """Raise what would keep any line from being written."""
+        """Raise the error that would keep every line from being written, if there is one."""
 
 
 class Observer(Protocol):
-    """Is told what the sink does."""
+    """Counts the work of the sink."""
 
     def written(self, topic: str, records: int) -> None:
         """Note that so many records of a topic were acknowledged."""
@@ -50,7 +50,7 @@ class Observer(Protocol):
 
 
 class SinkRecord(NamedTuple):
-    """A record on its way, with the line that is made of it."""
+    """A record on its way to InfluxDB, with its line."""
 
     topic: str
     partition: int
@@ -62,7 +62,7 @@ class SinkRecord(NamedTuple):
 
     @property
     def place(self) -> tuple[str, int, int]:
-        """Where it stands in Kafka."""
+        """Its place in Kafka."""
         return self.topic, self.partition, self.offset
 
 
@@ -79,13 +79,13 @@ class InfluxSink(BatchingSink):
     bury
         Produces dead letters with their records' keys; on return Kafka has acknowledged them.
     observer
-        Is told what is done.
+        Counts the work.
     batch
         Most lines in one request.
     pauses
         Seconds between the tries of one request.
     patience
-        Seconds after which a flush begins no request any more.
+        Seconds after which a flush begins no request.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class InfluxSink(BatchingSink):
         self._patience = patience
         self._records: list[SinkRecord] = []
         self._letters: list[tuple[SinkRecord, DeadLetter]] = []
-        # Of what is not committed yet: dealt with, so that a flush that comes again gets further than
-        # the one before, however slow the server is.
+        # Records that are done and not committed yet. When they come again they are left out, so that each
+        # flush gets further than the one before, however slow the server is.
         self._done: set[tuple[str, int, int]] = set()
         self._failures = 0
 
@@ -152,18 +152,18 @@ class InfluxSink(BatchingSink):
             self._records.clear()
             self._letters.clear()
         self._done.clear()
-        # What was too much for one request once may be taken another time; this asks once a flush.
+        # A server that refused a large request once may take one later: try it once a flush.
         self._limit = min(2 * self._limit, self._batch)
 
     def on_paused(self) -> None:
-        """Drop what will come again."""
+        """Drop the records: Quix delivers them again."""
         super().on_paused()  # type: ignore[no-untyped-call]
         self._records.clear()
 
     def _send(self, records: Sequence[SinkRecord]) -> None:
         deadline = time.monotonic() + self._patience
-        before = self._dealt_with
-        # Parts in the order of the records: of an alert's revisions the last must be written last.
+        before = self._records_done
+        # Parts keep the order of the records: the last revision of an alert must be written last.
         parts = deque([records] if records else [])
         while parts:
             part = parts.popleft()
@@ -192,7 +192,7 @@ class InfluxSink(BatchingSink):
             else:
                 self._acknowledge(part)
             if parts and time.monotonic() > deadline:
-                self._come_again(self._dealt_with - before, len(records))
+                self._come_again(self._records_done - before, len(records))
 
     def _try(self, part: Sequence[SinkRecord], deadline: float) -> None:
         lines = [record.line for record in part]
@@ -203,7 +203,7 @@ class InfluxSink(BatchingSink):
             except UnavailableError as error:
                 self._observer.request("unavailable", time.monotonic() - began)
                 if error.timed_out and len(part) > 1:
-                    self._limit = len(part) // 2  # what comes again is asked for in smaller pieces
+                    self._limit = len(part) // 2  # the records come again, and then go in smaller requests
                 over = pause is None or time.monotonic() + pause > deadline
                 if over or error.timed_out or error.retry_after is not None:
                     self._hold(error)
@@ -217,21 +217,23 @@ class InfluxSink(BatchingSink):
                 return
 
     @property
-    def _dealt_with(self) -> int:
+    def _records_done(self) -> int:
         return len(self._done) + len(self._letters)
 
-    def _come_again(self, dealt_with: int, records: int) -> None:
-        """End a flush that takes too long; what it has dealt with is not sent again."""
-        if not dealt_with:
-            self._limit = max(1, min(self._limit, records) // 2)  # or the next would come no further
+    def _come_again(self, done: int, records: int) -> None:
+        """End a flush that takes too long; records that are done are not sent again."""
+        if not done:
+            self._limit = max(
+                1, min(self._limit, records) // 2
+            )  # without this the next flush would get no further
         self._hold(
             UnavailableError(
-                f"InfluxDB is slow: {dealt_with} of {records} records in {self._patience:g} s; look at its load"
+                f"InfluxDB is slow: {done} of {records} records in {self._patience:g} s; look at its load"
             )
         )
 
     def _hold(self, error: UnavailableError) -> None:
-        """Let Quix wait and come again; a poll loop that waited here would lose its partitions."""
+        """Have Quix wait and deliver the records again: waiting in the poll loop would lose the partitions."""
         wait = error.retry_after
         if wait is None:
             wait = min(2.0**self._failures, _LONGEST_PAUSE)
@@ -284,7 +286,7 @@ def _refused(reason: str) -> InvalidEvent:
 
 
 def _nothing() -> None:
-    """Say nothing: Quix would log a shout at each start."""
+    """Log nothing: Quix would log in capitals at each start."""
 
 
 def _raise(error: Exception | None) -> None:

@@ -1,33 +1,26 @@
-"""`retail-streamer sink`: alerts, the stores' figures and the models' scores from Kafka to InfluxDB."""
+"""The process `sink`: alerts, store metrics and scores from Kafka to InfluxDB."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Final
 
-import structlog
 from confluent_kafka import KafkaError, Message
-from msgspec import structs
-from quixstreams import Application
 from quixstreams.kafka import Producer
-from quixstreams.models import TopicManager
 
 from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import DEAD_LETTERS
 from retail_anomaly.settings import Settings
-from streamer.detection.app import new_application, raw_topic
 from streamer.errors import StreamerError
-from streamer.kafka.connection import Connection
-from streamer.kafka.topics import TopicPlan, ensure_topics
-from streamer.observe.counts import ProcessCounts
-from streamer.observe.health import observed
-from streamer.observe.metrics import Metrics
-from streamer.quix.topic_manager import topic_manager
+from streamer.process import QuixProcess, Wiring, settings_of
+from streamer.quix.application import raw_topic
+from streamer.quix.membership import MemberApplication
 from streamer.sinks.influx import Influx, Target, UnavailableError
 from streamer.sinks.points import sink_topics
 from streamer.sinks.sink import InfluxSink
 
 _FLUSH_SECONDS: Final = 30.0
+# InfluxDB is slower than Kafka: a backlog waits in Kafka, not in this process.
 _AHEAD_KB: Final = 1_024
-_log = structlog.stdlib.get_logger("retail-streamer")
 
 
 class DeadLetterProducer:
@@ -36,7 +29,7 @@ class DeadLetterProducer:
     Parameters
     ----------
     producer
-        Quix's, outside of any transaction.
+        The application's, outside of any transaction.
     """
 
     def __init__(self, producer: Producer) -> None:
@@ -67,117 +60,60 @@ class DeadLetterProducer:
             self._errors.append(error)
 
 
-def sink_group(settings: Settings) -> str:
-    """Return the consumer group of the sink, beside the streamer's own.
-
-    Examples
-    --------
-    >>> sink_group(Settings())
-    'retail-anomaly-sink'
-    """
-    return f"{settings.streamer.consumer_group}-sink"
-
-
-def build_sink_app(
-    settings: Settings,
-    *,
-    connection: Connection,
-    topic_manager: TopicManager | None,
-    influx: Influx,
-    tally: ProcessCounts,
-) -> Application:
-    """Build the application that writes to InfluxDB; the broker is asked for its topics.
+def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
+    """Declare the process that writes to InfluxDB.
 
     Parameters
     ----------
     settings
         The settings; the consumer group is the streamer's with ``-sink`` at its end.
-    connection
-        The broker.
-    topic_manager
-        Looks topics up.
-    influx
-        Where to write.
-    tally
-        Counts what is done.
-
-    Returns
-    -------
-    Application
-        Ready for `run`.
-    """
-    streamer = settings.streamer
-    own = structs.replace(
-        settings,
-        streamer=structs.replace(
-            streamer,
-            consumer_group=sink_group(settings),
-            # The database is outside of Kafka's transactions; a point that is written twice is one point.
-            processing_guarantee="at-least-once",
-            commit_interval=streamer.sink.interval,
-        ),
-    )
-    app = new_application(
-        own,
-        connection=connection,
-        topic_manager=topic_manager,
-        tally=tally,
-        commit_every=streamer.sink.batch,
-        # InfluxDB is slower than Kafka: a backlog waits there, not in this process.
-        ahead_kb=_AHEAD_KB,
-    )
-    sink = InfluxSink(
-        influx, bury=DeadLetterProducer(app.get_producer()), observer=tally, batch=streamer.sink.batch
-    )
-    for name in sink_topics(settings):
-        app.dataframe(raw_topic(app, name)).sink(sink)
-    return app
-
-
-def run_sink(settings: Settings, *, connection: Connection, environ: Mapping[str, str]) -> int:
-    """Write alerts and figures to InfluxDB until SIGTERM or SIGINT; return the exit code.
-
-    Parameters
-    ----------
-    settings
-        The settings.
-    connection
-        The broker.
     environ
-        Names and values, as `os.environ` has them; where to write stands there alone.
+        Names and values, as `os.environ` has them. InfluxDB's address and token come from there alone.
 
     Raises
     ------
     StreamerError
-        InfluxDB or the broker is not as it must be.
+        The environment does not name an InfluxDB.
+
+    Examples
+    --------
+    >>> influx = {"INFLUXDB_URL": "http://localhost:8086", "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "retail"}
+    >>> sink_process(Settings(), influx).group
+    'retail-anomaly-sink'
     """
+    streamer = settings.streamer
     target = Target.of(environ)
-    create = settings.streamer.manage_topics
-    if connection.broker is not None:
-        ensure_topics(
-            connection, TopicPlan.of(settings), (*sink_topics(settings), DEAD_LETTERS), create=create
-        )
-    influx = Influx(target, settings.streamer.sink.timeout)
-    metrics = Metrics("sink", sink_group(settings))
-    app = build_sink_app(
-        settings,
-        connection=connection,
-        topic_manager=topic_manager(connection, sink_group(settings), create=create),
-        influx=influx,
-        tally=metrics,
+    influx = Influx(target, streamer.sink.timeout)
+    topics = sink_topics(settings)
+
+    def define(app: MemberApplication, wiring: Wiring) -> None:
+        bury = DeadLetterProducer(app.get_producer())
+        sink = InfluxSink(influx, bury=bury, observer=wiring.counts, batch=streamer.sink.batch)
+        for name in topics:
+            app.dataframe(raw_topic(app, name)).sink(sink)
+
+    return QuixProcess(
+        name="sink",
+        settings=settings_of(
+            settings,
+            consumer_group=f"{streamer.consumer_group}-sink",
+            # InfluxDB is outside of Kafka's transactions, and a point that is written twice is one point.
+            processing_guarantee="at-least-once",
+            commit_interval=streamer.sink.interval,
+        ),
+        inputs=topics,
+        outputs=(DEAD_LETTERS,),
+        define=define,
+        has_state=False,
+        commit_every=streamer.sink.batch,
+        ahead_kb=_AHEAD_KB,
+        beside=lambda _connection: closing(influx),
+        about={"influxdb": target.url},
     )
-    _log.info("starting", broker=connection.broker, consumer_group=sink_group(settings), influxdb=target.url)
-    try:
-        with observed(app, metrics, settings.streamer):
-            app.run()
-    finally:
-        influx.close()
-    metrics.log_stop()
-    return 0
 
 
 def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return a line that says that InfluxDB will take writes; nothing is written.
+    """Return a line that says that InfluxDB takes writes; nothing is written.
 
     Parameters
     ----------
@@ -189,7 +125,7 @@ def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
     Raises
     ------
     StreamerError
-        It won't; the message says what is wrong.
+        It does not take writes; the message names the cause.
     """
     target = Target.of(environ)
     influx = Influx(target, settings.streamer.sink.timeout)

@@ -20,14 +20,14 @@ from retail_anomaly.core.events import (
     STAFF_SHIFTS,
 )
 from retail_anomaly.settings import load
-from streamer.detection.app import new_application, raw_topic
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.observe.counts import ProcessCounts
+from streamer.quix.application import new_application, raw_topic
 from tests.kafka import Record, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected, records
-from tests.support.streaming import RunningStreamer
+from tests.support.streaming import StreamerInTest
 
 WORLD = Simulation(stores=3, days=1, seed=8)
 
@@ -58,7 +58,7 @@ def test_a_topic_that_falls_silent_holds_up_nobody(
     day = [record for record in records(WORLD) if record.topic != never]
     history = [record for record in day if record.topic == silent][:5]
     sales = [record for record in day if record.topic == POS_EVENTS]
-    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path) as streamer:
         streamer.send_in_step(history)
         streamer.send_in_step(sales)  # returns once each was processed
 
@@ -103,8 +103,7 @@ def test_a_backlog_is_fetched_once(clean_kafka: Connection, tmp_path: Path) -> N
     app = new_application(
         load(environ={}, flags={f"streamer.{key}": value for key, value in flags.items()}).settings,
         connection=clean_kafka,
-        topic_manager=None,
-        tally=received,
+        counts=received,
     )
     received.stop = app.stop
     frames = [app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS]
@@ -117,12 +116,12 @@ def test_a_backlog_is_fetched_once(clean_kafka: Connection, tmp_path: Path) -> N
 
 def test_events_that_come_twice_raise_nothing_more(clean_kafka: Connection, tmp_path: Path) -> None:
     address = clean_kafka.properties()["bootstrap.servers"]
-    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path) as streamer:
         streamer.send_in_step(
             again
             for record in records(WORLD)
             for again in [record] * (2 if record.topic in {POS_EVENTS, SECURITY_EVENTS} else 1)
         )
-        streamer.app._producer.flush()
+        streamer.app.flush_output()
 
         assert alerts_in(address) == expected(WORLD)

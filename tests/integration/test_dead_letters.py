@@ -22,7 +22,7 @@ from retail_anomaly.core.events import (
 )
 from streamer.kafka.connection import Connection
 from tests.kafka import Record, create_topics
-from tests.support.streaming import RunningStreamer
+from tests.support.streaming import StreamerInTest
 
 NOW = 1_760_000_000_000
 GOOD: dict[str, Any] = {
@@ -79,7 +79,7 @@ def refund(store: str) -> bytes:
 
 
 def test_poison_of_every_kind_is_kept_and_processing_goes_on(clean_kafka: Connection, tmp_path: Path) -> None:
-    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path) as streamer:
         for topic, value, _ in POISONS:
             streamer.send_in_step([Record(topic, value, b"s", timestamp=NOW)])
         streamer.send_in_step([Record(POS_EVENTS, refund("s"), b"s", timestamp=NOW)])
@@ -112,7 +112,7 @@ def test_poison_of_every_kind_is_kept_and_processing_goes_on(clean_kafka: Connec
 def test_a_key_that_is_not_the_store_is_a_dead_letter(
     clean_kafka: Connection, tmp_path: Path, key: bytes | None
 ) -> None:
-    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path) as streamer:
         streamer.send_in_step([Record(POS_EVENTS, refund("s"), key, timestamp=NOW)])
         (letter,) = streamer.dead_letters()
 
@@ -128,7 +128,7 @@ def test_rekey_brings_a_stores_events_together(
     sale = encode(PosEvent("t", "s", "c", "tv", 500.0, "SALE", NOW))
     gate = encode(SecurityEvent("g", "s", NOW + 60_000, "GATE", GateData("1", alarm=True)))
     flags = {"rekey": True, "topics.partitions": partitions}
-    with RunningStreamer(clean_kafka, tmp_path, **flags) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path, **flags) as streamer:
         streamer.send_in_step([Record(POS_EVENTS, sale, b"till-1", timestamp=NOW)])
         # With more than one partition each record is taken twice: as it came, and repartitioned.
         times = 1 if partitions == 1 else 2
@@ -152,7 +152,7 @@ def test_where_the_broker_stamps_records_an_event_from_the_future_is_a_dead_lett
     ahead, on_time = (
         encode(PosEvent(f"t{at}", "s", "c", "k", 5.0, "REFUND", at)) for at in (now + 2 * hour, now)
     )
-    with RunningStreamer(clean_kafka, tmp_path) as streamer:
+    with StreamerInTest(clean_kafka, tmp_path) as streamer:
         streamer.send_in_step([Record(POS_EVENTS, value, b"s", timestamp=now) for value in (ahead, on_time)])
         (letter,) = streamer.dead_letters()
 

@@ -27,6 +27,7 @@ from retail_anomaly.core.events import (
 from retail_anomaly.detectors import RefundBurst, StockDiscrepancy
 from streamer.detection.pipeline import define_pipeline
 from streamer.kafka.offsets import GroupOffsets
+from streamer.quix.application import JsonValue
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
 
 DAY = 86_400_000
@@ -120,12 +121,12 @@ def running(topics: Topics, tmp_path: Path) -> Iterator[Callable[..., Applicatio
             loglevel=None,
         )
 
-        def topic(logical: str) -> Any:
+        def topic(logical: str, value_serializer: Any = "bytes") -> Any:
             return app.topic(
                 topics.names[logical],
                 key_serializer="bytes",
                 key_deserializer="bytes",
-                value_serializer="bytes",
+                value_serializer=value_serializer,
                 value_deserializer="bytes",
             )
 
@@ -137,7 +138,10 @@ def running(topics: Topics, tmp_path: Path) -> Iterator[Callable[..., Applicatio
             ]
         )
         raised = define_pipeline(
-            frames, alerts=topic(ALERTS), dead_letters=topic(DEAD_LETTERS), engine=engine
+            frames,
+            alerts=topic(ALERTS, JsonValue()),
+            dead_letters=topic(DEAD_LETTERS, JsonValue()),
+            engine=engine,
         )
         for sink in sinks:
             raised.processing_context.sink_manager.register(sink)

@@ -17,8 +17,8 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.offsets import GroupOffsets
 from streamer.kafka.topics import STORE_METRICS, TopicPlan, check_topics
-from streamer.quix.topic_manager import topic_manager
-from streamer.store_metrics import GRACE_MS, build_metrics_app
+from streamer.process import build
+from streamer.store_metrics import GRACE_MS, store_metrics_process
 from tests.kafka import Record, consume, create_topics, produce
 
 ROOT = Path(__file__).parents[2]
@@ -64,8 +64,7 @@ def run(tmp_path):
             flags = {"state_dir": str(tmp_path / "state"), **flags}
             settings = load(environ={}, flags={f"streamer.{k}": v for k, v in flags.items()}).settings
             produce(broker.address, records)
-            manager = topic_manager(connection, "retail-anomaly-metrics", create=True)
-            app = build_metrics_app(settings, connection=connection, topic_manager=manager)
+            app = build(store_metrics_process(settings), connection, create_topics=True)
             app.run(count=windows, timeout=20, collect=False)
             return _metrics(broker.address, windows)
 

@@ -25,13 +25,14 @@ from quixstreams.models import TopicManager
 from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, SECURITY_EVENTS
 from retail_anomaly.settings import load
 from streamer.cli import main
-from streamer.detection.app import build_app
+from streamer.detection.app import detection_process
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection, resolve
 from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.topics import TOPICS, TopicPlan, check_topics, ensure_topics
+from streamer.process import build
 from streamer.quix.topic_manager import topic_manager
-from streamer.store_metrics import build_metrics_app
+from streamer.store_metrics import store_metrics_process
 from tests.kafka import create_topics, server
 
 DAY = 86_400_000
@@ -287,7 +288,5 @@ def test_topics_of_the_state_can_be_made_beforehand(embedded, capsys, monkeypatc
     made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("changelog__")]
     assert len(made) == 2
     settings = load().settings
-    for group in ("retail-anomaly", "retail-anomaly-metrics"):
-        manager = topic_manager(embedded, group, create=False)
-        build = build_metrics_app if group.endswith("metrics") else build_app
-        build(settings, connection=embedded, topic_manager=manager)
+    for process in (detection_process(settings), store_metrics_process(settings)):
+        build(process, embedded, create_topics=False)

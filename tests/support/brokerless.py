@@ -24,6 +24,7 @@ from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from streamer.detection.pipeline import define_pipeline
+from streamer.quix.application import JsonValue
 
 PARTITION = 0
 
@@ -33,10 +34,14 @@ class KeptProducer:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, bytes]] = []
+        self.keys: list[object] = []
         self.offsets: dict[Any, int] = {}
 
-    def produce_row(self, row: Any, topic: Topic, **_: Any) -> None:
-        self.rows.append((topic.name, row.value))
+    def produce_row(self, row: Any, topic: Topic, key: Any, **_: Any) -> None:
+        value = topic.row_serialize(row, key).value
+        assert isinstance(value, bytes)
+        self.rows.append((topic.name, value))
+        self.keys.append(key)
 
     def flush(self, *_: Any, **__: Any) -> int:
         return 0
@@ -69,14 +74,18 @@ class BrokerlessPipeline:
         topics = TopicManager(None, consumer_group="test")  # type: ignore[arg-type]
         inputs = {
             name: StreamingDataFrame(
-                _raw(name), topic_manager=topics, registry=registry, processing_context=self._context
+                _topic(name), topic_manager=topics, registry=registry, processing_context=self._context
             )
             for name in INPUT_TOPICS
         }
         for sdf in inputs.values():
             registry.register_root(sdf)
         define_pipeline(
-            inputs, alerts=_raw(ALERTS), dead_letters=_raw(DEAD_LETTERS), engine=engine, **options
+            inputs,
+            alerts=_topic(ALERTS, value_serializer=JsonValue()),
+            dead_letters=_topic(DEAD_LETTERS, value_serializer=JsonValue()),
+            engine=engine,
+            **options,
         )
         for stream_id in self._states.stores:
             self._states.on_partition_assign(stream_id, PARTITION, committed_offsets={})
@@ -118,12 +127,12 @@ def send_all(pipeline: BrokerlessPipeline, records: Sequence[tuple[str, bytes]])
         pipeline.send(topic, value, store.encode())
 
 
-def _raw(name: str) -> Topic:
+def _topic(name: str, value_serializer: Any = "bytes") -> Topic:
     topic = Topic(
         name,
         key_serializer="bytes",
         key_deserializer="bytes",
-        value_serializer="bytes",
+        value_serializer=value_serializer,
         value_deserializer="bytes",
     )
     topic.broker_config = TopicConfig(

@@ -35,10 +35,10 @@ from quixstreams.internal_producer import InternalProducer
 from quixstreams.state.base import PartitionTransaction
 from quixstreams.state.recovery import RecoveryPartition
 
-import streamer.detection.app
+import streamer.quix.application
 from streamer.cli import main
 from streamer.observe.counts import ProcessCounts
-from streamer.quix.ownership import Membership
+from streamer.quix.membership import MembershipCheck
 
 _gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
 _pace = int(os.environ.get("FAULT_PACE", "0"))
@@ -128,7 +128,7 @@ InternalConsumer.commit = _observed(  # type: ignore[method-assign]
 )
 
 
-def _asked(self: Membership) -> None:
+def _asked(self: MembershipCheck) -> None:
     """Ask for the membership, which is a commit too, and not the one meant."""
     observed, InternalConsumer.commit = InternalConsumer.commit, _unobserved_commit  # type: ignore[method-assign]
     try:
@@ -137,15 +137,15 @@ def _asked(self: Membership) -> None:
         InternalConsumer.commit = observed  # type: ignore[method-assign]
 
 
-_flush = Membership.flush
-Membership.flush = _asked  # type: ignore[method-assign]
+_flush = MembershipCheck.flush
+MembershipCheck.flush = _asked  # type: ignore[method-assign]
 PartitionTransaction.flush = _observed(PartitionTransaction.flush, after="written")  # type: ignore[method-assign]
 RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[method-assign]
     RecoveryPartition.recover_from_changelog_message, after="recovered"
 )
 if _pace:
     # What is read ahead is processed before a process notices a rebalance.
-    streamer.detection.app._BUFFERED_MESSAGES = 50  # type: ignore[misc]
+    streamer.quix.application._BUFFERED_MESSAGES = 50  # type: ignore[misc]
 
 if __name__ == "__main__":
     sys.exit(main(["run", *sys.argv[1:]]))

@@ -13,11 +13,11 @@ from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import load
 from streamer.kafka.connection import Connection
-from streamer.notebook import running
+from streamer.notebook.running import RunningStreamer
 from tests.kafka import Record, consume
 
 
-class RunningStreamer(running.RunningStreamer):
+class StreamerInTest(RunningStreamer):
     """A streamer in a thread of the test, and what it has written.
 
     Parameters
@@ -48,12 +48,12 @@ class RunningStreamer(running.RunningStreamer):
 
     def alerts(self) -> list[Alert]:
         """Return the alerts that are in the topic once what was sent is processed."""
-        self.app._producer.flush()
+        self.app.flush_output()
         return [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(self._address, ALERTS)]
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters that are in the topic once what was sent is processed."""
-        self.app._producer.flush()
+        self.app.flush_output()
         found = consume(self._address, DEAD_LETTERS)
         return [msgspec.json.decode(r.value or b"", type=DeadLetter) for r in found]
 

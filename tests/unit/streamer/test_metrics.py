@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from retail_anomaly.settings import Settings
 from streamer import cli
 from streamer.errors import StreamerError
 from streamer.observe import metrics
-from streamer.observe.health import observed
+from streamer.observe.health import served
 from streamer.observe.metrics import Metrics
 from streamer.observe.status import Status, ask
 from tests.support.alerts import an_alert
@@ -63,11 +62,7 @@ def _free_port() -> int:
 def _serving(found: Metrics) -> Iterator[str]:
     port = _free_port()
     settings = msgspec.structs.replace(Settings().streamer, metrics_port=port)
-    app: Any = SimpleNamespace(
-        _processing_context=SimpleNamespace(init_checkpoint=lambda: None),
-        _state_manager=SimpleNamespace(recovery_required=False),
-    )
-    with observed(app, found, settings):
+    with served(found, settings):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -162,10 +157,9 @@ def test_a_port_that_is_taken_is_one_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = msgspec.structs.replace(Settings().streamer, metrics_port=taken.getsockname()[1])
-        app: Any = SimpleNamespace(_processing_context=SimpleNamespace(init_checkpoint=None))
         with (
             pytest.raises(StreamerError, match="choose another --metrics-port"),
-            observed(app, Metrics("run", "g"), settings),
+            served(Metrics("run", "g"), settings),
         ):
             raise AssertionError("it listened")
 

@@ -17,6 +17,7 @@ from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from streamer.kafka.topic_plan import SCORES
 from streamer.kafka.topics import STORE_METRICS
+from streamer.sinks.alert_columns import ALERT_COLUMNS, alert_of, alert_values
 from streamer.sinks.points import alert_point, alert_time, line
 from tests.golden.cases import NAMES, records
 from tests.support.alerts import an_alert
@@ -140,3 +141,9 @@ def test_alert_without_employee_or_detection_time():
     written = line(ALERTS, encode(an_alert(employee_id=None, detected_at=None)))
     assert 'employee=""' in written
     assert "detectedAt" not in written
+
+
+def test_every_field_of_an_alert_has_its_column_and_comes_back_from_it():
+    alert = an_alert(employee_id="c-7", detected_at=9, evidence={"amount": 2.5, "transactionIds": ["a"]})
+    assert {column.name for column in ALERT_COLUMNS} == {f.encode_name for f in msgspec.structs.fields(Alert)}
+    assert alert_of({column.column: value for column, value in alert_values(alert)}) == alert

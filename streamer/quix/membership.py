@@ -1,10 +1,12 @@
-"""Partitions are taken over, held and lost without harm: a process commits only what is its own.
+"""A process commits only while it is a member of its consumer group.
 
-A process that slept, on a paused machine say, longer than `session_timeout` has lost its partitions without
-knowing. Quix Streams 3.28 would still commit its open checkpoint on waking:
+A process that slept longer than `session_timeout`, on a paused machine for example, has lost its partitions
+without knowing. Quix Streams 3.28 would still commit the open checkpoint when the process wakes up:
 
-- after the loss was noticed, the offsets alone, for the state went with the partitions: a gap in the memory;
-- before it is noticed, the outdated state, which lands in the changelog behind the new owner's.
+- Once the loss is noticed, it commits the offsets without the state, because the state went with the
+  partitions. The memory then has a gap.
+- Before the loss is noticed, it also writes the outdated state. That lands in the changelog behind the
+  state of the new owner.
 """
 
 import threading
@@ -18,10 +20,11 @@ from quixstreams.state.rocksdb import RocksDBOpenAborted
 
 from streamer.errors import OvertakenError
 from streamer.quix.aligned import AlignedBuffer
-from streamer.quix.commit_step import InCommit
+from streamer.quix.checkpoints import Observe, time_checkpoints
+from streamer.quix.commit_step import CommitStep
 
 _RETRY_SECONDS: Final = 0.2
-# The broker is away or has only just come back: no answer yet whether we are still a member.
+# The broker is away or has only just come back: it can't say yet whether this process is still a member.
 _NO_ANSWER: Final = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TIMED_OUT,
@@ -35,27 +38,49 @@ _NO_ANSWER: Final = {
 }
 
 
-class OwningApplication(Application):
-    """An application that commits only while its partitions are its own, and ends when it can't take them over."""
+class MemberApplication(Application):
+    """An application that commits only as a member of its group, and ends if it can't take over a partition."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._refused: Exception | None = None
         self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
-            self._processing_context.sink_manager.register(Membership(self._processing_context))
+            self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
+
+    @property
+    def recovering(self) -> bool:
+        """Whether state is being read back from the changelog."""
+        return bool(self._state_manager.recovery_required)
+
+    @property
+    def internal_topics(self) -> list[str]:
+        """Names of the topics that Quix made for this application: changelogs and repartitions."""
+        return sorted(set(self._topic_manager.all_topics) - set(self._topic_manager.topics))
+
+    def flush_output(self) -> None:
+        """Wait until Kafka has acknowledged every record that was produced so far."""
+        self._producer.flush()
+
+    def on_checkpoint(self, observe: Observe) -> None:
+        """Have `observe` called after each checkpoint, with its seconds and whether it was committed.
+
+        After backpressure Quix returns from a commit as if it had committed.
+        """
+        consumer = self._consumer
+        time_checkpoints(self._processing_context, observe, committed=lambda: not consumer.backpressured_tps)
 
     def _setup_signal_handlers(self) -> None:
-        # Signals belong to the main thread: another one, as in a notebook, calls `stop` instead.
+        # Signals belong to the main thread. In any other, as in a notebook, the caller uses `stop`.
         if threading.current_thread() is threading.main_thread():
             super()._setup_signal_handlers()  # type: ignore[no-untyped-call]
 
     def run(self, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
-        """Run until stopped; raise what kept a partition from being taken over."""
+        """Run until stopped; if a partition could not be taken over, raise the error that prevented it."""
         try:
             outputs: list[dict[str, Any]] = super().run(*arguments, **options)
         finally:
-            # First: what else went wrong came of going on for a moment without the partition.
+            # First: any other error followed from going on for a moment without the partition.
             if self._refused is not None:
                 raise self._refused from None
         return outputs
@@ -79,8 +104,8 @@ class OwningApplication(Application):
         self._processing_context.init_checkpoint()  # type: ignore[no-untyped-call]
 
 
-class Membership(InCommit):
-    """Asks the group, before anything of a checkpoint is written, whether this process is still in it.
+class MembershipCheck(CommitStep):
+    """Asks the group, before anything of a checkpoint is written, whether this process is still a member.
 
     Parameters
     ----------
@@ -93,7 +118,7 @@ class Membership(InCommit):
         self._context = context
 
     def flush(self) -> None:
-        """Commit the offsets that are committed already, which only a member may.
+        """Commit the offsets that are committed already: Kafka takes them from a member only.
 
         Raises
         ------
@@ -109,7 +134,7 @@ class Membership(InCommit):
 
     def _refusal(self, offsets: list[TopicPartition]) -> KafkaError | None:
         consumer = self._context.consumer
-        # Who has lost the membership commits as nobody, and that a group without members accepts.
+        # Without a membership the consumer commits as nobody, which Kafka takes for a group without members.
         if not consumer.memberid():
             return KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
         try:

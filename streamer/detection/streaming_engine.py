@@ -1,4 +1,4 @@
-"""The detectors of a host that stores their state."""
+"""The engine of the streamer: detectors whose state can be written to disk."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.settings import Settings, SettingsError, build_engine
 
 
-def build_storing_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
-    """Make the engine that the settings describe, of detectors whose state can be stored.
+def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
+    """Build the engine that the settings describe, if all its detectors can run on a stream.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def build_storing_engine(settings: Settings, only: Sequence[str] | None = None) 
 
     Examples
     --------
-    >>> build_storing_engine(Settings(), ["refund_deviation"]).needs_ticks
+    >>> build_streaming_engine(Settings(), ["refund_deviation"]).needs_ticks
     False
     """
     engine = build_engine(settings, only)

@@ -1,0 +1,118 @@
+"""Records to events: a record that can't be read becomes a dead letter."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from quixstreams import message_context
+
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
+from retail_anomaly.core.events import Event, ShiftEvent
+from streamer.detection.ticks import Tick
+from streamer.kafka.topic_plan import TICKS
+
+Decode: TypeAlias = Callable[[str, bytes | None], Event]
+
+
+class RecordReader:
+    """Reads the records of one topic, as a step of a Quix dataframe with metadata.
+
+    Parameters
+    ----------
+    topic
+        The topic, which decides the type of the events.
+    decode
+        Decodes a value.
+    check_key
+        Whether a record's key must be its event's store.
+    max_ahead
+        How far, in milliseconds, an event may be ahead of its record's timestamp; None: any distance.
+    """
+
+    def __init__(self, topic: str, decode: Decode, *, check_key: bool, max_ahead: int | None) -> None:
+        self._topic = topic
+        self._decode = decode
+        self._check_key = check_key
+        self._max_ahead = max_ahead
+
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Event | DeadLetter:
+        """Return the event, or the dead letter that a record without one becomes."""
+        try:
+            event = self._decode(self._topic, raw)
+            if self._check_key and key != event.store_id.encode():
+                raise InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
+            if self._max_ahead is not None:
+                _check_ahead(event, timestamp, self._max_ahead)
+        except InvalidEvent as error:
+            return _dead_letter(error, self._topic, raw, key, timestamp)
+        return event
+
+
+class RekeyingReader:
+    """Reads a topic whose records are to be keyed by their store, each record once.
+
+    Quix asks three times for a record: is it a dead letter, is it good, which store is its key. Where the
+    topic has one partition, a fourth time: the record then goes on without a repartition topic between. The
+    answer to the first question is kept until another record comes.
+
+    Parameters
+    ----------
+    reader
+        Reads a record.
+    """
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
+        self._place: tuple[str, int, int] | None = None
+        self._outcome: Event | DeadLetter | None = None
+
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> Event | DeadLetter:
+        """Return the event, or the dead letter that a record without one becomes."""
+        where = message_context()
+        place = (where.topic, where.partition, where.offset)
+        if self._outcome is None or place != self._place:
+            self._outcome = self._reader.read(raw, key, timestamp, headers)
+            self._place = place
+        return self._outcome
+
+    def is_good(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> bool:
+        """Tell whether a record has an event."""
+        return not isinstance(self.read(raw, key, timestamp, headers), DeadLetter)
+
+    def store_key(self, _raw: bytes) -> bytes:
+        """Return the store of the record that `is_good` was just asked about."""
+        if self._outcome is None or isinstance(self._outcome, DeadLetter):
+            raise RuntimeError("a record is keyed before it is read")
+        return self._outcome.store_id.encode()
+
+
+def read_tick(raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
+    """Return the tick, or the dead letter that a record without one becomes."""
+    try:
+        return Tick.decode(raw)
+    except InvalidEvent as error:
+        return _dead_letter(error, TICKS, raw, key, timestamp)
+
+
+def _dead_letter(
+    error: InvalidEvent, topic: str, raw: bytes | None, key: bytes | None, timestamp: int
+) -> DeadLetter:
+    where = message_context()
+    return DeadLetter.of(
+        raw,
+        error,
+        topic=topic,
+        partition=where.partition,
+        offset=where.offset,
+        timestamp=timestamp,
+        key=key,
+    )
+
+
+def _check_ahead(event: Event, timestamp: int, max_ahead: int) -> None:
+    if not isinstance(event, ShiftEvent) and event.event_time > timestamp + max_ahead:
+        raise InvalidEvent(
+            "eventTime",
+            f"eventTime: expected at most {max_ahead} ms after the record's timestamp "
+            f"{timestamp}, got {event.event_time}",
+            InvalidKind.TIME_AHEAD,
+        )

@@ -1,0 +1,207 @@
+"""The wiring of every process on Quix Streams: topics, application, metrics, run, last log line.
+
+A process declares a `QuixProcess`: its consumer group, its topics and a function that defines its dataframes.
+`run` does the rest, and is the same for all of them.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from msgspec import structs
+
+from retail_anomaly.settings import Settings
+from streamer.kafka.connection import Connection
+from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.observe.counts import ProcessCounts
+from streamer.observe.health import served
+from streamer.observe.metrics import Metrics
+from streamer.quix.application import AHEAD_KB, new_application
+from streamer.quix.failures import explained
+from streamer.quix.membership import MemberApplication
+
+_log: Final = structlog.stdlib.get_logger("retail-streamer")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The surroundings that a process's `define` may need.
+
+    Parameters
+    ----------
+    counts
+        Counts the records, alerts and dead letters of the process.
+    stamped_at_append
+        Its topics whose record timestamps the broker sets.
+    """
+
+    counts: ProcessCounts
+    stamped_at_append: frozenset[str] = frozenset()
+
+
+Define = Callable[[MemberApplication, Wiring], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuixProcess:
+    """The declaration of a process: everything in which it differs from the others.
+
+    Parameters
+    ----------
+    name
+        Its command, and the label of its metrics.
+    settings
+        The settings, with the consumer group and the other values of this process (see `settings_of`).
+    inputs, outputs
+        Names of the topics that it reads and writes.
+    define
+        Defines the dataframes of the application; it does no I/O of its own.
+    has_state
+        Whether it keeps state on disk.
+    commit_every
+        Commit after this many records, if the commit interval has not passed before; 0: never.
+    ahead_kb
+        Most kilobytes that are fetched ahead.
+    beside
+        Makes a context that is open while the process runs.
+    about
+        Further facts for the first line of its log.
+    """
+
+    name: str
+    settings: Settings
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    define: Define
+    has_state: bool = True
+    commit_every: int = 0
+    ahead_kb: int = AHEAD_KB
+    beside: Callable[[Connection], AbstractContextManager[object]] = lambda _connection: nullcontext()
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """Its consumer group."""
+        return self.settings.streamer.consumer_group
+
+
+def settings_of(settings: Settings, **changes: Any) -> Settings:
+    """Return settings for one process: a copy with other values in the section `streamer`.
+
+    Examples
+    --------
+    >>> settings_of(Settings(), consumer_group="shops-sink").streamer.consumer_group
+    'shops-sink'
+    """
+    return structs.replace(settings, streamer=structs.replace(settings.streamer, **changes))
+
+
+def ensure_process_topics(
+    process: QuixProcess, connection: Connection, *, create: bool | None = None
+) -> frozenset[str]:
+    """Check that the topics of a process are there, and return those that the broker stamps.
+
+    Parameters
+    ----------
+    process
+        Names the topics.
+    connection
+        The broker. On Quix Cloud nothing is checked: Quix looks after its topics itself.
+    create
+        Whether to create missing ones; by default as `streamer.manage_topics` says.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer, or a topic is missing or unfit.
+    """
+    if connection.broker is None:
+        return frozenset()
+    reports = ensure_topics(
+        connection,
+        TopicPlan.of(process.settings),
+        (*process.inputs, *process.outputs),
+        create=process.settings.streamer.manage_topics if create is None else create,
+    )
+    return frozenset(report.name for report in reports if report.stamped_at_append)
+
+
+def build(
+    process: QuixProcess,
+    connection: Connection,
+    *,
+    counts: ProcessCounts | None = None,
+    stamped_at_append: frozenset[str] = frozenset(),
+    create_topics: bool | None = None,
+) -> MemberApplication:
+    """Build the application of a process; the broker is asked for its topics.
+
+    Parameters
+    ----------
+    process
+        The process.
+    connection
+        The broker.
+    counts
+        Counts the work; by default nobody reads the counts.
+    stamped_at_append
+        The topics whose record timestamps the broker sets, as `ensure_process_topics` returns them.
+    create_topics
+        Whether to create the topics of the state; by default as `streamer.manage_topics` says.
+
+    Returns
+    -------
+    MemberApplication
+        Ready for `run`.
+    """
+    counts = counts or ProcessCounts()
+    app = new_application(
+        process.settings,
+        connection=connection,
+        counts=counts,
+        create_topics=create_topics,
+        commit_every=process.commit_every,
+        ahead_kb=process.ahead_kb,
+    )
+    process.define(app, Wiring(counts, stamped_at_append))
+    return app
+
+
+def run(process: QuixProcess, connection: Connection) -> int:
+    """Run a process until SIGTERM or SIGINT, then commit once more; return the exit code.
+
+    Parameters
+    ----------
+    process
+        The process.
+    connection
+        The broker.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer, a topic is missing or unfit, or the process can't go on.
+    """
+    streamer = process.settings.streamer
+    metrics = Metrics(
+        process.name, process.group, Path(streamer.state_dir) / process.group if process.has_state else None
+    )
+    with explained():
+        stamped = ensure_process_topics(process, connection)
+        app = build(process, connection, counts=metrics, stamped_at_append=stamped)
+        metrics.recovering = lambda: app.recovering
+        app.on_checkpoint(metrics.checkpoint)
+        _log.info(
+            "starting",
+            broker=connection.broker,
+            consumer_group=process.group,
+            processing_guarantee=streamer.processing_guarantee,
+            **process.about,
+        )
+        with process.beside(connection), served(metrics, streamer):
+            app.run()
+    metrics.log_stop()
+    return 0

@@ -1,0 +1,42 @@
+"""Time the commits of checkpoints: Quix reports them in its debug log only."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from quixstreams.processing import ProcessingContext
+
+
+class Observe(Protocol):
+    """Is told how long a checkpoint took."""
+
+    def __call__(self, seconds: float, *, committed: bool) -> None:
+        """Note a checkpoint, which was committed or will be tried again."""
+
+
+def time_checkpoints(context: ProcessingContext, observe: Observe, *, committed: Callable[[], bool]) -> None:
+    """Have each later checkpoint's commit timed.
+
+    Parameters
+    ----------
+    context
+        The application's; it opens a checkpoint after each commit.
+    observe
+        Is called after each commit.
+    committed
+        Tells whether the commit that just returned did commit.
+    """
+    begin = context.init_checkpoint
+
+    def init_checkpoint() -> None:
+        begin()  # type: ignore[no-untyped-call]
+        commit = context.checkpoint.commit
+
+        def timed(*, revoking: bool = False) -> None:
+            started = time.perf_counter()
+            commit(revoking=revoking)
+            observe(time.perf_counter() - started, committed=committed())
+
+        context.checkpoint.commit = timed  # type: ignore[method-assign]
+
+    context.init_checkpoint = init_checkpoint  # type: ignore[method-assign]

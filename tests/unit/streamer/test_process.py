@@ -1,0 +1,62 @@
+"""The processes on Quix Streams declare themselves; one place wires them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
+from retail_anomaly.settings import Settings, SettingsError, load
+from streamer.detection.app import detection_process
+from streamer.kafka.topic_plan import SCORES, STORE_METRICS, TICKS
+from streamer.process import QuixProcess
+from streamer.sinks.sink_app import sink_process
+from streamer.store_metrics import store_metrics_process
+
+INFLUX = {"INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}
+WITH_SCORES = load(
+    environ={}, flags={"streamer.scores": True, "streamer.processing_guarantee": "exactly-once"}
+).settings
+
+
+def _topics(process: QuixProcess) -> tuple[set[str], set[str]]:
+    return set(process.inputs), set(process.outputs)
+
+
+def test_each_process_names_its_topics():
+    assert _topics(detection_process(Settings())) == ({*INPUT_TOPICS, TICKS}, {ALERTS, DEAD_LETTERS})
+    assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
+    assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS}, {DEAD_LETTERS})
+
+
+def test_scores_are_written_and_read_where_they_are_on():
+    assert SCORES in detection_process(WITH_SCORES).outputs
+    assert SCORES in sink_process(WITH_SCORES, INFLUX).inputs
+
+
+def test_each_process_has_a_consumer_group_of_its_own():
+    processes = (
+        detection_process(Settings()),
+        store_metrics_process(Settings()),
+        sink_process(Settings(), INFLUX),
+    )
+    assert [process.group for process in processes] == [
+        "retail-anomaly",
+        "retail-anomaly-metrics",
+        "retail-anomaly-sink",
+    ]
+
+
+def test_the_sink_stays_outside_of_transactions():
+    assert detection_process(WITH_SCORES).settings.streamer.processing_guarantee == "exactly-once"
+    assert sink_process(WITH_SCORES, INFLUX).settings.streamer.processing_guarantee == "at-least-once"
+
+
+def test_only_the_sink_has_no_state():
+    assert detection_process(Settings()).has_state
+    assert store_metrics_process(Settings()).has_state
+    assert not sink_process(Settings(), INFLUX).has_state
+
+
+def test_a_wrong_detector_is_refused_before_anything_is_connected():
+    with pytest.raises(SettingsError, match="no_such"):
+        detection_process(Settings(), ["no_such"])
