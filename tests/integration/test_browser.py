@@ -1,4 +1,4 @@
-"""The browser of the tests sees what goes wrong: a page that is broken does not pass as whole."""
+"""The browser of the tests sees faults: a broken page does not pass as whole."""
 
 from __future__ import annotations
 

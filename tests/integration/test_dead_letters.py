@@ -1,4 +1,4 @@
-"""Bad input goes to the dead letters, whole, and what follows it is processed."""
+"""Bad input goes to the dead letters, whole, and later records are processed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retail-anomaly demo` as a user runs it: what it finds, what it leaves, how it fails."""
+"""`retail-anomaly demo` as a user runs it: its findings, its output, its errors."""
 
 import json
 import os
@@ -70,7 +70,7 @@ class Demo:
             self._popen.kill()
 
     def left(self) -> list[object]:
-        """Return what it has left behind: processes, and files outside its output."""
+        """Return its leftovers: processes, and files outside its output."""
         alive = [p for p in self.started if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
         return [*alive, *self.temporary.iterdir()]
 

@@ -34,7 +34,7 @@ OPTIONS = MODELS | {"RETAIL__STREAMER__SCORES": "true"}
 
 
 class Chain:
-    """The four, as whoever looks after them sees them: what has ended is started again."""
+    """The four processes under a supervisor: one that ends is started again."""
 
     def __init__(self, kafka: KafkaServer, influx: InfluxServer, folder: Path) -> None:
         self.kafka, self.influx = kafka, influx
@@ -107,7 +107,7 @@ def chain(kafka_server: Callable[..., KafkaServer], influx: InfluxServer, tmp_pa
 
 
 def _alerts_in_kafka(chain: Chain) -> dict[str, Content]:
-    """Return by id what the topic says last; a partition has all of an alert."""
+    """Return by id the last revision in the topic; all revisions of an alert are in one partition."""
     found = [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(chain.kafka.address, ALERTS)]
     return {alert.alert_id: (alert.type, alert.revision, alert.risk_score, alert.message) for alert in found}
 

@@ -23,7 +23,7 @@ def drawn():
 
 @pytest.fixture(scope="module")
 def pictures(drawn, browser, tmp_path_factory):
-    """Draw all figures on one page; return what each looks like, and what the page complained of."""
+    """Draw all figures on one page; return the picture of each, and the page's complaints."""
     path = tmp_path_factory.mktemp("figures") / "all.html"
     sections = [f'<div id="{name}">{as_section(figure)}</div>' for name, figure in drawn.items()]
     write_page(path, title="All", summary="", facts={}, sections=sections, footer="")

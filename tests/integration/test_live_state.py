@@ -1,4 +1,4 @@
-"""The write-behind state: dropped whenever what it holds was not committed."""
+"""Live state is dropped whenever its changes were not committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real commands serve their metrics: what they say is what Kafka and InfluxDB say."""
+"""The real commands serve their metrics, and these agree with Kafka and InfluxDB."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_sink_tells_that_it_waits_and_how_far_it_is_behind(
         )
         waiting = _status(port)
         assert waiting is not None
-        assert waiting.ready, "it does what it can"
+        assert waiting.ready, "it does its work as far as it can"
         assert waiting.value("retail_last_checkpoint_timestamp_seconds") == 0
         server.judge = lambda _lines: Answer()
         sink.wait_for(

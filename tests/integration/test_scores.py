@@ -1,4 +1,4 @@
-"""`anomaly-scores`: what the models think of every interval, on Kafka as in a replay, and nowhere unless wanted."""
+"""`anomaly-scores`: the models' scores of every interval, on Kafka as in a replay, and only if they are on."""
 
 from __future__ import annotations
 

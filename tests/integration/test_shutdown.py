@@ -1,4 +1,4 @@
-"""Asked to end, the streamer commits once more and says what it did."""
+"""Asked to end, the streamer commits once more and logs its counts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_signal_ends_it_with_a_last_checkpoint(
     assert streamer.stop(how) == 0
     said = streamer.last_word()
     assert said["event"] == "stopped"
-    # What it says it processed is what it committed: nothing of it will come again.
+    # The records that it counts are the records that it committed: none will come again.
     assert sum(said["processed"].values()) == streamer.committed()
 
     again = StreamerProcess(clean_kafka, group, tmp_path)

@@ -1,4 +1,4 @@
-"""`retail-streamer sink --check` says what is wrong with address, token or bucket, and writes nothing."""
+"""`retail-streamer sink --check` names a wrong address, token or bucket, and writes nothing."""
 
 from __future__ import annotations
 

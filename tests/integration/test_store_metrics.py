@@ -143,7 +143,7 @@ def test_bad_input_is_skipped(run):
 def test_rekey_groups_by_the_line_and_not_by_the_key(run):
     lines = [_line(at, store=store) for at in (0, MINUTE, 3 * WINDOW) for store in ("s-1", "s-2", "s-3")]
     foreign = [Record(POS_EVENTS, r.value, f"till-{i}".encode(), r.timestamp) for i, r in enumerate(lines)]
-    # One partition keeps them in order: what another partition holds may come first.
+    # One partition keeps them in order; records of another partition may come first.
     placed = [Record(r.topic, r.value, r.key, r.timestamp, partition=0) for r in foreign]
     found = run(placed, 3, rekey=True)
     assert [(value["storeId"], value["salesLines"]) for value in found] == [

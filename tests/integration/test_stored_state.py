@@ -149,7 +149,7 @@ def test_partitions_added_while_it_was_stopped_end_the_streamer_with_one_line(
     assert f"expected {MORE}, got {PARTITIONS}" in line
     assert "new --consumer-group" in line
 
-    # What it advises, and what that gives: a store that changed its partition begins anew there.
+    # Follow its advice: a store that changed its partition starts empty there.
     process(clean_kafka, fresh_name("group"), tmp_path / "b", EVERYTHING[2 * THIRD :])
     assert alerts_in(address) == expected_by_partition(address)
 

@@ -1,4 +1,4 @@
-"""Time passes in a store that has fallen silent, and never ahead of what was there before."""
+"""Time passes in a silent store, and never ahead of events that were there before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buffer of aligned reading gives what Quix Streams' own gives, in the same order."""
+"""The buffer of aligned reading gives the records of Quix Streams' own, in the same order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board draws what its feed has, and says so when the feed fails."""
+"""The board draws the alerts of its feed, and reports a feed that fails."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def _outcome(answer: Answer, timeout: int = 5_000) -> Exception | None:
     with ScriptedServer([answer]) as server:
         try:
             _write(server.url, timeout)
-        except Exception as error:  # noqa: BLE001 - the outcome is what is asked for
+        except Exception as error:  # noqa: BLE001 - the error is the outcome
             return error
         assert server.lines == LINES
     return None

@@ -28,7 +28,7 @@ REFUSED = Answer(400, '{"error":"partial write: field type conflict"}')
 
 
 class Bench:
-    """A sink before a scripted server; `deliver` does what a checkpoint of Quix does."""
+    """A sink before a scripted server; `deliver` works like a checkpoint of Quix."""
 
     def __init__(
         self,
@@ -235,7 +235,7 @@ def test_poison_is_found_although_a_flush_has_time_for_one_request_only():
     poison = line(ALERTS, values[5])
     with ScriptedServer(judge=lambda lines: REFUSED if poison in lines else Answer()) as server:
         bench = Bench(server, patience=0.0)
-        # Halved four times until the poison is alone; the others go in pieces of what is left, one a flush.
+        # Halved four times until the poison is alone; the others go in smaller pieces, one a flush.
         assert bench.deliver_until_taken(values, most=20) > 4
         assert Counter(server.lines) == Counter(set(_lines(values)) - {poison})
     assert [letter.offset for _, letter in bench.buried] == [5]

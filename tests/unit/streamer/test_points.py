@@ -1,4 +1,4 @@
-"""Records to points: revisions share one, and whatever the texts, a line says what the record said."""
+"""Records to points: revisions share a point, and a line holds the record's content, whatever its texts."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_score_is_the_point_of_its_subject_and_moment():
     assert fields == (
         'component="day",employee="c-1",expected=1,lower=0i,observed=3i,score=0.5,silent="",start=1000i,upper=4i'
     )
-    # A receipt's next line is judged at the same moment, and replaces what was thought of the first.
+    # A receipt's next line is judged at the same moment, and its score replaces the first one's.
     assert _ns(line(SCORES, _score(observed=4, score=0.9))) == _ns(written)
 
 

@@ -1,4 +1,4 @@
-"""`app.yaml` and what it names, as the Quix CLI expects them."""
+"""`app.yaml` and the files that it names, as the Quix CLI expects them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_requirements_are_those_of_the_package():
 
 
 def test_requirements_are_enough_for_the_commands_of_an_image():
-    """Only what the list leaves out of the package's own dependencies is hidden: pandas, plotly and the like."""
+    """Dependencies that the list leaves out are hidden: pandas, plotly and others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = (FOLDER / "requirements.txt").read_text().splitlines()
     hidden = [re.split(r"[<>=]", need)[0].lower() for need in project["dependencies"] if need not in listed]

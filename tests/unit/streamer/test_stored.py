@@ -1,4 +1,4 @@
-"""`retail-streamer state`: what a stopped streamer has on disk."""
+"""`retail-streamer state`: the state that a stopped streamer has on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GROUP = "test"
 
 
 def stopped(folder: Path, events: list[Event]) -> None:
-    """Leave behind what a streamer that processed some events does."""
+    """Write the state of a streamer that processed some events."""
     pipeline = BrokerlessPipeline(engine_of(), folder)
     send_all(pipeline, [(topic_of(event), encode(event)) for event in events])
     pipeline.commit()
