@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -84,56 +84,27 @@ def check_topics(
     names = tuple(names)
     said: list[str] = []
     admin = _admin_client(connection, said)
-    deadline = time.monotonic() + wait
-    while True:
-        said.clear()
-        try:
-            found = _partitions(admin)
-        except KafkaException as error:
-            admin.poll(0)
-            if time.monotonic() >= deadline:
-                reason = said[0] if said else error.args[0].str()
-                raise StreamerError(_unreachable(connection, reason)) from None
-        else:
-            missing = [name for name in names if name not in found]
-            if create or not missing or time.monotonic() >= deadline:
-                break
-            time.sleep(_PAUSE_S)
+    found = _wait_for_topics(admin, connection, said, () if create else names, wait)
+    missing = [name for name in names if name not in found]
     if create and missing:
-        inputs = Counter(found[name] for name in ALIGNED if name in found)
-        usual = inputs.most_common(1)[0][0] if inputs else plan.partitions
+        usual = _usual_partitions(found, plan)
         _create(admin, connection, plan, {n: usual if n in ALIGNED else plan.partitions for n in missing})
         found = _partitions(admin)
     configs = _configs(admin, [name for name in names if name in found])
     uneven = len({found[name] for name in names if name in ALIGNED and name in found}) > 1
-    reports = []
-    for name in names:
-        if name not in found:
-            reports.append(TopicReport(name, None))
-            continue
-        config = configs[name]
-        differences = []
-        if found[name] != plan.partitions:
-            differences.append(f"{count(found[name])}, configured {plan.partitions}")
-        if uneven and name in ALIGNED:
-            differences.append("the input topics must have equal numbers of partitions")
-        if not isinstance(config, str):
-            differences += [
-                f"{key} is {_shown(key, config.get(key))}, configured {_shown(key, wanted)}"
-                for key, wanted in plan.config().items()
-                if config.get(key) != wanted
-            ]
-        reports.append(
-            TopicReport(
-                name,
-                found[name],
-                created=create and name in missing,
-                differences=tuple(differences),
-                unchecked=config if isinstance(config, str) else None,
-                stamped_at_append=not isinstance(config, str) and config.get(TIMESTAMPS) == "LogAppendTime",
-            )
+    return [
+        _compared(
+            name,
+            found[name],
+            configs[name],
+            plan,
+            uneven=uneven and name in ALIGNED,
+            created=create and name in missing,
         )
-    return reports
+        if name in found
+        else TopicReport(name, None)
+        for name in names
+    ]
 
 
 def ensure_topics(
@@ -180,6 +151,57 @@ def ensure_topics(
     if unchecked := {report.name: report.unchecked for report in reports if report.unchecked}:
         _log.warning("topics not checked", topics=list(unchecked), reason=next(iter(unchecked.values())))
     return reports
+
+
+def _wait_for_topics(
+    admin: AdminClient, connection: Connection, said: list[str], names: Iterable[str], seconds: float
+) -> dict[str, int]:
+    """Return the partitions of all topics, once the broker answers and has the named ones, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        said.clear()
+        try:
+            found = _partitions(admin)
+        except KafkaException as error:
+            admin.poll(0)
+            if time.monotonic() >= deadline:
+                reason = said[0] if said else error.args[0].str()
+                raise StreamerError(_unreachable(connection, reason)) from None
+        else:
+            if time.monotonic() >= deadline or all(name in found for name in names):
+                return found
+            time.sleep(_PAUSE_S)
+
+
+def _usual_partitions(found: Mapping[str, int], plan: TopicPlan) -> int:
+    inputs = Counter(found[name] for name in ALIGNED if name in found)
+    return inputs.most_common(1)[0][0] if inputs else plan.partitions
+
+
+def _compared(
+    name: str,
+    partitions: int,
+    config: dict[str, str | None] | str,
+    plan: TopicPlan,
+    *,
+    uneven: bool,
+    created: bool,
+) -> TopicReport:
+    """Return the report on a topic; `config` is its configuration, or the reason why it is not known."""
+    differences = []
+    if partitions != plan.partitions:
+        differences.append(f"{count(partitions)}, configured {plan.partitions}")
+    if uneven:
+        differences.append("the input topics must have equal numbers of partitions")
+    if isinstance(config, str):
+        return TopicReport(name, partitions, created, tuple(differences), unchecked=config)
+    differences += [
+        f"{key} is {_shown(key, config.get(key))}, configured {_shown(key, wanted)}"
+        for key, wanted in plan.config().items()
+        if config.get(key) != wanted
+    ]
+    stamped = config.get(TIMESTAMPS) == "LogAppendTime"
+    return TopicReport(name, partitions, created, tuple(differences), stamped_at_append=stamped)
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:

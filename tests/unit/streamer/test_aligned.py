@@ -156,7 +156,7 @@ def test_a_backlog_is_fetched_once(shares):
     assert read_all(InternalConsumerBuffer(100), logs)[1] > 4 * received
 
 
-class Counting(PartitionBufferGroup):
+class CountingGroup(PartitionBufferGroup):
     """Counts how often it is asked."""
 
     asked = 0
@@ -180,7 +180,7 @@ def test_partitions_that_go_let_the_others_of_their_number_go_on():
 
 
 def test_a_partition_that_has_nothing_is_asked_once(monkeypatch):
-    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBufferGroup", Counting)
+    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBufferGroup", CountingGroup)
     buffer: Any = AlignedBuffer(5)
     buffer.assign_partitions([TopicPartition("pos", number) for number in range(3)])
     buffer.feed([Message(("pos", 2), n, n) for n in range(5)], {("pos", n): 5 * (n == 2) for n in range(3)})
