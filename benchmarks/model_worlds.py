@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 
 from data_gen import Simulation
-from data_gen.scenarios import SCENARIOS, Incident
+from data_gen.scenarios import SCENARIOS
 from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.incidents import Incident
 from retail_anomaly.core.local_time import QUARTER, UTC, LocalTime
 
 FILE = Path(__file__).with_name("model_worlds.yaml")

@@ -12,8 +12,9 @@ Examples
 """
 
 from data_gen.faults import Fault, Faults
-from data_gen.scenarios import SCENARIOS, Incident, Scenario
+from data_gen.scenarios import SCENARIOS, Scenario
 from data_gen.simulate import Simulation
 from data_gen.world import recorded_at
+from retail_anomaly.core.incidents import Incident
 
 __all__ = ["SCENARIOS", "Fault", "Faults", "Incident", "Scenario", "Simulation", "recorded_at"]

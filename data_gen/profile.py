@@ -13,10 +13,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from data_gen.demand import holidays
-from data_gen.scenarios import Incident
 from data_gen.simulate import Simulation
 from data_gen.world import CASHIER, SERVICE_DESK, VOLUMES, Store, days_from, make_catalogue
 from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, REFUND, PosEvent
+from retail_anomaly.core.incidents import Incident
 from retail_anomaly.plots.style import styled
 
 _COLOURS: Final = {"small": "#00846b", "medium": "#0068b5", "large": "#c77700"}

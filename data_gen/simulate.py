@@ -16,10 +16,11 @@ from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refund
 from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
 from data_gen.records import SimulatedRecord
-from data_gen.scenarios import SCENARIOS, Course, Incident, Scenario
+from data_gen.scenarios import SCENARIOS, Course, Scenario
 from data_gen.stock import Stock
 from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
 from retail_anomaly.core.events import Event
+from retail_anomaly.core.incidents import Incident
 
 START: Final = date(2025, 3, 3)
 INCIDENT_RATE: Final = 0.1

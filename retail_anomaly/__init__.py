@@ -33,13 +33,12 @@ if TYPE_CHECKING:
         alerts_by_value,
         compare_alerts,
         differing_alerts,
-        incidents_frame,
         match_incidents,
         near_misses,
-        read_incidents,
     )
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames.alerts import alerts_frame, read_alerts
+    from retail_anomaly.frames.incidents import incidents_frame, read_incidents
     from retail_anomaly.frames.quality import data_quality
 
 __all__ = [
@@ -86,6 +85,8 @@ __all__ = [
 _LATER: Final = {
     "alerts_frame": "frames.alerts",
     "read_alerts": "frames.alerts",
+    "incidents_frame": "frames.incidents",
+    "read_incidents": "frames.incidents",
     "data_quality": "frames.quality",
     **dict.fromkeys(
         [
@@ -94,10 +95,9 @@ _LATER: Final = {
                 "alerts_by_value",
                 "compare_alerts",
                 "differing_alerts",
-                "incidents_frame",
                 "match_incidents",
             ),
-            *("near_misses", "read_incidents", "scorecard"),
+            *("near_misses", "scorecard"),
         ],
         "evaluate",
     ),

@@ -13,7 +13,7 @@ Examples
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from data_gen.scenarios.base import Course, Incident, Scenario
+from data_gen.scenarios.base import Course, Scenario
 from data_gen.scenarios.collusion import Collusion
 from data_gen.scenarios.gate_theft import GateTheft
 from data_gen.scenarios.inflated_refunds import InflatedRefunds
@@ -91,4 +91,4 @@ def scenario_from(text: str) -> Scenario:
     return replace(scenario, **changed)
 
 
-__all__ = ["SCENARIOS", "Course", "Incident", "Scenario", "scenario_from"]
+__all__ = ["SCENARIOS", "Course", "Scenario", "scenario_from"]

@@ -6,57 +6,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import ClassVar
 
-from msgspec import Struct
-
 from data_gen.day import StoreDay
 from data_gen.world import MINUTE, Product
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.incidents import Incident
 
 # Days after which a model knows what is usual in a store.
 WEEK = 7
-
-
-class Incident(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One injected pattern: the ground truth an alert is compared with.
-
-    Parameters
-    ----------
-    incident_id
-        Unique in the run.
-    scenario
-        The pattern's name.
-    store_id, employee_id
-        Where, and who is behind it; None when no one at the till is.
-    start, end
-        From its first act to the event that makes it visible, in epoch milliseconds.
-    transaction_ids
-        The receipts it consists of.
-    expected_loss
-        What it costs the store; 0 for a distractor.
-    sku
-        The article, where it is about one.
-    detector
-        The detector meant to see it, if any.
-    distractor
-        True where nothing is wrong: an alert about it is a false one.
-
-    Examples
-    --------
-    >>> Incident("i-1", "shelf_theft", "store-1", None, 1, 2, [], 40.0).sku is None
-    True
-    """
-
-    incident_id: str
-    scenario: str
-    store_id: str
-    employee_id: str | None
-    start: int
-    end: int
-    transaction_ids: list[str]
-    expected_loss: float
-    sku: str | None = None
-    detector: str | None = None
-    distractor: bool = False
 
 
 @dataclass(slots=True)

@@ -1,13 +1,17 @@
 """Alerts, and the ids by which a repeated alert is recognised."""
 
-from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
-from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.events import Event, Millis, PosEvent
+from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
+
+_Revision: TypeAlias = Annotated[int, Meta(ge=1, description="a whole number >= 1")]
+_Risk: TypeAlias = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel"):
@@ -46,18 +50,18 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     alert_id: str
-    revision: int
+    revision: _Revision
     type: str
     detector: str
     store_id: str
     employee_id: str | None
-    risk_score: float
+    risk_score: _Risk
     message: str
-    event_time: int
-    opened_at: int
+    event_time: Millis
+    opened_at: Millis
     evidence: dict[str, Any]
     config_hash: str
-    detected_at: int | None = None
+    detected_at: Millis | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -74,8 +78,8 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
         rows = [
             ("alert", f"{self.type}, risk {self.risk_score:g}, revision {self.revision}"),
             ("about", who),
-            ("event time", _utc(self.event_time)),
-            *([("opened at", _utc(self.opened_at))] if self.opened_at != self.event_time else []),
+            ("event time", utc_text(self.event_time)),
+            *([("opened at", utc_text(self.opened_at))] if self.opened_at != self.event_time else []),
             *((name, _plain(value)) for name, value in self.evidence.items()),
         ]
         return html_paragraph(self.message) + html_table(rows)
@@ -150,10 +154,6 @@ def config_hash(parameters: object) -> str:
     """
     encoded = msgspec.json.encode(parameters, order="deterministic", enc_hook=int)
     return blake2b(encoded, digest_size=4).hexdigest()
-
-
-def _utc(millis: int) -> str:
-    return f"{datetime.fromtimestamp(millis / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _plain(value: Any) -> str:

@@ -19,12 +19,19 @@ SALE: Final = "SALE"
 REFUND: Final = "REFUND"
 
 # 2000-01-01 and 9999-12-31. An earlier time is almost surely in seconds; a later one does not fit a date.
-Millis: TypeAlias = Annotated[int, Meta(ge=946_684_800_000, le=253_402_300_799_999)]
-Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+Millis: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=946_684_800_000,
+        le=253_402_300_799_999,
+        description="a time in epoch milliseconds, from 2000 to 9999",
+    ),
+]
+Text: TypeAlias = Annotated[str, Meta(min_length=1, description="text")]
 # Bounded, so that no sum of quantities leaves 64 bits and no sum of amounts becomes infinite.
 Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
-Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300, description="a number >= 0")]
 
 
 class PosEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

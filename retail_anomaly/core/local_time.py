@@ -59,6 +59,17 @@ class LocalTime:
         return self._place
 
 
+def utc_text(time: int) -> str:
+    """Return a time in epoch milliseconds as text in UTC.
+
+    Examples
+    --------
+    >>> utc_text(1_760_000_000_000)
+    '2025-10-09 08:53:20 UTC'
+    """
+    return f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def date_of(day: int) -> str:
     """Return the date of a local day.
 

@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
-from retail_anomaly.frames.words import Zones, zone_of
+from retail_anomaly.frames.times import utc_times
+from retail_anomaly.frames.zones import Zones, zone_of
 
 _DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time")
 
@@ -141,8 +142,7 @@ def local_days(times: np.ndarray, zone: str) -> np.ndarray:
     >>> local_days(np.array([1_760_054_400_000]), "UTC").tolist()
     [20371]
     """
-    utc = pd.DatetimeIndex(times.astype("datetime64[ms]")).tz_localize("UTC")
-    local: Any = utc.tz_convert(zone).tz_localize(None)
+    local = utc_times(times).dt.tz_convert(zone).dt.tz_localize(None)
     return np.asarray(local.to_numpy().astype("datetime64[D]").astype("int64"))
 
 

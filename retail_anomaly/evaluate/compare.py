@@ -9,8 +9,10 @@ import pandas as pd
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.durations import Duration
-from retail_anomaly.evaluate.match import cited_names, millis
-from retail_anomaly.frames.alert_tables import expect, last_revisions
+from retail_anomaly.evaluate.match import cited_names
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
@@ -41,7 +43,7 @@ def compare_alerts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from retail_anomaly.plots import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> alerts = example_alerts()
     >>> compare_alerts(alerts, alerts.tail(1))[["change", "alert_id"]].values.tolist()
     [['vanished', 'a1'], ['kept', 'a2']]
@@ -174,7 +176,7 @@ def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from retail_anomaly.plots import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> alerts = example_alerts()
     >>> len(differing_alerts(alerts, alerts.iloc[::-1]))
     0
@@ -206,9 +208,9 @@ def _changed(settings: Settings, detector: str, parameters: Mapping[str, Any]) -
 
 def _contents(alerts: pd.DataFrame) -> dict[bytes, dict[str, Any]]:
     """Return alerts by all that they say."""
-    expect(alerts, _CONTENT, "alerts")
+    expect_columns(alerts, _CONTENT, "alerts")
     plain = alerts[list(_CONTENT)].assign(
-        event_time=millis(alerts["event_time"]), opened_at=millis(alerts["opened_at"])
+        event_time=epoch_millis(alerts["event_time"]), opened_at=epoch_millis(alerts["opened_at"])
     )
     plain["employee_id"] = [name if isinstance(name, str) else None for name in plain["employee_id"]]
     rows = [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

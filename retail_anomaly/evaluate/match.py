@@ -6,6 +6,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from retail_anomaly.frames.times import epoch_millis, utc_times
+
 _TRANSACTIONS: Final = ("transactionid", "transactionids")
 _SKUS: Final = ("sku", "skus")
 
@@ -35,7 +37,7 @@ def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFra
 
     Examples
     --------
-    >>> from retail_anomaly.plots import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> alerts = example_alerts()
     >>> incident = {"incident_id": "i-1", "scenario": "skimming", "store_id": "store-1",
     ...     "employee_id": "c-1", "start": alerts["event_time"][0], "end": alerts["event_time"][0],
@@ -51,7 +53,7 @@ def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFra
         lists[row].append(alert_id)
     first = pairs.groupby("incident")["time"].min().reindex(range(len(incidents)))
     first = first.where(~distractor)
-    found_at = pd.to_datetime(first.astype("Int64"), unit="ms", utc=True).astype("datetime64[ms, UTC]")
+    found_at = utc_times(first)
     return incidents.assign(
         alert_ids=pd.Series(lists, index=incidents.index, dtype="object"),
         found=np.array([bool(ids) for ids in lists], dtype=bool) & ~distractor,
@@ -86,7 +88,7 @@ def match_pairs(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
         {
             "incident": right,
             "alert_id": alerts["alert_id"].to_numpy()[left],
-            "time": millis(alerts["event_time"])[left],
+            "time": epoch_millis(alerts["event_time"])[left],
         }
     )
     pairs = pairs.sort_values(["time", "incident", "alert_id"], kind="stable")
@@ -98,18 +100,6 @@ def distractors(incidents: pd.DataFrame) -> np.ndarray:
     if "distractor" not in incidents:
         return np.zeros(len(incidents), dtype=bool)
     return np.array([bool(value) and not pd.isna(value) for value in incidents["distractor"]], dtype=bool)
-
-
-def millis(times: "pd.Series[Any]") -> np.ndarray:
-    """Return a column of timestamps in epoch milliseconds.
-
-    Examples
-    --------
-    >>> millis(pd.Series([pd.Timestamp("2025-10-09", tz="Europe/Berlin")])).tolist()
-    [1759960800000]
-    """
-    utc = pd.to_datetime(times, utc=True).astype("datetime64[ms, UTC]")
-    return utc.astype("int64").to_numpy()
 
 
 def _by_transaction(
@@ -133,8 +123,8 @@ def _by_transaction(
 def _by_time(alerts: pd.DataFrame, incidents: pd.DataFrame, cited: list[set[tuple[str, str]]]) -> np.ndarray:
     """Return rows of alerts and of incidents without transactions during which they came."""
     bare = np.array([not len(names) for names in _transactions(incidents)], dtype=bool)
-    times, skus = millis(alerts["event_time"]), _names(incidents, "sku")
-    starts, ends = millis(incidents["start"]), millis(incidents["end"])
+    times, skus = epoch_millis(alerts["event_time"]), _names(incidents, "sku")
+    starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
     found = [np.empty((2, 0), dtype="int64")]
     rows_of = alerts.groupby("store_id").indices
     for store, places in incidents[bare].groupby("store_id").indices.items():

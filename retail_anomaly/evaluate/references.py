@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from retail_anomaly.evaluate.activity import Activity
-from retail_anomaly.evaluate.match import distractors, millis
+from retail_anomaly.evaluate.match import distractors
+from retail_anomaly.frames.times import epoch_millis, utc_times
 
 ALERT_COLUMNS: Final = (
     "alert_id",
@@ -59,8 +60,8 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
             "store_id": rows["store_id"].to_numpy(),
             "employee_id": rows["employee_id"].to_numpy(),
             "risk_score": rng.random(size),
-            "event_time": _times(rows["event_time"].to_numpy()),
-            "opened_at": _times(rows["event_time"].to_numpy()),
+            "event_time": utc_times(rows["event_time"].to_numpy()),
+            "opened_at": utc_times(rows["event_time"].to_numpy()),
             "evidence": [
                 {"transactionId": transaction, "sku": sku} if transaction else {"sku": sku}
                 for transaction, sku in zip(rows["transaction_id"], rows["sku"], strict=True)
@@ -89,7 +90,7 @@ def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.Dat
         Alerts whose risk is the incident's share of the highest expected loss: the dearest first.
     """
     rows: list[list[Any]] = []
-    starts, ends = millis(incidents["start"]), millis(incidents["end"])
+    starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
     losses = pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64")
     highest = max(losses.max(initial=0.0), 1e-9)
     false = distractors(incidents)
@@ -110,9 +111,5 @@ def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.Dat
         )
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
     for column in ("event_time", "opened_at"):
-        frame[column] = _times(frame[column].to_numpy(dtype="int64"))
+        frame[column] = utc_times(frame[column])
     return frame
-
-
-def _times(moments: np.ndarray) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(moments.astype("datetime64[ms]")).tz_localize("UTC")

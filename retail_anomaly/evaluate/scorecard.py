@@ -20,8 +20,9 @@ from retail_anomaly.evaluate.words import (
     measures_table,
     scenarios_table,
 )
-from retail_anomaly.frames.alert_tables import expect, in_order
-from retail_anomaly.frames.words import Zones
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.words import natural_order
+from retail_anomaly.frames.zones import Zones
 
 ROWS: Final = ("Alerts", "Null", "Random", "Perfect")
 _INCIDENTS: Final = ("scenario", "store_id", "start", "end", "transaction_ids", "expected_loss")
@@ -129,7 +130,7 @@ class Scorecard:
         Examples
         --------
         >>> from retail_anomaly.evaluate import incidents_frame
-        >>> from retail_anomaly.plots import example_alerts
+        >>> from retail_anomaly.frames.alerts import example_alerts
         >>> card = scorecard(example_alerts(), incidents_frame([]), store_days={"store-1": 4})
         >>> card.tables()[2].iloc[0].to_dict()
         {'Detector': 'Inventory shrinkage', 'Alerts': '1', 'Per store-day': '0.25', '95 % interval': '-',
@@ -224,7 +225,7 @@ def scorecard(  # noqa: PLR0913 - by name only
 
     Examples
     --------
-    >>> from retail_anomaly.plots import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> alerts = example_alerts()
     >>> incident = {"incident_id": "i-1", "scenario": "skimming", "store_id": "store-1",
     ...     "employee_id": "c-1", "start": alerts["event_time"][0], "end": alerts["event_time"][0],
@@ -233,13 +234,13 @@ def scorecard(  # noqa: PLR0913 - by name only
     >>> [card.value(name) for name in ("recall", "precision", "alert_rate", "loss_per_alert")]
     [1.0, 0.5, 0.5, 120.0]
     """
-    expect(alerts, ALERT_COLUMNS, "alerts")
-    expect(incidents, _INCIDENTS, "incidents")
+    expect_columns(alerts, ALERT_COLUMNS, "alerts")
+    expect_columns(incidents, _INCIDENTS, "incidents")
     if zones is None:
         zones = "UTC" if activity is None else activity.zones
     days = activity.store_days if store_days is None and activity is not None else store_days
     known = {} if days is None else dict(days)
-    stores = in_order({*known, *alerts["store_id"], *incidents["store_id"]})
+    stores = natural_order({*known, *alerts["store_id"], *incidents["store_id"]})
     drawn = Resampling.draw(stores, resamples=resamples, seed=seed)
     ks = tuple(sorted(set(ks)))
 

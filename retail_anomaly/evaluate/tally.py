@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from retail_anomaly.evaluate.activity import Activity, local_days
-from retail_anomaly.evaluate.match import distractors, match_pairs, millis
-from retail_anomaly.frames.words import Zones, zone_of
+from retail_anomaly.evaluate.match import distractors, match_pairs
+from retail_anomaly.frames.times import epoch_millis
+from retail_anomaly.frames.zones import Zones, zone_of
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _each(alerts: pd.DataFrame, zones: Zones) -> pd.DataFrame:
     last = alerts.sort_values("revision", kind="stable").drop_duplicates("alert_id", keep="last")
     last = last.reset_index(drop=True)  # frames put together may have an index twice
     each = last[["alert_id", "store_id", "detector", "risk_score", "run"]].copy()
-    each["opened"] = millis(last["opened_at"])
+    each["opened"] = epoch_millis(last["opened_at"])
     each["day"] = 0
     for store, rows in each.groupby("store_id"):
         each.loc[rows.index, "day"] = local_days(rows["opened"].to_numpy(), zone_of(str(store), zones))
@@ -141,7 +142,7 @@ def _each(alerts: pd.DataFrame, zones: Zones) -> pd.DataFrame:
 def _detections(first: pd.DataFrame, incidents: pd.DataFrame, activity: Activity | None) -> pd.DataFrame:
     """Return how long each found incident took."""
     rows = first["incident"].to_numpy(dtype="int64")
-    started = millis(incidents["start"])[rows]
+    started = epoch_millis(incidents["start"])[rows]
     # A till whose clock is slow can date what it rings up before the incident.
     at = np.maximum(first["time"].to_numpy(dtype="int64"), started)
     found = pd.DataFrame(

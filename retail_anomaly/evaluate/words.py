@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 
+from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.frames.words import label_of
-from retail_anomaly.plots.scorecard import row_of
 
 _LABELS = {
     "recall": "Incidents found",

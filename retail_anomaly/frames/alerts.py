@@ -1,16 +1,30 @@
-"""Alerts and scores as DataFrames, and a file of alerts read back."""
+"""Alerts as a frame: made from structs, read from a file, each with its last revision."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import pandas as pd
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.score import Score
+from retail_anomaly.core.records import decode_record
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.json_lines import read_json_lines
+from retail_anomaly.frames.times import utc_times
 
 _ALERT_TIMES: Final = ("event_time", "opened_at", "detected_at")
+_SHOWN: Final = (
+    "alert_id",
+    "revision",
+    "type",
+    "store_id",
+    "employee_id",
+    "risk_score",
+    "message",
+    "event_time",
+    "evidence",
+)
 
 
 def alerts_frame(alerts: Iterable[Alert]) -> pd.DataFrame:
@@ -25,26 +39,8 @@ def alerts_frame(alerts: Iterable[Alert]) -> pd.DataFrame:
     rows = [[getattr(alert, field) for field in fields] for alert in alerts]
     frame = pd.DataFrame(rows, columns=list(fields))
     for field in _ALERT_TIMES:
-        # Through Int64: one alert without a time must not round all of them to floats.
-        millis = frame[field].astype("Int64")
-        frame[field] = pd.to_datetime(millis, unit="ms", utc=True).astype("datetime64[ms, UTC]")
+        frame[field] = utc_times(frame[field])
     return frame.astype({"revision": "int64", "risk_score": "float64"})
-
-
-def scores_frame(scores: Iterable[Score]) -> pd.DataFrame:
-    """Return the models' scores as a DataFrame: one row each, times as UTC timestamps.
-
-    Examples
-    --------
-    >>> scores_frame([]).columns[:5].tolist()
-    ['detector', 'store_id', 'subject', 'start', 'end']
-    """
-    fields = Score.__struct_fields__
-    frame = pd.DataFrame([[getattr(s, f) for f in fields] for s in scores], columns=list(fields))
-    for field in ("start", "end"):
-        times = pd.to_datetime(frame[field].astype("int64"), unit="ms", utc=True)
-        frame[field] = times.astype("datetime64[ms, UTC]")
-    return frame.astype({"score": "float64", "expected": "float64"})
 
 
 def read_alerts(path: str | Path) -> pd.DataFrame:
@@ -62,17 +58,59 @@ def read_alerts(path: str | Path) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
-        A line is no alert; the message has its number.
+    InvalidRecord
+        A line is no alert. The text names file, line and field. The error is a ValueError.
     """
-    alerts = []
-    decode = msgspec.json.Decoder(Alert).decode
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.isspace():
-                continue
-            try:
-                alerts.append(decode(line))
-            except msgspec.DecodeError as error:
-                raise ValueError(f"{path}:{number}: no alert: {error}") from None
-    return alerts_frame(alerts)
+    return alerts_frame(read_json_lines(path, partial(decode_record, Alert)))
+
+
+def last_revisions(alerts: pd.DataFrame) -> pd.DataFrame:
+    """Return each alert once, as its last revision has it, in order of time.
+
+    Repeated alerts, as a restart leaves them, count once too.
+
+    Examples
+    --------
+    >>> alerts = example_alerts()
+    >>> worse = alerts.head(1).assign(revision=2, risk_score=1.0)
+    >>> last_revisions(pd.concat([alerts, worse]))[["alert_id", "revision"]].values.tolist()
+    [['a1', 2], ['a2', 1]]
+    """
+    expect_columns(alerts, _SHOWN, "alerts")
+    last = alerts.sort_values("revision", kind="stable").drop_duplicates("alert_id", keep="last")
+    return last.sort_values(["event_time", "alert_id"], kind="stable", ignore_index=True)
+
+
+def example_alerts() -> pd.DataFrame:
+    """Return two made-up alerts, for examples and tests.
+
+    Examples
+    --------
+    >>> example_alerts()["type"].tolist()
+    ['REFUND_BURST', 'SHRINKAGE']
+    """
+    times = utc_times([1_760_000_000_000, 1_760_007_200_000])
+    burst = {
+        "transactionIds": ["t-1", "t-2"],
+        "refundCount": 2,
+        "totalRefunds": 2,
+        "averageAmount": 120.0,
+        "offShift": True,
+    }
+    return pd.DataFrame(
+        {
+            "alert_id": ["a1", "a2"],
+            "revision": [1, 1],
+            "type": ["REFUND_BURST", "SHRINKAGE"],
+            "detector": ["refund_burst", "inventory_shrinkage"],
+            "store_id": ["store-1", "store-1"],
+            "employee_id": ["c-1", None],
+            "risk_score": [0.88, 1.0],
+            "message": ["Cashier c-1 made 2 high refunds.", "10 pieces are unexplained."],
+            "event_time": times,
+            "opened_at": times,
+            "detected_at": times,
+            "evidence": [burst, {"sku": "sku-1", "sold": 30, "counted": 20, "difference": 10}],
+            "config_hash": ["0", "0"],
+        }
+    )

@@ -13,29 +13,20 @@ Examples
 'Thursday 9 October 2025, time in UTC'
 """
 
-from retail_anomaly.frames.alert_tables import (
-    alerts_table,
-    count_frame,
-    evidence_table,
-    example_alerts,
-    last_revisions,
-    pos_frame,
-)
+from retail_anomaly.frames.alert_tables import alerts_table, evidence_table
+from retail_anomaly.frames.alerts import example_alerts, last_revisions
+from retail_anomaly.frames.events import count_frame, pos_frame
+from retail_anomaly.plots.alert_rate import alert_rate_by_store
+from retail_anomaly.plots.by_alerts_read import loss_per_alert, precision_at_k
+from retail_anomaly.plots.by_scenario import recall_by_scenario, time_to_detect
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
 from retail_anomaly.plots.found_by_read import found_by_read
 from retail_anomaly.plots.ladder import cashier_ladder
 from retail_anomaly.plots.pareto import pareto
+from retail_anomaly.plots.precision_recall import precision_recall
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refunds import refund_window
-from retail_anomaly.plots.scorecard import (
-    alert_rate_by_store,
-    loss_per_alert,
-    precision_at_k,
-    precision_recall,
-    recall_by_scenario,
-    time_to_detect,
-)
 from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.stock import stock_walk
 from retail_anomaly.plots.style import COLOURS

@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.words import day_text
+from retail_anomaly.frames.zones import day_text
 
 _DAY_MS: Final = 86_400_000
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.words import Zones, label_of, local_text, who, zone_of
+from retail_anomaly.frames.words import label_of, who
+from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import QUIET, colour_of, styled
 
@@ -58,7 +59,7 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> evidence = {"pValues": {"day": 0.25, "cash": 0.0005}, "component": "cash", "chance": 0.01}
     >>> alert = {**example_alerts().iloc[0], "type": "REFUND_DEVIATION", "evidence": evidence}
     >>> figure = score_components(alert)

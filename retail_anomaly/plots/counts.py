@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.alert_tables import in_order, last_revisions
-from retail_anomaly.frames.words import Zones, day_text, label_of, plural, zone_of
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.words import label_of, natural_order, plural
+from retail_anomaly.frames.zones import Zones, day_text, zone_of
 from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.plots.style import BLUES, colour_of, styled, types_in_order
 
@@ -20,13 +21,13 @@ def alert_counts(alerts: pd.DataFrame) -> go.Figure:
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> figure = alert_counts(example_alerts())
     >>> [(bar.name, list(bar.x), list(bar.y)) for bar in figure.data]
     [('Refund burst', [1], ['store-1']), ('Shrinkage', [1], ['store-1'])]
     """
     shown = last_revisions(alerts)
-    stores = in_order(set(shown["store_id"]))
+    stores = natural_order(set(shown["store_id"]))
     figure = go.Figure()
     for alert_type in types_in_order(set(shown["type"])):
         counts = shown.loc[shown["type"] == alert_type, "store_id"].value_counts()
@@ -61,7 +62,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> figure = alert_trend(example_alerts(), zones="Pacific/Auckland")
     >>> figure.layout.title.text
     '2 alerts on 1 day'
@@ -118,7 +119,7 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> figure = alert_hours(example_alerts(), zones="Europe/Berlin")
     >>> list(figure.data[0].x), figure.data[0].z.tolist()
     ([10, 11, 12], [[1.0, nan, 1.0]])
@@ -127,7 +128,7 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
     hour = shown["local"].dt.hour
     hours = list(range(int(hour.min()), int(hour.max()) + 1)) if len(shown) else []
     kept = shown["store_id"].value_counts().index[:most]
-    stores = in_order(map(str, kept))
+    stores = natural_order(map(str, kept))
     counts = shown.groupby(["store_id", hour])["type"].agg(list)
     cells = [[counts.get((store, at), []) for at in hours] for store in stores]
     numbers = np.array([[len(cell) or np.nan for cell in row] for row in cells], dtype="float64")

@@ -5,7 +5,9 @@ from collections.abc import Hashable, Mapping
 from html import escape
 from typing import Any
 
-from retail_anomaly.frames.words import Zones, at_stake, label_of, local_text, who, zone_of
+from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.words import label_of, who
+from retail_anomaly.frames.zones import Zones, local_text, zone_of
 
 
 def alert_hover(alert: Mapping[Hashable, Any], zones: Zones = "UTC") -> str:
@@ -20,7 +22,7 @@ def alert_hover(alert: Mapping[Hashable, Any], zones: Zones = "UTC") -> str:
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> for line in alert_hover(example_alerts().iloc[0].to_dict()).split("<br>"):
     ...     print(line)
     <b>Refund burst</b>, risk 0.88

@@ -10,7 +10,9 @@ import plotly.graph_objects as go
 from scipy.special import gammaincinv
 
 from retail_anomaly.core.events import REFUND
-from retail_anomaly.frames.alert_tables import expect, last_revisions, receipts_by
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 
@@ -112,7 +114,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
 
 def _beside_peers(events: pd.DataFrame) -> pd.DataFrame:
     """Return each cashier's refunds, what the peers would have, the ratio and its interval."""
-    expect(events, ("amount",), "events")
+    expect_columns(events, ("amount",), "events")
     found = receipts_by(events, _CASHIER)
     refunds = events[events["event_type"].str.upper() == REFUND]
     money = refunds.groupby(_CASHIER, observed=True)["amount"].sum().rename("refunded")

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.alert_tables import last_revisions
-from retail_anomaly.frames.words import at_stake, label_of, plural
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import INK, colour_of, styled, types_in_order
 
 _SHARE: Final = 0.8
@@ -36,7 +37,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> figure = pareto(example_alerts())
     >>> figure.layout.title.text
     'Alerts about 1 of 1 employee make 100 % of the 240.00 in question'

@@ -9,8 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import SALE
-from retail_anomaly.frames.alert_tables import expect, in_order, receipts_by
-from retail_anomaly.frames.words import Zones, plural, zone_of
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import receipts_by
+from retail_anomaly.frames.words import natural_order, plural
+from retail_anomaly.frames.zones import Zones, zone_of
 from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -102,7 +104,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
     if len(lines):
         lines = lines.reindex(pd.date_range(lines.index[0], lines.index[-1], freq="D"))
     drawn = list(lines.sum().sort_values(ascending=False).index[:most])
-    stores = in_order(map(str, drawn))
+    stores = natural_order(map(str, drawn))
     figure = go.Figure(
         go.Heatmap(
             x=lines.index,
@@ -222,7 +224,7 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
 
 def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.DataFrame:
     """Return the sales, with the time on the store's own clock as ``local``."""
-    expect(events, columns, "events")
+    expect_columns(events, columns, "events")
     # Frames that were put together may have an index twice.
     sales = events[events["event_type"].str.upper() == SALE].reset_index(drop=True)
     local = pd.Series(pd.NaT, index=sales.index, dtype="datetime64[ms]")

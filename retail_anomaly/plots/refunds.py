@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND
-from retail_anomaly.frames.alert_tables import expect
-from retail_anomaly.frames.words import Zones, day_text, label_of, local_text, plural, zone_of
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.zones import Zones, day_text, local_text, zone_of
 from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled
@@ -41,14 +42,14 @@ def refund_window(
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> alert = example_alerts().iloc[0].to_dict()
     >>> refund = {"store_id": "store-1", "cashier_id": "c-1", "transaction_id": "t-1",
     ...     "event_time": alert["event_time"], "event_type": "REFUND", "amount": 120.0}
     >>> refund_window(alert, pd.DataFrame([refund])).layout.title.text
     '1 of 1 refund of c-1 is evidence'
     """
-    expect(events, _COLUMNS, "events")
+    expect_columns(events, _COLUMNS, "events")
     zone = zone_of(alert["store_id"], zones)
     own = events[
         (events["event_type"].str.upper() == REFUND)

@@ -7,8 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from retail_anomaly.frames.alert_tables import expect, last_revisions
-from retail_anomaly.frames.words import Zones, local_text, plural, zone_of
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.words import plural
+from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symbol_of
@@ -71,7 +73,7 @@ def score_band(
     >>> [trace.name for trace in score_band(scores, "s").data]
     ['usually at most', 'Usual', 'Expected', 'Counted', 'Score', 'Score over the limit']
     """
-    expect(scores, _COLUMNS, "scores")
+    expect_columns(scores, _COLUMNS, "scores")
     shown = scores[scores["subject"] == subject].sort_values("end")
     store = str(shown["store_id"].iloc[0]) if len(shown) else subject
     detector = str(shown["detector"].iloc[0]) if len(shown) else ""
@@ -152,7 +154,7 @@ def _add_alerts(
     zones: Zones,
 ) -> int:
     """Mark the alerts at what was counted when they were opened; return how many there are."""
-    expect(alerts, ("opened_at",), "alerts")
+    expect_columns(alerts, ("opened_at",), "alerts")
     shown = last_revisions(alerts)
     about = shown["store_id"] if subject == store else shown["employee_id"]
     shown = shown[(shown["type"] == detector.upper()) & (shown["store_id"] == store) & (about == subject)]

@@ -8,8 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND, SALE
-from retail_anomaly.frames.alert_tables import expect, last_revisions
-from retail_anomaly.frames.words import Zones, label_of, local_text, plural, zone_of
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled, symbol_of, types_in_order
@@ -112,8 +114,8 @@ def stock_walk(
 
 def _walk(events: pd.DataFrame, counts: pd.DataFrame, store_id: str, sku: str) -> pd.DataFrame:
     """Return sales, refunds and counts in order, with the stock expected after (at a count: before) each."""
-    expect(events, _POS, "events")
-    expect(counts, _COUNTS, "counts")
+    expect_columns(events, _POS, "events")
+    expect_columns(counts, _COUNTS, "counts")
     pos = events[(events["store_id"] == store_id) & (events["sku"] == sku)]
     pos = pos.assign(kind=pos["event_type"].str.upper(), counted=np.nan)
     found = counts[(counts["store_id"] == store_id) & (counts["sku"] == sku)]

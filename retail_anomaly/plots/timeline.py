@@ -8,8 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import SALE
-from retail_anomaly.frames.alert_tables import expect, in_order, last_revisions
-from retail_anomaly.frames.words import Zones, common_zone, label_of, plural
+from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.words import label_of, natural_order, plural
+from retail_anomaly.frames.zones import Zones, common_zone
 from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, colour_of, styled, symbol_of, types_in_order
@@ -40,7 +42,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
 
     Examples
     --------
-    >>> from retail_anomaly.frames.alert_tables import example_alerts
+    >>> from retail_anomaly.frames.alerts import example_alerts
     >>> figure = timeline(example_alerts())
     >>> figure.layout.title.text
     '2 alerts in 1 store'
@@ -49,7 +51,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
     """
     shown = last_revisions(alerts)
     sales = None if events is None else _sales(events)
-    stores = in_order({*shown["store_id"], *(() if sales is None else sales["store_id"])})
+    stores = natural_order({*shown["store_id"], *(() if sales is None else sales["store_id"])})
     zone = common_zone(stores, zones)
     lanes = {store: -index for index, store in enumerate(stores)}
     figure = go.Figure()
@@ -99,7 +101,7 @@ def _title(shown: pd.DataFrame, stores: list[str]) -> str:
 
 
 def _sales(events: pd.DataFrame) -> pd.DataFrame:
-    expect(events, ("store_id", "event_time", "event_type", "amount"), "events")
+    expect_columns(events, ("store_id", "event_time", "event_type", "amount"), "events")
     return events[events["event_type"].str.upper() == SALE]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from retail_anomaly.frames.alert_tables import expect
+from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import GRID, INK, MUTED, QUIET, styled
 
@@ -49,8 +49,8 @@ def recall_and_alert_rate(
     >>> recall_and_alert_rate(trials, frontier, before=(0.6, 0.5), budget=1.0).layout.title.text
     '70 % of incidents found with 0.80 alerts a store-day, 50 % with 0.60 before'
     """
-    expect(trials, ("trial", "alert_rate", "worth"), "trials")
-    expect(frontier, ("alert_rate", "worth"), "frontier")
+    expect_columns(trials, ("trial", "alert_rate", "worth"), "trials")
+    expect_columns(frontier, ("alert_rate", "worth"), "frontier")
     wanted = _WANTED[objective]
     end = 1.05 * max(_BEYOND * budget, min(before[0], 10 * budget))
     shown = trials[trials["alert_rate"] <= end]
@@ -134,7 +134,7 @@ def parameter_slices(
     >>> [(trace.name, trace.x.tolist()) for trace in figure.data]
     [('Within the budget', [3.0]), ('More than the budget alone', [2.0])]
     """
-    expect(
+    expect_columns(
         candidates, ("trial", "detector", "parameter", "value", "text", "alert_rate", "worth"), "candidates"
     )
     panels = list(candidates.groupby(["detector", "parameter"], sort=False))

@@ -166,7 +166,8 @@ def replay(  # noqa: PLR0913 - by name only
     [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
     """
     # Here, for the command needs no pandas, which takes longer to import than all of ours.
-    from retail_anomaly.frames.alerts import alerts_frame, scores_frame
+    from retail_anomaly.frames.alerts import alerts_frame
+    from retail_anomaly.frames.scores import scores_frame
 
     began = time.perf_counter()
     mapped = Columns(columns, constants)

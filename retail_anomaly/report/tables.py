@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from retail_anomaly.frames.alert_tables import in_order, receipts_by
-from retail_anomaly.frames.words import Zones, label_of, local_text, plural, zone_of
+from retail_anomaly.frames.events import receipts_by
+from retail_anomaly.frames.words import label_of, natural_order, plural
+from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.style import types_in_order
 from retail_anomaly.report.html import table
 
@@ -70,7 +71,7 @@ def stores_table(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
     """
     types = types_in_order(set(shown["type"]))
     most = set(shown["store_id"].value_counts().index[:MOST_ROWS])
-    stores = in_order(most)
+    stores = natural_order(most)
     groups: list[tuple[str, pd.DataFrame]] = [(name, shown[shown["store_id"] == name]) for name in stores]
     if shown["store_id"].nunique() > 1:
         groups.append(("All", shown))

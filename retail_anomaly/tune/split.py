@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from retail_anomaly.evaluate.activity import local_days
+from retail_anomaly.frames.times import utc_times
 from retail_anomaly.tune import TuneError
 
 TUNED: Final = "tuned on"
@@ -102,7 +103,7 @@ class Parts:
         return self._part(incidents["store_id"], incidents["end"])
 
     def _part(self, stores: "pd.Series[str]", times: "pd.Series[pd.Timestamp]") -> "pd.Series[str]":
-        cuts = pd.to_datetime(stores.map(self.cuts).astype("int64"), unit="ms", utc=True)
+        cuts = utc_times(stores.map(self.cuts))
         return pd.Series(np.where(times < cuts, TUNED, HELD_OUT), index=stores.index, dtype="object")
 
 

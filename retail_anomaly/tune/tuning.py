@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
+from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.frames.words import label_of
-from retail_anomaly.plots.scorecard import row_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.settings import Settings, flatten
 from retail_anomaly.tune.choose import Combination, combined

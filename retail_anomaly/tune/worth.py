@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.evaluate.match import distractors, millis
+from retail_anomaly.evaluate.match import distractors
+from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.settings import Settings
 from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.shard import LogFacts
@@ -111,7 +112,7 @@ def _digest(content: Any) -> str:
 def _within(incidents: pd.DataFrame, facts: LogFacts) -> pd.DataFrame:
     """Return the incidents of the log's own stores and times."""
     limits = {store: (int(times[0]), int(times[-1])) for store, times in facts.times.items()}
-    starts, ends = millis(incidents["start"]), millis(incidents["end"])
+    starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
     inside = [
         store in limits and start <= limits[store][1] and end >= limits[store][0]
         for store, start, end in zip(incidents["store_id"], starts, ends, strict=True)

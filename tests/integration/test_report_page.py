@@ -97,7 +97,10 @@ def test_what_the_events_say_does_nothing_in_the_page(browser, tmp_path):
     times = alerts["event_time"]
     events = pd.DataFrame([{**event, "event_time": time, "amount": 5.0} for time in times])
     events = pd.concat([events, events.assign(cashier_id="c-2", event_type="SALE")])
-    incident = {"incidentId": "i", "scenario": HOSTILE, "storeId": HOSTILE, "start": 1, "end": 2}
+    moment = 1_760_000_000_000
+    incident = {
+        "incidentId": "i", "scenario": HOSTILE, "storeId": HOSTILE, "start": moment, "end": moment
+    }  # fmt: skip
     path = write_report(
         alerts, tmp_path / "report.html", incidents=incidents_frame([incident]), events=events, title=HOSTILE
     )

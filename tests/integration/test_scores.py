@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from data_gen import Simulation
 from retail_anomaly.core.score import Score
-from retail_anomaly.frames.alerts import scores_frame
+from retail_anomaly.frames.scores import scores_frame
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import load
 from streamer import cli

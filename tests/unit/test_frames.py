@@ -176,5 +176,5 @@ def test_alerts_are_read_as_they_were_written(tmp_path):
     path.write_bytes(codec.encode(alert()) + b"\n\n" + codec.encode(alert(employee_id="c")) + b"\n")
     pd.testing.assert_frame_equal(read_alerts(path), alerts_frame([alert(), alert(employee_id="c")]))
     path.write_bytes(codec.encode(alert()) + b"\n{}\n")
-    with pytest.raises(ValueError, match=r"alerts\.jsonl:2: no alert: "):
+    with pytest.raises(ValueError, match=r"alerts\.jsonl:2: alertId: expected text, the field is missing"):
         read_alerts(path)

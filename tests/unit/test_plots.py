@@ -7,7 +7,7 @@ import pytest
 
 from retail_anomaly import plots
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.frames.words import evidence_items
+from retail_anomaly.frames.evidence import evidence_items
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -298,7 +298,10 @@ def test_command_writes_the_page(command, tmp_path):
     [
         (("--alerts", "none.jsonl"), "none.jsonl: No such file"),
         (("--alerts", "bad.jsonl"), "bad.jsonl:1: "),
-        (("--alerts", "alerts.jsonl", "--incidents", "bad.jsonl"), "bad.jsonl:1: no incident"),
+        (
+            ("--alerts", "alerts.jsonl", "--incidents", "bad.jsonl"),
+            "bad.jsonl:1: incidentId: expected text, the field is missing",
+        ),
         (("--alerts", "alerts.jsonl", "--events", "none.jsonl"), "none.jsonl: no such file"),
         (("--alerts", "alerts.jsonl", "--output", "no/report.html"), "no/report.html: No such file"),
     ],

@@ -106,8 +106,13 @@ def test_bad_lines_of_the_log_are_counted(files, tmp_path, capsys):
     ("name", "content", "code", "said"),
     [
         ("alerts.jsonl", None, 1, "alerts.jsonl: No such file"),
-        ("alerts.jsonl", "{}\n", 1, "alerts.jsonl:1: no alert: "),
-        ("incidents.jsonl", "\n{}\n", 1, "incidents.jsonl:2: no incident: incidentId"),
+        ("alerts.jsonl", "{}\n", 1, "alerts.jsonl:1: alertId: expected text, the field is missing"),
+        (
+            "incidents.jsonl",
+            "\n{}\n",
+            1,
+            "incidents.jsonl:2: incidentId: expected text, the field is missing",
+        ),
         ("events.jsonl", None, 1, "events.jsonl: no such file or folder"),
         ("zones.yaml", "store: 1\n", 2, "store"),
     ],

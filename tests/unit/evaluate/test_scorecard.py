@@ -10,7 +10,7 @@ import pytest
 
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
 from retail_anomaly.frames.alerts import alerts_frame
-from retail_anomaly.plots.scorecard import row_of
+from retail_anomaly.frames.card_rows import row_of
 from tests.unit.evaluate.world import (
     EVENTS,
     INCIDENTS,

@@ -1,0 +1,54 @@
+"""Precision and recall by threshold of risk, as a figure."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS
+from retail_anomaly.plots.style import styled
+
+
+def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
+    """Draw precision and recall by threshold of risk.
+
+    Parameters
+    ----------
+    curve, overall
+        As a `Scorecard` has them.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        One point a threshold, from all alerts (right) to the riskiest only (left).
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=curve["recall"],
+        y=curve["precision"],
+        mode="lines+markers",
+        name="Alerts from a risk on",
+        line={"color": ROW_COLOURS["Alerts"], "shape": "hv", "width": 2},
+        marker={"size": 8},
+        customdata=np.stack([curve["threshold"], curve["alerts"], curve["alert_rate"]], axis=-1),
+        hovertemplate="Risk %{customdata[0]:.3f} and more: %{y:.1%} right, %{x:.1%} found, "
+        "%{customdata[1]:,} alerts, %{customdata[2]:.2f} a store-day<extra></extra>",
+    )
+    for row in ("Random", "Perfect"):
+        if row in overall.index.get_level_values("row"):
+            found = overall["estimate"][row]
+            figure.add_scatter(
+                x=[found["recall"]],
+                y=[found["precision"]],
+                mode="markers",
+                name=row,
+                marker={"color": ROW_COLOURS[row], "symbol": ROW_SYMBOLS[row], "size": 13},
+                hovertemplate=f"{row}: %{{y:.1%}} right, %{{x:.1%}} found<extra></extra>",
+            )
+    figure.update_xaxes(title_text="Incidents found (recall)", range=[-0.03, 1.06], tickformat=".0%")
+    figure.update_yaxes(title_text="Alerts that are right (precision)", range=[-0.03, 1.06], tickformat=".0%")
+    return styled(
+        figure,
+        "What a higher threshold of risk would cost",
+        "Each point leaves out the alerts below a risk: further left, less is found",
+        height=360,
+    )
