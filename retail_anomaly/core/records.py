@@ -106,13 +106,14 @@ def record_from(kind: type[T], value: object, absent: Mapping[str, object] = _NO
         raise InvalidRecord(None, f"expected an object with names and values, got {_shown(value)}")
     optional = {field.encode_name for field in msgspec.structs.fields(kind) if not field.required}
     optional |= absent.keys()
-    present = dict(absent) | {
+    present = {
         name: int(item) if isinstance(item, float) and item.is_integer() else item
         for name, item in value.items()
         if not (name in optional and (item is None or item == ""))
     }
+    filled = present | {name: absent[name] for name in absent.keys() - present.keys()}
     try:
-        return msgspec.convert(present, kind)
+        return msgspec.convert(filled, kind)
     except msgspec.ValidationError as error:
         raise _explained(str(error), kind, present) from None
 
