@@ -78,10 +78,12 @@ def _columns(topic: str, values: Sequence[Event | dict[str, Any]]) -> list[list[
 
 
 def _type(described: Any) -> pa.DataType:
-    """Return the column type of what msgspec says of a field."""
+    """Return the column type of a field, as `msgspec.inspect` describes it."""
     kinds = msgspec.inspect
+    if isinstance(described, kinds.Metadata):  # a type with a description
+        described = described.type
     if isinstance(described, kinds.UnionType):  # with None
-        described = next(kind for kind in described.types if not isinstance(kind, kinds.NoneType))
+        return _type(next(kind for kind in described.types if not isinstance(kind, kinds.NoneType)))
     if isinstance(described, kinds.StructType):
         return pa.struct([(field.encode_name, _type(field.type)) for field in described.fields])
     plain: dict[Any, pa.DataType] = {
