@@ -1,4 +1,4 @@
-"""One day of one store in the making: what honest trade and the scenarios both work on."""
+"""One day of one store while it is simulated; honest trade and the scenarios add to it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from data_gen.demand import expected_receipts, has_short_hours
-from data_gen.stock import Stock
+from data_gen.stock import ShelfStock
 from data_gen.world import CASHIER, MINUTE, SECOND, Catalogue, Employee, Product, Store, rng_for
 from retail_anomaly.core.events import (
     REFUND,
@@ -20,8 +20,8 @@ from retail_anomaly.core.events import (
     ShiftEvent,
 )
 
-# Of a step of 4 ms each topic has a millisecond of its own, shifts the first: no decision hangs on
-# the order of two events of a store at the same time.
+# Time goes in steps of 4 ms, and each topic has its own millisecond of a step (shifts the first). So two events
+# of a store never have the same time, and no alert depends on their order.
 _STEP: Final = 4
 _POS, _SECURITY, _COUNT = 1, 2, 3
 
@@ -38,7 +38,7 @@ class Presence:
 
 @dataclass(slots=True)
 class Outage:
-    """A time in which no till works, and what was not sold because of it."""
+    """A time in which no till works, and the sales lost because of it."""
 
     start: int
     end: int
@@ -47,7 +47,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An article at another price, and how many customers come for it."""
+    """An article at another price, and the number of customers who come for it."""
 
     product: Product
     start: int
@@ -63,9 +63,9 @@ class StoreDay:
     Parameters
     ----------
     seed, store, start, day, catalogue, stock
-        What the day is made of; the store grows from `start` on.
+        The world and the day; the store grows from `start` on.
     staff
-        Who works in the store at present, by id.
+        The people who work in the store at present, by id.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class StoreDay:
     shifts
         The rota of the day, as published.
     presences
-        Who is at which till and when.
+        The people at each till, with their times.
     sales
         Honest sale lines in order of time; scenarios pick from them.
     events
@@ -84,7 +84,7 @@ class StoreDay:
     counted
         Skus that were counted after closing.
     outages, offers
-        What is out of the ordinary today; set before the trade begins.
+        Today's exceptions, set before the trade begins.
     """
 
     seed: int
@@ -92,7 +92,7 @@ class StoreDay:
     start: date
     day: date
     catalogue: Catalogue
-    stock: Stock
+    stock: ShelfStock
     staff: dict[str, Employee]
     opens: int = 0
     closes: int = 0
@@ -145,9 +145,9 @@ class StoreDay:
         return max(self.opens, spans[0][0]), min(self.closes, spans[0][1])
 
     def suspect(self, candidates: Iterable[str], rng: Random) -> str | None:
-        """Choose who an incident is about; no one is in two at a time, if it can be helped.
+        """Choose the employee of an incident; if possible, one who is in no other incident.
 
-        Alerts of two patterns about one person could not be told apart.
+        Otherwise alerts of two patterns about one person could not be told apart.
         """
         candidates = sorted(candidates)
         free = [c for c in candidates if c not in self._suspects]
@@ -166,7 +166,7 @@ class StoreDay:
     def number(self, prefix: str) -> str:
         """Return an id that no other event of the chain has.
 
-        Scrambled, for scenarios are added after honest trade: the order of making must not show.
+        Ids are scrambled: scenarios are added after honest trade, and their ids must not show that order.
         The numbers from 90,000 stay free.
         """
         self._numbers += 1
@@ -208,7 +208,7 @@ class StoreDay:
         original: str | None,
         amount: float | None = None,
     ) -> PosEvent:
-        """Take back a line that was sold; what becomes of the goods is the caller's business."""
+        """Take back a line that was sold; the caller decides where the goods go."""
         return PosEvent(
             receipt,
             self.store.store_id,
@@ -225,7 +225,7 @@ class StoreDay:
         )
 
     def gate(self, kind: str, at: int, rng: Random, *, alarm: bool) -> SecurityEvent:
-        """Report what a gate at the exit saw."""
+        """Report an event of a gate at the exit."""
         gate = GateData(f"gate-{rng.randint(1, 2)}", alarm)
         at += _SECURITY - at % _STEP
         return SecurityEvent(self.number("g"), self.store.store_id, at, kind, gate)

@@ -1,4 +1,4 @@
-"""How many customers come on a day: weekday, season, holidays and growth."""
+"""The number of customers on a day, by weekday, season, holidays and growth."""
 
 from datetime import date, timedelta
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What goes wrong with the data itself, by option: the truth is written down as for the incidents."""
+"""Optional faults in the data itself, each recorded as incidents are."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -14,9 +14,9 @@ from data_gen.world import HOUR, MINUTE, SECOND, rng_for
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
 
 LATEST: Final = 12 * HOUR
-# A count has no id: whoever gets it twice counts twice.
+# A count has no id, so a repeated one could not be recognised.
 _REPEATABLE: Final = (PosEvent, SecurityEvent)
-# What every format can carry, Parquet's columns too.
+# Defects that every format can hold, Parquet's columns too.
 _DEFECTS: Final = ("a field is missing", "a field is empty", "a negative number", "seconds")
 
 
@@ -28,11 +28,11 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
     fault
         ``late``, ``duplicate``, ``clock skew`` or ``malformed``.
     store_id, topic
-        Where.
+        The store and the topic.
     event_time, arrival
-        When it happened, and when it arrives, in epoch milliseconds; a skewed clock's first event.
+        Time of the event and of its arrival, in epoch milliseconds. For a skewed clock: of its first event.
     detail
-        What is wrong.
+        A description of the fault.
     event_id
         The event's id, where it has one.
 
@@ -53,7 +53,7 @@ class Fault(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """How much goes wrong.
+    """The share of each kind of fault.
 
     Parameters
     ----------
@@ -100,14 +100,14 @@ class Faults:
         events
             Records in order of arrival.
         seed
-            Of the world; each store has a luck of its own.
+            Seed of the world; each store draws its own faults from it.
         made
-            Gets the faults.
+            A list to which the faults are added.
 
         Yields
         ------
         SimulatedRecord
-            In order of arrival. Memory holds what is late, for twelve hours of event time at most.
+            In order of arrival. Memory holds the late records, for twelve hours of event time at most.
         """
         stores: dict[str, _FaultyStore] = {}
         waiting: list[tuple[int, int, SimulatedRecord]] = []
@@ -143,7 +143,7 @@ class _FaultyStore:
         self._told = False
 
     def records(self, record: SimulatedRecord) -> Iterator[SimulatedRecord]:
-        """Yield what becomes of a record."""
+        """Yield a record with its faults: late, malformed, twice."""
         faults, rng, event = self._faults, self._rng, record.value
         if isinstance(event, PosEvent) and event.register_id == self._till:
             event = msgspec.structs.replace(event, event_time=event.event_time + self._skew)
@@ -196,7 +196,7 @@ def malformed(event: Event, defect: str, rng: Random) -> dict[str, Any]:
     return value
 
 
-# By kind: its time, a text and a number that it can't do without.
+# By kind of event: a time, a text and a number that are required.
 _WEAK: Final[dict[type, tuple[str, str, str]]] = {
     PosEvent: ("eventTime", "sku", "amount"),
     CountEvent: ("eventTime", "sku", "countedQty"),

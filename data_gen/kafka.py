@@ -34,7 +34,7 @@ class Producer(Protocol):
 
 
 class KafkaWriter:
-    """Produces records, and knows of each whether the broker has it.
+    """Produces records and counts those that the broker confirms.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class KafkaWriter:
         Raises
         ------
         BrokerError
-            An earlier record was not accepted: what follows it would stand in the wrong order.
+            The broker did not accept an earlier record: later ones would stand in the wrong order.
         """
         while True:
             try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 class Pace:
     """Holds a stream back to a rate of events, or to event time made faster.
 
-    It follows a plan from the first event on and not the gaps between events: a delay is made up for.
+    Each event is due at a time counted from the first one, so that a delay is made up for.
 
     Parameters
     ----------

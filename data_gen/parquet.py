@@ -17,7 +17,7 @@ ROWS: Final = 50_000
 class ParquetFiles:
     """Writes records to the file of their topic, a group of rows at a time.
 
-    Every column may be null, for a malformed event lacks what it must have. Equal records give
+    Every column may be null, since a malformed event lacks a required field. Equal records give
     equal bytes.
 
     Parameters
@@ -54,7 +54,7 @@ class ParquetFiles:
             self._flush(record.topic)
 
     def close(self) -> None:
-        """Write what is left and complete the files."""
+        """Write the rest and complete the files."""
         for topic, writer in self._writers.items():
             self._flush(topic)
             writer.close()

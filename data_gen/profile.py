@@ -1,4 +1,4 @@
-"""What a world is: tables to print and a figure to look at."""
+"""A description of a simulated world: tables to print and a figure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,12 +25,12 @@ _SYMBOLS: Final = {CASHIER: "circle", SERVICE_DESK: "diamond"}
 
 @dataclass
 class Profile:
-    """What was counted over a simulation.
+    """Counts over a whole simulation.
 
     Parameters
     ----------
     simulation
-        What was simulated.
+        The simulation that was counted.
     stores
         Its stores.
 
@@ -105,7 +105,7 @@ class Profile:
         return profile
 
     def tables(self) -> Iterator[RenderableType]:
-        """Yield what to print: the stores, the catalogue, the holidays, and what happens."""
+        """Yield the tables to print: the stores, the catalogue, the holidays and the incidents."""
         simulation = self.simulation
         yield _table(
             (

@@ -1,4 +1,4 @@
-"""What arrives: an event, or what a broken till made of it, with its place among the others."""
+"""A simulated message: an event or a malformed one, with the time at which it arrives."""
 
 from typing import Any, NamedTuple, Self
 
@@ -13,11 +13,11 @@ class SimulatedRecord(NamedTuple):
     Parameters
     ----------
     arrival
-        When it arrives, in epoch milliseconds; records come in this order.
+        Time of arrival in epoch milliseconds; records come in this order.
     topic, store_id
-        Where it goes, and its key.
+        Its topic, and its key.
     timestamp
-        The time it is stamped with: the event's, however late it is.
+        The record's timestamp: the event's time, even if it arrives late.
     value
         The event, or the fields of one that is malformed.
 

@@ -17,7 +17,7 @@ from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
 from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, Course, Scenario
-from data_gen.stock import Stock
+from data_gen.stock import ShelfStock
 from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.incidents import Incident
@@ -32,13 +32,13 @@ STORE_VOLUMES: Final = ("medium", "small", "large")
 class Simulation:
     """Simulated stores with a known truth.
 
-    The same arguments give the same events on every machine. Memory holds one day of each store,
-    what may still be brought back to it, what is under way there, and the incidents.
+    The same arguments give the same events on every machine. Memory holds one day of each store, the sales
+    that customers will bring back, the scenarios under way, and the incidents.
 
     Parameters
     ----------
     stores, days
-        How many; a day has some 200 receipt lines in a small store and 3,000 in a large one.
+        Their numbers. A day has some 200 receipt lines in a small store and 3,000 in a large one.
     seed
         Another seed is another world.
     start
@@ -46,28 +46,27 @@ class Simulation:
     time_zones
         IANA names that the stores take in turn.
     incident_rate
-        The chance that a scenario begins on a store-day; scenarios that last for weeks are rarer. The
-        first day of the first store has all that need no history, unless the rate is 0: that is a
-        world without incidents.
+        The chance that a scenario begins on a store-day; scenarios that last for weeks are rarer. On the first
+        day the first store has every scenario that needs no history. With 0 there are no incidents at all.
     scenarios
         The patterns to inject.
     volumes
-        ``small``, ``medium`` or ``large``: what the stores are, in turn.
+        ``small``, ``medium`` or ``large``: the sizes that the stores take in turn.
     distractor_rate
-        As `incident_rate`, for what is honest and only looks unusual.
+        As `incident_rate`, for honest trade that only looks unusual.
     earlier
-        Whether the stores traded before the first day, so that customers also bring back what no
-        event tells of: a log begins in the middle of things. Otherwise they open on that day.
+        Whether the stores traded before the first day. Customers then also bring back goods of sales that no
+        event shows, as in a real log. Otherwise the stores open on the first day.
     faults
-        What goes wrong with the data itself; nothing by default.
+        Faults in the data itself; none by default.
 
     Attributes
     ----------
     incidents
-        The ground truth of what has ended, or was cut off by the last day, on the days that `events`
-        has begun so far; distractors are among it. A consumer of many days may clear it as it goes.
+        The incidents and distractors of the days that `events` has begun so far: those that have ended or were
+        cut off by the last day. If you simulate many days you can clear the list as you go.
     faults_made
-        The faults in the data so far; a consumer of many days may clear it as it goes.
+        The faults in the data so far. You can clear the list as you go.
     store_days
         How many store-days `events` has begun so far.
 
@@ -125,7 +124,7 @@ class Simulation:
     def events(self) -> Iterator[Event]:
         """Simulate, and yield all events in order of arrival.
 
-        Calling it again starts over. With `faults`, what is malformed is left out: see `records`.
+        A second call starts over. Malformed records are left out: see `records`.
 
         Yields
         ------
@@ -183,8 +182,8 @@ class Simulation:
         ]
 
     def _store(self, store: Store, catalogue: Catalogue) -> Iterator[Event]:
-        """Yield the events of one store; only these few things pass from day to day."""
-        stock = Stock(catalogue, store.receipts)
+        """Yield the events of one store. Stock, staff, returns and running scenarios pass from day to day."""
+        stock = ShelfStock(catalogue, store.receipts)
         staff = {employee.employee_id: employee for employee in store.staff}
         returns: Returns = defaultdict(list)
         running: list[tuple[Scenario, Course]] = []
@@ -215,7 +214,7 @@ class Simulation:
             yield from sorted(day.events, key=recorded_at)
 
     def _begin(self, day: StoreDay, number: int, running: list[tuple[Scenario, Course]]) -> None:
-        """Let scenarios begin by chance, those that are not under way."""
+        """Let scenarios that are not under way begin by chance."""
         for _, course in running:
             if course.employee is not None:
                 day.keep_apart(course.employee)
@@ -231,7 +230,7 @@ class Simulation:
         self._has_begun |= day.store.number == 1
 
     def _record(self, running: list[tuple[Scenario, Course]], store: Store, *, last: bool) -> None:
-        """Write down what has ended; what is under way on the last day is cut off."""
+        """Record the incidents that have ended; the last day cuts off those under way."""
         for scenario, course in list(running):
             if last or course.number == scenario.days:
                 running.remove((scenario, course))

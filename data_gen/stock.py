@@ -1,4 +1,4 @@
-"""The shelves of one store: what is there, what the till sold, what went missing."""
+"""The shelves of one store: pieces present, pieces sold and pieces missing."""
 
 from math import ceil
 from random import Random
@@ -8,17 +8,17 @@ from data_gen.world import Catalogue
 
 LINES_PER_RECEIPT: Final = 2.6
 PIECES_PER_LINE: Final = 1.3
-# A lorry that does not come.
+# Share of deliveries that do not come.
 DELAYED: Final = 0.03
 
 
-class Stock:
+class ShelfStock:
     """Pieces of every sku in one store.
 
     Parameters
     ----------
     catalogue
-        What the store sells.
+        The articles that the store sells.
     receipts
         Receipts on an average day, for the size of the deliveries.
 
@@ -29,12 +29,12 @@ class Stock:
     sold
         Pieces sold since the last count.
     gone
-        Pieces that the books have and the shelf has not, since the last count.
+        Pieces in the books that are missing on the shelf, since the last count.
 
     Examples
     --------
     >>> from data_gen.world import make_catalogue
-    >>> stock = Stock(make_catalogue(7), receipts=500)
+    >>> stock = ShelfStock(make_catalogue(7), receipts=500)
     >>> sku = make_catalogue(7).products[0].sku
     >>> before = stock.on_hand[sku]
     >>> stock.sell(sku, 3)
@@ -42,7 +42,7 @@ class Stock:
     (3, 3)
     """
 
-    # An incident about something else takes no more than that: a count must not tell of it first.
+    # An incident about something else takes at most this many pieces, so that no count reveals it first.
     SLACK: Final = 2
 
     def __init__(self, catalogue: Catalogue, receipts: int) -> None:
@@ -82,7 +82,7 @@ class Stock:
         self.gone[sku] += quantity
 
     def count(self, sku: str) -> int:
-        """Return what is on the shelf and begin a new period."""
+        """Return the pieces on the shelf and begin a new period."""
         self.sold[sku] = self.gone[sku] = 0
         return self.on_hand[sku]
 

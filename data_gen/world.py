@@ -1,7 +1,7 @@
-"""The chain that is simulated: its catalogue, its stores and who works there.
+"""The simulated chain: its catalogue, its stores and their people.
 
-Every draw comes from a generator of its own, named by what it is for, so that one store, day or
-purpose never shifts the luck of another.
+Each purpose has a random generator of its own, named after it. So a change in one store, day or purpose
+never shifts the draws of another.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def rng_for(seed: int, *purpose: object) -> Random:
 
 
 def recorded_at(event: Event) -> int:
-    """Return when an event is known, in epoch milliseconds: its place in the log and in Kafka.
+    """Return the time at which an event becomes known, in epoch milliseconds; it orders the log and Kafka.
 
     A shift is known when the rota is published, everything else when it happens.
 
@@ -88,7 +88,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What every store of the chain sells.
+    """The articles that every store of the chain sells.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """Somebody who works in a store.
+    """A person who works in a store.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Employee:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store: where it is, how busy it is and who works there.
+    """A store: its place, its trade and its people.
 
     Parameters
     ----------
@@ -141,13 +141,13 @@ class Store:
     growth
         By how much that grows in a year, as a share.
     profile
-        When its customers come; a name of `PROFILES`.
+        The hours at which its customers come; a name of `PROFILES`.
     weekdays
         Demand from Monday to Sunday, compared with the average day.
     opening_hour, closing_hour
         Local hours from Monday to Saturday; on Sundays it opens later and closes earlier.
     staff
-        Who works there when the simulation begins; the first manager opens, the last one closes.
+        The people who work there when the simulation begins; the first manager opens, the last one closes.
     """
 
     store_id: str
@@ -182,10 +182,10 @@ class Store:
 
 
 def make_catalogue(seed: int) -> Catalogue:
-    """Draw the catalogue: few articles make most of the sales, and few are dear.
+    """Draw the catalogue: few articles make most of the sales, and few are expensive.
 
-    Every tenth article costs 100 or more, every second of these 200 or more: each rule has something
-    to look at whatever the seed. Dear articles sell rarely.
+    Every tenth article costs 100 or more, every second of these 200 or more. So each rule has something to
+    look at with every seed. Expensive articles sell rarely.
 
     Examples
     --------

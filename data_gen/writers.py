@@ -1,4 +1,4 @@
-"""Simulated events as files: an event log or Parquet, and the truth beside it."""
+"""Simulated events as files: an event log or Parquet, with the incidents beside it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Writer(Protocol):
         """Write one record, or keep it until there are some more."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the rest."""
 
 
 class LogWriter:
@@ -86,7 +86,7 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
     Parameters
     ----------
     simulation
-        What to simulate.
+        The world to write.
     out
         The folder; files of these names are replaced. ``incidents.jsonl``, with faults
         ``faults.jsonl``, and the events.

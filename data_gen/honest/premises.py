@@ -1,4 +1,4 @@
-"""What happens beside the tills: deliveries, counts, and gates at the exit."""
+"""Events beside the tills: deliveries, counts, and gates at the exit."""
 
 from bisect import bisect
 from random import Random

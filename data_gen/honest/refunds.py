@@ -1,4 +1,4 @@
-"""Refunds: what customers bring back, when, and who takes it."""
+"""Refunds: the goods that customers bring back, the day, and the cashier who takes them."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -19,7 +19,7 @@ ALL_LINES: Final = 0.2
 SAME_DAY: Final = 0.08
 MEDIAN_DAYS: Final = 11.0
 SPREAD: Final = 1.45
-# Who comes later is turned away.
+# Customers who come later are turned away.
 LONGEST_RETURN: Final = 180
 # Bought in another store of the chain, or the receipt is lost: the till knows no sale.
 UNKNOWN_SALE: Final = 0.02
@@ -33,12 +33,12 @@ class Brought(NamedTuple):
     lines: tuple[PosEvent, ...]
 
 
-# What will be brought back, by the day on which that happens.
+# Goods that customers will bring back, by the day on which they do.
 Returns: TypeAlias = dict[date, list[Brought]]
 
 
 def plan_returns(day: StoreDay, returns: Returns) -> None:
-    """Decide which of today's lines will be brought back, and when."""
+    """Choose the lines of today that will be brought back, and the days."""
     rng = day.rng("returns")
     receipts: defaultdict[str, list[PosEvent]] = defaultdict(list)
     for line in day.sales:
@@ -66,7 +66,7 @@ def lag(rng: Random) -> int:
 
 
 def earlier_sales(day: StoreDay) -> list[Brought]:
-    """Return what is brought back today of what was bought before the simulation began."""
+    """Return the goods brought back today that were bought before the simulation began."""
     rng = day.rng("earlier sales")
     before = (day.day - day.start).days
     brought = []
@@ -83,7 +83,7 @@ def earlier_sales(day: StoreDay) -> list[Brought]:
 
 
 def refunds(day: StoreDay, brought: list[Brought]) -> None:
-    """Take back what customers bring: most of it at the service desk, where there is one."""
+    """Take back the goods that customers bring, most at the service desk if there is one."""
     rng = day.rng("refunds")
     due: list[tuple[int, int, Brought]] = []
     for index, visit in enumerate(brought):

@@ -1,4 +1,4 @@
-"""Sales: when customers come, who serves them and what they buy."""
+"""Sales: the customers of a day, their cashiers and their baskets."""
 
 from bisect import bisect
 from itertools import accumulate
@@ -53,7 +53,7 @@ def sales(day: StoreDay) -> None:
 
 
 def _visits(day: StoreDay, offer: Offer, served: "_Served") -> None:
-    """Sell an offer to those who come for it."""
+    """Sell an offer to the customers who come for it."""
     rng = day.rng(f"offer {offer.product.sku}")
     for _ in range(offer.visits):
         at = rng.randint(offer.start, offer.end)
@@ -75,7 +75,7 @@ def _times(day: StoreDay, number: int, rng: Random) -> list[int]:
 
 
 class _Served:
-    """Who serves a customer: anybody at a till, the quick ones more often."""
+    """Chooses the cashier of a customer: anyone at a till, quick ones more often."""
 
     def __init__(self, day: StoreDay) -> None:
         edges = {edge for p in day.presences for edge in (p.start, p.end + 1)}

@@ -1,4 +1,4 @@
-"""What every scenario is: a pattern that is put into honest days, and its ground truth."""
+"""The base of every scenario: a pattern that is put into honest days, and its incident."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -11,27 +11,27 @@ from data_gen.world import MINUTE, Product
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.incidents import Incident
 
-# Days after which a model knows what is usual in a store.
+# Days after which a model knows the usual trade of a store.
 WEEK = 7
 
 
 @dataclass(slots=True)
 class Course:
-    """A pattern under way in one store: what its days have in common, and what was done so far.
+    """A pattern under way in one store: the facts that its days share, and its acts so far.
 
     Parameters
     ----------
     incident_id, rng
-        Its id and its luck.
+        Its id and its random generator.
 
     Attributes
     ----------
     number
-        The day of its course, from 0.
+        The number of the present day, from 0.
     employee, product
-        Whom and what it is about, once that is chosen.
+        The employee and the article it is about, once chosen.
     seen
-        Receipt lines that it comes back to.
+        Receipt lines that later days use again.
     """
 
     incident_id: str
@@ -47,18 +47,18 @@ class Course:
 
     @property
     def has_happened(self) -> bool:
-        """Whether anything was done: a day may offer no opportunity."""
+        """Whether anything was done. A day may offer no opportunity."""
         return self._start is not None
 
     def happened(self, start: int, end: int, *, loss: float, transactions: Iterable[str] = ()) -> None:
-        """Note what was done from one time to another, and what it costs."""
+        """Record acts between two times, and their cost."""
         self._start = start if self._start is None else min(start, self._start)
         self._end = max(end, self._end)
         self._transactions.update(dict.fromkeys(transactions))
         self._loss += loss
 
     def commit(self, day: StoreDay, events: Sequence[PosEvent], loss: float | None = None) -> None:
-        """Add receipt lines to the day; without another figure their amounts are the loss."""
+        """Add receipt lines to the day; the loss is the sum of their amounts unless you give another."""
         if not events:
             return
         day.events += events
@@ -70,7 +70,7 @@ class Course:
         )
 
     def incident(self, scenario: "Scenario", store_id: str) -> Incident:
-        """Return the ground truth of what happened so far."""
+        """Return the incident, as far as it has happened."""
         return Incident(
             incident_id=self.incident_id,
             scenario=scenario.name,
@@ -93,21 +93,21 @@ class Scenario(ABC):
     Parameters
     ----------
     rate
-        How often it happens, compared with the other scenarios.
+        Its frequency, compared with the other scenarios.
     days
         How many days it lasts, at most.
     first_day
-        The day of the simulation on which it can begin, from 0: what deviates from the usual needs
-        something usual before it.
+        The first day of the simulation on which it can begin, from 0. A pattern that deviates from the usual
+        needs some usual days before it.
 
     Attributes
     ----------
     name
         The name on the incidents.
     detector
-        The detector meant to see it; None where nobody should.
+        The detector meant to see it; None if none should.
     distractor
-        Whether it is honest.
+        Whether it is honest trade.
     """
 
     rate: float = 1.0
@@ -123,11 +123,11 @@ class Scenario(ABC):
             raise ValueError(f"{self.name}: expected rate >= 0, days >= 1 and first_day >= 0, got {self}")
 
     def prepare(self, course: Course, day: StoreDay) -> None:  # noqa: B027 - most have nothing to prepare
-        """Set what is out of the ordinary before the day's trade begins."""
+        """Change the day before its trade begins, for example close the tills for an hour."""
 
     @abstractmethod
     def act(self, course: Course, day: StoreDay) -> None:
-        """Add what is done on one day of honest trade, if the day offers an opportunity.
+        """Add the acts of one day to its honest trade, if the day offers an opportunity.
 
         It may take goods from `day.stock`; it does not touch the events that are already there.
         """
@@ -169,13 +169,13 @@ def fake_refunds(
     Parameters
     ----------
     course, day
-        The pattern, whose employee is chosen on its first day, and the day.
+        The pattern and the day. The employee is chosen on the pattern's first day.
     number
         The fewest and the most refunds on a day.
     lines
-        What to choose from; each is taken once a day at most.
+        The lines to choose from; each is taken at most once a day.
     amount
-        What is paid out for a line; by default its amount.
+        Gives the money paid out for a line; by default its amount.
     """
     rng = course.rng
     if course.employee is None:

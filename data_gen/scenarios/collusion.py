@@ -10,8 +10,8 @@ from data_gen.scenarios.base import WEEK, Course, Scenario, fake_refunds, plain_
 class Collusion(Scenario):
     """Two receipts of an accomplice come back one to three times a day over ten days.
 
-    Events know no customer: what shows is that one cashier's refunds name the same receipts, and that
-    each is refunded more than once.
+    Events name no customer. The pattern shows in one cashier's refunds: they name the same receipts, and each
+    receipt is refunded more than once.
 
     Parameters
     ----------
@@ -41,5 +41,5 @@ class Collusion(Scenario):
         if not course.seen:
             lines = plain_lines(day, 20.0, 90.0, (day.opens + day.closes) // 2)
             course.seen = rng.sample(lines, min(self.receipts, len(lines)))
-        # The same few lines, as often as it takes.
+        # The same few lines again and again.
         fake_refunds(course, day, (self.fewest, self.most), 2 * course.seen)

@@ -35,7 +35,7 @@ class InflatedRefunds(Scenario):
     factor: float = 3.0
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Take back what was bought earlier in the day, for more than it cost."""
+        """Take back goods of earlier in the day, for more than they cost."""
         rng = course.rng
         if course.employee is None:
             course.employee = day.suspect(day.cashiers(), rng)

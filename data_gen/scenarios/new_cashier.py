@@ -9,7 +9,7 @@ from data_gen.world import MINUTE, Employee
 
 @dataclass(frozen=True, kw_only=True)
 class NewCashier(Scenario):
-    """Somebody nobody knows joins; for two weeks what they ring up wrong they take back at once.
+    """A new cashier joins. For two weeks they ring up lines wrongly and take these back at once.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class NewCashier(Scenario):
             day.staff[course.employee] = replace(day.staff[course.employee], speed=1.0)
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Take back what was rung up wrong, minutes later."""
+        """Take back lines that were rung up wrongly, minutes later."""
         rng = course.rng
         own = [
             line

@@ -49,7 +49,7 @@ class PriceError(Scenario):
         day.offers.append(Offer(course.product, start, end, price, visits))
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Note what was sold too cheaply."""
+        """Record the lines that were sold too cheaply."""
         product = course.product
         if product is not None:
             lines = sold_on_offer(day, product.sku)

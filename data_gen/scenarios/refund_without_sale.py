@@ -1,4 +1,4 @@
-"""A cashier refunds what was never sold and keeps the money."""
+"""A cashier refunds goods that were never sold and keeps the money."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class RefundWithoutSaleScenario(Scenario):
     unnamed: float = 0.25
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose the cashier and what they pretend to take back."""
+        """Choose the cashier and the goods they pretend to take back."""
         rng = course.rng
         # A line that someone bought makes a plausible article and price.
         models = plain_lines(day, self.cheapest, self.dearest)

@@ -10,7 +10,7 @@ from data_gen.scenarios.base import WEEK, Course, Scenario, fake_refunds, plain_
 class SlowSkimming(Scenario):
     """Two to four refunds a day of real small sales, by one cashier, over three weeks.
 
-    Each is harmless; only the cashier's count is not what it was, nor what the others' is.
+    Each refund is harmless. Only the cashier's number of refunds is higher than before, and than the others'.
 
     Parameters
     ----------
@@ -36,6 +36,6 @@ class SlowSkimming(Scenario):
     dearest: float = 30.0
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Refund what was bought in the morning, if the cashier is at work."""
+        """Refund goods bought in the morning, if the cashier is at work."""
         lines = plain_lines(day, self.cheapest, self.dearest)
         fake_refunds(course, day, (self.fewest, self.most), lines)

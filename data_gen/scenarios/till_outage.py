@@ -9,7 +9,7 @@ from data_gen.world import HOUR, MINUTE
 
 @dataclass(frozen=True, kw_only=True)
 class TillOutage(Scenario):
-    """No till of the store works for an hour of the day; the loss is what was not sold.
+    """No till of the store works for an hour of the day; the loss is the sales that were missed.
 
     Parameters
     ----------
@@ -35,6 +35,6 @@ class TillOutage(Scenario):
         day.outages.append(Outage(start, start + self.minutes * MINUTE))
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Note what was not sold."""
+        """Record the sales that were missed."""
         for outage in day.outages:
             course.happened(outage.start, outage.end, loss=outage.lost)

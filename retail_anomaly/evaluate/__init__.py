@@ -1,7 +1,7 @@
-"""Alerts against incidents: which of the known truth was found, and at what price in alerts.
+"""Alerts against incidents: the share of known incidents found, and the number of alerts it took.
 
-`scorecard` is the whole of it; `match_incidents` says which alert is about which incident. Where there is
-no truth, `compare_alerts` puts two configurations beside each other.
+`scorecard` gives all figures. `match_incidents` lists the alerts about each incident. If you know no incidents,
+`compare_alerts` compares the alerts of two configurations.
 """
 
 from retail_anomaly.evaluate.activity import Activity

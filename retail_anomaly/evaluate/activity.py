@@ -1,4 +1,4 @@
-"""What a scorecard needs of the log: when each store had events, and what a random alert is about."""
+"""The part of a log that a scorecard needs: the times of each store's events, and a sample of them."""
 
 from array import array
 from collections import defaultdict
@@ -19,7 +19,7 @@ _DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time
 
 @dataclass(frozen=True)
 class Activity:
-    """The events of a log, as far as a scorecard needs them.
+    """The times of a log's events and a sample of them.
 
     `Activity.of` makes one in a single pass. It holds eight bytes an event and a sample.
 
@@ -62,7 +62,7 @@ class Activity:
         zones
             An IANA time zone for all stores, or one by store id (UTC for the others).
         seed
-            Of the sample.
+            Seed of the sample.
         sample
             How many receipt lines and counts are kept to draw random alerts from.
 
@@ -95,7 +95,7 @@ class Activity:
 
     @property
     def store_days(self) -> "pd.Series[int]":
-        """How many local days each store had events on."""
+        """The number of local days on which each store had events."""
         days = {
             store: len(np.unique(local_days(times, zone_of(store, self.zones))))
             for store, times in self.times.items()
@@ -114,7 +114,7 @@ class Activity:
         )
 
     def events_between(self, store: str, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Return how many events a store had after each start and up to each end (milliseconds)."""
+        """Return the number of a store's events after each start and up to each end (milliseconds)."""
         times = self.times.get(store, np.empty(0, dtype="int64"))
         return np.searchsorted(times, end, side="right") - np.searchsorted(times, start, side="right")
 

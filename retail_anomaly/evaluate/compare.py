@@ -1,4 +1,4 @@
-"""Two sets of alerts beside each other: what appears, what vanishes, and whether they are the same."""
+"""Two sets of alerts compared: those that appear, vanish or stay the same."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,13 +18,13 @@ from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
 
 CHANGES: Final = ("kept", "moved", "appeared", "vanished")
-"""What can become of an alert under another configuration."""
+"""The ways in which an alert can change under another configuration."""
 
 _CONTENT: Final = tuple(field for field in Alert.__struct_fields__ if field != "detected_at")
 
 
 def compare_alerts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Tell what becomes of alerts when they are raised by another configuration.
+    """Compare the alerts of two configurations.
 
     An alert is ``kept`` if both have its id. It has ``moved`` if another event raises it: an alert of the
     same type and store cites one of its transactions, or its sku at the same time where none cites
@@ -75,7 +75,7 @@ def compare_alerts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 def near_misses(
     source: Where, detector: str, *, settings: Settings | None = None, **looser: Any
 ) -> pd.DataFrame:
-    """Return what a detector would alert on too if it were a little looser.
+    """Return the additional alerts of a detector with looser parameters.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def near_misses(
     detector
         Its name.
     settings
-        With its parameters as they are; by default the packaged ones.
+        The settings that hold its present parameters; by default the packaged ones.
     **looser
-        The parameters that are to be looser, with their values.
+        The looser parameters with their values.
 
     Returns
     -------
     pandas.DataFrame
-        The alerts of the looser detector that are about nothing that it alerts on as it is.
+        The alerts that only the looser detector raises.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def near_misses(
 def alerts_by_value(
     source: Where, detector: str, parameter: str, values: Iterable[Any], *, settings: Settings | None = None
 ) -> pd.DataFrame:
-    """Tell what other values of a parameter would do to a detector's alerts.
+    """Count how a detector's alerts change with the value of a parameter.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ def alerts_by_value(
     detector, parameter
         Their names.
     values
-        What to try.
+        The values to try.
     settings
-        What to compare with; by default the packaged ones.
+        The settings to compare with; by default the packaged ones.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def _by_subject(alerts: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:
 
 
 def _subjects(alert: Mapping[Any, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield what an alert is about."""
+    """Yield the subjects of an alert: its transactions, or its sku at its time."""
     about = alert["type"], alert["store_id"]
     named = set(cited_names(alert["evidence"]))
     transactions = [name for kind, name in named if kind == "t"]

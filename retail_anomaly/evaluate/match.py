@@ -1,4 +1,4 @@
-"""Which alerts are about which incidents."""
+"""The alerts about each incident."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _SKUS: Final = ("sku", "skus")
 
 
 def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
-    """Tell of each incident which alerts are about it.
+    """Return the alerts about each incident.
 
     An alert counts for an incident when both share the store, and the employee where both name one,
     and its evidence cites one of the incident's transactions. For an incident without transactions
@@ -96,7 +96,7 @@ def match_pairs(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
 
 
 def distractors(incidents: pd.DataFrame) -> np.ndarray:
-    """Tell of each incident whether it is a distractor; without such a column none is."""
+    """Return whether each incident is a distractor; without such a column none is."""
     if "distractor" not in incidents:
         return np.zeros(len(incidents), dtype=bool)
     return np.array([bool(value) and not pd.isna(value) for value in incidents["distractor"]], dtype=bool)
@@ -121,7 +121,7 @@ def _by_transaction(
 
 
 def _by_time(alerts: pd.DataFrame, incidents: pd.DataFrame, cited: list[set[tuple[str, str]]]) -> np.ndarray:
-    """Return rows of alerts and of incidents without transactions during which they came."""
+    """Return rows of alerts, and of the incidents without transactions during which they came."""
     bare = np.array([not len(names) for names in _transactions(incidents)], dtype=bool)
     times, skus = epoch_millis(alerts["event_time"]), _names(incidents, "sku")
     starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
@@ -166,7 +166,7 @@ def cited_names(evidence: Any) -> Iterator[tuple[str, str]]:
 
 
 def _transactions(incidents: pd.DataFrame) -> list[Any]:
-    # A file of Parquet gives arrays, one without any gives None or NaN.
+    # A Parquet file gives arrays; an incident without transactions may give None or NaN.
     return [ids if isinstance(ids, list | tuple | np.ndarray) else () for ids in incidents["transaction_ids"]]
 
 

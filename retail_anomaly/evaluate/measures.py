@@ -1,7 +1,7 @@
 """The figures of a scorecard: sums over stores, ratios of them, and bootstrap intervals.
 
-Every figure but the times is a ratio of two sums over stores. Stores are the unit that is drawn
-again, for the alerts and incidents of one store hang together.
+Every figure but the times is a ratio of two sums over stores. The bootstrap draws stores and not alerts,
+since the alerts and incidents of one store depend on each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,10 +123,10 @@ class Resampling:
         return pd.DataFrame({"estimate": estimate, "low": low, "high": high}, index=list(levels))
 
     def _interval(self, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the percentiles of what was drawn, one column a figure."""
+        """Return the interval of each column of drawn figures."""
         low = np.full(drawn.shape[1], np.nan)
         high = low.copy()
-        # One store drawn again is the same store: that says nothing about another one.
+        # With one store every drawing is the same, which says nothing about other stores.
         known = ~np.isnan(drawn).all(axis=0) if len(drawn) else np.zeros(drawn.shape[1], dtype=bool)
         if len(self.stores) > 1 and known.any():
             low[known], high[known] = np.nanquantile(drawn[:, known], _TAILS, axis=0)

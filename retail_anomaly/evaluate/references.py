@@ -30,11 +30,11 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
     activity
         Has a sample of the log.
     count
-        How many alerts a run.
+        The number of alerts in a run.
     runs
-        How often to draw.
+        The number of runs.
     seed
-        Of the drawing.
+        Seed of the drawing.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 
-def expect_columns(frame: pd.DataFrame, columns: Iterable[str], what: str) -> None:
+def expect_columns(frame: pd.DataFrame, columns: Iterable[str], name: str) -> None:
     """Check that a frame has the columns a figure needs.
 
     Raises
@@ -23,5 +23,5 @@ def expect_columns(frame: pd.DataFrame, columns: Iterable[str], what: str) -> No
     missing = [column for column in columns if column not in frame]
     if missing:
         raise ValueError(
-            f"{what}: {'columns are' if len(missing) > 1 else 'a column is'} missing: {', '.join(missing)}"
+            f"{name}: {'columns are' if len(missing) > 1 else 'a column is'} missing: {', '.join(missing)}"
         )

@@ -27,7 +27,7 @@ _FIRST_TIME: Final = 946_684_800_000
 def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple[str, str]]:
     """Return evidence as pairs of words, for a person to read.
 
-    What a detector names is enough: a new one needs nothing here.
+    The names that a detector gives are enough: a new detector needs no entry here.
 
     Parameters
     ----------

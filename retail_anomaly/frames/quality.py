@@ -1,4 +1,4 @@
-"""What is wrong with a log before anybody looks for anomalies in it."""
+"""Checks of a log's quality, to run before you look for anomalies in it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ def data_quality(
     -------
     pandas.DataFrame
         One row a check: ``check``, ``count``, ``of`` (how many could have failed), ``share`` (NaN where
-        there was none), ``example`` (the first, or the worst for lateness) and ``matters`` (what it
-        does to the detectors). The checks are always the same and in the same order.
+        there was none), ``example`` (the first, or the worst for lateness) and ``matters`` (its
+        effect on the detectors). The checks are always the same and in the same order.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def data_quality(
 
 
 class _Checks:
-    """Counts as the events go by; what it keeps are ids and hours, not events."""
+    """Counts failed checks event by event; it keeps ids and hours, not events."""
 
     def __init__(self, zones: Mapping[str, str] | str) -> None:
         self._zones = zones
@@ -96,7 +96,7 @@ class _Checks:
             self._line(event)
 
     def _line(self, event: PosEvent) -> None:
-        # A till that sends the same line twice, without an id by which that could be told.
+        # A till may send the same line twice; without an event id only its content tells.
         again = hash(event)
         self._check("line equal to an earlier one", again in self._seen, _of(event))
         self._seen.add(again)

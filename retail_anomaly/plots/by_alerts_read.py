@@ -47,7 +47,7 @@ def loss_per_alert(overall: pd.DataFrame, ks: Sequence[int]) -> go.Figure:
 
 
 def _by_k(overall: pd.DataFrame, ks: Sequence[int], measure: str, hover: str) -> go.Figure:
-    """Draw a measure at each k, and with all alerts read, for the alerts and what they are beside."""
+    """Draw a measure at each k and with all alerts read, for the alerts and the references."""
     names = [*(f"{measure}_at_{k}" for k in ks), measure]
     ticks = [*map(str, ks), "all"]
     figure = go.Figure()

@@ -12,7 +12,7 @@ from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS, error_bars, interval_texts
 from retail_anomaly.plots.style import INK, MUTED, QUIET, styled
 
-# Times to detect go from seconds to weeks; what takes less than this is at once.
+# Times to detect range from seconds to weeks; fewer minutes than this are shown as "at once".
 _AT_ONCE: Final = 0.1
 _TICKS: Final = {
     _AT_ONCE: "at once",

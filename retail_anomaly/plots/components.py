@@ -43,7 +43,7 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
     ----------
     alert
         One alert of a model: a row of an alert frame, as a dictionary. Its evidence has ``pValues``, the
-        chance of each component to be as high (or as low), and ``component``, what decided.
+        chance of each component to be as high (or as low), and ``component``, the deciding one.
     zones
         Time zone of the stores.
 
@@ -83,7 +83,7 @@ def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> 
             orientation="h",
             marker_color=[colour_of(alert["type"]) if name == deciding else QUIET for name, _ in ordered],
             text=[_odds(chance) for _, chance in ordered],
-            # A long bar has room for its text, what is beside it has not.
+            # A long bar has room for its text inside; beside a long bar there is none.
             textposition=[
                 "inside" if -log10(max(c, _RAREST)) > longest / 2 else "outside" for _, c in ordered
             ],

@@ -1,4 +1,4 @@
-"""What a reader is told who points at an alert: who, what, why, money, and the store's own time."""
+"""The hover text of an alert: employee, type, reason, money and local time."""
 
 import textwrap
 from collections.abc import Hashable, Mapping

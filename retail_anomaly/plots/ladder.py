@@ -26,7 +26,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     """Draw how often each cashier refunds, as a multiple of the other cashiers of the same store.
 
     The rungs are in the order of the lower end of their interval: a cashier with many receipts stands
-    above one whose two refunds may be chance. The interval is that of a Poisson count; what the peers
+    above one whose two refunds may be chance. The interval is that of a Poisson count; the peers'
     refund is taken as known, with half a refund added so that peers without any can be compared with.
     A service desk stands high and is honest.
 
@@ -113,7 +113,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
 
 
 def _beside_peers(events: pd.DataFrame) -> pd.DataFrame:
-    """Return each cashier's refunds, what the peers would have, the ratio and its interval."""
+    """Return each cashier's refunds, those expected of peers, the ratio and its interval."""
     expect_columns(events, ("amount",), "events")
     found = receipts_by(events, _CASHIER)
     refunds = events[events["event_type"].str.upper() == REFUND]

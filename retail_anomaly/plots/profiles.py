@@ -1,4 +1,4 @@
-"""What normal looks like: sales by hour, by day, and refunds by store or cashier."""
+"""Figures of normal trade: sales by hour, by day, and refunds by store or cashier."""
 
 from html import escape
 from math import sqrt
@@ -109,7 +109,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
         go.Heatmap(
             x=lines.index,
             y=[escape(store) for store in stores],
-            # Each store to a scale of its own: what is looked for is a day unlike the store's others.
+            # Each store has a scale of its own, so that a day unlike the store's other days stands out.
             z=[(lines[store] / lines[store].max()).to_numpy() for store in stores],
             customdata=[lines[store].to_numpy() for store in stores],
             colorscale=BLUES,
@@ -133,7 +133,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
 
 
 def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | None = None) -> go.Figure:
-    """Draw which share of their receipts each cashier or store refunds, and what chance explains.
+    """Draw the share of receipts that each cashier or store refunds, with the range that chance explains.
 
     The limits are three standard deviations of a share around that of all, by the number of receipts:
     a funnel plot (Spiegelhalter, *Funnel plots for comparing institutional performance*, Statistics in
@@ -146,7 +146,7 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     by
         ``cashier_id`` or ``store_id``.
     noun
-        What these are, in the singular; by default a cashier or a store.
+        The word for one of them; by default cashier or store.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a model expected, what came, and how rare that was."""
+"""A model's expectation, the counts that came, and their score."""
 
 from html import escape
 from typing import Any, Final
@@ -15,7 +15,7 @@ from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symbol_of
 
-# Of what, and how it is counted, by detector.
+# By detector: the title of its counts, and the name of their axis.
 _COUNTED: Final = {
     "sales_deviation": ("Sales of", "Receipts in a quarter of an hour"),
     "refund_deviation": ("Refunds of", "Refunds of the day so far"),
@@ -43,7 +43,7 @@ def score_band(
     zones: Zones = "UTC",
     limit: float = 0.998,
 ) -> go.Figure:
-    """Draw the counts of one subject over the band of what is usual, and the score beneath.
+    """Draw the counts of one subject over the usual band, and the score beneath.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def score_band(
     subject
         A cashier, or a store.
     alerts
-        Alerts, as `replay` returns them: this detector's about this subject are marked at what was
-        counted when they were opened.
+        Alerts, as `replay` returns them: this detector's alerts about this subject are marked at the count
+        that opened them.
     zones
         Time zone of the stores; the axis is in that of the subject's store.
     limit
@@ -77,7 +77,7 @@ def score_band(
     shown = scores[scores["subject"] == subject].sort_values("end")
     store = str(shown["store_id"].iloc[0]) if len(shown) else subject
     detector = str(shown["detector"].iloc[0]) if len(shown) else ""
-    what, counted = _COUNTED.get(detector, ("Counts of", "Count"))
+    counts_of, counted = _COUNTED.get(detector, ("Counts of", "Count"))
     colour = colour_of(detector.upper())
     zone = zone_of(store, zones)
     judged = shown
@@ -133,7 +133,7 @@ def score_band(
     figure.update_yaxes(title_text="Score, 0 to 1", range=[0, 1.05], row=2, col=1)
     name_time_axis(figure, shown["end"], zone)
     figure.update_xaxes(title_text=None, row=1, col=1)
-    title = f"{what} {escape(subject)} beside what is usual"
+    title = f"{counts_of} {escape(subject)} beside the usual range"
     if alerts is not None:
         title += f", {plural(found, 'alert')}"
     return styled(
@@ -153,7 +153,7 @@ def _add_alerts(
     store: str,
     zones: Zones,
 ) -> int:
-    """Mark the alerts at what was counted when they were opened; return how many there are."""
+    """Mark the alerts at the count that opened them; return their number."""
     expect_columns(alerts, ("opened_at",), "alerts")
     shown = last_revisions(alerts)
     about = shown["store_id"] if subject == store else shown["employee_id"]

@@ -1,4 +1,4 @@
-"""What should be on the shelf between two counts, and what a count found."""
+"""The stock expected on the shelf between two counts, and the stock counted."""
 
 from html import escape
 from typing import Any, Final
@@ -31,7 +31,7 @@ def stock_walk(
     alerts: pd.DataFrame | None = None,
     zones: Zones = "UTC",
 ) -> go.Figure:
-    """Draw the stock of one sku: what each count found, and what sales and refunds leave of it until the next.
+    """Draw the stock of one sku: each count, and the stock that sales and refunds leave until the next.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def stock_walk(
     walk = _walk(events, counts, store_id, sku)
     counted = walk[walk["counted"].notna()]
     figure = go.Figure()
-    # A count is drawn twice: what was expected there, then what was found.
+    # A count is drawn twice: the stock expected there, then the stock counted.
     drawn = walk.loc[walk.index.repeat(1 + walk["counted"].notna())]
     second = drawn.index.duplicated()
     figure.add_scatter(

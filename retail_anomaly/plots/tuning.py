@@ -1,4 +1,4 @@
-"""What tuning tried: found against alerts, and by the values of parameters."""
+"""Figures of a tuning: incidents found against alerts, and by the values of parameters."""
 
 from collections.abc import Mapping
 from html import escape
@@ -27,7 +27,7 @@ def recall_and_alert_rate(
     budget: float,
     objective: str = "recall",
 ) -> go.Figure:
-    """Draw what trials found against their alerts, and the line that no combination of them beats.
+    """Draw the incidents that trials found against their alerts, and the line of the best trials.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def recall_and_alert_rate(
     budget
         Alerts per store-day.
     objective
-        ``recall`` or ``loss``: what the worth is.
+        ``recall`` or ``loss``: the unit of the worth.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def recall_and_alert_rate(
 def parameter_slices(
     candidates: pd.DataFrame, *, chosen: Mapping[str, Any] | None = None, budget: float
 ) -> go.Figure:
-    """Draw what each detector found alone by the values that were tried, a panel a parameter.
+    """Draw the share that each detector found alone by the values tried, a panel for each parameter.
 
     Parameters
     ----------

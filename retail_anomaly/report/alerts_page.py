@@ -23,7 +23,7 @@ from retail_anomaly.report.tables import (
     stores_table,
 )
 
-# What a figure can show and a page of 6 MB can hold, four fifths of which draw the figures.
+# Limits that keep a figure readable and the page near 6 MB, of which Plotly takes four fifths.
 MOST_ALERTS: Final = 1_000
 MOST_STORES: Final = 30
 _WEEK: Final = 7
@@ -47,9 +47,9 @@ def write_report(
     alerts
         Alerts, as `replay` returns them; none is fine.
     path
-        Where to; a file of that name is replaced.
+        The page to write; a file of that name is replaced.
     incidents
-        The truth, as `read_incidents` returns it: the page then says what was found.
+        Known incidents, as `read_incidents` returns them: the page then lists those found and missed.
     events
         POS events, as `pos_frame` returns them: the page then has the sales behind the alerts, alerts per
         store-day, and each employee's receipts and refunds beside the peers'.
@@ -104,7 +104,7 @@ def write_report(
 
 
 def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zones = "UTC") -> list[str]:
-    """Return what the alerts say, in sentences.
+    """Summarise the alerts in sentences.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def write_page(
     Parameters
     ----------
     path
-        Where to; a file of that name is replaced.
+        The page to write; a file of that name is replaced.
     title, summary, footer
         Plain text.
     facts
@@ -80,7 +80,7 @@ def table(
 
     heads, body = row("th", head), "".join(row("td", cells) for cells in rows)
     name = escape(caption)
-    # Whoever has no mouse must reach what a narrow window hides.
+    # A reader without a mouse must be able to scroll to the columns that a narrow window hides.
     return (
         f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
         f"<thead>{heads}</thead><tbody>{body}</tbody></table></div>"

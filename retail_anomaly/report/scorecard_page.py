@@ -26,7 +26,7 @@ def write_scorecard(card: Scorecard, path: Path | str, *, title: str = "Scorecar
     card
         As `scorecard` returns it.
     path
-        Where to; a file of that name is replaced.
+        The page to write; a file of that name is replaced.
     title
         Heading of the page.
 
@@ -74,9 +74,9 @@ def write_scorecard(card: Scorecard, path: Path | str, *, title: str = "Scorecar
         summary=" ".join([_summary(card), *card.notes]),
         facts={name: measure_text(measure, card.value(measure)) for name, measure in _TILES.items()},
         sections=sections,
-        footer="Intervals hold 95 % of what drawing the stores again gives. Each alert counts once, as "
-        "its last revision has it. Random alerts are as many, about receipt lines and counts drawn from "
-        "the log; perfect ones are one for each incident, at the first event that could show it.",
+        footer="Intervals are 95 % bootstrap intervals over the stores. Each alert counts once, with its last "
+        "revision. Random: as many alerts, about receipt lines and counts drawn from the log. Perfect: one alert "
+        "for each incident, at the first event that could show it.",
     )
 
 
@@ -96,6 +96,6 @@ def _table(heading: str, rows: pd.DataFrame) -> str:
             rows.columns,
             rows.itertuples(index=False),
             range(1, rows.shape[1]),
-            caption=f"One row a {rows.columns[0].lower()}, with what was measured",
+            caption=f"One row for each {rows.columns[0].lower()}, with its figures",
         ),
     )

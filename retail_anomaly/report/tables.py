@@ -18,7 +18,7 @@ HIGH_RISK: Final = 0.9
 
 
 def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:
-    """Return what was injected and what was found, as HTML.
+    """Return the injected incidents and those found, as HTML.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def employees_table(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
 
 
 def quality_table(quality: pd.DataFrame) -> str:
-    """Return what is wrong with the events, as HTML.
+    """Return the failed checks of the events, as HTML.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def quality_table(quality: pd.DataFrame) -> str:
         ]
         for row in found.to_dict("records")
     ]
-    heads = ["What", "Found", "Of", "Share", "For example", "What it does"]
+    heads = ["Check", "Found", "Of", "Share", "For example", "Effect"]
     return table(heads, rows, range(1, 4), caption="Checks of the events that found something") + nothing
 
 
