@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.cli.commands import main
+from retail_anomaly.cli import main
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.incidents import Incident
 from retail_anomaly.frames.alerts import read_alerts
