@@ -11,6 +11,7 @@ import pytest
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.memory import StateFormatError
+from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.sources.columns import ColumnsError
 from streamer.errors import OvertakenError
@@ -20,6 +21,7 @@ PACKAGES = ("retail_anomaly", "streamer", "data_gen")
 # Errors whose `__init__` takes more than a text.
 SAMPLES = {
     InvalidEvent: InvalidEvent("amount", "amount: expected a number >= 0"),
+    InvalidRecord: InvalidRecord("riskScore", "riskScore: expected a number from 0 to 1, got 7"),
     OvertakenError: OvertakenError("Broker: Unknown member"),
     StateFormatError: StateFormatError("store-1", 9),
     UnavailableError: UnavailableError("answers 503", 2.0, timed_out=True),
