@@ -20,8 +20,8 @@ from retail_anomaly.core.events import (
     ShiftEvent,
 )
 
-# Time goes in steps of 4 ms, and each topic has its own millisecond of a step (shifts the first). So two events
-# of a store never have the same time, and no alert depends on their order.
+# Time goes in steps of 4 ms, and each topic has its own millisecond of a step (shifts the first). So no two
+# topics have events of a store at the same time, and no alert depends on the order of topics.
 _STEP: Final = 4
 _POS, _SECURITY, _COUNT = 1, 2, 3
 

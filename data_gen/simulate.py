@@ -46,8 +46,8 @@ class Simulation:
     time_zones
         IANA names that the stores take in turn.
     incident_rate
-        The chance that a scenario begins on a store-day; scenarios that last for weeks are rarer. On the first
-        day the first store has every scenario that needs no history. With 0 there are no incidents at all.
+        The chance that a scenario begins on a store-day; scenarios that last for weeks are rarer. On the
+        first day the first store has every scenario that needs no history. With 0 there are no incidents.
     scenarios
         The patterns to inject.
     volumes
@@ -63,8 +63,8 @@ class Simulation:
     Attributes
     ----------
     incidents
-        The incidents and distractors of the days that `events` has begun so far: those that have ended or were
-        cut off by the last day. If you simulate many days you can clear the list as you go.
+        The incidents and distractors of the days that `events` has begun so far: those that have ended or
+        were cut off by the last day. If you simulate many days you can clear the list as you go.
     faults_made
         The faults in the data so far. You can clear the list as you go.
     store_days

@@ -1,7 +1,7 @@
 """Alerts against incidents: the share of known incidents found, and the number of alerts it took.
 
-`scorecard` gives all figures. `match_incidents` lists the alerts about each incident. If you know no incidents,
-`compare_alerts` compares the alerts of two configurations.
+`scorecard` gives all figures. `match_incidents` lists the alerts about each incident. If you know no
+incidents, `compare_alerts` compares the alerts of two configurations.
 """
 
 from retail_anomaly.evaluate.activity import Activity

@@ -26,9 +26,9 @@ _CONTENT: Final = tuple(field for field in Alert.__struct_fields__ if field != "
 def compare_alerts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Compare the alerts of two configurations.
 
-    An alert is ``kept`` if both have its id. It has ``moved`` if another event raises it: an alert of the
-    same type and store cites one of its transactions, or its sku at the same time where none cites
-    transactions. Otherwise it has ``appeared`` or ``vanished``.
+    An alert is ``kept`` if both sets have its id. It has ``moved`` if another event raises it: an alert of the
+    same type and store cites one of its transactions or, if neither cites any, its sku at the same time.
+    Otherwise it has ``appeared`` or ``vanished``.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ def alerts_by_value(
     Returns
     -------
     pandas.DataFrame
-        One row a value, which is the index: ``alerts``, and how many are ``kept``, have ``moved``, ``appeared`` and
-        ``vanished``, see `compare_alerts`.
+        One row for each value, which is the index: the number of ``alerts``, and of those that are ``kept``,
+        ``moved``, ``appeared`` and ``vanished``, see `compare_alerts`.
 
     Examples
     --------
@@ -160,8 +160,8 @@ def alerts_by_value(
 def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return the alerts that two hosts of the same detectors do not have in common.
 
-    Every revision counts, whatever the order, and so does all that it says but for ``detected_at``.
-    One that stands twice in a set, as after a restart, counts once.
+    Every revision counts, in any order, with all its fields but ``detected_at``. A revision that a set has
+    twice, as after a restart, counts once.
 
     Parameters
     ----------
@@ -180,7 +180,8 @@ def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     >>> alerts = example_alerts()
     >>> len(differing_alerts(alerts, alerts.iloc[::-1]))
     0
-    >>> differing_alerts(alerts, alerts.assign(risk_score=[0.88, 0.5]))[["only_in", "risk_score"]].values.tolist()
+    >>> differing = differing_alerts(alerts, alerts.assign(risk_score=[0.88, 0.5]))
+    >>> differing[["only_in", "risk_score"]].values.tolist()
     [['one', 1.0], ['other', 0.5]]
     """
     contents = {"one": _contents(one), "other": _contents(other)}

@@ -47,10 +47,10 @@ _NO_ACTIVITY: Final = (
 class Scorecard:
     """The worth of alerts as DataFrames; a notebook shows them as tables.
 
-    The rows are ``Alerts`` (yours), ``Null`` (no alerts), ``Random`` (as many, about random receipt lines and
-    counts of the log; the mean of several drawings) and ``Perfect`` (one for each incident, at the first event
-    that could show it). ``low`` to ``high`` is a 95 % bootstrap interval over the stores; with one store there is
-    none. A figure that cannot be known is NaN.
+    The rows are ``Alerts`` (yours), ``Null`` (no alerts), ``Random`` (as many, about random receipt lines
+    and counts of the log; the mean of several drawings) and ``Perfect`` (one for each incident, at the first
+    event that could show it). ``low`` to ``high`` is a 95 % bootstrap interval over the stores; with one store
+    there is none. A figure that cannot be known is NaN.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ class Scorecard:
     found_by
         The number of incidents of each scenario (index) that each detector (columns) found.
     distractors
-        Index ``scenario``: the number of distractors (``distractors``), of those that drew an alert (``drew``)
-        and of the alerts they drew (``alerts``).
+        Index ``scenario``: the number of distractors (``distractors``), of those that drew an alert
+        (``drew``) and of the alerts they drew (``alerts``).
     curve
         By threshold of risk, ascending: ``threshold``, ``alerts``, ``alert_rate``, ``precision``,
         ``recall``, ``loss_found`` of the alerts whose risk reaches it.

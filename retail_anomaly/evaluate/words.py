@@ -42,8 +42,10 @@ def measure_text(measure: str, value: float) -> str:
 
     Examples
     --------
-    >>> measure_text("recall", 0.987), measure_text("loss_per_alert", 1234.5), measure_text("recall", float("nan"))
-    ('98.7 %', '1,234.50', '-')
+    >>> measure_text("recall", 0.987), measure_text("loss_per_alert", 1234.5)
+    ('98.7 %', '1,234.50')
+    >>> measure_text("recall", float("nan"))
+    '-'
     """
     if math.isnan(value):
         return "-"

@@ -34,7 +34,7 @@ def read_json_lines(path: str | Path, decode: Callable[[bytes], T]) -> list[T]:
     ...     read_json_lines(path, decode_incident)
     Traceback (most recent call last):
     ...
-    retail_anomaly.core.records.InvalidRecord: ...incidents.jsonl:1: scenario: expected text, the field is missing
+    retail_anomaly.core.records.InvalidRecord: ...:1: scenario: expected text, the field is missing
     """
     values = []
     with Path(path).open("rb") as lines:

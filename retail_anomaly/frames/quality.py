@@ -55,7 +55,8 @@ def data_quality(
     ...     PosEvent("t-2", "s", "c", "k", 5.0, "REFUND", 1_759_999_000_000)]
     >>> found = data_quality(events).set_index("check")["count"]
     >>> found[found > 0].to_dict()
-    {'late by more than a minute': 1, 'refund without a known sale': 1, 'refund by somebody without a shift': 1, 'sale of amount 0': 1}
+    {'late by more than a minute': 1, 'refund without a known sale': 1,
+     'refund by somebody without a shift': 1, 'sale of amount 0': 1}
     """
     checks = _Checks(zones)
     for event in open_input(source, columns=Columns(columns, constants)).events(checks.bad_line):

@@ -88,7 +88,8 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
         )
     figure.update_layout(barmode="stack", bargap=0.25)
     most = int(starts.value_counts().max()) if len(shown) else 0
-    figure.update_yaxes(title_text=f"Alerts a {'week' if weekly else 'day'}", rangemode="tozero", dtick=1 if most <= 8 else None)  # fmt: skip
+    per_bar = "Alerts a week" if weekly else "Alerts a day"
+    figure.update_yaxes(title_text=per_bar, rangemode="tozero", dtick=1 if most <= 8 else None)
     figure.update_xaxes(
         title_text="Week from Monday, on the store's clock" if weekly else "Day, on the store's clock",
         tickformat="%-d %b %Y" if weekly else "%a %-d %b",

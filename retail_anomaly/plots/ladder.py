@@ -146,9 +146,10 @@ def _alerts_by_cashier(alerts: pd.DataFrame | None) -> dict[tuple[str, str], str
 
 
 def _hover(row: Mapping[Hashable, Any], raised: str) -> str:
+    share = row["refunds"] / row["receipts"]
     lines = [
         f"<b>{escape(str(row['cashier_id']))}</b>, {escape(str(row['store_id']))}",
-        f"{row['refunds']:,} of {row['receipts']:,} receipts are refunds: {row['refunds'] / row['receipts']:.1%}",
+        f"{row['refunds']:,} of {row['receipts']:,} receipts are refunds: {share:.1%}",
         f"the store's other cashiers: {row['peer_share']:.1%}",
         f"{row['ratio']:.1f} times as often, by chance {row['low']:.1f} to {row['high']:.1f}",
         f"Refunded: {row['refunded']:,.2f}",

@@ -17,7 +17,7 @@ _NOUNS: Final = {"employee_id": "employee", "store_id": "store"}
 
 
 def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> go.Figure:
-    """Draw the money that the alerts about each employee or store are about, the most first, and its running sum.
+    """Draw the money that alerts cite by employee or store, the most first, and its running sum.
 
     Alerts that count pieces have no money and are left out. An amount that two alerts cite counts twice.
 
@@ -53,7 +53,8 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
     shown = shown.assign(money=shown["evidence"].map(at_stake).astype("float64"))
     pieces = int(shown["money"].isna().sum())
     shown = shown.dropna(subset="money")
-    shown["name"] = [_name(store, employee, by) for store, employee in zip(shown["store_id"], shown["employee_id"], strict=True)]  # fmt: skip
+    places = zip(shown["store_id"], shown["employee_id"], strict=True)
+    shown["name"] = [_name(store, employee, by) for store, employee in places]
     sums = shown.groupby("name")["money"].sum().sort_values(ascending=False, kind="stable")
     whole = float(sums.sum())
     shares = sums.cumsum() / (whole or 1.0)

@@ -212,8 +212,9 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     )
     figure.update_yaxes(title_text="Share that are refunds", tickformat=".0%", rangemode="tozero")
     high = int(found["high"].sum())
+    verb = "refunds" if high == 1 else "refund"
     title = (
-        f"{high:,} of {plural(len(found), noun)} {'refunds' if high == 1 else 'refund'} more than chance explains"
+        f"{high:,} of {plural(len(found), noun)} {verb} more than chance explains"
         if high
         else f"No {noun} refunds more than chance explains"
     )

@@ -133,7 +133,7 @@ def score_band(
     figure.update_yaxes(title_text="Score, 0 to 1", range=[0, 1.05], row=2, col=1)
     name_time_axis(figure, shown["end"], zone)
     figure.update_xaxes(title_text=None, row=1, col=1)
-    title = f"{counts_of} {escape(subject)} beside the usual range"
+    title = f"{counts_of} {escape(subject)} beside what is usual"
     if alerts is not None:
         title += f", {plural(found, 'alert')}"
     return styled(
@@ -184,8 +184,9 @@ def _hover(row: Any, zone: str) -> str:
     if pd.isna(row.observed):
         return ""
     score = "still learning" if pd.isna(row.score) else f"score {row.score:.4f}, {row.component}"
+    usual = f"{row.lower:,.0f} to {row.upper:,.0f}"
     return (
-        f"{row.observed:,.0f} counted, {row.expected:,.1f} expected, usual {row.lower:,.0f} to {row.upper:,.0f}"
+        f"{row.observed:,.0f} counted, {row.expected:,.1f} expected, usual {usual}"
         f"<br>{escape(score)}<br>{local_text(row.end, zone)}"
     )
 

@@ -27,7 +27,7 @@ def recall_and_alert_rate(
     budget: float,
     objective: str = "recall",
 ) -> go.Figure:
-    """Draw the incidents that trials found against their alerts, and the line of the best trials.
+    """Draw the incidents that trials found against their alerts, and the frontier of their best combinations.
 
     Parameters
     ----------

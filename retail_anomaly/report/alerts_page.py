@@ -137,9 +137,8 @@ def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zo
             lines.append(trend)
     if matched is not None:
         found = int(matched["found"].sum())
-        lines.append(
-            f"Of {plural(len(matched), 'injected incident')}, {found:,} {'was' if found == 1 else 'were'} found."
-        )
+        verb = "was" if found == 1 else "were"
+        lines.append(f"Of {plural(len(matched), 'injected incident')}, {found:,} {verb} found.")
     return lines
 
 

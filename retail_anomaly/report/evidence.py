@@ -30,7 +30,10 @@ def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
     ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
     note = ""
     if len(ranked) > TOP:
-        note = f'<p class="note">The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first.</p>'
+        shown = (
+            f"The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first."
+        )
+        note = f'<p class="note">{shown}</p>'
     return note + "".join(_alert(alert, zones) for alert in ranked.head(TOP).to_dict("records"))
 
 
