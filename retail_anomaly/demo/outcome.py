@@ -15,9 +15,9 @@ from retail_anomaly.core.codec import encode
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.quality import data_quality
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import plural
 from retail_anomaly.plots import pos_frame
-from retail_anomaly.plots.style import types_in_order
+from retail_anomaly.plots.style import type_counts_text
 from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.sources.event_log import BadLines, read_log
 
@@ -116,12 +116,12 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     sent = sum(outcome.sent.values())
     letters = plural(outcome.dead_letters, "dead letter")
     yield f"[bold]{sent:,} events sent, {processed:,} processed[/], {letters}, in {outcome.seconds:.0f} s"
-    counts = frame.drop_duplicates("alert_id")["type"].value_counts()
-    by_type = ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
-    yield f"[bold]{plural(int(counts.sum()), 'alert')}[/]: {escape(by_type) or 'none'}"
+    types = frame.drop_duplicates("alert_id")["type"]
+    by_type = type_counts_text(types)
+    yield f"[bold]{plural(len(types), 'alert')}[/]: {escape(by_type) or 'none'}"
     matched = outcome.matched
     about = {alert_id for alert_ids in matched["alert_ids"] for alert_id in alert_ids}
-    others = plural(int(counts.sum()) - len(about), "alert")
+    others = plural(len(types) - len(about), "alert")
     found = f"[bold]{matched['found'].sum()} of {plural(len(matched), 'injected incident')} found[/]"
     yield f"{found}; {others} about something else: honest trade makes mistakes too"
     yield _incidents(matched)

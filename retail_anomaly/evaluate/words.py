@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from retail_anomaly.frames.card_rows import row_of
-from retail_anomaly.frames.words import label_of
+from retail_anomaly.frames.words import label_of, percent
 
 _LABELS = {
     "recall": "Incidents found",
@@ -50,7 +50,7 @@ def measure_text(measure: str, value: float) -> str:
     if math.isnan(value):
         return "-"
     if measure.startswith(("recall", "precision", "loss_recall")):
-        return f"{value:.1%}".replace("%", " %")
+        return percent(value, 1)
     return f"{value:,.0f}" if measure.startswith("events") else f"{value:,.2f}"
 
 

@@ -27,6 +27,17 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def percent(share: float, places: int = 0) -> str:
+    """Return a share as a percentage; `places` is the number of decimals.
+
+    Examples
+    --------
+    >>> percent(0.125), percent(0.125, 1)
+    ('12 %', '12.5 %')
+    """
+    return f"{100 * share:,.{places}f} %"
+
+
 def who(alert: Mapping[Hashable, Any]) -> str:
     """Return whom an alert is about.
 

@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.zones import day_text
+from retail_anomaly.frames.zones import Zones, day_text, zone_of
 
 _DAY_MS: Final = 86_400_000
 
@@ -19,6 +19,21 @@ def on_clock(times: pd.Series, zone: str) -> pd.Series:
     [Timestamp('2025-07-01 12:00:00')]
     """
     local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
+    return local
+
+
+def on_store_clocks(rows: pd.DataFrame, zones: Zones) -> pd.Series:
+    """Return each row's ``event_time`` as the clock of its ``store_id`` shows it, without the zone.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"store_id": ["a", "b"], "event_time": pd.to_datetime(["2025-07-01T10:00Z"] * 2)})
+    >>> on_store_clocks(rows, {"a": "Europe/Berlin"}).dt.hour.tolist()
+    [12, 10]
+    """
+    local = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[ms]")
+    for store, times in rows.groupby("store_id", observed=True)["event_time"]:
+        local[times.index] = on_clock(times, zone_of(str(store), zones))
     return local
 
 

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.words import label_of, natural_order, plural
-from retail_anomaly.frames.zones import Zones, day_text, zone_of
-from retail_anomaly.plots.clock import on_clock
-from retail_anomaly.plots.style import BLUES, colour_of, styled, types_in_order
+from retail_anomaly.frames.zones import Zones, day_text
+from retail_anomaly.plots.clock import on_store_clocks
+from retail_anomaly.plots.style import BLUES, colour_of, styled, type_counts_text, types_in_order
 
 _MOST_DAYS = 70  # bars that can be told apart; a longer history is drawn by week
 _MOST_STORES = 30
@@ -67,7 +67,8 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
     >>> figure.layout.title.text
     '2 alerts on 1 day'
     """
-    shown = _with_local_times(last_revisions(alerts), zones)
+    shown = last_revisions(alerts)
+    shown = shown.assign(local=on_store_clocks(shown, zones))
     days = shown["local"].dt.normalize()
     span = (days.max() - days.min()).days + 1 if len(shown) else 0
     weekly = span > _MOST_DAYS
@@ -125,7 +126,8 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
     >>> list(figure.data[0].x), figure.data[0].z.tolist()
     ([10, 11, 12], [[1.0, nan, 1.0]])
     """
-    shown = _with_local_times(last_revisions(alerts), zones)
+    shown = last_revisions(alerts)
+    shown = shown.assign(local=on_store_clocks(shown, zones))
     hour = shown["local"].dt.hour
     hours = list(range(int(hour.min()), int(hour.max()) + 1)) if len(shown) else []
     kept = shown["store_id"].value_counts().index[:most]
@@ -139,7 +141,10 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
             x=hours,
             y=[escape(store) for store in stores],
             z=numbers,
-            customdata=[[(plural(len(cell), "alert"), _types_text(cell)) for cell in row] for row in cells],
+            customdata=[
+                [(plural(len(cell), "alert"), escape(type_counts_text(cell))) for cell in row]
+                for row in cells
+            ],
             colorscale=BLUES,
             zmin=0,
             zmax=most_alerts,
@@ -170,18 +175,3 @@ def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST
     if shown["store_id"].nunique() > len(stores):
         subtitle += f" · the {len(stores)} stores with the most, of {shown['store_id'].nunique():,}"
     return styled(figure, title, subtitle, height=80 + 28 * max(3, len(stores)))
-
-
-def _types_text(types: list[str]) -> str:
-    counts = pd.Series(types, dtype="object").value_counts()
-    return escape(
-        ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
-    )
-
-
-def _with_local_times(shown: pd.DataFrame, zones: Zones) -> pd.DataFrame:
-    """Return alerts with the time on their store's own clock as ``local``."""
-    local = pd.Series(pd.NaT, index=shown.index, dtype="datetime64[ms]")
-    for store, times in shown.groupby("store_id")["event_time"]:
-        local[times.index] = on_clock(times, zone_of(str(store), zones))
-    return shown.assign(local=local)

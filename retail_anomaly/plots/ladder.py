@@ -13,7 +13,7 @@ from retail_anomaly.core.events import REFUND
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import receipts_by
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 
 _BLUE: Final = "#0068b5"
@@ -104,7 +104,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
         ticksuffix=" x",
     )
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names)
-    subtitle = f"Interval: {_COVERAGE:.1%} of chance".replace("%", " %")
+    subtitle = f"Interval: {percent(_COVERAGE, 1)} of chance"
     if len(compared) > len(shown):
         subtitle += f" · the {len(shown)} most conspicuous of {len(compared):,}"
     if alone := len(found) - len(compared):

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.evidence import at_stake
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.plots.style import INK, colour_of, styled, types_in_order
 
 _SHARE: Final = 0.8
@@ -122,7 +122,7 @@ def _title(shares: "pd.Series[float]", whole: float, noun: str) -> str:
     if not whole:
         return "No alert is about money"
     needed = int((shares < _SHARE - 1e-9).sum()) + 1
-    part = f"{shares.iloc[needed - 1]:.0%}".replace("%", " %")
+    part = percent(shares.iloc[needed - 1])
     return (
         f"Alerts about {needed:,} of {plural(len(shares), noun)} make {part} of the {whole:,.2f} in question"
     )

@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 from retail_anomaly.core.events import SALE
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import receipts_by
-from retail_anomaly.frames.words import natural_order, plural
-from retail_anomaly.frames.zones import Zones, zone_of
+from retail_anomaly.frames.words import natural_order, percent, plural
+from retail_anomaly.frames.zones import Zones
+from retail_anomaly.plots.clock import on_store_clocks
 from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -218,8 +219,12 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
         if high
         else f"No {noun} refunds more than chance explains"
     )
-    share = f"{overall:.1%}".replace("%", " %")
-    styled(figure, title, f"A receipt counts once; the line is the share of all, {share}", height=320)
+    styled(
+        figure,
+        title,
+        f"A receipt counts once; the line is the share of all, {percent(overall, 1)}",
+        height=320,
+    )
     return figure.update_layout(margin_r=60)  # for a name beside the last marker
 
 
@@ -228,10 +233,7 @@ def _sales(events: pd.DataFrame, columns: tuple[str, ...], zones: Zones) -> pd.D
     expect_columns(events, columns, "events")
     # Frames that were put together may have an index twice.
     sales = events[events["event_type"].str.upper() == SALE].reset_index(drop=True)
-    local = pd.Series(pd.NaT, index=sales.index, dtype="datetime64[ms]")
-    for store, times in sales.groupby("store_id", observed=True)["event_time"]:
-        local[times.index] = times.dt.tz_convert(zone_of(str(store), zones)).dt.tz_localize(None)
-    return sales.assign(local=local)
+    return sales.assign(local=on_store_clocks(sales, zones))
 
 
 def _opening(hours: "pd.Series[int]") -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The look of every figure: colour and symbol of each alert type, fonts, titles and margins."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -7,6 +8,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.core.look import Look, spare_look
 from retail_anomaly.core.registry import looks
+from retail_anomaly.frames.words import label_of
 
 COLOURS: Final[Mapping[str, str]] = {alert_type: look.colour for alert_type, look in looks().items()}
 """Colours of the shipped detectors by alert type; `colour_of` knows those of your own detectors too."""
@@ -72,6 +74,18 @@ def types_in_order(types: Iterable[str]) -> list[str]:
     """
     known = list(looks())
     return sorted(types, key=lambda name: (known.index(name) if name in known else len(known), name))
+
+
+def type_counts_text(types: Iterable[str]) -> str:
+    """Return in words how often each alert type comes.
+
+    Examples
+    --------
+    >>> type_counts_text(["SHRINKAGE", "REFUND_BURST", "SHRINKAGE"])
+    'refund burst 1, shrinkage 2'
+    """
+    counts = Counter(types)
+    return ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts))
 
 
 def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.Figure:

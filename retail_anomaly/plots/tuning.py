@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.plots.style import GRID, INK, MUTED, QUIET, styled
 
 _BEST: Final = "#0068b5"
@@ -101,9 +101,9 @@ def recall_and_alert_rate(
     figure.update_xaxes(title_text="Alerts per store-day", range=[0, end])
     figure.update_yaxes(title_text=f"Share of {wanted}", tickformat=".0%", range=[-0.03, 1.05])
     title = (
-        f"{chosen['worth']:.0%} of {wanted} with {chosen['alert_rate']:.2f} alerts a store-day, "
-        f"{before[1]:.0%} with {before[0]:.2f} before"
-    ).replace("%", " %")
+        f"{percent(chosen['worth'])} of {wanted} with {chosen['alert_rate']:.2f} alerts a store-day, "
+        f"{percent(before[1])} with {before[0]:.2f} before"
+    )
     beyond = len(trials) - len(shown)
     subtitle = "On the days tuned on; up and left is better"
     if beyond:

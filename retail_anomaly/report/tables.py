@@ -7,9 +7,9 @@ from typing import Any, Final
 import pandas as pd
 
 from retail_anomaly.frames.events import receipts_by
-from retail_anomaly.frames.words import label_of, natural_order, plural
+from retail_anomaly.frames.words import label_of, natural_order, percent, plural
 from retail_anomaly.frames.zones import Zones, local_text, zone_of
-from retail_anomaly.plots.style import types_in_order
+from retail_anomaly.plots.style import type_counts_text, types_in_order
 from retail_anomaly.report.html import table
 
 MOST_ROWS: Final = 30
@@ -112,8 +112,7 @@ def employees_table(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
     rows = []
     for store, employee in ordered.index[:MOST_ROWS]:
         own = named[(named["store_id"] == store) & (named["employee_id"] == employee)]
-        counts = own["type"].value_counts()
-        kinds = ", ".join(f"{label_of(name).lower()} {counts[name]}" for name in types_in_order(counts.index))
+        kinds = type_counts_text(own["type"])
         row = [employee, store, kinds, f"{len(own):,}", *_worth(own)]
         if receipts is not None:
             row += _refunds(receipts, (store, employee))
@@ -162,7 +161,7 @@ def _refunds(receipts: pd.DataFrame, key: tuple[Any, Any]) -> Sequence[str]:
 
 
 def _share(share: float) -> str:
-    return "-" if isnan(share) else f"{share:.2%}".replace("%", " %")
+    return "-" if isnan(share) else percent(share, 2)
 
 
 def _cut(count: int, which: str, most: int = MOST_ROWS) -> str:
