@@ -33,7 +33,7 @@ def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
         shown = (
             f"The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first."
         )
-        note = f'<p class="note">{shown}</p>'
+        note = f'<p class="note">{kept}</p>'
     return note + "".join(_alert(alert, zones) for alert in ranked.head(TOP).to_dict("records"))
 
 
