@@ -30,7 +30,7 @@ def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
     ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
     note = ""
     if len(ranked) > TOP:
-        shown = (
+        kept = (
             f"The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first."
         )
         note = f'<p class="note">{kept}</p>'
