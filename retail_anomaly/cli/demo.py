@@ -43,9 +43,9 @@ def demo(
     require("quixstreams")
     from rich.console import Console
 
-    from retail_anomaly.demo.course import DemoPlan, run
     from retail_anomaly.demo.outcome import write_outcome
     from retail_anomaly.demo.screen import Screen
+    from retail_anomaly.demo.simulated_day import DemoPlan, run_day
 
     screen = Screen(Console())
     with Interrupts() as interrupts:
@@ -53,7 +53,7 @@ def demo(
         try:
             output.mkdir(parents=True, exist_ok=True)
             with Processes(folder, interrupts) as processes:
-                outcome = run(DemoPlan(seed, stores, seconds, broker, output, folder), processes, screen)
+                outcome = run_day(DemoPlan(seed, stores, seconds, broker, output, folder), processes, screen)
             for part in write_outcome(outcome, output):
                 screen.console.print(part, highlight=False, soft_wrap=True)
             if wrong := outcome.failures():

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal, all as KeyboardInterrupt, and never at a wrong moment."""
+"""Ctrl-C, SIGTERM and a closed terminal all become KeyboardInterrupt, and wait where they must not interrupt."""
 
 import signal
 import threading
@@ -50,9 +50,9 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let signals wait until the block is done.
+        """Hold signals back until the block is done.
 
-        A process started in between would be known to nobody, and go on for ever.
+        A signal just after a process has started would otherwise leave it running with nobody to end it.
         """
         self._holding += 1
         try:

@@ -1,4 +1,4 @@
-"""What the demo ends with: the checks, the files and the summary."""
+"""The end of the demo: the checks, the files and the summary."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,21 +28,20 @@ REPORT_FILE: Final = "report.html"
 
 
 class DemoOutcome(NamedTuple):
-    """What each part of a run says it has done.
+    """The counts of each part of a run.
 
     Parameters
     ----------
     sent
-        Events that the broker has acknowledged, by topic: the generator's count.
+        Events that the broker acknowledged, by topic; the simulator counts them.
     processed, dead_letters, raised
-        Records taken from each topic, those that could not be read, and alerts by type: the
-        streamer's counts.
+        Records taken from each topic, records that could not be read, and alerts by type; the streamer counts them.
     alerts
         The alerts that were read from their topic.
     incidents
         The injected incidents, as `read_incidents` returns them.
     seconds
-        How long the run took.
+        Duration of the run.
     """
 
     sent: Mapping[str, int]
@@ -55,11 +54,11 @@ class DemoOutcome(NamedTuple):
 
     @property
     def matched(self) -> pd.DataFrame:
-        """The incidents, with what found them; there is nothing to find in a distractor."""
+        """The incidents with the alerts that found them. Distractors are left out: nothing is wrong there."""
         return match_incidents(alerts_frame(self.alerts), self.incidents).query("not distractor")
 
     def failures(self) -> list[str]:
-        """Return what went wrong, in words: nothing when all counts agree and all was found."""
+        """Return the failures in words; an empty list if all counts agree and every incident was found."""
         wrong = []
         if not sum(self.sent.values()):
             wrong.append("nothing was sent")
@@ -88,14 +87,14 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     Parameters
     ----------
     outcome
-        Of a run.
+        The counts of the run.
     folder
-        Where the events and incidents of the run are, and alerts and report are put.
+        Holds the events and incidents of the run; alerts and report are written into it.
 
     Yields
     ------
     rich.console.RenderableType
-        What to print, part by part.
+        The parts to print.
     """
     alerts = sorted(outcome.alerts, key=lambda alert: (alert.event_time, *alert.key))
     (folder / ALERTS_FILE).write_bytes(b"".join(encode(alert) + b"\n" for alert in alerts))

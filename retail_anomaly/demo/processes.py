@@ -1,4 +1,4 @@
-"""The processes of the demo: started together, ended together whatever happens."""
+"""The processes of the demo. They all end when the demo ends, whatever happens."""
 
 import json
 import os
@@ -15,10 +15,10 @@ from typing import Final, Self
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.demo.interrupts import Interrupts
 
-# Longer than a streamer needs for its last checkpoint.
+# A streamer needs less than this for its last checkpoint.
 _GRACE_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
-# The modules behind the commands: started so, they are found whether or not PATH has them.
+# Commands are started as modules, so that they need not be on PATH.
 _MODULES: Final = {"retail-streamer": "streamer.cli", "retail-datagen": "data_gen.cli"}
 
 
@@ -43,12 +43,12 @@ class Process:
     log
         File for its standard error.
     environment
-        Variables to set beside the present ones.
+        Environment variables to add.
 
     Attributes
     ----------
     lines
-        What it has written to standard output so far, taken out by the reader.
+        Lines of its standard output that nobody has taken yet.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Process:
                 env={**os.environ, **(environment or {})},
                 text=True,
                 encoding="utf-8",
-                # Of its own, or Ctrl-C in the terminal would end all at once, the broker before its streamer.
+                # In one session Ctrl-C would reach all processes, and the broker would end before its streamer.
                 start_new_session=True,
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -78,7 +78,7 @@ class Process:
         return self._popen.poll()
 
     def check(self) -> None:
-        """Check that it runs, or has ended well.
+        """Check that it runs or has ended with exit code 0.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Process:
         Raises
         ------
         ProcessError
-            It has ended, or says nothing in that time.
+            It has ended, or wrote nothing in that time.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -106,7 +106,7 @@ class Process:
         raise ProcessError(f"{self.name} did not start within {seconds:.0f} s")
 
     def wait(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
-        """Wait until it has ended well, and return the rest of its standard output.
+        """Wait until it has ended with exit code 0, and return the rest of its standard output.
 
         Raises
         ------
@@ -136,13 +136,13 @@ class Process:
         self.wait(_GRACE_SECONDS)
 
     def kill(self) -> None:
-        """End it at once, if it still runs."""
+        """Kill it if it still runs."""
         self._popen.kill()
         self._popen.wait()
         self._reader.join()
 
     def end(self) -> None:
-        """End it, gently if it lets us."""
+        """Ask it to end, and kill it if it does not."""
         if self.code is None:
             self._popen.terminate()
             try:
@@ -151,7 +151,7 @@ class Process:
                 self.kill()
 
     def last_words(self) -> str:
-        """Return the last line it wrote to standard error, without the trappings of a log."""
+        """Return the last line of its standard error; of a JSON log line, only the message."""
         lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
         last = lines[-1] if lines else f"exit code {self.code}, no message"
         try:
@@ -168,14 +168,14 @@ class Process:
 
 
 class Processes:
-    """Processes that end with a `with` block, the last one first.
+    """Processes that end with a `with` block, the youngest first.
 
     Parameters
     ----------
     logs
         Folder for their logs.
     interrupts
-        Held while a process is started, and while the last of them is ended.
+        Held back while a process starts and while the processes are killed.
     """
 
     def __init__(self, logs: Path, interrupts: Interrupts) -> None:
@@ -195,7 +195,7 @@ class Processes:
         try:
             for process in reversed(self._running):
                 process.end()
-        finally:  # Also when a second Ctrl-C cuts the first one short.
+        finally:  # A second Ctrl-C may have interrupted the loop above.
             with self._interrupts.held():
                 for process in self._running:
                     process.kill()

@@ -1,4 +1,4 @@
-"""What the demo shows: alerts as they come, on a terminal as a table, elsewhere as lines."""
+"""The screen of the demo: alerts as they arrive, as a table on a terminal and as lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.style import colour_of
 
-_ROWS_AROUND = 12  # lines of the terminal that the table must leave to the rest
+_ROWS_AROUND = 12  # lines of the terminal that the table leaves to the other output
 
 
 class Screen:
@@ -24,7 +24,7 @@ class Screen:
     Parameters
     ----------
     console
-        Where to; whether it is a terminal decides the form.
+        Receives the output. On a terminal it is a live table.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class Screen:
 
     @contextmanager
     def alerts_live(self) -> Iterator[None]:
-        """Show alerts as a live table while the block lasts, where there is a terminal."""
+        """On a terminal, show alerts as a live table while the block lasts."""
         if not self.console.is_terminal:
             yield
             return

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.demo.course import counts_of, last_report
 from retail_anomaly.demo.interrupts import Interrupts
 from retail_anomaly.demo.outcome import DemoOutcome
 from retail_anomaly.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.demo.screen import Screen
+from retail_anomaly.demo.simulated_day import counts_of, last_report
 from retail_anomaly.evaluate import incidents_frame
 
 TIME = 1_760_000_000_000

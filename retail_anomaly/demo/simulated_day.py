@@ -1,4 +1,4 @@
-"""One run of the demo, from the broker's start to the last alert."""
+"""One simulated day, from the start of the broker to the last alert."""
 
 import re
 import time
@@ -16,17 +16,31 @@ from retail_anomaly.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.demo.screen import Screen
 from retail_anomaly.evaluate import read_incidents
 
-# From the first rota of the day, published at night, to the last count of the evening.
+# A simulated day begins with the rota, published at night, and ends with the stock counts of the evening.
 _DAY_SECONDS: Final = 18 * 3600
 _START_SECONDS: Final = 30.0
-# What a slow machine needs to catch up once everything is sent.
+# Enough for a slow machine to catch up once everything is sent.
 _CATCH_UP_SECONDS: Final = 120.0
 _decode: Final = msgspec.json.Decoder(Alert).decode
 _COUNT: Final = re.compile(r"^(?P<topic>[a-z-]+): (?P<count>[0-9,]+)$")
 
 
 class DemoPlan(NamedTuple):
-    """What to run, and where."""
+    """The options of a run.
+
+    Parameters
+    ----------
+    seed, stores
+        Of the simulation.
+    seconds
+        Time in which the day is sent.
+    broker
+        Address of a Kafka; None: start the embedded broker.
+    output
+        Folder for the files that the user gets.
+    folder
+        Folder for the streamer's state and the logs.
+    """
 
     seed: int
     stores: int
@@ -36,13 +50,13 @@ class DemoPlan(NamedTuple):
     folder: Path
 
 
-def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
+def run_day(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
     """Send a simulated day through the streamer.
 
     Parameters
     ----------
     plan
-        What to run.
+        The options.
     processes
         Starts and ends the processes.
     screen
@@ -51,7 +65,7 @@ def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
     Returns
     -------
     DemoOutcome
-        What every part says it has done.
+        The counts of every part.
 
     Raises
     ------
@@ -70,7 +84,7 @@ def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
         screen.say(f"Kafka at {broker}")
     at = ["--broker", broker, *embedded]
     processes.start("retail-streamer", "topics", "--create", *at, *partitions).wait(_START_SECONDS)
-    # Of its own for each run: it starts without state, and reads nothing that was there before.
+    # A new consumer group for each run: it starts without state and reads no events of an earlier run.
     group = f"retail-anomaly-demo-{uuid4().hex[:8]}"
     own = ["--consumer-group", group]
     if plan.broker is not None:
@@ -78,20 +92,19 @@ def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
 
     streamer = processes.start(
         *("retail-streamer", "run", *at, *own, "--state-dir", str(plan.folder / "state")),
-        # Often, for the end of the demo waits for the last one.
+        # The demo ends after the last commit, so commit often.
         environment={"RETAIL__STREAMER__COMMIT_INTERVAL": "1s"},
     )
     reader = processes.start("retail-streamer", "alerts", "--follow", *at)
     day = ["--stores", str(plan.stores), "--days", "1", "--seed", str(plan.seed)]
     written = processes.start("retail-datagen", "write", *day, "--out", str(plan.output))
     speedup = f"{_DAY_SECONDS / plan.seconds:.0f}"
-    generator = processes.start("retail-datagen", "stream", *day, "--broker", broker, "--speedup", speedup)
+    simulator = processes.start("retail-datagen", "stream", *day, "--broker", broker, "--speedup", speedup)
     screen.say(
         f"A day in {plan.stores} stores is sent in {plan.seconds:.0f} s; the streamer reads it as it comes"
     )
 
-    alerts = _Alerts(reader, began, screen)
-
+    alerts = _ShownAlerts(reader, began, screen)
     needed = [streamer, reader]
 
     def meanwhile() -> None:
@@ -102,7 +115,7 @@ def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
         alerts.take()
 
     with screen.alerts_live():
-        said = generator.wait(plan.seconds + _START_SECONDS, meanwhile)
+        said = simulator.wait(plan.seconds + _START_SECONDS, meanwhile)
         written.wait(_START_SECONDS, meanwhile)
         lag = processes.start("retail-streamer", "lag", *at, *own, "--wait", f"{_CATCH_UP_SECONDS:.0f}")
         lag.wait(_CATCH_UP_SECONDS + _START_SECONDS, meanwhile)
@@ -124,8 +137,8 @@ def run(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome:
     )
 
 
-class _Alerts:
-    """The alerts of this run, as the reader hands them over."""
+class _ShownAlerts:
+    """Takes the alerts of this run from the reader and shows them."""
 
     def __init__(self, reader: Process, began: int, screen: Screen) -> None:
         self._reader = reader
@@ -134,20 +147,20 @@ class _Alerts:
         self.found: list[Alert] = []
 
     def take(self) -> None:
-        """Take what has come since the last time."""
+        """Take the alerts that have arrived since the last call."""
         while True:
             try:
                 alert = _decode(self._reader.lines.get_nowait())
             except Empty:
                 return
-            # A Kafka that was used before holds older alerts.
+            # A Kafka that was used before also holds the alerts of earlier runs.
             if (alert.detected_at or 0) >= self._began:
                 self.found.append(alert)
                 self._screen.show(alert)
 
 
 def counts_of(lines: list[str]) -> dict[str, int]:
-    """Read the generator's counts: what the broker has acknowledged, by topic.
+    """Read the counts that the simulator prints: events that the broker has acknowledged, by topic.
 
     Examples
     --------
@@ -163,19 +176,19 @@ def counts_of(lines: list[str]) -> dict[str, int]:
 
 
 def last_report(name: str, log: Path) -> dict[str, Any]:
-    """Return what the streamer says at its end that it has done.
+    """Return the last line of the streamer's log, in which it counts its work.
 
     Parameters
     ----------
     name
-        What to call it in a message.
+        The command, for the error.
     log
         Its log, as JSON lines.
 
     Raises
     ------
     ProcessError
-        There is no such line: it did not come to its end.
+        There is no such line: the streamer did not end by itself.
     """
     for line in reversed(log.read_text("utf-8", "replace").splitlines()):
         try:
