@@ -100,11 +100,16 @@ def run_command(
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - you get one line, whatever went wrong
         message, code = _explained(error, name)
         if tell is None:
-            typer.echo(f"{name}: {message}", err=True)
+            print_error(name, message)
         else:
             tell(message, error)
         return code
     return result if isinstance(result, int) else DONE
+
+
+def print_error(name: str, message: str) -> None:
+    """Print an error of the program `name` on standard error, in one line."""
+    typer.echo(f"{name}: {message}", err=True)
 
 
 def _explained(error: BaseException, name: str) -> tuple[str, int]:
