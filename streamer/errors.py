@@ -15,12 +15,12 @@ class StreamerError(RetailAnomalyError):
 
 
 class OvertakenError(StreamerError):
-    """The process was out of touch with its group for too long: others may have its stores by now.
+    """The consumer group has excluded this process: it was silent for too long, and others may have its stores by now.
 
     Parameters
     ----------
     said
-        What the broker said to its commit.
+        The broker's answer to the commit.
 
     Examples
     --------

@@ -2,6 +2,6 @@
 
 import sys
 
-from streamer.cli.commands import main
+from streamer.cli import main
 
 sys.exit(main())

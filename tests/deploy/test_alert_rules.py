@@ -9,7 +9,7 @@ import promql_parser
 import pytest
 import yaml
 
-from streamer.cli import app
+from streamer.cli.commands import app
 from streamer.observe import metrics
 from tests.deploy.chart import CASES, CHART, ROOT, Manifest, pick, render
 

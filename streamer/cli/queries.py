@@ -1,0 +1,86 @@
+"""The commands that only look: `retail-streamer status`, `state` and `alerts`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retail_anomaly.settings import load
+from streamer.cli.options import Broker, Config, Embedded, Group, StateDir, end_quietly, prepare
+from streamer.errors import StreamerError
+from streamer.kafka.connection import with_quix_names
+
+
+def status(
+    *,
+    config: Config = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="The --metrics-port of the process.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="The machine that the process runs on.")] = "127.0.0.1",
+) -> int:
+    """Print the state of a running process; exit with 1 if it is not ready.
+
+    Example: retail-streamer status --metrics-port 9464
+    """
+    flags = {"streamer.metrics_port": metrics_port}
+    port = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer.metrics_port
+    if not port:
+        raise StreamerError(
+            "no port to ask: start a process with --metrics-port 9464 and ask with the same; "
+            "`retail-streamer lag` asks Kafka instead"
+        )
+    from streamer.observe.status import ask
+
+    found = ask(f"http://{address}:{port}")
+    typer.echo("\n".join(found.lines()))
+    return 0 if found.ready else 1
+
+
+def state(
+    *,
+    config: Config = None,
+    consumer_group: Group = None,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every store.")] = False,
+) -> None:
+    """Print the local state of a stopped streamer: entries, bytes and age by detector.
+
+    Ages are in event time and end at the newest event of the store. The command changes nothing and needs no broker.
+
+    Example: retail-streamer state --state-dir state --consumer-group retail-anomaly
+    """
+    from streamer.detection.state_files import read_state
+
+    flags = {"streamer.consumer_group": consumer_group, "streamer.state_dir": state_dir}
+    settings = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer
+    report = read_state(Path(settings.state_dir), settings.consumer_group)
+    if as_json:
+        typer.echo(json.dumps(report.content()))
+    else:
+        typer.echo("\n".join(report.lines()))
+
+
+def alerts(
+    *,
+    config: Config = None,
+    broker: Broker = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for further alerts at the end, until you press Ctrl-C.")
+    ] = False,
+    embedded_broker: Embedded = False,
+) -> None:
+    """Print the alerts in Kafka as JSON lines, the oldest first.
+
+    Example: retail-streamer alerts --broker localhost:9092 --follow
+    """
+    end_quietly()
+    _, connection = prepare(config, embedded_broker, broker=broker)
+    from streamer.kafka import tail
+
+    for alert in tail.alerts(connection.properties(), follow=follow):
+        sys.stdout.buffer.write(alert + b"\n")
+        sys.stdout.buffer.flush()

@@ -1,0 +1,148 @@
+"""The commands that run until they are stopped: `retail-streamer run`, `metrics` and `sink`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from retail_anomaly.cli.frame import require
+from retail_anomaly.cli.options import names_in
+from streamer.cli.options import (
+    Broker,
+    Config,
+    Embedded,
+    ExactlyOnce,
+    Group,
+    LogLevel,
+    MetricsPort,
+    Rekey,
+    StateDir,
+    end_quietly,
+    guarantee,
+    prepare,
+)
+
+
+def run(
+    *,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Group = None,
+    state_dir: StateDir = None,
+    rekey: Rekey = None,
+    exactly_once: ExactlyOnce = None,
+    detectors: Annotated[
+        str | None, typer.Option(help="Run only these detectors, comma-separated, such as refund_burst.")
+    ] = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Read the four topics and write alerts, until SIGTERM or Ctrl-C.
+
+    Example: retail-streamer run --config config.yaml --broker localhost:9092
+    """
+    _begin()
+    from streamer.observe import logs
+
+    logs.configure(log_level)
+    settings, connection = prepare(
+        config,
+        embedded_broker,
+        broker=broker,
+        consumer_group=consumer_group,
+        state_dir=state_dir,
+        rekey=rekey,
+        processing_guarantee=guarantee(exactly_once),
+        metrics_port=metrics_port,
+    )
+    with logs.without_httpx_notice():
+        from streamer import process
+        from streamer.detection.app import detection_process
+    return process.run(detection_process(settings, names_in(detectors)), connection)
+
+
+def metrics(
+    *,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-metrics.")
+    ] = None,
+    state_dir: StateDir = None,
+    rekey: Rekey = None,
+    exactly_once: ExactlyOnce = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Sum up sales and refunds by store and interval into the topic store-metrics.
+
+    Example: retail-streamer metrics --broker localhost:9092
+    """
+    _begin()
+    from streamer.observe import logs
+
+    logs.configure(log_level)
+    settings, connection = prepare(
+        config,
+        embedded_broker,
+        broker=broker,
+        consumer_group=consumer_group,
+        state_dir=state_dir,
+        rekey=rekey,
+        processing_guarantee=guarantee(exactly_once),
+        metrics_port=metrics_port,
+    )
+    with logs.without_httpx_notice():
+        from streamer import process
+        from streamer.store_metrics import store_metrics_process
+    return process.run(store_metrics_process(settings), connection)
+
+
+def sink(
+    *,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Only test the address, the token and the bucket of InfluxDB; exit with 1 if one is wrong.",
+        ),
+    ] = False,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-sink.")
+    ] = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Write alerts and store metrics to InfluxDB, until SIGTERM or Ctrl-C.
+
+    Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET, INFLUXDB_ORG (version 2)
+    and INFLUXDB_SSL_CA_CERT (a certificate authority of your own).
+
+    Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
+    """
+    _begin()
+    from streamer.observe import logs
+
+    settings, connection = prepare(
+        config, embedded_broker, broker=broker, consumer_group=consumer_group, metrics_port=metrics_port
+    )
+    if not check:
+        logs.configure(log_level)
+    with logs.without_httpx_notice():
+        from streamer import process
+        from streamer.sinks import sink_app
+    if check:
+        typer.echo(sink_app.check_influx(settings, os.environ))
+        return 0
+    return process.run(sink_app.sink_process(settings, os.environ), connection)
+
+
+def _begin() -> None:
+    end_quietly()
+    # Before anything else is imported: of all that the extra brings, this is the name that says most.
+    require("quixstreams")
