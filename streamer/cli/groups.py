@@ -22,7 +22,9 @@ def lag(
     ] = None,
     embedded_broker: Embedded = False,
 ) -> int:
-    """Print the lag of each topic as JSON: records that the streamers have not processed and committed yet.
+    """Print the lag of each topic as JSON.
+
+    The lag is the number of records that the streamers have not processed and committed yet.
 
     Example: retail-streamer lag --broker localhost:9092
     """
@@ -42,7 +44,9 @@ def skip(
     consumer_group: Group = None,
     embedded_broker: Embedded = False,
 ) -> None:
-    """Let a new consumer group start at the end of the topics instead of their beginning.
+    """Let a new consumer group start at the end of the topics.
+
+    Without this command it starts at their beginning and raises alerts about the past.
 
     Example: retail-streamer skip --broker localhost:9092 --consumer-group trial-2
     """

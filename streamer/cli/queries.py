@@ -22,7 +22,9 @@ def status(
     ] = None,
     address: Annotated[str, typer.Option(help="The machine that the process runs on.")] = "127.0.0.1",
 ) -> int:
-    """Print the state of a running process; exit with 1 if it is not ready.
+    """Print the state of a running process.
+
+    The exit code is 1 if the process is not ready.
 
     Example: retail-streamer status --metrics-port 9464
     """
@@ -47,9 +49,9 @@ def state(
     state_dir: StateDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every store.")] = False,
 ) -> None:
-    """Print the local state of a stopped streamer: entries, bytes and age by detector.
+    """Print the local state of a stopped streamer.
 
-    Ages are in event time and end at the newest event of the store. The command changes nothing and needs no broker.
+    It shows entries, bytes and age by detector. Ages are in event time and end at the newest event of the store. The command changes nothing and needs no broker.
 
     Example: retail-streamer state --state-dir state --consumer-group retail-anomaly
     """

@@ -76,7 +76,9 @@ def metrics(
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
-    """Sum up sales and refunds by store and interval into the topic store-metrics.
+    """Sum up sales and refunds for the topic store-metrics.
+
+    Each record of the topic has the sums of one store in one interval. Runs until SIGTERM or Ctrl-C.
 
     Example: retail-streamer metrics --broker localhost:9092
     """
@@ -118,9 +120,9 @@ def sink(
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
-    """Write alerts and store metrics to InfluxDB, until SIGTERM or Ctrl-C.
+    """Write alerts and store metrics to InfluxDB.
 
-    Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET, INFLUXDB_ORG (version 2)
+    Runs until SIGTERM or Ctrl-C. Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET, INFLUXDB_ORG (version 2)
     and INFLUXDB_SSL_CA_CERT (a certificate authority of your own).
 
     Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
