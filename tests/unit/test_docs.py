@@ -142,7 +142,7 @@ def test_readme_python_shows_the_alerts_of_that_file(tmp_path: Path, monkeypatch
 
 def test_readme_measures_and_tunes_as_written(tmp_path: Path) -> None:
     [block] = [block for block in blocks(ROOT / "README.md", "sh") if "retail-datagen write" in block]
-    small = {"--stores": "2", "--days": "6", "--trials": "2", "--jobs": "1"}
+    small = {"--stores": "2", "--days": "10", "--trials": "2", "--jobs": "1"}
     for words in commands(block):
         for option in small.keys() & set(words):
             words[words.index(option) + 1] = small[option]
