@@ -1,0 +1,72 @@
+"""The README's commands and Python do what the README shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pages import ROOT, blocks, commands
+
+README = ROOT / "README.md"
+
+
+@pytest.fixture
+def receipts(tmp_path: Path) -> Path:
+    """Give a folder with the README's own example of an export."""
+    [table] = blocks(README, "csv")
+    (tmp_path / "receipts.csv").write_text(table, encoding="utf-8")
+    return tmp_path
+
+
+def run(words: list[str], folder: Path) -> str:
+    """Run a command of ours in a folder; return all that it prints."""
+    script = Path(sys.executable).with_name(words[0])
+    done = subprocess.run(
+        [script, *words[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def without_speed(printed: str) -> str:
+    """Return a replay's output without its time, which differs."""
+    return re.sub(r"in [\d.,]+ s \([\d,]+ a second\)", "", printed)
+
+
+def test_it_leads_from_a_file_of_your_own_to_a_report(receipts: Path) -> None:
+    [block] = [block for block in blocks(README, "sh") if "receipts.csv" in block]
+    [shown] = [block for block in blocks(README, "text") if "report.html\n" in block and "REFUND" in block]
+
+    printed = "".join(run(words, receipts) for words in commands(block))
+
+    assert without_speed(printed) == without_speed(shown)
+
+
+def test_its_python_replays_that_file(receipts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [snippet] = blocks(README, "python")
+    monkeypatch.chdir(receipts)
+    space: dict[str, Any] = {}
+
+    exec(snippet, space)  # noqa: S102 - it is our own README
+
+    assert len(space["result"].alerts) == 4
+
+
+def test_it_measures_and_tunes_as_written(tmp_path: Path) -> None:
+    [block] = [block for block in blocks(README, "sh") if "retail-datagen write" in block]
+    small = {"--stores": "2", "--days": "10", "--trials": "2", "--jobs": "1"}
+    for words in commands(block):
+        for option in small.keys() & set(words):
+            words[words.index(option) + 1] = small[option]
+        run(words, tmp_path)
+    assert {"scorecard.html", "tuned.yaml"} <= {path.name for path in (tmp_path / "out").iterdir()}
