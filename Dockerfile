@@ -3,15 +3,15 @@
 #   docker build --tag retail-anomaly:0.1.0 .
 #   docker run --rm retail-anomaly:0.1.0 retail-streamer --help
 #
-# Quix builds from `streamer/dockerfile` instead: its build context has the application's folders and none of the
-# files at the root. Both install the same list, `streamer/requirements.txt`, which leaves out the analyst's libraries.
+# Quix builds from `streamer/dockerfile` instead, because its build context has the application's folders and none of
+# the files at the root. Both install `streamer/requirements.txt`, which leaves out the analyst's libraries.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /source
-# Dependencies first: a layer that lasts until one of these files changes.
+# Install the dependencies first: this layer is built anew only when one of these files changes.
 COPY constraints.txt ./
 COPY streamer/requirements.txt streamer/requirements.txt
 RUN python -m venv --without-pip /opt/retail-anomaly \
@@ -35,7 +35,7 @@ LABEL org.opencontainers.image.title="retail-anomaly" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# The folder belongs to the user, so that a new volume mounted there does too.
+# The user owns the folder, so a new volume that is mounted there belongs to the user too.
 RUN groupadd --system --gid 10001 retail \
     && useradd --system --uid 10001 --gid retail --no-create-home --home-dir /nonexistent retail \
     && install --directory --owner retail --group retail /var/lib/retail-anomaly
@@ -44,7 +44,7 @@ ENV PATH=/opt/retail-anomaly/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RETAIL__STREAMER__STATE_DIR=/var/lib/retail-anomaly
-# By number: Kubernetes' runAsNonRoot can't look up a name.
+# As a number, because Kubernetes' runAsNonRoot can't look up a name.
 USER 10001:10001
 WORKDIR /var/lib/retail-anomaly
 STOPSIGNAL SIGTERM

@@ -1,12 +1,12 @@
 # Needs make and Python 3.11 or newer with its venv module, nothing else.
-# `make demo PYTHON=python3.12 ARGS="--seed 7"` chooses another interpreter and passes options on.
+# `make demo PYTHON=python3.12 ARGS="--seed 7"` uses another interpreter and passes options to the command.
 
 PYTHON ?= python3
 ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Pinned by the constraints file, the build backend included: hence no isolated build.
+# The constraints file pins the build backend too, so the build must not fetch its own.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
@@ -40,7 +40,7 @@ format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
 	$(BIN)/ruff format .
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout $(NOTEBOOKS))
 
-bench: $(VENV)/.dev ## replay, throughput, latency, commits, memory and recovery: a table, JSON and a page
+bench: $(VENV)/.dev ## measure speed, latency, memory and recovery: a table, JSON and a page
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## write the pages that come from the code
@@ -58,19 +58,19 @@ wheel: ## build the wheel and check it in an environment of its own
 pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
 	@$(BIN)/python -m docs.pictures
 
-gallery: $(VENV)/.dev ## run all notebooks and write what they show to out/gallery
+gallery: $(VENV)/.dev ## run all notebooks and write their results to out/gallery
 	@$(BIN)/python -m docs.gallery $(ARGS)
 
-# Never written over: what is running was set up with them. Read by compose, Tilt and `kubectl create secret`.
+# Compose, Tilt and `kubectl create secret` read .env. It is never overwritten: running servers know its passwords.
 secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers
 	@test ! -e .env || { echo ".env is there already: remove it first, and the volumes that were set up with it" >&2; exit 1; }
 	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in \
 	    ("INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN", "GRAFANA_ADMIN_PASSWORD")]' > .env
 	@echo "Written: .env"
 
-# Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves every Python we support.
-# checkov's own is apart: it pins half a hundred packages that our tests need otherwise.
-lock: ## write constraints.txt anew from pyproject.toml, and checkov's own list
+# Keeps the pins that still fit; ARGS=--upgrade takes the newest. One file serves each Python that we support.
+# checkov has a list of its own, because it pins fifty packages that our tests need in other versions.
+lock: ## write constraints.txt from pyproject.toml, and the list for checkov
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	.cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
@@ -79,11 +79,11 @@ lock: ## write constraints.txt anew from pyproject.toml, and checkov's own list
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --quiet --output-file tests/deploy/checkov.txt $(ARGS)
 
-clean: ## remove the virtual environment, caches, builds and what the demo left
+clean: ## remove the virtual environment, caches, builds and the files of the demo
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist out state
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Stamps: a second call costs nothing, a changed pyproject.toml or constraints.txt installs again.
+# Each stamp marks a finished installation. A change of pyproject.toml or constraints.txt installs again.
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

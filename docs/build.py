@@ -56,13 +56,16 @@ def configuration() -> str:
         [
             _NOTICE,
             "# Configuration\n",
-            "One YAML file; `retail_anomaly/settings/config.yaml` is the commented one to copy from. Packaged defaults <",
-            "file (`--config`) < environment (`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`) < flags.",
-            "`retail-anomaly config show` prints every value and where it came from, `config check FILE` finds",
-            "mistakes, `config schema` prints JSON Schema. Durations read `10m` or `PT10M`.\n",
+            "```sh\nretail-anomaly config show                 # each value, and where it comes from",
+            "retail-anomaly config check my-config.yaml # mistakes in a file",
+            "retail-anomaly config schema               # JSON Schema, for your editor\n```\n",
+            "Write your own values into a YAML file and name it with `--config`. Copy from the commented defaults in",
+            "`retail_anomaly/settings/config.yaml`. The environment overrides the file",
+            "(`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`), and flags override the environment. Write durations as `10m`",
+            "or `PT10M`.\n",
             "\n".join(rows),
             "",
-            "`stores:` gives a store its time zone, `stores: {store-1: {time_zone: Europe/Berlin}}`; UTC otherwise.",
+            "`stores:` gives a store its time zone: `stores: {store-1: {time_zone: Europe/Berlin}}`. The others use UTC.",
             "",
         ]
     )
@@ -71,7 +74,7 @@ def configuration() -> str:
 def figures() -> str:
     """Return the page about the figures: each function, what it draws, what it is given."""
     rows = ["| `plots.` | draws | from |", "| --- | --- | --- |"]
-    others = ["| `plots.` | what it is |", "| --- | --- |"]
+    others = ["| `plots.` | returns |", "| --- | --- |"]
     for name in plots.__all__:
         found = getattr(plots, name)
         if not inspect.isfunction(found):
@@ -89,20 +92,23 @@ def figures() -> str:
         [
             _NOTICE,
             "# Figures\n",
-            "One function, one Plotly figure; data frames in, nothing shown or written. `help(plots.timeline)` names",
-            "the columns. An alert has the colour and the shape of its type in every figure, and counts once, as its",
-            "last revision has it. `zones` is the time zone of the stores, one name for all or one by store id: it",
-            "decides their days and hours, and the axis says which clock it shows.\n",
+            "```python\nfrom retail_anomaly import plots, read_alerts\n",
+            'plots.timeline(read_alerts("alerts.jsonl"))\n```\n',
+            "Each function takes DataFrames and returns one Plotly figure; it shows and writes nothing.",
+            "`help(plots.timeline)` names the columns. An alert has the colour and the shape of its type in each figure",
+            "and counts once, with the values of its last revision. `zones` sets the time zone of the stores, as one",
+            "name for all or as one for each store id. It decides their days and hours; the axis names the clock.\n",
             "\n".join(rows),
             "",
-            "What the figures are drawn from:\n",
+            "These prepare the data of a figure:\n",
             "\n".join(others),
             "",
-            "`retail-anomaly report` puts them on one page: when and where, what was found of what was injected",
-            "(`--incidents`), the alerts to look at first with their evidence, by store, by employee, by day and hour,",
-            "and with `--events` the sales behind, rates, each cashier beside the peers, and the quality of the data.",
-            "The page opens offline, prints on A4 and stays under 6 MB: of a large chain it draws the 30 stores with",
-            "the most alerts, and says so. `retail-anomaly evaluate --html` writes the scorecard in the same way.",
+            "`retail-anomaly report` puts the figures on one page: the alerts by time and place, by store, by employee, by",
+            "day and hour, and the first alerts to look at, with their evidence. `--incidents` adds the incidents that were",
+            "found and missed. `--events` adds the sales behind the alerts, the rates, each cashier beside the others, and",
+            "the quality of the data. The page opens offline, prints on A4 and stays under 6 MB: for a large chain it draws",
+            "the 30 stores with the most alerts, and says so. `retail-anomaly evaluate --html` writes a page about the",
+            "scorecard in the same way.",
             "",
         ]
     )
