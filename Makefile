@@ -23,7 +23,7 @@ demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an em
 test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(VENV)/.dev ## every fault in its long form, then event time at an hour a second for ten minutes; over an hour
+soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 	@$(BIN)/python -m tests.faults.soak --page out/soak.html
 
@@ -61,9 +61,10 @@ pictures: $(VENV)/.dev ## draw the pictures of the README; needs a Chromium
 gallery: $(VENV)/.dev ## run all notebooks and write their results to out/gallery
 	@$(BIN)/python -m docs.gallery $(ARGS)
 
-# Compose, Tilt and `kubectl create secret` read .env. It is never overwritten: running servers know its passwords.
+# Compose, Tilt and `kubectl create secret` read .env. It is never overwritten, since servers may run with it.
 secrets: ## make .env with new passwords for compose, Tilt and the chart's own servers
-	@test ! -e .env || { echo ".env is there already: remove it first, and the volumes that were set up with it" >&2; exit 1; }
+	@test ! -e .env || { \
+	    echo ".env is there already: remove it first, and the volumes that were set up with it" >&2; exit 1; }
 	@umask 077 && $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in \
 	    ("INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN", "GRAFANA_ADMIN_PASSWORD")]' > .env
 	@echo "Written: .env"
@@ -80,16 +81,19 @@ lock: ## write constraints.txt from pyproject.toml, and the list for checkov
 	    --quiet --output-file tests/deploy/checkov.txt $(ARGS)
 
 clean: ## remove the virtual environment, caches, builds and the files of the demo
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist out state
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist out state
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp marks a finished installation. A change of pyproject.toml or constraints.txt installs again.
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	    echo "Python 3.11 or newer is needed, '$(PYTHON)' is not: call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	    echo "Python 3.11 or newer is needed, '$(PYTHON)' is not:" \
+	        "call make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
-	    echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	    echo "$(PYTHON) cannot make virtual environments:" \
+	        "install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "Making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@

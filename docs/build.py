@@ -15,12 +15,54 @@ FOLDER = Path(__file__).parent
 _README_ROW = r"^\| `(\w+)` \| `[A-Z_]+` \| .* \|\n"
 _NOTICE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 
+_CONFIGURATION = """\
+```sh
+retail-anomaly config show                 # each value, and where it comes from
+retail-anomaly config check my-config.yaml # mistakes in a file
+retail-anomaly config schema               # JSON Schema, for your editor
+```
+
+Write your own values into a YAML file and name it with `--config`. Copy from the commented defaults in
+`retail_anomaly/settings/config.yaml`. The environment overrides the file
+(`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`), and flags override the environment. Write durations as
+`10m` or `PT10M`.
+"""
+
+_STORES = """\
+`stores:` gives a store its time zone: `stores: {store-1: {time_zone: Europe/Berlin}}`. The others use
+UTC.
+"""
+
+_FIGURES = """\
+```python
+from retail_anomaly import plots, read_alerts
+
+plots.timeline(read_alerts("alerts.jsonl"))
+```
+
+Each function takes DataFrames and returns one Plotly figure; it shows and writes nothing.
+`help(plots.timeline)` names the columns. An alert has the colour and the shape of its type in each
+figure and counts once, with the values of its last revision. `zones` sets the time zone of the stores,
+as one name for all or as one for each store id. It decides their days and hours; the axis names the
+clock.
+"""
+
+_PAGES_OF_FIGURES = """\
+`retail-anomaly report` puts the figures on one page: the alerts by time and place, by store, by
+employee, by day and hour, and the first alerts to look at, with their evidence. `--incidents` adds the
+incidents that were found and missed. `--events` adds the sales behind the alerts, the rates, each
+cashier beside the others, and the quality of the data. The page opens offline, prints on A4 and stays
+under 6 MB: for a large chain it draws the 30 stores with the most alerts, and says so.
+`retail-anomaly evaluate --html` writes a page about the scorecard in the same way.
+"""
+
 
 def detectors() -> str:
     """Return the page about the detectors: what each looks for, its parameters, its blind spots."""
     parts = [_NOTICE, "# Detectors\n", "An alert is a suspicion with its evidence; it accuses nobody.\n"]
     for name, detector in REGISTRY.items():
-        paragraphs = inspect.getdoc(detector).split("\n\nExamples\n")[0].split("\n\n")  # type: ignore[union-attr]
+        described = (inspect.getdoc(detector) or "").split("\n\nExamples\n")[0]
+        paragraphs = described.split("\n\n")
         parts.append(f"## `{name}` raises `{detector.alert_type}`\n")
         parts += [" ".join(paragraph.split()) + "\n" for paragraph in paragraphs]
         ranges = detector.Parameters.ranges()
@@ -56,17 +98,10 @@ def configuration() -> str:
         [
             _NOTICE,
             "# Configuration\n",
-            "```sh\nretail-anomaly config show                 # each value, and where it comes from",
-            "retail-anomaly config check my-config.yaml # mistakes in a file",
-            "retail-anomaly config schema               # JSON Schema, for your editor\n```\n",
-            "Write your own values into a YAML file and name it with `--config`. Copy from the commented defaults in",
-            "`retail_anomaly/settings/config.yaml`. The environment overrides the file",
-            "(`RETAIL__DETECTORS__REFUND_BURST__COUNT=4`), and flags override the environment. Write durations as `10m`",
-            "or `PT10M`.\n",
+            _CONFIGURATION,
             "\n".join(rows),
             "",
-            "`stores:` gives a store its time zone: `stores: {store-1: {time_zone: Europe/Berlin}}`. The others use UTC.",
-            "",
+            _STORES,
         ]
     )
 
@@ -92,24 +127,13 @@ def figures() -> str:
         [
             _NOTICE,
             "# Figures\n",
-            "```python\nfrom retail_anomaly import plots, read_alerts\n",
-            'plots.timeline(read_alerts("alerts.jsonl"))\n```\n',
-            "Each function takes DataFrames and returns one Plotly figure; it shows and writes nothing.",
-            "`help(plots.timeline)` names the columns. An alert has the colour and the shape of its type in each figure",
-            "and counts once, with the values of its last revision. `zones` sets the time zone of the stores, as one",
-            "name for all or as one for each store id. It decides their days and hours; the axis names the clock.\n",
+            _FIGURES,
             "\n".join(rows),
             "",
             "These prepare the data of a figure:\n",
             "\n".join(others),
             "",
-            "`retail-anomaly report` puts the figures on one page: the alerts by time and place, by store, by employee, by",
-            "day and hour, and the first alerts to look at, with their evidence. `--incidents` adds the incidents that were",
-            "found and missed. `--events` adds the sales behind the alerts, the rates, each cashier beside the others, and",
-            "the quality of the data. The page opens offline, prints on A4 and stays under 6 MB: for a large chain it draws",
-            "the 30 stores with the most alerts, and says so. `retail-anomaly evaluate --html` writes a page about the",
-            "scorecard in the same way.",
-            "",
+            _PAGES_OF_FIGURES,
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Run every notebook with its own parameters and write what they show: pages that open offline, and an index.
+"""Run the notebooks with their own parameters and write them as pages that open offline, with an index.
 
 ``python -m docs.gallery [NAME...]`` writes to ``out/gallery``; ``make gallery`` does it for all.
 """
@@ -46,7 +46,7 @@ def execute(path: Path, parameters: dict[str, Any] | None = None) -> nbformat.No
 
 
 def page(notebook: nbformat.NotebookNode, title: str) -> str:
-    """Return an executed notebook as a page that asks nobody for anything but the script beside it."""
+    """Return an executed notebook as a page that loads only the script beside it."""
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         shown = output.get("data", {})
         if _FIGURE in shown:
@@ -85,10 +85,13 @@ def build(out: Path, paths: Iterable[Path]) -> None:
 
 
 def _index(rows: list[str]) -> str:
-    style = "body{font:17px/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}li{margin:.4rem 0}"
+    style = (
+        "body{font:17px/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}"
+        "li{margin:.4rem 0}"
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Notebooks</title>'
-        f"<style>{style}</style></head><body><h1>Questions, and how they are answered</h1>"
+        f"<style>{style}</style></head><body><h1>Questions and answers</h1>"
         f"<ol>{''.join(rows)}</ol></body></html>\n"
     )
 

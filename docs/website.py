@@ -1,4 +1,4 @@
-"""Add the pages of the site that are written outside `docs/`, and the API reference. MkDocs calls it as a hook."""
+"""Add the pages that are written outside `docs/`, and the API reference, to the site: a hook of MkDocs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write what the chart has from the code: its values' schema and its README. `make docs`; a test compares them."""
+"""Write the schema of the chart's values and its README from the code: ``make docs``. A test compares them."""
 
 import json
 import re
@@ -12,13 +12,13 @@ from retail_anomaly.settings import json_schema
 
 HELM = Path(__file__).parent
 CHART = HELM / "retail-anomaly"
-# Of the settings, what the chart itself sets: giving it would have no effect.
+# The chart sets these settings itself: a value of yours would have no effect.
 _SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address")
 
 
 def schema() -> str:
     """Return values.schema.json: draft 7, which Helm 3 and 4 both know."""
-    # Through JSON: what YAML shares by an anchor gets descriptions of its own.
+    # A round trip through JSON copies the parts that YAML shares by an anchor: each gets its own descriptions.
     own = json.loads(json.dumps(yaml.safe_load((HELM / "values.schema.yaml").read_text(encoding="utf-8"))))
     settings = json.loads(json.dumps(json_schema()).replace("#/$defs/", "#/definitions/"))
     definitions = {**own.pop("definitions"), **settings["$defs"]}
@@ -59,14 +59,14 @@ def _describe(node: dict[str, Any], path: tuple[str, ...], text: str) -> None:
             return  # described once, in the definition's place in the README
     child = node.get("properties", {}).get(path[-1])
     if child is not None:
-        # Draft 7 ignores what stands beside a reference, so it is wrapped.
+        # Draft 7 ignores the keys beside a reference, so the reference is wrapped.
         if "$ref" in child:
             child["allOf"] = [{"$ref": child.pop("$ref")}]
         child["description"] = text
 
 
 def _close(node: Any) -> None:
-    """Refuse unknown keys wherever keys are listed, but not in conditions."""
+    """Refuse unknown keys in each object that lists its keys, but not in conditions."""
     if not isinstance(node, dict):
         return
     if node.get("type") == "object" and "properties" in node:
