@@ -1,6 +1,7 @@
-"""Send one incident to Kafka now, in a store of its own: `python inject_incident.py BROKER`. Tilt has a button for it.
+"""Send an incident to Kafka now: `python inject_incident.py BROKER`. Tilt has a button for it.
 
-A cashier takes back three receipts that nobody has bought, then sells something dear, and the gate gives an alarm.
+In a store of its own, a cashier refunds three receipts that nobody has bought, then sells an expensive
+article, and the gate gives an alarm.
 """
 
 import sys
@@ -36,7 +37,7 @@ def main(broker: str) -> int:
     now = int(time.time() * 1000)
     *till, alarm = incident(now)
     try:
-        # The alarm once the sale is there, as in a shop: both at once may be read in either order.
+        # Send the alarm after the sale has arrived: sent together, they may be read in either order.
         for events in (till, [alarm]):
             writer = connect(broker, paced=True)
             for event in events:
@@ -45,7 +46,9 @@ def main(broker: str) -> int:
     except BrokerError as error:
         print(f"inject_incident: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    print(f"sent to store injected-{now}: a burst of refunds without sales, an alarm after a sale")  # noqa: T201
+    print(  # noqa: T201
+        f"sent to store injected-{now}: a burst of refunds without sales, an alarm after a sale"
+    )
     return 0
 
 

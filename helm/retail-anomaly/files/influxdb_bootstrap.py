@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 KUBERNETES = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKENS = {"INFLUXDB_TOKEN": "write", "GRAFANA_INFLUXDB_TOKEN": "read"}
 PATIENCE_S = 300.0
-# 400 and 422 are about the lines, of which the trial has none: whoever gets them was let in.
+# 400 and 422 are about the lines, and the trial has none: these answers mean that the token is valid.
 LET_IN = {200, 204, 400, 422}
 
 
@@ -162,7 +162,7 @@ def bucket_of(api: Api, settings: dict[str, str]) -> tuple[str, str]:
 def map_database(api: Api, org: str, bucket: str, name: str) -> None:
     """Let InfluxQL find the bucket as a database."""
     known = api.call("GET", f"/api/v2/dbrps?orgID={org}&db={quote(name)}").get("content", [])
-    # A bucket has a virtual mapping of its own name; a real one can't be shadowed by another's.
+    # Each bucket has a virtual mapping of its own name. A real mapping can't be hidden by another bucket's.
     if any(not mapping.get("virtual") for mapping in known):
         return
     mapping = {
@@ -197,7 +197,7 @@ def grant(api: Api, org: str, bucket: str, name: str, action: str) -> str:
         "/api/v2/authorizations",
         {"orgID": org, "description": description, "permissions": [{"action": action, "resource": resource}]},
     )
-    # The only time that InfluxDB shows it.
+    # InfluxDB shows the token only this once.
     return str(made["token"])
 
 

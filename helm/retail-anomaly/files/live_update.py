@@ -20,7 +20,7 @@ def copy_packages(folder: Path) -> None:
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations and not (folder / name).exists():
-            # Without compiled code, which can pass for that of a file replaced within its second.
+            # Write no byte code: it would look current for a file that was replaced within the same second.
             source, leave_out = spec.submodule_search_locations[0], shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, folder / name, ignore=leave_out)
 
@@ -43,11 +43,11 @@ def main(command: list[str]) -> int:
     while True:
         wishes.clear()
         child = subprocess.Popen(command, env=environment)
-        if wishes:  # came while it was being started
+        if wishes:  # a request came during the start
             child.terminate()
         code = child.wait()
         if signal.SIGHUP not in wishes or signal.SIGTERM in wishes:
-            return code if code >= 0 else 128 - code  # ended by a signal: as a shell says it
+            return code if code >= 0 else 128 - code  # ended by a signal: the exit code that a shell gives
 
 
 if __name__ == "__main__":

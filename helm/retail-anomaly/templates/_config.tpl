@@ -1,4 +1,4 @@
-{{/* The configuration as the commands get it: `config` with what the chart knows. */}}
+{{/* The configuration of the commands: `config`, and the values that the chart sets. */}}
 
 {{- define "retail-anomaly.config" -}}
 {{- $config := deepCopy .Values.config -}}
@@ -16,15 +16,15 @@
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* Number of partitions, as the settings' default has it. */}}
+{{/* Number of partitions, with the default of the settings. */}}
 {{- define "retail-anomaly.partitions" -}}
 {{- dig "streamer" "topics" "partitions" 12 .Values.config -}}
 {{- end -}}
 
-{{/* Of /metrics, /healthz and /readyz. */}}
+{{/* Port of /metrics, /healthz and /readyz. */}}
 {{- define "retail-anomaly.healthPort" -}}8080{{- end -}}
 
-{{/* What the schema can't say: more processes than partitions would idle. */}}
+{{/* A rule that the schema can't express: more processes than partitions would idle. */}}
 {{- define "retail-anomaly.check" -}}
 {{- $partitions := include "retail-anomaly.partitions" . | int -}}
 {{- $asked := dict "streamer.replicas" .Values.streamer.replicas "storeMetrics.replicas" .Values.storeMetrics.replicas "sink.replicas" .Values.sink.replicas -}}

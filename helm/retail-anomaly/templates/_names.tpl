@@ -8,7 +8,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What selects a part's pods, and only these: dict "root" $ "part" "sink". */}}
+{{/* Labels that select only the pods of a part: dict "root" $ "part" "sink". */}}
 {{- define "retail-anomaly.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -43,12 +43,12 @@ labels:
 {{ include "retail-anomaly.imageOf" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
 {{- end -}}
 
-{{/* With the namespace: KEDA asks from its own. */}}
+{{/* With the namespace, because KEDA asks from another one. */}}
 {{- define "retail-anomaly.kafkaAddress" -}}
 {{ include "retail-anomaly.fullname" . }}-kafka.{{ .Release.Namespace }}.svc:9092
 {{- end -}}
 
-{{/* Kafka's address for those that don't read the configuration. */}}
+{{/* Kafka's address, for processes that don't read the configuration. */}}
 {{- define "retail-anomaly.broker" -}}
 {{ (include "retail-anomaly.config" . | fromYaml).streamer.broker }}
 {{- end -}}

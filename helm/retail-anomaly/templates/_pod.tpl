@@ -1,4 +1,4 @@
-{{/* What the pods of our image have in common. Each takes dict "root" $ and what is named. */}}
+{{/* Shared parts of the pods of our image. Each takes dict "root" $ and the values named beside it. */}}
 
 {{/* The restricted pod security standard; "uid" for an image with a user of its own. */}}
 {{- define "retail-anomaly.podSecurity" -}}
@@ -51,7 +51,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* Over nodes and zones, as far as there are several: "part". */}}
+{{/* Spread the pods over nodes and zones, if there are several: "part". */}}
 {{- define "retail-anomaly.spread" -}}
 topologySpreadConstraints:
   {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
@@ -170,7 +170,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* The authority of an InfluxDB that has one of its own. */}}
+{{/* The authority that signed InfluxDB's certificate, if it is your own. */}}
 {{- define "retail-anomaly.influxdbTls" -}}
 {{- with .Values.influxdb.tlsSecret }}
 - name: influxdb-tls
@@ -182,7 +182,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Waits for the in-cluster Kafka; yours is there before the release. */}}
+{{/* Waits for the in-cluster Kafka. Your own runs before the release does. */}}
 {{- define "retail-anomaly.waitForKafka" -}}
 {{- if .root.Values.kafka.enabled -}}
 initContainers:
@@ -194,7 +194,7 @@ initContainers:
 ports:
   - name: http
     containerPort: {{ include "retail-anomaly.healthPort" .root }}
-# Long: a process without its volume reads its whole state from Kafka before it goes on.
+# Long, because a process without its volume reads its whole state from Kafka first.
 startupProbe:
   httpGet: {path: /healthz, port: http}
   periodSeconds: 5
@@ -210,7 +210,7 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
-{{/* A changed configuration rolls the pods. */}}
+{{/* A changed configuration restarts the pods. */}}
 {{- define "retail-anomaly.podAnnotations" -}}
 checksum/config: {{ include "retail-anomaly.config" .root | sha256sum }}
 {{- with .values.podAnnotations }}
@@ -218,7 +218,7 @@ checksum/config: {{ include "retail-anomaly.config" .root | sha256sum }}
 {{- end }}
 {{- end -}}
 
-{{/* A Job's name ends with a hash of what it runs, for a Job can't be changed: dict "root" "part" "spec". */}}
+{{/* A Job can't be changed, so its name ends with a hash of its spec: dict "root" "part" "spec". */}}
 {{- define "retail-anomaly.job" -}}
 apiVersion: batch/v1
 kind: Job

@@ -6,7 +6,7 @@ kind: Service
 metadata:
   {{- include "retail-anomaly.metadata" . | nindent 2 }}
 spec:
-  # Headless: gives the processes their names and Prometheus their addresses; nobody calls them.
+  # A headless service gives the processes their names and Prometheus their addresses; nothing calls it.
   clusterIP: None
   publishNotReadyAddresses: true
   selector:
@@ -25,11 +25,11 @@ spec:
   {{- if not .scaled }}
   replicas: {{ .values.replicas }}
   {{- end }}
-  # All at once: they share one consumer group and don't wait for one another.
+  # All start at once: they share a consumer group and need not wait for each other.
   podManagementPolicy: Parallel
   updateStrategy:
     type: RollingUpdate
-  # A process that comes back finds its state, and reads from the changelog only what it missed.
+  # A process that comes back finds its state, and reads only the rest from the changelog.
   persistentVolumeClaimRetentionPolicy:
     whenDeleted: Retain
     whenScaled: Retain
@@ -46,7 +46,7 @@ spec:
       {{- include "retail-anomaly.podBase" . | nindent 6 }}
       {{- include "retail-anomaly.placement" . | nindent 6 }}
       {{- include "retail-anomaly.spread" . | nindent 6 }}
-      # A last commit and the hand-over of the partitions.
+      # Time for the last commit and for handing over the partitions.
       terminationGracePeriodSeconds: 90
       {{- include "retail-anomaly.waitForKafka" (dict "root" .root "resources" .values.resources) | nindent 6 }}
       containers:
@@ -75,7 +75,7 @@ kind: PodDisruptionBudget
 metadata:
   {{- include "retail-anomaly.metadata" . | nindent 2 }}
 spec:
-  # One at a time: its partitions move, then come back.
+  # One at a time, because the partitions of each move away and come back.
   maxUnavailable: 1
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
