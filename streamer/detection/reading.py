@@ -26,6 +26,14 @@ class RecordReader:
         Whether a record's key must be its event's store.
     max_ahead
         How far, in milliseconds, an event may be ahead of its record's timestamp; None: any distance.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core import codec
+    >>> reader = RecordReader("inventory-counts", codec.decode, check_key=True, max_ahead=None)
+    >>> record = b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
+    >>> reader.read(record, b"s", 1_760_000_000_000, []).counted_qty
+    3
     """
 
     def __init__(self, topic: str, decode: Decode, *, check_key: bool, max_ahead: int | None) -> None:
