@@ -66,7 +66,7 @@ def test_a_topic_that_falls_silent_holds_up_nobody(
 
 
 class Received(ProcessCounts):
-    """Ends the application once it has processed enough; knows how many records the consumer was sent until then."""
+    """Ends the application after enough records; knows how many the consumer was sent until then."""
 
     def __init__(self, enough: int) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ def report(month, tmp_path_factory):
 
 
 def overflow(page):
-    """Return how many pixels the page is wider than its window, and the elements that reach beyond their section."""
+    """Return the pixels by which the page is too wide, and the elements that reach beyond their section."""
     return page.value("document.documentElement.scrollWidth - innerWidth"), page.value(
         "[...document.querySelectorAll('.main-svg, .alert, .tiles')].filter(one => {"
         "const box = one.closest('section, main').getBoundingClientRect();"

@@ -1,4 +1,4 @@
-"""`anomaly-scores`: the models' scores of every interval, on Kafka as in a replay, and only if they are on."""
+"""`anomaly-scores`: the models' scores, on Kafka as in a replay, and only if they are on."""
 
 from __future__ import annotations
 

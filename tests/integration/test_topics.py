@@ -165,7 +165,7 @@ def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
         acls = [
             _acl(ResourceType.BROKER, "kafka-cluster", AclOperation.ALL, AclPermissionType.ALLOW),
             _acl(ResourceType.BROKER, "kafka-cluster", AclOperation.CREATE, AclPermissionType.DENY),
-            # An ACL on a resource takes everyone else's rights to it: first allow everything that is not denied.
+            # An ACL on a resource takes everyone else's rights to it: first allow all that is not denied.
             _acl(ResourceType.TOPIC, "*", AclOperation.ALL, AclPermissionType.ALLOW),
             _acl(ResourceType.TOPIC, "*", AclOperation.DESCRIBE_CONFIGS, AclPermissionType.DENY),
             _acl(ResourceType.TOPIC, "*", AclOperation.CREATE, AclPermissionType.DENY),

@@ -1,4 +1,4 @@
-"""Where to connect and how to be let in: precedence, combinations that don't fit, secrets that stay hidden."""
+"""Broker and credentials: precedence, combinations that don't fit, secrets that stay hidden."""
 
 from __future__ import annotations
 
