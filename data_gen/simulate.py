@@ -111,6 +111,9 @@ class Simulation:
             raise ValueError(f"volumes: expected some of {', '.join(VOLUMES)}, got {list(self.volumes)}")
         if not 2001 <= self.start.year <= 2100 or self.days > 36_500:
             raise ValueError(f"start, days: expected 2001 to 2100, got {self.start} and {self.days}")
+        names = [scenario.name for scenario in self.scenarios]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"scenarios: expected each scenario once, got {twice[0]} again")
         if not self.time_zones:
             raise ValueError("time_zones: expected at least one")
         for name in self.time_zones:

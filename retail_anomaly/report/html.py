@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
@@ -85,6 +86,17 @@ def table(
         f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table><caption>{name}</caption>'
         f"<thead>{heads}</thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def frame_table(rows: pd.DataFrame, *, caption: str) -> str:
+    """Return a frame of texts as a table; its columns from the second on are set to the right.
+
+    Examples
+    --------
+    >>> "<caption>By store</caption>" in frame_table(pd.DataFrame({"Store": ["a"]}), caption="By store")
+    True
+    """
+    return table(rows.columns, rows.itertuples(index=False), range(1, rows.shape[1]), caption=caption)
 
 
 def _cell(tag: str, text: str, is_number: bool) -> str:

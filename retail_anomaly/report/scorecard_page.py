@@ -8,7 +8,7 @@ from retail_anomaly import plots
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_text
 from retail_anomaly.frames.words import plural
-from retail_anomaly.report.html import figure, section, table, write_page
+from retail_anomaly.report.html import figure, frame_table, section, write_page
 
 _TILES = {
     "Incidents found": "recall",
@@ -90,12 +90,5 @@ def _summary(card: Scorecard) -> str:
 
 
 def _table(heading: str, rows: pd.DataFrame) -> str:
-    return section(
-        heading,
-        table(
-            rows.columns,
-            rows.itertuples(index=False),
-            range(1, rows.shape[1]),
-            caption=f"One row for each {rows.columns[0].lower()}, with its figures",
-        ),
-    )
+    caption = f"One row for each {rows.columns[0].lower()}, with its figures"
+    return section(heading, frame_table(rows, caption=caption))

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from retail_anomaly.evaluate.words import measure_text
-from retail_anomaly.report.html import figure, section, table, write_page
+from retail_anomaly.report.html import figure, frame_table, section, table, write_page
 from retail_anomaly.tune.split import HELD_OUT, TUNED
 from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, value_text
 
@@ -47,7 +45,9 @@ def write_tuning(tuning: Tuning, path: Path | str, *, title: str = "Tuning") -> 
                 caption="Measures, with the settings before and after",
             ),
         ),
-        section("Incidents found, by scenario", _table(tuning.scenarios())),
+        section(
+            "Incidents found, by scenario", frame_table(tuning.scenarios(), caption="One row a scenario")
+        ),
         figure(tuning.recall_and_alert_rate()),
         figure(tuning.parameter_slices()),
     ]
@@ -71,10 +71,4 @@ def write_tuning(tuning: Tuning, path: Path | str, *, title: str = "Tuning") -> 
         sections=sections,
         footer=f"The figures are in two parts: the days {TUNED}, on which the parameters were chosen, and those "
         f"{HELD_OUT}, which took no part in the choice. Each alert counts once, as its last revision has it.",
-    )
-
-
-def _table(rows: pd.DataFrame) -> str:
-    return table(
-        rows.columns, rows.itertuples(index=False), range(1, rows.shape[1]), caption="One row a scenario"
     )

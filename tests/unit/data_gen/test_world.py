@@ -114,6 +114,7 @@ def test_memory_is_bounded_by_a_day():
         ({"start": date(1999, 1, 1)}, "start"),
         ({"time_zones": ["Mars/Base"]}, "time_zones"),
         ({"time_zones": []}, "time_zones"),
+        ({"scenarios": [SCENARIOS["refund_burst"]] * 2}, "scenarios: expected each scenario once"),
     ],
 )
 def test_an_impossible_argument_is_named(wrong, named):
