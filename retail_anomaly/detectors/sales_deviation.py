@@ -134,7 +134,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
         if ratio != 1.0:
             state.prices.put(_STORE, prices)
-        self.model.sale(event.transaction_id, event.sku, event.event_time, event.amount, ratio, history)
+        history.count_sale(event.transaction_id, event.sku, event.event_time, event.amount, ratio)
         state.history.put(_STORE, history)
         return alerts
 

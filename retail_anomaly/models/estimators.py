@@ -193,7 +193,7 @@ class SalesEstimator(AnomalyDetector):
         if self._model.accepts(block, history):
             receipt, sku = str(x.get("receipt", x["time"])), str(x.get("sku"))
             ratio = self._prices.see(sku, x["amount"] / _quantity(x), history.day)
-            self._model.sale(receipt, sku, x["time"], x["amount"], ratio, history)
+            history.count_sale(receipt, sku, x["time"], x["amount"], ratio)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return one minus the share of quarters as unusual as the rarest that is over since the last line."""

@@ -1,4 +1,4 @@
-"""What an article costs: the unit prices of a store's best-selling skus in two kilobytes."""
+"""Usual prices: the unit prices of a store's best-selling articles in two kilobytes."""
 
 from math import exp, log
 from typing import Final
@@ -8,25 +8,26 @@ import msgspec
 
 _WAYS: Final = 4
 _STEP: Final = 500.0  # steps of the logarithm: a fifth of a per cent each
-_LOWEST: Final = -8.0  # of the logarithm: prices from 0.0003 to 10**53 fit
+_LOWEST: Final = -8.0  # the lowest logarithm: prices from 0.0003 to 10**53 fit
 _CODES: Final = 65_535
 
 
 class SkuPrices(msgspec.Struct, array_like=True):
-    """Unit prices by sku: a cache that keeps what sells, of a fixed size.
+    """Unit prices by sku: a cache of fixed size that keeps the articles that sell.
 
     Parameters
     ----------
     buckets
-        How many; each holds four skus.
+        How many buckets it has; each holds four skus.
     tags, codes, doubts
-        The hash of each sku, its price on a scale of logarithms, and since which day only another was rung.
+        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from 1 to
+        120, since which only another price was rung, or 0.
 
     Notes
     -----
     A new price is taken for a mistake until the next day, unless the old one is rung again: a wrong
-    price is seen before it is learned, and a true change is learned overnight. Two skus of one hash
-    in one bucket are taken for one; that befalls one pair in millions.
+    price is noticed before it is learned, and a true change is learned overnight. Two skus of one bucket whose
+    hashes are equal are taken for one; that affects one pair in millions.
 
     Examples
     --------
@@ -50,33 +51,33 @@ class SkuPrices(msgspec.Struct, array_like=True):
 
     def see(self, sku: str, price: float, day: int) -> float | None:
         """Learn the unit price that was rung; return its ratio to the known one, None when there is none."""
-        found = self._find(sku)
+        place = self._place_of(sku)
         code = _code(price)
-        if found < 0:
+        if place < 0:
             self._take_place(sku, code)
             return None
-        known = self.codes[found]
+        known = self.codes[place]
         if code == known:
-            if self.doubts[found]:
-                self.doubts[found] = 0
+            if self.doubts[place]:
+                self.doubts[place] = 0
             return 1.0
         today = day % 120 + 1
-        if self.doubts[found] not in (0, today):
-            self.codes[found], self.doubts[found] = code, 0
+        if self.doubts[place] not in (0, today):
+            self.codes[place], self.doubts[place] = code, 0
             return 1.0
-        self.doubts[found] = today
+        self.doubts[place] = today
         return exp((code - known) / _STEP)
 
     def get(self, sku: str) -> float | None:
         """Return the known unit price of a sku."""
-        found = self._find(sku)
-        return None if found < 0 else exp(self.codes[found] / _STEP + _LOWEST)
+        place = self._place_of(sku)
+        return None if place < 0 else exp(self.codes[place] / _STEP + _LOWEST)
 
-    def _find(self, sku: str) -> int:
+    def _place_of(self, sku: str) -> int:
         hashed = crc32(sku.encode())
-        first, tag = hashed % self.buckets * _WAYS, hashed >> 16 or 1
+        first = hashed % self.buckets * _WAYS
         try:
-            return self.tags.index(tag, first, first + _WAYS)
+            return self.tags.index(hashed >> 16 or 1, first, first + _WAYS)
         except ValueError:
             return -1
 
@@ -84,11 +85,16 @@ class SkuPrices(msgspec.Struct, array_like=True):
         hashed = crc32(sku.encode())
         first = hashed % self.buckets * _WAYS
         bucket = self.tags[first : first + _WAYS]
-        # The place of a sku that was not rung since another was turned away, else its turn to yield.
+        # An empty place, else one that the hash chooses: the sku that stood there has to go.
         place = first + (bucket.index(0) if 0 in bucket else (hashed >> 8) % _WAYS)
         self.tags[place], self.codes[place], self.doubts[place] = hashed >> 16 or 1, code, 0
 
 
 def _code(price: float) -> int:
-    # Zero and absurd prices have the ends of the scale.
-    return min(max(round((log(max(price, 1e-300)) - _LOWEST) * _STEP), 0), _CODES)
+    if price > 0:
+        code = round((log(price) - _LOWEST) * _STEP)
+        if 0 <= code <= _CODES:
+            return code
+        # Absurd prices have the ends of the scale, and so has zero.
+        return 0 if code < 0 else _CODES
+    return 0

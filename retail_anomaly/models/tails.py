@@ -1,13 +1,28 @@
-"""Tails of counts, and one p-value from several."""
+"""P-values of counts, and one p-value from several."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import log10
 from typing import Final
 
-from retail_anomaly.models.functions import betainc
+from retail_anomaly.models.negative_binomial import central_counts, tails
 
 _SMALLEST: Final = 1e-300
+_SMALLEST_MEAN: Final = 1e-9
+_WALKED: Final = 500.0  # means below are cheaper to walk up to than to bisect
+_POISSON: Final = 1e12  # the shape of a rate that is known
+
+
+def both_tails(count: float, mean: float, shape: float) -> tuple[float, float]:
+    """Return `at_most` and `at_least` of a count; that costs no more than one of them.
+
+    Examples
+    --------
+    >>> both_tails(3, 1.0, 2.0) == (at_most(3, 1.0, 2.0), at_least(3, 1.0, 2.0))
+    True
+    """
+    low, high = tails(max(count, 0.0), max(mean, _SMALLEST_MEAN), shape)
+    return max(low, _SMALLEST), max(high, _SMALLEST)
 
 
 def at_least(count: float, mean: float, shape: float) -> float:
@@ -43,8 +58,7 @@ def at_least(count: float, mean: float, shape: float) -> float:
     """
     if count <= 0:
         return 1.0
-    mean = max(mean, 1e-9)
-    return max(betainc(count, shape, mean / (mean + shape)), _SMALLEST)
+    return max(tails(count, max(mean, _SMALLEST_MEAN), shape)[1], _SMALLEST)
 
 
 def at_most(count: float, mean: float, shape: float) -> float:
@@ -55,8 +69,7 @@ def at_most(count: float, mean: float, shape: float) -> float:
     >>> round(at_most(0, mean=3.0, shape=1e9), 4)
     0.0498
     """
-    mean = max(mean, 1e-9)
-    return max(betainc(shape, count + 1, shape / (mean + shape)), _SMALLEST)
+    return max(tails(count, max(mean, _SMALLEST_MEAN), shape)[0], _SMALLEST)
 
 
 def shape_of(*shapes: float) -> float:
@@ -121,8 +134,46 @@ def band(mean: float, shape: float, outside: float = 0.05) -> tuple[int, int]:
     >>> band(4.0, shape=1e9), band(4.0, shape=2.0)
     ((1, 8), (0, 13))
     """
+    mean = max(mean, _SMALLEST_MEAN)
+    if mean < _WALKED:
+        return central_counts(mean, shape, outside / 2)
     far = int(mean + 40 * (mean + mean * mean / shape) ** 0.5) + 40
     lower = bisect_left(range(far), outside / 2, key=lambda count: at_most(count, mean, shape))
     # The chance of more falls as the count rises.
     upper = bisect_left(range(far), -outside / 2, key=lambda count: -at_least(count + 1, mean, shape))
     return lower, upper
+
+
+def poisson_interval(count: int, coverage: float) -> tuple[float, float]:
+    """Return the means between which the mean of a Poisson count lies.
+
+    Parameters
+    ----------
+    count
+        What was counted.
+    coverage
+        How sure that is, such as 0.95: of the rest, half lies on each side.
+
+    Notes
+    -----
+    The exact interval of Garwood, Biometrika 1936, by bisection.
+
+    Examples
+    --------
+    >>> [round(mean, 3) for mean in poisson_interval(3, 0.95)]
+    [0.619, 8.767]
+    """
+    outside = (1 - coverage) / 2
+    far = count + 10 * (count + 10) ** 0.5 + 10
+    low = _bisected(lambda mean: at_least(count, mean, _POISSON) >= outside, 0.0, far) if count else 0.0
+    return low, _bisected(lambda mean: at_most(count, mean, _POISSON) <= outside, 0.0, far)
+
+
+def _bisected(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
+    for _ in range(60):
+        middle = (low + high) / 2
+        if is_beyond(middle):
+            high = middle
+        else:
+            low = middle
+    return high

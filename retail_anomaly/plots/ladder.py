@@ -7,13 +7,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from scipy.special import gammaincinv
 
 from retail_anomaly.core.events import REFUND
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.words import label_of, percent, plural
+from retail_anomaly.models.tails import poisson_interval
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 
 _BLUE: Final = "#0068b5"
@@ -123,11 +123,10 @@ def _beside_peers(events: pd.DataFrame) -> pd.DataFrame:
     peers = stores - found[["refunds", "receipts"]]
     found["peer_share"] = ((peers["refunds"] + 0.5) / peers["receipts"]).where(peers["receipts"] > 0)
     expected = found["receipts"] * found["peer_share"]
-    tail = (1 - _COVERAGE) / 2
-    counts = found["refunds"].to_numpy(dtype="float64")
-    found["ratio"] = counts / expected
-    found["low"] = np.where(counts > 0, gammaincinv(np.maximum(counts, 1), tail), 0) / expected
-    found["high"] = gammaincinv(counts + 1, 1 - tail) / expected
+    limits = [poisson_interval(int(count), _COVERAGE) for count in found["refunds"]]
+    found["ratio"] = found["refunds"] / expected
+    found["low"] = [low for low, _ in limits] / expected
+    found["high"] = [high for _, high in limits] / expected
     return found
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from math import sqrt
 from typing import Final
 
-from retail_anomaly.models.functions import stdtr
 from retail_anomaly.models.refunds.cashier import CashierHistory
 from retail_anomaly.models.refunds.store_level import StoreRefunds
+from retail_anomaly.models.student import student_t
 from retail_anomaly.models.tails import at_least, shape_of
 
 _HOURS_LOOKED_AT: Final = 8
@@ -48,4 +48,4 @@ def p_of_amounts(cashier: CashierHistory, store: StoreRefunds) -> float | None:
     mean = known.logs / known.count
     deviation = sqrt(max(known.squares / known.count - mean * mean, 0.01))
     z = (cashier.log_amounts / cashier.refunds - mean) / deviation * sqrt(cashier.refunds)
-    return stdtr(4, -z)
+    return student_t(4, -z)

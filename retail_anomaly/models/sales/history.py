@@ -1,5 +1,6 @@
 """A store's sales: the quarter of an hour that is being counted, the day so far, and what was learned."""
 
+from math import log1p
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,6 +11,10 @@ from retail_anomaly.models.spread import ExcessSpread
 
 HORIZONS: Final = ("quarter", "hour", "two_hours", "day")
 CELL_BYTES: Final = 2  # half precision
+_HALF: Final = 0.55
+_DOUBLE: Final = 1.8
+_LARGEST_AMOUNT: Final = 1e7
+_KEPT_WRONG_PRICES: Final = 3  # enough to find them, few enough for the state
 
 
 class OffPriceLines(msgspec.Struct, array_like=True):
@@ -200,6 +205,34 @@ class SalesHistory(msgspec.Struct, array_like=True):
     price_rank: RollingRank = msgspec.field(default_factory=RollingRank)
     last_sale: int = 0
     wrong_prices: list[WrongPrice] = []
+
+    def count_sale(self, receipt: str, sku: str, time: int, amount: float, price_ratio: float | None) -> None:
+        """Count a sale line of the quarter.
+
+        Parameters
+        ----------
+        receipt, sku, time, amount
+            Of the line.
+        price_ratio
+            Its unit price over the known one; None when none is known.
+        """
+        self.last_sale = time
+        if receipt != self.last_receipt:
+            self.last_receipt = receipt
+            self.receipts += 1
+        self.lines += 1
+        size = log1p(min(amount, _LARGEST_AMOUNT))
+        self.log_amounts += size
+        self.log_squares += size * size
+        if price_ratio is not None and not _HALF < price_ratio < _DOUBLE:
+            self._keep_wrong_price(WrongPrice(price_ratio > 1, sku, receipt))
+
+    def _keep_wrong_price(self, line: WrongPrice) -> None:
+        if line.is_dear:
+            self.off_price.dear += 1
+        else:
+            self.off_price.cheap += 1
+        self.wrong_prices = [*self.wrong_prices[1 - _KEPT_WRONG_PRICES :], line]
 
     def clear_quarter(self) -> None:
         """Count the next quarter from zero."""

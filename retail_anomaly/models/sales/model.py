@@ -6,7 +6,6 @@ from typing import Final
 import msgspec
 
 from retail_anomaly.core.local_time import QUARTER, QUARTERS, LocalTime
-from retail_anomaly.models.sales.counting import count_sale
 from retail_anomaly.models.sales.history import HORIZONS, SalesHistory, WindowQuarter
 from retail_anomaly.models.sales.level import day_factor, learn_level
 from retail_anomaly.models.sales.off_prices import decay_off_prices, learn_off_prices, off_price_tails
@@ -47,7 +46,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     >>> model, store = SalesModel(), SalesHistory()
     >>> model.accepts(1_955_555, store)
     True
-    >>> model.sale("t-1", "sku-1", 1_955_555 * QUARTER, 9.99, None, store)
+    >>> store.count_sale("t-1", "sku-1", 1_955_555 * QUARTER, 9.99, price_ratio=None)
     >>> [judged] = model.pass_time(1_955_556, LocalTime(UTC), store)
     >>> judged.tails.observed["quarter"]
     1.0
@@ -59,12 +58,6 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     level_gain: float = 0.2
     protect: float = 0.002
     release_after: int = 3
-
-    def sale(
-        self, receipt: str, sku: str, time: int, amount: float, ratio: float | None, store: SalesHistory
-    ) -> None:
-        """Count a sale line of the quarter; `ratio` is its unit price compared with the known one."""
-        count_sale(store, receipt, sku, time, amount, ratio)
 
     # --- time ---
 

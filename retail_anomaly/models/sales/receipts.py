@@ -10,7 +10,7 @@ from retail_anomaly.core.local_time import QUARTER
 from retail_anomaly.models.sales.history import HORIZONS, SalesHistory, WindowQuarter
 from retail_anomaly.models.sales.level import day_factor, shape_of_horizon
 from retail_anomaly.models.sales.profile import UsualReceipts
-from retail_anomaly.models.tails import at_least, at_most, shape_of
+from retail_anomaly.models.tails import at_most, both_tails, shape_of
 
 _HOUR: Final = 4  # quarters
 
@@ -64,10 +64,10 @@ def receipt_tails(usual: UsualReceipts, window: Sequence[WindowQuarter], store: 
         "two_hours": len(window) <= _HOUR,
         "day": store.earlier.usual == 0,
     }
-    low, high = (
-        {h: 1.0 if is_repeated.get(h) else tail(observed[h], expected[h], shapes[h]) for h in HORIZONS}
-        for tail in (at_most, at_least)
-    )
+    low, high = dict.fromkeys(HORIZONS, 1.0), dict.fromkeys(HORIZONS, 1.0)
+    for horizon in HORIZONS:
+        if not is_repeated.get(horizon):
+            low[horizon], high[horizon] = both_tails(observed[horizon], expected[horizon], shapes[horizon])
     for tails in (low, high):
         # Half of the evidence must be of the last two hours, or a bad morning would alert all day.
         tails["day"] = sqrt(tails["day"] * tails["two_hours"])

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
-from retail_anomaly.models.functions import stdtr
 from retail_anomaly.models.sales.history import SalesHistory, WindowQuarter
+from retail_anomaly.models.student import student_t
 
 _KNOWN_FROM: Final = 200  # lines
 _JUDGED_FROM: Final = 5  # lines
@@ -23,7 +23,7 @@ def ticket_tails(window: Sequence[WindowQuarter], store: SalesHistory) -> tuple[
     between = max(store.drift.excess + 0.01, 0.0) / (store.drift.quarters + 10)
     error = sqrt(variance / lines + between)
     t = (sum(row.log_amounts for row in window) / lines - mean) / error
-    return stdtr(8, t), stdtr(8, -t)
+    return student_t(8, t), student_t(8, -t)
 
 
 def learn_tickets(store: SalesHistory) -> None:
