@@ -1,4 +1,4 @@
-"""REFUND_DEVIATION: a cashier's refunds are not what they usually are."""
+"""REFUND_DEVIATION: a cashier's refunds are not as usual."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -84,9 +84,9 @@ class DayEpisode(Episode):
 
 
 class RefundDeviationState(DetectorState):
-    """What was learned of each cashier, of the store and of its prices.
+    """The history of each cashier, of the store and of its prices, and the open alerts.
 
-    A detector of River, where one was chosen, is in this process only.
+    A detector of River, if one was chosen, is in this process only and is not stored.
     """
 
     def __init__(self, max_late: int, river: RiverRefunds | None = None) -> None:
@@ -108,12 +108,12 @@ class RefundDeviationState(DetectorState):
 class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState]):
     """Alert when a cashier's day of refunds is rare for this cashier, this role and this store.
 
-    Counted are refunds of the hour, the day, the last five and the last fifteen days worked, and those
-    that are off shift, cost more than the goods, stay just under a limit, name no sale, repeat an article
-    or a sale, or are paid in cash; each against what was learned. The score is one minus the share of
-    cashier days that were as unusual. One alert a cashier and day, revised when it gets ten times rarer.
+    It counts the refunds of the hour, the day, the last five and the last fifteen worked days, and those
+    that are made off shift, exceed the known price, stay just under a limit, name no sale, repeat an article
+    or a sale, or are paid in cash. Each count is compared with its expectation. The score is 1 minus the share of
+    cashier days that were as unusual. There is one alert a cashier and day, revised when it gets ten times rarer.
 
-    Cannot see: what a cashier has always done, from the first day on; a level that rises over months;
+    Cannot see: a habit that a cashier has had from the first day on; a level that rises over months;
     refunds spread over many cashiers; in a small store, less than about three refunds more a day.
 
     Examples
@@ -146,7 +146,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         return f"learned {days} of {needed} days" if days < needed else None
 
     def on_sale(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> Sequence[Alert]:
-        """Count the line, and learn what the article costs."""
+        """Count the line, and learn the price of the article."""
         cashier = self._today(event, state, store)
         if cashier is not None:
             cashier.count_sale(event.event_time)
@@ -276,9 +276,9 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         )
 
     def _message(self, event: PosEvent, cashier: CashierHistory, tails: RefundTails) -> str:
-        plural = "" if tails.observed == 1 else "s"
+        refunds = "1 refund" if tails.observed == 1 else f"{tails.observed} refunds"
         return (
-            f"Cashier {event.cashier_id} made {tails.observed} refund{plural} on {date_of(cashier.day)} where "
+            f"Cashier {event.cashier_id} made {refunds} on {date_of(cashier.day)} where "
             f"{tails.expected:.1f} are usual; what stands out: {_WORDS[tails.deciding]}."
         )
 

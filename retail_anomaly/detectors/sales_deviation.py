@@ -15,15 +15,15 @@ from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
-from retail_anomaly.models.river_judges import COMPONENT, SALES_FEATURES, RiverSales
+from retail_anomaly.models.river_judges import SALES_FEATURES, RiverSales
 from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
+from retail_anomaly.models.sales.explanation import explain, message
 from retail_anomaly.models.tails import band
 
 _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 24
 _WORSE: Final = 0.1
 _QUIET: Final = 4
-_QUARTERS: Final = {"quarter": 1, "hour": 4, "two_hours": 8, "ticket": 8, "price": 8, COMPONENT: 8}
 
 
 class SalesDeviationParameters(ModelParameters, frozen=True):
@@ -60,9 +60,9 @@ class SalesEpisode(Episode):
 
 
 class SalesDeviationState(DetectorState):
-    """What was learned of the store.
+    """The history of the store's sales and prices, and its open alert.
 
-    A detector of River, where one was chosen, is in this process only.
+    A detector of River, if one was chosen, is in this process only and is not stored.
     """
 
     def __init__(self, max_late: int, river: RiverSales | None = None) -> None:
@@ -185,7 +185,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         if fewer or (episode is not None and episode.fewer):
             direction, chance = "drop", quarter.fewer
             if episode is not None and not episode.fewer:
-                # An outage is another matter than a wrong price: told as such, it takes the place of what is open.
+                # An outage is another matter than a wrong price: it closes that alert and opens its own.
                 state.episodes.drop(_STORE)
                 episode = None
         risk = round(1 - chance, 6)
@@ -244,69 +244,31 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     def _alert(
         self, quarter: JudgedQuarter, episode: SalesEpisode, history: SalesHistory, store: StoreMemory
     ) -> Alert:
-        tails = quarter.tails
-        p_values = tails.low if episode.direction == "drop" else tails.high
-        component = min(
-            (name for name in p_values if not (episode.fewer and name in ("ticket", "price"))),
-            key=lambda name: p_values[name],
-        )
-        horizon = component if component in tails.observed else "two_hours"
-        start = quarter.end - _QUARTERS.get(component, 0) * QUARTER
-        if component == "day":
-            start = quarter.day_start
-        elif component == "silence":
-            start = max(history.last_sale, quarter.day_start, quarter.end - 8 * QUARTER)
-        lower, upper = band(tails.expected[horizon], tails.shapes[horizon])
-        is_high = episode.direction == "spike"
-        # Of lines that were counted; too few receipts are about none.
-        counts = tails.off_price[is_high] and not episode.fewer
-        wrong_prices = [line for line in history.wrong_prices if line.is_dear == is_high] if counts else []
-        skus = sorted({line.sku for line in wrong_prices})
+        why = explain(quarter, episode.direction, history, receipts_only=episode.fewer)
+        observed, expected = quarter.tails.observed[why.horizon], quarter.tails.expected[why.horizon]
+        lower, upper = band(expected, quarter.tails.shapes[why.horizon])
         return self.alert(
             store,
             time=quarter.end,
             employee_id=None,
             risk=episode.risk,
-            message=_message(component, episode.direction, quarter, start, horizon, store, skus),
+            message=message(why, quarter, store.store_id, store.local),
             evidence={
-                "direction": episode.direction,
-                "start": start,
-                "end": quarter.end,
-                "observed": round(tails.observed[horizon]),
-                "expected": round(tails.expected[horizon], 3),
+                "direction": why.direction,
+                "start": why.start,
+                "end": why.end,
+                "observed": round(observed),
+                "expected": round(expected, 3),
                 "lower": lower,
                 "upper": upper,
-                "component": component,
-                "pValues": {name: float(f"{p:.3g}") for name, p in p_values.items()},
-                "linesOffPrice": tails.off_price[is_high],
-                "skus": skus,
-                "transactionIds": [line.receipt for line in wrong_prices],
+                "component": why.component,
+                "pValues": {name: float(f"{p:.3g}") for name, p in why.p_values.items()},
+                "linesOffPrice": why.lines_off_price,
+                "skus": why.skus,
+                "transactionIds": [line.receipt for line in why.wrong_prices],
                 "chance": float(f"{episode.chance:.3g}"),
                 "learnedDays": history.days,
                 "relearnedOn": date_of(history.relearned) if history.relearned else None,
             },
             episode=episode,
         )
-
-
-def _message(
-    component: str,
-    direction: str,
-    quarter: JudgedQuarter,
-    start: int,
-    horizon: str,
-    store: StoreMemory,
-    skus: Sequence[str],
-) -> str:
-    clock = store.local.clock
-    tails = quarter.tails
-    span = f"{store.store_id} between {clock(start)} and {clock(quarter.end)} on {date_of(quarter.day)}"
-    sold = f"{tails.observed[horizon]:.0f} receipts, about {tails.expected[horizon]:.0f} are usual"
-    if component == "price":
-        side = "less than half" if direction == "drop" else "nearly double or more"
-        lines = tails.off_price[direction == "spike"]
-        of = f", the last ones of {' and '.join(skus)}," if skus else ""
-        return f"{span}: {lines} lines{of} were rung at {side} of the known price ({sold})."
-    if component == "ticket":
-        return f"{span}: lines were {'smaller' if direction == 'drop' else 'larger'} than usual ({sold})."
-    return f"{span}: {'fewer' if direction == 'drop' else 'more'} sales than usual ({sold})."

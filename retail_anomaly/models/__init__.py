@@ -1,1 +1,1 @@
-"""What is usual, learned online: the arithmetic of the models, and River's face of it."""
+"""The models: they learn online how much is usual, and serve as River estimators too."""

@@ -1,7 +1,7 @@
-"""The models as River estimators: one store's receipt lines in, a score out.
+"""The models as River estimators: they take one store's receipt lines and return a score.
 
-They work where River's own do, in its pipelines and evaluations; the detectors run the same
-arithmetic over state that is stored.
+You can use them in River's pipelines and evaluations. The detectors run the same arithmetic over state
+that is stored.
 """
 
 from collections.abc import Mapping
@@ -28,22 +28,22 @@ class RefundEstimator(AnomalyDetector):
     Parameters
     ----------
     time_zone
-        The store's, an IANA name.
+        The store's time zone, an IANA name.
     half_life
-        Days after which what was learned counts half.
+        Days after which the store's history counts half.
     prior_refunds
-        How many refunds of his own weigh as much as those of a cashier's role.
+        How many refunds of a cashier weigh as much as those of the cashier's role.
     protect
         A day rarer than this is not learned.
     limit
-        The amount that refunds are kept just under.
+        The amount that dishonest refunds stay just under.
 
     Notes
     -----
     A line is a dictionary with ``time`` (epoch milliseconds), ``cashier``, ``kind`` (``SALE`` or
-    ``REFUND``), ``sku``, ``amount``, and perhaps ``receipt``, ``quantity``, ``original``, ``tender``, ``role``
-    and ``off_shift``. What lacks the first three, or has a time or an amount that is no number, scores 0
-    and teaches nothing.
+    ``REFUND``), ``sku`` and ``amount``; optional are ``receipt``, ``quantity``, ``original``, ``tender``,
+    ``role`` and ``off_shift``. A line without time, cashier or kind, or whose time or amount is not a number,
+    scores 0 and teaches nothing.
 
     Examples
     --------
@@ -54,7 +54,8 @@ class RefundEstimator(AnomalyDetector):
     ...     model.learn_one(line | {"kind": "REFUND" if n % 37 == 0 else "SALE"})
     >>> def refund(number):
     ...     at = 1_735_689_600_000 + 9_000 * 900_000 + number
-    ...     return {"time": at, "cashier": "c-1", "kind": "REFUND", "sku": "k", "amount": 9.0, "receipt": f"r{number}"}
+    ...     line = {"time": at, "cashier": "c-1", "kind": "REFUND", "sku": "k", "amount": 9.0}
+    ...     return line | {"receipt": f"r{number}"}
     >>> first = model.score_one(refund(0))
     >>> for number in range(8):
     ...     model.learn_one(refund(number))
@@ -97,7 +98,7 @@ class RefundEstimator(AnomalyDetector):
             cashier.strongest = max(cashier.strongest, tails.strength)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return one minus the share of cashier days as unusual as this one with the line; 0 for a sale."""
+        """Return 1 minus the share of cashier days as unusual as this one with the line; 0 for a sale."""
         if not _is_line(x) or x["kind"] != "REFUND":
             return 0.0
         cashier = deepcopy(self._cashiers.get(str(x["cashier"]), CashierHistory()))
@@ -134,23 +135,23 @@ class SalesEstimator(AnomalyDetector):
     Parameters
     ----------
     time_zone
-        The store's, an IANA name.
+        The store's time zone, an IANA name.
     memory
         How many of a weekday's past days count.
     level_gain
-        The share of a day's deviation that is taken for a new level.
+        The share of a day's deviation that is taken as a new level.
     protect
         A quarter rarer than this counts half.
 
     Attributes
     ----------
     quarters
-        What was judged last: the quarters that the last line learned brought to their end.
+        The quarters that the last learned line brought to their end.
 
     Notes
     -----
-    A line is a dictionary with ``time`` (epoch milliseconds), ``receipt``, ``sku`` and ``amount``, perhaps
-    ``quantity``; refunds (``kind``) only let time pass.
+    A line is a dictionary with ``time`` (epoch milliseconds), ``receipt``, ``sku`` and ``amount``;
+    ``quantity`` is optional. A refund (``kind``) only lets time pass.
 
     Examples
     --------
@@ -196,7 +197,7 @@ class SalesEstimator(AnomalyDetector):
             history.count_sale(receipt, sku, x["time"], x["amount"], ratio)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
-        """Return one minus the share of quarters as unusual as the rarest that is over since the last line."""
+        """Return 1 minus the share of quarters as unusual as the rarest one since the last line."""
         if not _has_time(x) or not self._history.block:
             return 0.0
         quarters = list(self._model.pass_time(x["time"] // QUARTER, self._local, deepcopy(self._history)))

@@ -1,4 +1,4 @@
-"""Parameters of a detector whose model can be replaced by one of River's."""
+"""Parameters of a detector whose model you can replace by one of River's."""
 
 from typing import Annotated, ClassVar
 
@@ -10,7 +10,7 @@ from retail_anomaly.models.river_choice import NO_SCALER, PACKAGED, RiverChoice,
 
 
 class ModelParameters(Parameters, frozen=True):
-    """Base of the parameters of a detector whose model may be exchanged.
+    """Base of the parameters of a detector whose model you can replace.
 
     Examples
     --------
@@ -20,7 +20,7 @@ class ModelParameters(Parameters, frozen=True):
 
     features: ClassVar[tuple[str, ...]] = ()
 
-    # A model must have watched its stores for weeks before it says anything: switched on with intent.
+    # Off by default: a model watches its stores for weeks before it can alert.
     enabled: Annotated[bool, Meta(description="Whether the detector runs.")] = False
     model: Annotated[
         str,
@@ -30,11 +30,13 @@ class ModelParameters(Parameters, frozen=True):
         ),
     ] = PACKAGED
     model_parameters: Annotated[
-        dict[str, Value], Meta(description="What the detector of River is made with.")
+        dict[str, Value], Meta(description="The arguments of that detector of River.")
     ] = {}  # noqa: RUF012 - msgspec copies it
     scaler: Annotated[
         str,
-        Meta(description="What its features pass, such as `river.preprocessing.MinMaxScaler`, or `none`."),
+        Meta(
+            description="A transformer for its features, such as `river.preprocessing.MinMaxScaler`, or `none`."
+        ),
     ] = NO_SCALER
 
     def __post_init__(self) -> None:
@@ -50,12 +52,12 @@ class ModelParameters(Parameters, frozen=True):
 
     @property
     def choice(self) -> RiverChoice | None:
-        """The detector of River that was chosen; None: the packaged model."""
+        """The detector of River that was chosen, or None for the packaged model."""
         if self.model == PACKAGED:
             return None
         return RiverChoice(self.model, self.model_parameters, self.scaler)
 
     @property
     def replay_only(self) -> str | None:
-        """Why no host that stores state can run the detector, or None."""
+        """Why a host that stores state can't run the detector, or None."""
         return None if self.choice is None else f"model: {self.model} has no state that can be stored"

@@ -20,14 +20,14 @@ class SkuPrices(msgspec.Struct, array_like=True):
     buckets
         How many buckets it has; each holds four skus.
     tags, codes, doubts
-        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from 1 to
-        120, since which only another price was rung, or 0.
+        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from 1
+        to 120, since which only another price was rung, or 0.
 
     Notes
     -----
     A new price is taken for a mistake until the next day, unless the old one is rung again: a wrong
-    price is noticed before it is learned, and a true change is learned overnight. Two skus of one bucket whose
-    hashes are equal are taken for one; that affects one pair in millions.
+    price is noticed before it is learned, and a true change is learned overnight. Two skus of one bucket with
+    equal hashes are taken for one; that affects one pair in millions.
 
     Examples
     --------

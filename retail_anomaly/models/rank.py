@@ -1,4 +1,4 @@
-"""How rare a strength has been: p-values calibrated by what was seen, not by what was assumed."""
+"""Ranks: p-values calibrated by past strengths instead of by theory."""
 
 from bisect import bisect_right
 from itertools import accumulate
@@ -17,20 +17,20 @@ _BETA: Final = 1 / log(10)
 
 
 class RollingRank(msgspec.Struct, array_like=True):
-    """The distribution of a strength lately, and from it the chance of one so high.
+    """Keep the distribution of recent strengths, to tell the chance of one so high.
 
-    A strength is minus the decimal logarithm of a p-value (see `tails.strength`). Were the models
-    exact, a strength of 2 would be reached once in a hundred. They are not, far out in the tail
-    least of all, so the share that did reach it replaces the theory as soon as there is one.
+    A strength is minus the decimal logarithm of a p-value (see `tails.strength`). If the models were
+    exact, one in a hundred would reach a strength of 2. They are not, least of all far out in the tail.
+    So the share that did reach a strength replaces the theory as soon as there is one.
 
     Parameters
     ----------
     counts
-        Decayed counts of strengths in bins of an eighth.
+        Decayed counts of strengths, in bins an eighth wide.
     excluded
-        Decayed count of what was too far out to be learned in its place.
+        Decayed count of strengths that were too rare to be learned.
     limit, chance, scale
-        Where the fitted tail begins, the chance to get that far, and its scale.
+        Where the fitted tail begins, the chance of getting that far, and the tail's scale.
 
     Notes
     -----
@@ -38,9 +38,9 @@ class RollingRank(msgspec.Struct, array_like=True):
     excess: peaks over threshold as in Siffer et al., Anomaly Detection in Streams with Extreme Value
     Theory, KDD 2017, with the shape at zero. Theory takes part with the weight of ten observations.
 
-    What was rarer than one in a thousand is counted as seen, but does not lengthen the tail, or the
-    incidents that are to be found would hide those that follow. When such are more than three in a
-    hundred, they are no incidents but how things are, and are learned.
+    A strength rarer than one in a thousand is counted but does not lengthen the tail. Otherwise each incident
+    that you want to find would hide the next. When more than three in a hundred are so rare, they are not
+    incidents but the new normal, and are learned.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class RollingRank(msgspec.Struct, array_like=True):
 
     @property
     def total(self) -> float:
-        """How many strengths were learned, old ones counting less."""
+        """How many strengths were learned; old ones count less."""
         return sum(self.counts)
 
     def chance_of(self, strength: float) -> float:
@@ -94,7 +94,7 @@ class RollingRank(msgspec.Struct, array_like=True):
         self.counts[min(int(max(strength, 0.0) / _WIDTH), _BINS - 1)] += 1
 
     def decay(self, factor: float) -> None:
-        """Let what was learned count less."""
+        """Make the past count less."""
         self.counts = [count * factor for count in self.counts]
         self.excluded *= factor
 
@@ -104,9 +104,9 @@ class RollingRank(msgspec.Struct, array_like=True):
         Parameters
         ----------
         theory
-            With the weight of how many observations theory takes part in the tail's scale.
+            How many observations the theory's scale weighs as much as.
         """
-        above = list(accumulate(reversed(self.counts)))  # of the last bins
+        above = list(accumulate(reversed(self.counts)))  # strengths in the last bin, in the last two, ...
         bins = bisect_right(above, _TAIL) + 1
         first = max(0, _BINS - bins)
         reached = sum(self.counts[first:])

@@ -1,4 +1,4 @@
-"""An anomaly detector of River, chosen by its name: found, made and tried out before it is needed."""
+"""An anomaly detector of River, chosen by its name and tried out when settings are read."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ import msgspec
 from retail_anomaly.core.errors import RetailAnomalyError
 
 PACKAGED: Final = "packaged"
-"""The name of no River detector: the model of this package."""
+"""The name of the model that this package brings."""
 NO_SCALER: Final = "none"
 
 Value: TypeAlias = bool | int | float | str | None
@@ -31,20 +31,22 @@ class ModelError(RetailAnomalyError):
 
 
 class RiverChoice(msgspec.Struct, frozen=True):
-    """Which detector, with what before it.
+    """Name a detector, its arguments and the scaler before it.
 
     Parameters
     ----------
     model
-        A class's dotted path: one of River's, or of your own.
+        The dotted path of a class: one of River's, or your own.
     parameters
-        What it is made with. A `seed` that it takes and is not given is 0: the same events, the same alerts.
+        Its arguments. A detector that takes a `seed` gets 0 unless you give one, so that the same events give
+        the same alerts.
     scaler
         A transformer's dotted path, or ``none``.
 
     Examples
     --------
-    >>> choice = RiverChoice("river.anomaly.HalfSpaceTrees", {"n_trees": 5}, "river.preprocessing.MinMaxScaler")
+    >>> trees = "river.anomaly.HalfSpaceTrees"
+    >>> choice = RiverChoice(trees, {"n_trees": 5}, "river.preprocessing.MinMaxScaler")
     >>> detector, scaler = choice.make()
     >>> detector.n_trees, detector.seed, type(scaler).__name__
     (5, 0, 'MinMaxScaler')
@@ -55,31 +57,31 @@ class RiverChoice(msgspec.Struct, frozen=True):
     scaler: str = NO_SCALER
 
     def make(self) -> tuple[Any, Any]:
-        """Return a new detector and its scaler, or None, for `learn` and `score`.
+        """Return a new detector and its scaler for `learn` and `score`; the scaler may be None.
 
         Raises
         ------
         ValueError
-            There is no such class, it is no detector or transformer, or it does not take the parameters;
-            the text begins with the setting that is wrong.
+            The class does not exist, is not a detector or transformer, or does not take the arguments.
+            The text begins with the setting that is wrong.
         """
         from river import base
 
-        found = _find("model", self.model, (base.AnomalyDetector, base.SupervisedAnomalyDetector))
+        chosen = _find("model", self.model, (base.AnomalyDetector, base.SupervisedAnomalyDetector))
         scaler = None
         if self.scaler != NO_SCALER:
             scaler = _made("scaler", _find("scaler", self.scaler, (base.Transformer,)), {})
-        taken = signature(found).parameters
+        taken = signature(chosen).parameters
         seed = {"seed": 0} if "seed" in taken else {}
-        return _made("model_parameters", found, seed | dict(self.parameters)), scaler
+        return _made("model_parameters", chosen, seed | dict(self.parameters)), scaler
 
     def try_out(self, example: Features) -> None:
-        """Make sure that the detector can be made, and scores and learns an example.
+        """Make the detector and let it score and learn an example, to find mistakes early.
 
         Raises
         ------
         ValueError
-            It does not; the text begins with the setting that is wrong.
+            That fails. The text begins with the setting that is wrong.
 
         Examples
         --------
@@ -99,7 +101,7 @@ class RiverChoice(msgspec.Struct, frozen=True):
 
 
 def learn(detector: Any, scaler: Any, x: Features) -> None:
-    """Let a detector, and its scaler, learn features; a supervised one the first of them as its target."""
+    """Let a detector and its scaler learn features; the first is the target of a supervised detector."""
     if scaler is not None:
         scaler.learn_one(x)
     given, target = _given(scaler, x)
@@ -110,13 +112,13 @@ def learn(detector: Any, scaler: Any, x: Features) -> None:
 
 
 def score(detector: Any, scaler: Any, x: Features) -> float:
-    """Return how anomalous features are, on the detector's own scale; NaN where it can't be worked out."""
+    """Return how anomalous features are on the detector's own scale; NaN after a division by zero or an overflow."""
     given, target = _given(scaler, x)
     try:
         if _is_supervised(detector):
             return float(detector.score_one(given, target))
         return float(detector.score_one(given))
-    except ArithmeticError:  # as PredictiveAnomalyDetection divides by errors that are all zero at first
+    except ArithmeticError:  # PredictiveAnomalyDetection divides by its errors, which are all zero at first
         return nan
 
 
@@ -145,14 +147,14 @@ def _find(setting: str, path: str, kinds: tuple[type, ...]) -> Any:
         module = import_module(module_name)
     except ImportError as error:
         raise ValueError(f"{setting}: there is no {path}: {_said(error)}") from None
-    found = getattr(module, name, None)
-    if found is None:
+    named = getattr(module, name, None)
+    if named is None:
         known = [key for key, value in vars(module).items() if isclass(value) and issubclass(value, kinds)]
         close = get_close_matches(name, known, n=1) or [", ".join(sorted(known)) or wanted]
         raise ValueError(f"{setting}: there is no {path}; did you mean {close[0]}?")
-    if not (isclass(found) and issubclass(found, kinds)):
+    if not (isclass(named) and issubclass(named, kinds)):
         raise ValueError(f"{setting}: {path} is not {wanted} of River's kind")
-    return found
+    return named
 
 
 def _made(setting: str, kind: Any, parameters: Mapping[str, Value]) -> Any:

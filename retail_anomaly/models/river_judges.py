@@ -1,7 +1,7 @@
-"""River detectors in the places of the packaged models: what they are shown, and what is made of their scores.
+"""River detectors in place of the packaged models: the features they get, and the verdict from their scores.
 
-What was counted and what is usual still come from the packaged models, and so does the learning of it; the
-chosen detector alone decides how strange that is.
+The packaged models still count, and still learn how much is usual. The chosen detector alone decides how
+strange that is.
 """
 
 from typing import Any, Final
@@ -27,21 +27,22 @@ SALES_FEATURES: Final = (
 
 
 def refund_features(time: int, quarter: int, cashier: CashierHistory, tails: RefundTails) -> Features:
-    """Return what a detector is shown of a cashier's day, at each refund.
+    """Return the features of a cashier's day at a refund.
 
     Parameters
     ----------
     time, quarter
-        The refund's, in epoch milliseconds and as the local day's quarter of an hour.
+        The refund's time in epoch milliseconds, and its quarter of an hour in the local day.
     cashier, tails
-        The day with that refund, and what is usual.
+        The day with that refund, and its expectation.
 
     Returns
     -------
     dict
-        ``excess`` (refunds of the day beyond what is usual; a supervised detector's target), ``refunds``,
-        ``usual``, ``in_hour`` (refunds of the last hour), ``sales`` (lines of the day), ``amount`` (mean
-        logarithm), ``hour`` (of the day), and how many refunds of the day bear each of `refunds.MARKS`.
+        ``excess`` (refunds of the day less the expectation; a supervised detector's target), ``refunds``,
+        ``usual`` (the expectation), ``in_hour`` (refunds of the last hour), ``sales`` (lines of the day),
+        ``amount`` (mean logarithm), ``hour`` (of the day), and how many refunds of the day bear each of
+        `refunds.MARKS`.
 
     Examples
     --------
@@ -68,20 +69,20 @@ def refund_features(time: int, quarter: int, cashier: CashierHistory, tails: Ref
 
 
 def sales_features(quarter: JudgedQuarter, number: int) -> Features:
-    """Return what a detector is shown of a store, at the end of each quarter of an hour.
+    """Return the features of a store at the end of a quarter of an hour.
 
     Parameters
     ----------
     quarter
-        The quarter, with what is usual.
+        The quarter, with its expectation.
     number
         Its number in the local day.
 
     Returns
     -------
     dict
-        ``excess`` (receipts of two hours beyond what is usual, by the root of that; a supervised detector's
-        target), receipts and what is usual by horizon (``hour``, ``usual_hour``), ``low_prices`` and
+        ``excess`` (receipts of two hours less the expectation, over the root of the expectation; a supervised
+        detector's target), receipts and expectation by horizon (``hour``, ``usual_hour``), ``low_prices`` and
         ``high_prices`` (lines of two hours far off the known price), ``time`` (hour of the day), ``weekday``
         (Monday is 0).
     """
@@ -99,37 +100,37 @@ def sales_features(quarter: JudgedQuarter, number: int) -> Features:
 
 
 class RiverRefunds:
-    """Judges a cashier's day by a River detector, one for all cashiers of a store.
+    """Judge a cashier's day by a River detector, one for all cashiers of a store.
 
-    Its strength takes the place of the packaged model's, and so is ranked among those of all cashier
-    days: `false_alarms` keeps its meaning.
+    Its strength replaces the packaged model's and is ranked among those of all cashier days, so that
+    `false_alarms` keeps its meaning.
 
     Parameters
     ----------
     choice
-        Which detector.
+        The detector.
     """
 
     def __init__(self, choice: RiverChoice) -> None:
         self._model = RiverModel(choice)
 
     def judge(self, time: int, local: LocalTime, cashier: CashierHistory, tails: RefundTails) -> RefundTails:
-        """Return the tails with the detector's opinion in place of theirs."""
+        """Return the tails with the detector's verdict in place of theirs."""
         share = self._model.share_as_high(refund_features(time, local.of(time)[1], cashier, tails))
         return msgspec.structs.replace(tails, p_values={COMPONENT: share}, strength=self._model.strength)
 
     def evidence(self) -> dict[str, Any]:
-        """Return what the last opinion was made of."""
+        """Return the detector, its last score and its features."""
         return self._model.evidence()
 
 
 class RiverSales:
-    """Judges a store's quarters by a River detector, and ranks what it finds.
+    """Judge a store's quarters by a River detector, and rank its strengths.
 
     Parameters
     ----------
     choice
-        Which detector.
+        The detector.
     """
 
     def __init__(self, choice: RiverChoice) -> None:
@@ -138,9 +139,10 @@ class RiverSales:
         self._day = 0
 
     def judge(self, quarter: JudgedQuarter, local: LocalTime) -> JudgedQuarter:
-        """Return the quarter with the detector's opinion in place of the packaged model's.
+        """Return the quarter with the detector's verdict in place of the packaged model's.
 
-        A detector does not tell drops from spikes: whether two hours had less or more than usual does.
+        A detector does not tell drops from spikes. The quarter counts as a drop if its two hours had fewer
+        receipts than usual.
         """
         if quarter.day != self._day:
             self._rank.decay(0.97)
@@ -166,5 +168,5 @@ class RiverSales:
         )
 
     def evidence(self) -> dict[str, Any]:
-        """Return what the last opinion was made of."""
+        """Return the detector, its last score and its features."""
         return self._model.evidence()

@@ -1,4 +1,4 @@
-"""A chosen River detector at work: features in, the share of what it saw lately that was as strange out."""
+"""A River detector at work: it takes features and returns the share of recent ones that were as strange."""
 
 from bisect import bisect_left, insort
 from collections import deque
@@ -11,20 +11,20 @@ _REMEMBERED: Final = 2_000
 
 
 class RiverModel:
-    """A River detector, and the scores that it gave lately.
+    """Run a River detector and keep its recent scores.
 
-    It scores before it learns, and learns everything. Its own scale says nothing: what counts is how many of
-    the last 2,000 scores were as high.
+    The detector scores before it learns, and learns everything. Each detector has a scale of its own, so a score
+    is replaced by the share of the last 2,000 scores that were as high.
 
     Parameters
     ----------
     choice
-        Which detector.
+        The detector.
 
     Attributes
     ----------
     strength
-        Of the last features: minus the decimal logarithm of that share.
+        Minus the decimal logarithm of the last share.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class RiverModel:
         Returns
         -------
         float
-            In (0, 1]: never less than one by the number of scores. 1 for a score that is no number.
+            In (0, 1], and at least one divided by the number of scores. 1 for a score that is not a number.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class RiverModel:
         return share
 
     def evidence(self) -> dict[str, Any]:
-        """Return what the last score was made of."""
+        """Return the detector, its last score and its features."""
         return {
             "model": self._choice.model,
             "modelParameters": dict(self._choice.parameters),

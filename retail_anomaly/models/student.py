@@ -17,9 +17,9 @@ def student_t(freedom: int, t: float) -> float:
 
     Notes
     -----
-    With u = freedom / (freedom + t**2), the tail is (1 - s(u) sqrt(1 - u)) / 2, where s is the sum of the first
-    freedom / 2 terms of the binomial series of 1 / sqrt(1 - u) (Abramowitz and Stegun, 26.7.4). Far out that
-    difference would lose its digits. There the rest of the series is summed instead.
+    With u = freedom / (freedom + t**2), the tail is (1 - s(u) sqrt(1 - u)) / 2, where s is the sum of the
+    first freedom / 2 terms of the binomial series of 1 / sqrt(1 - u) (Abramowitz and Stegun, 26.7.4). Far out
+    that difference would lose its digits. There the rest of the series is summed instead.
 
     Examples
     --------

@@ -33,9 +33,9 @@ def at_least(count: float, mean: float, shape: float) -> float:
     Parameters
     ----------
     count
-        What was counted.
+        The count.
     mean
-        What was expected.
+        The expected count.
     shape
         Shape of the rate's Gamma distribution: one over the square of its coefficient of variation.
 
@@ -99,8 +99,9 @@ def strength(p_values: Iterable[float]) -> float:
     Notes
     -----
     The generalised mean of p-values with exponent -1/2 (Vovk and Wang, Combining p-values via
-    averaging, Biometrika 2020) holds under dependence: the day's refunds contain the last hour's. It
-    lies between the smallest, which sees one thing only, and their product, which adds up everything.
+    averaging, Biometrika 2020) is valid for dependent tests, and these are: the day's refunds contain the
+    last hour's. It lies between the smallest p-value, which knows one test only, and their product, which takes
+    all tests for independent.
 
     Examples
     --------
@@ -145,14 +146,14 @@ def band(mean: float, shape: float, outside: float = 0.05) -> tuple[int, int]:
 
 
 def poisson_interval(count: int, coverage: float) -> tuple[float, float]:
-    """Return the means between which the mean of a Poisson count lies.
+    """Return the interval in which the mean of a Poisson count lies.
 
     Parameters
     ----------
     count
-        What was counted.
+        The count.
     coverage
-        How sure that is, such as 0.95: of the rest, half lies on each side.
+        The share of such intervals that hold the true mean, such as 0.95; each side misses half of the rest.
 
     Notes
     -----

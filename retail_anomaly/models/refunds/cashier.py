@@ -30,8 +30,8 @@ class RefundLine(msgspec.Struct, frozen=True):
     original
         The receipt of the sale; empty when none is named.
     off_shift, overpriced, near_limit, no_sale_named, cash
-        Whether the cashier was off shift, the amount was above the known price or just under the limit, no sale
-        was named, and cash was paid out.
+        Whether the cashier was off shift, the amount was above the known price or just under the limit, no
+        sale was named, and cash was paid out.
     """
 
     time: int
@@ -73,7 +73,7 @@ MARKS: Final = MarkCounts.__struct_fields__
 
 
 class RecentRefund(NamedTuple):
-    """A refund of the last week: its time, and 16-bit hashes of the article and of the sale (0: no sale named)."""
+    """A refund of the last week: its time, and 16-bit hashes of the article and the sale (0: none named)."""
 
     time: int
     sku: int
@@ -89,7 +89,7 @@ class WorkedDay(NamedTuple):
 
 
 class CashierHistory(msgspec.Struct, array_like=True):
-    """One cashier: the day so far, and what was learned from the days before.
+    """One cashier: the day so far, and the sums of the days before.
 
     Parameters
     ----------

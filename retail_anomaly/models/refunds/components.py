@@ -41,7 +41,7 @@ def p_of_marks(
 
 
 def p_of_amounts(cashier: CashierHistory, store: StoreRefunds) -> float | None:
-    """Return the p-value of the mean log amount, or None while the store has too few refunds to compare with."""
+    """Return the p-value of the mean log amount, or None while the store has too few refunds."""
     known = store.amounts
     if not cashier.refunds or known.count <= 20:
         return None

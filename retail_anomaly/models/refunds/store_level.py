@@ -42,7 +42,7 @@ class AmountSums(msgspec.Struct, array_like=True):
 
 
 class StoreRefunds(msgspec.Struct, array_like=True):
-    """One store: what all its cashiers have taught.
+    """One store: the sums over all its cashiers.
 
     Parameters
     ----------

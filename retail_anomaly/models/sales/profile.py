@@ -18,7 +18,7 @@ class UsualReceipts(NamedTuple):
 
 
 def usual_receipts(day: int, quarter: int, store: SalesHistory, prior_days: float) -> UsualReceipts:
-    """Return what is usual in a quarter: its weekday's mean, drawn to that of all weekdays."""
+    """Return the expectation of a quarter: its weekday's mean, drawn to that of all weekdays."""
     weekday = (day - 1) % 7
     cells = unpack_from("<7e", store.cells, quarter * 7 * CELL_BYTES)
     known = sum(store.weekdays)
@@ -26,7 +26,7 @@ def usual_receipts(day: int, quarter: int, store: SalesHistory, prior_days: floa
         return UsualReceipts(0.0, 0.0)
     own, days = cells[weekday], store.weekdays[weekday]
     average = sum(cells) / known
-    # Nothing was ever sold at that hour of this weekday, and other weekdays would have sold: the store is closed.
+    # Never a sale at that hour of this weekday, and other weekdays would have had some: the store is closed.
     unseen = average * days - own
     if own < 0.02 * average * days and unseen > 1:
         average *= exp(-min(unseen, 50.0))

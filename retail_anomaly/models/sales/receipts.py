@@ -41,7 +41,7 @@ def receipt_tails(usual: UsualReceipts, window: Sequence[WindowQuarter], store: 
         "quarter": float(store.receipts),
         "hour": sum(row.receipts for row in hour),
         "two_hours": sum(row.receipts for row in window),
-        # What was rare before has been told: the day counts the plausible receipts in its place.
+        # A rare quarter has been reported already: the day counts its plausible receipts instead.
         "day": store.earlier.receipts + sum(row.plausible for row in store.window) + store.receipts,
     }
     two_hours = sum(row.usual for row in window)

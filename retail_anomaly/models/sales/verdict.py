@@ -1,4 +1,4 @@
-"""The verdict on a quarter of an hour: its components combined to a drop, a spike or wrong prices, and ranked."""
+"""The verdict on a quarter of an hour: its components combined to a drop, a spike or wrong prices."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -53,7 +53,7 @@ class SalesTails(msgspec.Struct, frozen=True):
 
 
 class Chances(NamedTuple):
-    """Calibrated p-values of a quarter: too few receipts, a drop, a spike; wrong prices count to the latter two."""
+    """Calibrated p-values of too few receipts, a drop and a spike; wrong prices belong to the latter two."""
 
     fewer: float
     drop: float

@@ -137,7 +137,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             learn_tickets(store)
             learn_off_prices(store)
         usual = mean * day_factor(store).factor
-        # A rare quarter counts half: an outage leaves a faint mark, and what happens again is learned.
+        # A rare quarter counts half: an outage leaves a faint mark, and a habit is learned.
         learned = (usual + float(store.receipts)) / 2 if rare else store.receipts
         if learned > 0.05:
             store.today[quarter] = min(learned, LARGEST_CELL)

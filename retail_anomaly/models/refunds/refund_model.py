@@ -32,15 +32,15 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
     warm_up
         Days before anything is called rare.
     half_life
-        Days after which what was learned of the store counts half.
+        Days after which the store's history counts half.
     own_half_life
-        Worked days after which what was learned of a cashier counts half.
+        Worked days after which a cashier's history counts half.
     prior_refunds
         How many refunds of the cashier's own weigh as much as those of the role.
     spread_prior
         The shape of the spread from day to day that is assumed at first.
     new_for
-        Days in which a cashier who is new, or new in a role, is given most of the leeway.
+        Days in which a new cashier, or one new in a role, has most of the leeway.
     protect
         A day rarer than this is not learned.
     release_after
@@ -121,7 +121,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         for name, days in _SPANS:
             if cashier.lately[-days:]:
                 p_of_span = self._p_of_span(days, cashier, store, exposure)
-                # Half of the evidence must be of today, or a cashier who stopped would go on alerting.
+                # Half of the evidence must be of today, or a cashier would go on alerting after the refunds have stopped.
                 p_values[name] = sqrt(p_of_span * p_values["day"])
         p_values["hour"] = p_of_hour(time, cashier, expected, shape, exposure)
         p_values.update(p_of_marks(cashier, store, expected, shape))
@@ -131,7 +131,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         return RefundTails(cashier.refunds, expected, shape, p_values, strength(p_values.values()))
 
     def _p_of_span(self, days: int, cashier: CashierHistory, store: StoreRefunds, exposure: float) -> float:
-        """Return the p-value of the refunds of today and the last days, held against the history before them."""
+        """Return the p-value of the refunds of today and the last days, given the history before them."""
         span = cashier.lately[-days:]
         rate, own = self._rate(cashier, store, before=days)
         usual = rate * (exposure + sum(day.exposure for day in span))
@@ -140,7 +140,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         return at_least(count, usual, shape_of(own, spread))
 
     def _rate(self, cashier: CashierHistory, store: StoreRefunds, before: int = 0) -> tuple[float, float]:
-        """Return refunds per exposure, and the shape of what is not known about that rate.
+        """Return refunds per exposure, and the shape of the uncertainty about that rate.
 
         The rate is the cashier's own, without the last days, drawn to the role's, and that to the store's.
         """
