@@ -108,10 +108,11 @@ class RefundDeviationState(DetectorState):
 class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState]):
     """Alert when a cashier's day of refunds is rare for this cashier, this role and this store.
 
-    It counts the refunds of the hour, the day, the last five and the last fifteen worked days, and those
-    that are made off shift, exceed the known price, stay just under a limit, name no sale, repeat an article
-    or a sale, or are paid in cash. Each count is compared with its expectation. The score is 1 minus the share of
-    cashier days that were as unusual. There is one alert a cashier and day, revised when it gets ten times rarer.
+    It counts the refunds of the hour, the day, the last five and the last fifteen worked days, and those that
+    are made off shift, exceed the known price, stay just under a limit, name no sale, repeat an article or a
+    sale, or are paid in cash. Each count is compared with its expectation. The score is 1 minus the share of
+    cashier days that were as unusual. There is one alert a cashier and day, revised when it gets ten times
+    rarer.
 
     Cannot see: a habit that a cashier has had from the first day on; a level that rises over months;
     refunds spread over many cashiers; in a small store, less than about three refunds more a day.

@@ -23,10 +23,10 @@ def tails(count: float, mean: float, shape: float) -> tuple[float, float]:
     Notes
     -----
     With q = mean / (mean + shape) and p = 1 - q, the tails are the regularised incomplete beta functions
-    I_p(shape, count + 1) and I_q(count, shape). A small whole count is summed term by term. For others the tail
-    on the side of the count is a continued fraction (Didonato and Morris, Algorithm 708, ACM TOMS 1992), scaled
-    by the chance of the count itself. Stirling's series gives that chance without large terms that cancel. The
-    opposite tail is the complement, which is never small.
+    I_p(shape, count + 1) and I_q(count, shape). A small whole count is summed term by term. For others the
+    tail on the side of the count is a continued fraction (Didonato and Morris, Algorithm 708, ACM TOMS 1992),
+    scaled by the chance of the count itself. Stirling's series gives that chance without large terms that
+    cancel. The opposite tail is the complement, which is never small.
 
     Examples
     --------

@@ -35,7 +35,8 @@ class ModelParameters(Parameters, frozen=True):
     scaler: Annotated[
         str,
         Meta(
-            description="A transformer for its features, such as `river.preprocessing.MinMaxScaler`, or `none`."
+            description="A transformer for its features, "
+            "such as `river.preprocessing.MinMaxScaler`, or `none`."
         ),
     ] = NO_SCALER
 

@@ -20,8 +20,8 @@ class SkuPrices(msgspec.Struct, array_like=True):
     buckets
         How many buckets it has; each holds four skus.
     tags, codes, doubts
-        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from 1
-        to 120, since which only another price was rung, or 0.
+        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from
+        1 to 120, since which only another price was rung, or 0.
 
     Notes
     -----

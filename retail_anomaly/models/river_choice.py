@@ -112,7 +112,7 @@ def learn(detector: Any, scaler: Any, x: Features) -> None:
 
 
 def score(detector: Any, scaler: Any, x: Features) -> float:
-    """Return how anomalous features are on the detector's own scale; NaN after a division by zero or an overflow."""
+    """Return how anomalous features are on the detector's own scale; NaN after an arithmetic error."""
     given, target = _given(scaler, x)
     try:
         if _is_supervised(detector):

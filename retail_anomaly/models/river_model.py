@@ -13,8 +13,8 @@ _REMEMBERED: Final = 2_000
 class RiverModel:
     """Run a River detector and keep its recent scores.
 
-    The detector scores before it learns, and learns everything. Each detector has a scale of its own, so a score
-    is replaced by the share of the last 2,000 scores that were as high.
+    The detector scores before it learns, and learns everything. Each detector has a scale of its own, so a
+    score is replaced by the share of the last 2,000 scores that were as high.
 
     Parameters
     ----------

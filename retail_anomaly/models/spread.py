@@ -40,7 +40,7 @@ class ExcessSpread(msgspec.Struct, array_like=True):
         self.excess += max(((count - mean) ** 2 - mean) / mean**2, -1.0 / mean)
 
     def shape(self, prior: float, prior_shape: float) -> float:
-        """Return the shape of the rate's Gamma distribution; `prior_shape` weighs as much as `prior` squares."""
+        """Return the shape of the rate's Gamma distribution; `prior_shape` weighs as `prior` squares do."""
         return min((self.squares + prior) / max(self.excess + prior / prior_shape, 1e-6), _LARGEST_SHAPE)
 
     def decay(self, factor: float) -> None:

@@ -100,8 +100,8 @@ def strength(p_values: Iterable[float]) -> float:
     -----
     The generalised mean of p-values with exponent -1/2 (Vovk and Wang, Combining p-values via
     averaging, Biometrika 2020) is valid for dependent tests, and these are: the day's refunds contain the
-    last hour's. It lies between the smallest p-value, which knows one test only, and their product, which takes
-    all tests for independent.
+    last hour's. It lies between the smallest p-value, which knows one test only, and their product, which
+    takes all tests for independent.
 
     Examples
     --------

@@ -121,7 +121,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         for name, days in _SPANS:
             if cashier.lately[-days:]:
                 p_of_span = self._p_of_span(days, cashier, store, exposure)
-                # Half of the evidence must be of today, or a cashier would go on alerting after the refunds have stopped.
+                # Half of the evidence must be of today, or a cashier who stopped would go on alerting.
                 p_values[name] = sqrt(p_of_span * p_values["day"])
         p_values["hour"] = p_of_hour(time, cashier, expected, shape, exposure)
         p_values.update(p_of_marks(cashier, store, expected, shape))

@@ -52,7 +52,7 @@ class SalesExplanation(msgspec.Struct, frozen=True):
 def explain(
     quarter: JudgedQuarter, direction: str, history: SalesHistory, *, receipts_only: bool
 ) -> SalesExplanation:
-    """Explain a quarter that deviates; `receipts_only` for too few receipts, whatever tickets and prices are."""
+    """Explain a quarter that deviates, by its receipts alone or by tickets and prices too."""
     tails, is_spike = quarter.tails, direction == "spike"
     p_values = tails.high if is_spike else tails.low
     component = min(

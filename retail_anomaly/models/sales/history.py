@@ -126,8 +126,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
     block
         The quarter that is being counted, as quarters since 1970; 0 before the first event.
     receipts, lines, log_amounts, log_squares, off_price
-        Of that quarter: receipts, sale lines, the sums of log(1 + amount) and of its square, and lines far off
-        the known price.
+        Of that quarter: receipts, sale lines, the sums of log(1 + amount) and of its square, and lines far
+        off the known price.
     last_receipt
         The receipt of the last line.
     day
@@ -143,8 +143,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
     window
         The last two hours.
     cells, weekdays
-        The profile: decayed receipts by quarter and weekday in half precision, the seven weekdays of a quarter
-        together; and how many days each weekday has.
+        The profile: decayed receipts by quarter and weekday in half precision, the seven weekdays of a
+        quarter together; and how many days each weekday has.
     level
         Trade these days compared with the profile's.
     deviations
