@@ -1,4 +1,4 @@
-"""What a benchmark says: a figure, its unit, and its floor from the same run."""
+"""The figures of the benchmarks, each with its unit and its floor from the same run."""
 
 from collections.abc import Callable, Iterable
 
@@ -14,7 +14,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     part
         The benchmark it comes from.
     what
-        What was measured.
+        The thing that was measured.
     unit
         Its unit.
     value
@@ -22,7 +22,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     floor
         The same measurement of the least that could do the job, taken in the same run.
     x, x_name
-        Where the figure is one of a line: its place, and what the place means.
+        For a figure that is one of a line: its place, and the name of that axis.
     """
 
     part: str
@@ -40,7 +40,7 @@ def median(values: Iterable[float]) -> float:
 
 
 def medians(repeat: int, **measured: Callable[[], dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Measure several things in turn, so that a change of the machine's speed meets all of them."""
+    """Measure several things in turn, so that a change of the machine's speed affects all of them."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in measured}
     for _ in range(repeat):
         for name, measure in measured.items():
@@ -65,5 +65,5 @@ def table(figures: Iterable[Figure]) -> Table:
 
 
 def short(value: float) -> str:
-    """Return a figure with as many digits as say something."""
+    """Return a figure with its significant digits only."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.3g}"

@@ -1,6 +1,7 @@
-"""What the models add to the rules, in processor time: they work at refunds and at the end of quarters of an hour.
+"""The processor time that the models add to the rules.
 
-So it hangs on how much a store sells, and simulated weeks of stores small and large are measured, decoded beforehand.
+They work at refunds and at the end of quarters of an hour, so their share depends on how much a store sells. The
+benchmark replays simulated weeks of small and large stores, decoded beforehand.
 """
 
 from __future__ import annotations
@@ -28,18 +29,20 @@ def figures(*, repeat: int) -> Iterator[Figure]:
         events = list(Simulation(stores=1, days=DAYS, seed=7, volumes=(volume,)).events())
         count = sum(isinstance(event, PosEvent) for event in events)
         if not lines:
-            _spent(events, tuple(REGISTRY))  # loads SciPy, once a process
-        found = medians(
+            _spent(events, tuple(REGISTRY))  # warms up
+        costs = medians(
             repeat, rules=partial(_spent, events, RULES), both=partial(_spent, events, tuple(REGISTRY))
         )
-        rules, both, lines = rules + found["rules"]["us"], both + found["both"]["us"], lines + count
-        yield _figure(f"a {volume} store", found["rules"]["us"] / count, found["both"]["us"] / count)
+        rules, both, lines = rules + costs["rules"]["us"], both + costs["both"]["us"], lines + count
+        yield _figure(f"a {volume} store", costs["rules"]["us"] / count, costs["both"]["us"] / count)
     yield _figure("all three", rules / lines, both / lines)
     yield Figure("replay", "both models alone, all three", "CPU us a POS event", (both - rules) / lines)
 
 
-def _figure(what: str, rules: float, both: float) -> Figure:
-    return Figure("replay", f"rules and models, {what}; floor: five rules", "CPU us a POS event", both, rules)
+def _figure(store: str, rules: float, both: float) -> Figure:
+    return Figure(
+        "replay", f"rules and models, {store}; floor: five rules", "CPU us a POS event", both, rules
+    )
 
 
 def _spent(events: Sequence[Event], detectors: Sequence[str]) -> dict[str, float]:

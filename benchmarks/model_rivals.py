@@ -1,8 +1,8 @@
-"""Our models and their rivals, each as: a world and a setting in, a score for every refund or quarter out.
+"""Our models and their rivals: each takes a world and a setting and returns a score for every refund or quarter.
 
-Each has four settings; which one counts is decided on seeds of the design (see `models.py`). All score
-before they learn. What River's detectors are fed is repaired where it would poison them: no NaN, finite
-scores, and a learned copy where scoring would change the model.
+Each has four settings. The seeds of the design decide which one counts (see `models.py`). All score before they
+learn. Features that would poison River's detectors are repaired: no NaN, finite scores, and a learned copy where
+scoring would change the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from retail_anomaly.models.refunds import RefundModel
 from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
 
 Scores = dict[Any, float]
-"""By (cashier, day) the highest of the day, or by the end of the quarter."""
+"""Scores by (cashier, day), the highest of the day; or by the end of the quarter."""
 Setting = dict[str, Any]
 Method = tuple[Callable[[World, Setting], Scores], Sequence[Setting]]
 
@@ -56,7 +56,7 @@ def our_sales(world: World, setting: Setting) -> Scores:
     scores: Scores = {}
 
     class Listening(SalesModel, frozen=True):
-        """Keeps the score of every quarter that is judged."""
+        """A model that keeps the score of every quarter it judges."""
 
         def pass_time(self, block: int, local: Any, store: SalesHistory) -> Any:
             quarter: JudgedQuarter
@@ -103,7 +103,7 @@ def on_quarters(make: Callable[[Setting], Any]) -> Callable[[World, Setting], Sc
 
 
 class Gaussian:
-    """GaussianScorer of one figure, a model for each value of another."""
+    """GaussianScorer of one feature, with a model for each value of another."""
 
     def __init__(self, setting: Setting, figure: str, by: str | None = None) -> None:
         self._figure, self._by = figure, by
@@ -120,7 +120,7 @@ class Gaussian:
 
 
 class Forecast:
-    """PredictiveAnomalyDetection's idea with a time-series model of River: the error in standard deviations."""
+    """The forecast error of a time-series model of River, in standard deviations, as PredictiveAnomalyDetection has it."""
 
     def __init__(self, model: Any) -> None:
         self._model, self._errors = model, deque(maxlen=2000)
@@ -142,7 +142,7 @@ class Forecast:
 
 
 class RobustZ:
-    """Distance from the median in units of the median distance, of what was seen in the same place."""
+    """Distance from the median of past values in the same place, in units of their median distance."""
 
     def __init__(self, setting: Setting, figure: str, by: Sequence[str]) -> None:
         self._figure, self._by = figure, by
@@ -161,7 +161,7 @@ class RobustZ:
 
 
 def robust_refunds(world: World, setting: Setting) -> Scores:
-    """Hold a cashier's refunds of the day against the days before."""
+    """Compare a cashier's refunds of the day with the days before."""
     seen: dict[str, dict[int, int]] = defaultdict(dict)
     scores: Scores = {}
     for refund in world.refunds:

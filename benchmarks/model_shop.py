@@ -1,4 +1,4 @@
-"""What the models flag in a year of a real shop: ``python -m benchmarks.model_shop``."""
+"""The models' alerts over a year of a real shop: ``python -m benchmarks.model_shop``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import QUARTER
 from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.detectors.refund_deviation import RefundDeviationParameters
+from retail_anomaly.detectors.sales_deviation import SalesDeviationParameters
 
 INVOICES: Final = Path(__file__).with_name("data") / "online_retail_invoices.csv.gz"
 MAX_LATE: Final = 86_400_000
@@ -30,11 +32,11 @@ CLOSED: Final = {
     "Spring": (date(2011, 5, 30), date(2011, 5, 30)),
     "Summer": (date(2011, 8, 29), date(2011, 8, 29)),
 }
-"""Closures beside the Saturdays, first and last day."""
+"""Closures other than Saturdays: first and last day."""
 
 
 @dataclass(frozen=True)
-class Episode:
+class FlaggedEpisode:
     """An alert in its last revision, and the local day of its first."""
 
     detector: str
@@ -49,14 +51,14 @@ def main() -> int:
     events = list(read(options.invoices))
     traded = sorted({_day(event.event_time) for event in events})
     print(f"{len(events)} invoices on {len(traded)} days, {traded[0]} to {traded[-1]}")
-    found = list(episodes(events))
-    _show_refunds(traded, [episode for episode in found if episode.detector == REFUNDS])
-    _show_sales(traded, [episode for episode in found if episode.detector == SALES])
+    flagged = list(episodes(events))
+    _show_refunds(traded, [episode for episode in flagged if episode.detector == REFUNDS])
+    _show_sales(traded, [episode for episode in flagged if episode.detector == SALES])
     return 0
 
 
 def read(path: Path) -> Iterator[PosEvent]:
-    """Yield an event for each invoice: the shop is its only cashier, and no article has a known price."""
+    """Yield an event for each invoice: the shop is its only cashier, and each article is sold once."""
     with gzip.open(path, "rt", newline="") as lines:
         for row in csv.DictReader(lines):
             at = datetime.fromisoformat(row["local"]).replace(tzinfo=UTC)
@@ -72,8 +74,8 @@ def read(path: Path) -> Iterator[PosEvent]:
             )
 
 
-def episodes(events: Sequence[PosEvent]) -> Iterator[Episode]:
-    """Run both detectors over the year, time passing also when nobody buys."""
+def episodes(events: Sequence[PosEvent]) -> Iterator[FlaggedEpisode]:
+    """Run both detectors over the year; time passes even when nobody buys."""
     engine = Engine([REGISTRY[name](REGISTRY[name].Parameters(), MAX_LATE) for name in (REFUNDS, SALES)])
     store = engine.new_store("shop")
     alerts: list[Alert] = []
@@ -89,31 +91,31 @@ def episodes(events: Sequence[PosEvent]) -> Iterator[Episode]:
         first.setdefault(alert.alert_id, alert)
         last[alert.alert_id] = alert
     for name, alert in last.items():
-        yield Episode(alert.detector, _day(first[name].event_time - 1), alert)
+        yield FlaggedEpisode(alert.detector, _day(first[name].event_time - 1), alert)
 
 
-def _show_refunds(traded: Sequence[date], found: Sequence[Episode]) -> None:
-    parameters = REGISTRY[REFUNDS].Parameters()
+def _show_refunds(traded: Sequence[date], flagged: Sequence[FlaggedEpisode]) -> None:
+    parameters = RefundDeviationParameters()
     days = len(traded) - parameters.learn_days
-    print(f"\n{REFUNDS}: {len(found)} of {days} days, {parameters.false_alarms * days:.0f} promised\n")
+    print(f"\n{REFUNDS}: {len(flagged)} of {days} days, {parameters.false_alarms * days:.0f} promised\n")
     print("| day | refunds | usual | component | chance |\n| --- | --- | --- | --- | --- |")
-    for episode in found:
+    for episode in flagged:
         of = episode.alert.evidence
         print(
             f"| {episode.day} | {of['observed']} | {of['expected']:.1f} | {of['component']} | {of['chance']} |"
         )
 
 
-def _show_sales(traded: Sequence[date], found: Sequence[Episode]) -> None:
-    parameters = REGISTRY[SALES].Parameters()
+def _show_sales(traded: Sequence[date], flagged: Sequence[FlaggedEpisode]) -> None:
+    parameters = SalesDeviationParameters()
     days = sum(day >= traded[0] + timedelta(days=parameters.learn_days) for day in traded)
-    print(f"\n{SALES}: {len(found)} episodes in {days} days of trade\n")
+    print(f"\n{SALES}: {len(flagged)} episodes in {days} days of trade\n")
     print("| closure | days | drops | first told |\n| --- | --- | --- | --- |")
     for name, (begin, end) in CLOSED.items():
-        own = [e for e in found if begin <= e.day <= end and e.alert.evidence["direction"] == "drop"]
+        own = [e for e in flagged if begin <= e.day <= end and e.alert.evidence["direction"] == "drop"]
         told = f"{datetime.fromtimestamp(own[0].alert.opened_at / 1000, UTC):%Y-%m-%d %H:%M}" if own else "-"
         print(f"| {name} | {(end - begin).days + 1} | {len(own)} | {told} |")
-    others = [e for e in found if not any(a <= e.day <= b for a, b in CLOSED.values())]
+    others = [e for e in flagged if not any(a <= e.day <= b for a, b in CLOSED.values())]
     after = sum(_follows_closure(e.day) for e in others)
     print(f"\nOn other days: {len(others)}, {after} of them on the first day after a closure\n")
     kinds = Counter((e.alert.evidence["direction"], e.alert.evidence["component"]) for e in others)

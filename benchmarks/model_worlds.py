@@ -1,4 +1,4 @@
-"""The frozen worlds, and what the models and their rivals see of them."""
+"""The frozen worlds, and the features that the models and their rivals get from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFUNDS, SALES = "refund_deviation", "sales_deviation"
 
 
 def frozen() -> dict[str, Any]:
-    """Return the worlds' description; a changed file is refused."""
+    """Return the worlds' description; refuse a changed file."""
     text = FILE.read_bytes()
     if hashlib.sha256(text).hexdigest() != SHA256:
         raise SystemExit(f"{FILE.name} is not the file that was frozen: its hash differs")
@@ -34,8 +34,8 @@ def frozen() -> dict[str, Any]:
 
 
 @dataclass
-class Refund:
-    """A refund receipt and what is plainly known at that moment."""
+class RefundSample:
+    """A refund receipt and the features known at that moment."""
 
     cashier: str
     day: int
@@ -43,7 +43,7 @@ class Refund:
 
 
 @dataclass
-class Quarter:
+class QuarterSample:
     """A quarter of an hour in trading hours."""
 
     end: int
@@ -53,17 +53,17 @@ class Quarter:
 
 @dataclass
 class World:
-    """A store's events, what is to be found in them, and raw features for any detector.
+    """A store's events, the incidents hidden in them, and raw features for any detector.
 
-    A positive of the refunds is a cashier's day with a refund of an incident; distractors are negatives.
+    A cashier's day with a refund of an incident is a positive; a distractor's is a negative.
     """
 
     events: list[Event]
     incidents: list[Incident]
     first: int
     last: int
-    refunds: list[Refund] = field(default_factory=list)
-    quarters: list[Quarter] = field(default_factory=list)
+    refunds: list[RefundSample] = field(default_factory=list)
+    quarters: list[QuarterSample] = field(default_factory=list)
     cashier_days: list[tuple[str, int]] = field(default_factory=list)
     guilty: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class World:
 
 
 def make(described: dict[str, Any], part: str, seed: int, volume: str) -> World:
-    """Simulate one store of a part of the frozen worlds; design uses its own seeds."""
+    """Simulate one store of a part of the frozen worlds. The design used seeds of its own."""
     plan = described[part]
     lasting = {"days": plan["lasting"]} if "lasting" in plan else {}
     simulation = Simulation(
@@ -137,7 +137,7 @@ def _look(world: World) -> None:
                 "sales": float(sales[key]),
                 "hour": quarter / 4,
             }
-            world.refunds.append(Refund(event.cashier_id, day, features))
+            world.refunds.append(RefundSample(event.cashier_id, day, features))
     world.cashier_days = sorted(key for key in days if key[1] >= world.first)
     _trading_quarters(world, local, counts, lines, amounts)
 
@@ -145,7 +145,7 @@ def _look(world: World) -> None:
 def _trading_quarters(
     world: World, local: LocalTime, counts: Counter[int], lines: Counter[int], amounts: Counter[int]
 ) -> None:
-    """Give the rivals the opening hours for free: quarters in which the store ever sold on that weekday."""
+    """Keep the quarters in which the store ever sold on that weekday: the rivals get the opening hours for free."""
     traded = {((local.of(b * QUARTER)[0]) % 7, local.of(b * QUARTER)[1]) for b in counts}
     for block in range(min(counts), max(counts) + 1):
         day, quarter = local.of(block * QUARTER)
@@ -157,4 +157,4 @@ def _trading_quarters(
                 "quarter": float(quarter),
                 "weekday": float(day % 7),
             }
-            world.quarters.append(Quarter((block + 1) * QUARTER, day, features))
+            world.quarters.append(QuarterSample((block + 1) * QUARTER, day, features))

@@ -19,9 +19,10 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.model_rivals import METHODS, Scores
 from benchmarks.model_tables import tables
-from benchmarks.model_worlds import QUARTER, REFUNDS, SALES, World, frozen, make
+from benchmarks.model_worlds import REFUNDS, SALES, World, frozen, make
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.local_time import QUARTER
 from retail_anomaly.detectors import REGISTRY
 
 Job = tuple[Any, ...]
@@ -39,13 +40,17 @@ _AFTER = 2 * 3_600_000
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kept", type=Path, default=Path("out/models"), help="what was measured before")
-    parser.add_argument("--again", nargs="*", default=[], metavar="METHOD", help="measure these again")
+    parser.add_argument(
+        "--kept", type=Path, default=Path("out/models"), help="folder of earlier measurements"
+    )
+    parser.add_argument(
+        "--again", nargs="*", default=[], metavar="METHOD", help="measure these methods again"
+    )
     parser.add_argument("--output", type=Path, default=Path("out/models.json"))
     options = parser.parse_args()
     described = frozen()
     pairs = [(detector, name) for detector, methods in METHODS.items() for name in methods]
-    kept = Kept(options.kept, options.again)
+    kept = KeptMeasurements(options.kept, options.again)
     figures: dict[str, Any] = {}
     with Pool(options.workers) as pool:
         tuned = kept.measure(pool, _tuned, [(*pair, seed) for seed in DESIGN_SEEDS for pair in pairs])
@@ -63,13 +68,13 @@ def main() -> int:
         )
         figures["settings"] = {"/".join(pair): dict(setting) for pair, setting in chosen.items()}
         figures["comparison"] = _comparison(described["volumes"], worlds)
-        parts = [
+        jobs = [
             ("ours", part, seed, volume)
             for part in ("clean", "sustained", "role_change")
             for seed in described[part]["seeds"]
             for volume in described["volumes"]
         ]
-        figures["behaviour"] = _behaviour(kept.measure(pool, _behaved, parts))
+        figures["behaviour"] = _behaviour(kept.measure(pool, _behaved, jobs))
     figures["cost"] = {volume: _cost(volume) for volume in described["volumes"]}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(figures, indent=2) + "\n")
@@ -77,15 +82,15 @@ def main() -> int:
     return 0
 
 
-class Kept:
-    """What was measured, a file for each function and its arguments: the rivals need not run again for ours.
+class KeptMeasurements:
+    """Measurements, one file for each function and its arguments: a change of ours need not run the rivals again.
 
     Parameters
     ----------
     folder
-        Where the files lie.
+        The folder of the files.
     again
-        Methods of which what was measured before does not count.
+        Methods whose earlier measurements do not count.
     """
 
     def __init__(self, folder: Path, again: Sequence[str]) -> None:
@@ -93,7 +98,7 @@ class Kept:
         folder.mkdir(parents=True, exist_ok=True)
 
     def measure(self, pool: Any, function: Callable[..., Any], jobs: Sequence[Job]) -> dict[Job, Any]:
-        """Return the result of every job, measured now where none is kept."""
+        """Return the result of every job; measure those that have no file."""
         tasks = [(function, job, self._file(function, job)) for job in jobs]
         due = [task for task in tasks if not task[2].exists() or any(part in self._again for part in task[1])]
         for number, _ in enumerate(pool.imap_unordered(_run, due), 1):
@@ -112,7 +117,7 @@ def _run(task: tuple[Callable[..., Any], Job, Path]) -> None:
     partial.replace(file)
 
 
-# --- what they cost ---
+# --- costs ---
 
 
 def _cost(volume: str) -> dict[str, float]:
@@ -239,7 +244,7 @@ def _with_interval(worlds: Sequence[Any], measure: Callable[[Any], dict[str, Any
 
 
 def _measure_refunds(worlds: Sequence[Any]) -> dict[str, Any]:
-    """Measure among the cashier days that are looked at, the highest half a store-day of all worlds."""
+    """Measure the cashier days with the highest scores: half of one for each store-day of all worlds."""
     units = [unit for world in worlds for unit in world["units"]]
     looked_at = int(PER_DAY * sum(world["days"] for world in worlds))
     ranked = sorted(units, key=lambda unit: -unit[0])[:looked_at]
@@ -259,9 +264,9 @@ def _measure_refunds(worlds: Sequence[Any]) -> dict[str, Any]:
 
 
 def _measure_sales(worlds: Sequence[Any]) -> dict[str, Any]:
-    """Measure at the limit that gives half an episode a store-day over all worlds."""
+    """Measure at the limit that gives half an episode for each store-day of all worlds."""
     days = sum(world["days"] for world in worlds)
-    if "tally" not in worlds[0]:
+    if "outcome" not in worlds[0]:
         values = np.unique([q[2] for world in worlds for q in world["quarters"]])
         low, high = 0, len(values) - 1  # the lowest limit with few enough episodes
         while low < high:
@@ -269,20 +274,24 @@ def _measure_sales(worlds: Sequence[Any]) -> dict[str, Any]:
             number = sum(len(_episodes(world["quarters"], values[middle])) for world in worlds)
             low, high = (low, middle) if number <= PER_DAY * days else (middle + 1, high)
         for world in worlds:
-            world["tally"] = _tally(world, float(values[low]))
-    tallies = [world["tally"] for world in worlds]
+            world["outcome"] = _outcome(world, float(values[low]))
+    outcomes = [world["outcome"] for world in worlds]
     found: dict[str, list[float]] = {}
     known: Counter[str] = Counter()
     within: Counter[str] = Counter()
-    for tally in tallies:
-        known.update(tally["known"])
-        within.update(tally["within"])
-        for kind, minutes in tally["found"].items():
+    for outcome in outcomes:
+        known.update(outcome["known"])
+        within.update(outcome["within"])
+        for kind, minutes in outcome["found"].items():
             found.setdefault(kind, []).extend(minutes)
     return {
         "ap": round(float(np.nanmean([world["ap"] for world in worlds])), 3),
         "recall": round(sum(map(len, found.values())) / max(known.total(), 1), 3),
-        "precision": round(sum(t["right"] for t in tallies) / max(sum(t["episodes"] for t in tallies), 1), 3),
+        "precision": round(
+            sum(outcome["right"] for outcome in outcomes)
+            / max(sum(outcome["episodes"] for outcome in outcomes), 1),
+            3,
+        ),
         "positives": known.total(),
         "by_scenario": {k: round(len(found.get(k, [])) / n, 2) for k, n in sorted(known.items())},
         "within": {k: round(within[k] / n, 2) for k, n in sorted(known.items())},
@@ -290,7 +299,7 @@ def _measure_sales(worlds: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _tally(world: dict[str, Any], limit: float) -> dict[str, Any]:
+def _outcome(world: dict[str, Any], limit: float) -> dict[str, Any]:
     """Count a world's episodes, those that meet an incident, and the minutes until each incident is met."""
     episodes = _episodes(world["quarters"], limit)
     found: dict[int, float] = {}
@@ -364,7 +373,7 @@ def _behaviour(results: dict[Job, Any]) -> dict[str, Any]:
         # At one in a hundred, and at the detectors' own limits.
         for kind, limits in (("refunds", (0.01, 0.02)), ("sales", (0.01, 0.002))):
             scores = np.array([s for part, result in own if part == "clean" for s in result[kind]])
-            # Either side of the sales may alert: twice the nominal share is what is promised.
+            # Either side of the sales may alert: the promise is twice the nominal share.
             sides = 1 if kind == "refunds" else 2
             for limit in limits:
                 share = float((scores >= -math.log10(limit)).mean())

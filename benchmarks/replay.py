@@ -1,4 +1,4 @@
-"""Replay against its floor: reading and decoding the same event log, nothing else; then what the models add."""
+"""Replay against its floor, which only reads and decodes the same event log; then the models' share."""
 
 import tempfile
 import time
@@ -16,11 +16,11 @@ from retail_anomaly.replay import replay
 
 
 def figures(*, records: int, repeat: int) -> Iterator[Figure]:
-    """Measure logs of a tenth, a third and the whole of the length: the rate must not hang on it."""
+    """Measure logs of a tenth, a third and the whole of the length: the rate must not depend on it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         log = Path(folder) / "events.jsonl"
         write_log(log, 1_000)
-        replay(log)  # imports what it needs once
+        replay(log)  # warms up: the first replay imports
         for count in (records // 10, records // 3, records):
             lines = write_log(log, count)
             found = medians(
@@ -45,7 +45,7 @@ def _replayed(log: Path) -> float:
     return time.perf_counter() - started
 
 
-class _Line(msgspec.Struct):
+class _LogLine(msgspec.Struct):
     topic: str
     value: msgspec.Raw
 
@@ -63,7 +63,7 @@ def write_log(path: Path, count: int) -> int:
 
 def decode_only(path: Path) -> float:
     """Return the seconds that decoding alone takes."""
-    read = msgspec.json.Decoder(_Line).decode
+    read = msgspec.json.Decoder(_LogLine).decode
     started = time.perf_counter()
     with path.open("rb") as log:
         for raw in log:
