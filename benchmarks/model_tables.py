@@ -31,7 +31,7 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ("", *behaviour), [(name, *(_spans(of[name]) for of in behaviour.values())) for name in names]
     )
-    yield "\n### What they cost\n"
+    yield "\n### Cost\n"
     yield from _cost(figures["cost"])
     yield "\n### Settings that counted\n"
     yield from _table(
