@@ -1,4 +1,4 @@
-"""Topics full of events on a broker, for whoever catches up with them."""
+"""Topics full of events on a broker, for the processes that catch up with them."""
 
 import time
 from collections.abc import Callable

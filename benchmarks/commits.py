@@ -1,4 +1,4 @@
-"""What the time between two commits costs: throughput, and the latency of alerts."""
+"""The cost of the time between two commits: throughput, and the latency of alerts."""
 
 from collections.abc import Iterator
 
@@ -14,10 +14,10 @@ def figures(broker: str, *, records: int, seconds: int) -> Iterator[Figure]:
     floor = throughput.catch_up(broker, "decode", count)["per_second"]
     for interval in INTERVALS_S:
         flag = f"streamer.commit_interval={interval * 1000:.0f}ms"
-        found = throughput.catch_up(broker, "rules", count, flag)
+        run = throughput.catch_up(broker, "rules", count, flag)
         yield Figure(
             "commits", "throughput; floor: decoding alone", "records/s",
-            found["per_second"], floor, interval, "s between commits",
+            run["per_second"], floor, interval, "s between commits",
         )  # fmt: skip
     for interval in INTERVALS_S:
         yield _p99(broker, seconds, interval, "at-least-once")

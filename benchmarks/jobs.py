@@ -19,12 +19,12 @@ def figures(*, records: int, repeat: int) -> Iterator[Figure]:
         lines = write_log(log, records)
         _write_tables(tables, log)
         for kind, source in (("JSON lines", log), ("Parquet", tables)):
-            found = medians(repeat, one=partial(_rate, source, 1), two=partial(_rate, source, 2))
-            if found["one"]["alerts"] != found["two"]["alerts"]:
+            runs = medians(repeat, one=partial(_rate, source, 1), two=partial(_rate, source, 2))
+            if runs["one"]["alerts"] != runs["two"]["alerts"]:
                 raise RuntimeError(f"{kind}: other alerts with other jobs")
             yield Figure(
                 "jobs", f"{kind} of {lines:,} events, two jobs; floor: one", "events/s",
-                found["two"]["rate"], found["one"]["rate"],
+                runs["two"]["rate"], runs["one"]["rate"],
             )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A broker for the benchmarks: the one that is named, else a real Kafka started for them."""
+"""A broker for the benchmarks: the one you name, or else a real Kafka that is started for them."""
 
 import os
 import tempfile

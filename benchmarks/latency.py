@@ -1,7 +1,7 @@
-"""From the producer's hand to the alert in a consumer's: through the real streamer's process.
+"""Latency from the producer to the alert in a consumer, through the real streamer's process.
 
-The floor is the way of the same event to the same consumer straight from its input topic: what Kafka,
-the producer and the consumer take without a streamer between them.
+The floor is the latency of the same event to the same consumer straight from its input topic: the time that
+Kafka, the producer and the consumer take without a streamer between them.
 """
 
 import json
@@ -96,7 +96,7 @@ def _exchange(
         listener.start()
     try:
         backlog.send(producer, _sale(-1, "first"))
-        backlog.flush(producer)  # what is not there yet has no lag
+        backlog.flush(producer)  # records that are not there yet have no lag
         with GroupOffsets({"bootstrap.servers": broker}, group) as offsets:
             if any(offsets.wait(60).values()):  # it runs once the first event is committed
                 raise RuntimeError("the streamer did not start")

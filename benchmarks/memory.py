@@ -1,4 +1,4 @@
-"""Memory of the state: bytes in the process and in the records, by what is remembered.
+"""Memory of the state: bytes in the process and in the records, by the number of stores, cashiers and sales.
 
 Run as a module it is one measurement in a process of its own:
 ``python -m benchmarks.memory STORES CASHIERS SALES``, which prints one JSON object.
@@ -29,19 +29,19 @@ def figures(*, largest: int) -> Iterator[Figure]:
     """Measure each growth with the other two sizes held."""
     for sales in SALES:
         if sales <= largest:
-            found = measure(_STORES, _CASHIERS, sales)
-            yield from _both(found, f"{_STORES} stores of {_CASHIERS} cashiers", sales, "remembered sales")
+            measured = measure(_STORES, _CASHIERS, sales)
+            yield from _both(measured, f"{_STORES} stores of {_CASHIERS} cashiers", sales, "remembered sales")
     for stores in STORES:
-        found = measure(stores, _CASHIERS, _SALES)
-        yield from _both(found, f"{_SALES:,} sales, {_CASHIERS} cashiers a store", stores, "stores")
+        measured = measure(stores, _CASHIERS, _SALES)
+        yield from _both(measured, f"{_SALES:,} sales, {_CASHIERS} cashiers a store", stores, "stores")
     for cashiers in CASHIERS:
-        found = measure(_STORES, cashiers, _SALES)
-        yield from _both(found, f"{_SALES:,} sales in {_STORES} stores", cashiers, "cashiers a store")
+        measured = measure(_STORES, cashiers, _SALES)
+        yield from _both(measured, f"{_SALES:,} sales in {_STORES} stores", cashiers, "cashiers a store")
 
 
-def _both(found: dict[str, Any], what: str, x: float, x_name: str) -> Iterator[Figure]:
-    yield Figure("memory", f"in the process: {what}", "MB", found["memory_mb"], x=x, x_name=x_name)
-    yield Figure("memory", f"in the records: {what}", "MB", found["records_mb"], x=x, x_name=x_name)
+def _both(measured: dict[str, Any], label: str, x: float, x_name: str) -> Iterator[Figure]:
+    yield Figure("memory", f"in the process: {label}", "MB", measured["memory_mb"], x=x, x_name=x_name)
+    yield Figure("memory", f"in the records: {label}", "MB", measured["records_mb"], x=x, x_name=x_name)
 
 
 def measure(stores: int, cashiers: int, sales: int) -> dict[str, Any]:

@@ -276,33 +276,33 @@ def _measure_sales(worlds: Sequence[Any]) -> dict[str, Any]:
         for world in worlds:
             world["outcome"] = _outcome(world, float(values[low]))
     outcomes = [world["outcome"] for world in worlds]
-    found: dict[str, list[float]] = {}
+    minutes_by_kind: dict[str, list[float]] = {}
     known: Counter[str] = Counter()
     within: Counter[str] = Counter()
     for outcome in outcomes:
         known.update(outcome["known"])
         within.update(outcome["within"])
-        for kind, minutes in outcome["found"].items():
-            found.setdefault(kind, []).extend(minutes)
+        for kind, minutes in outcome["minutes"].items():
+            minutes_by_kind.setdefault(kind, []).extend(minutes)
     return {
         "ap": round(float(np.nanmean([world["ap"] for world in worlds])), 3),
-        "recall": round(sum(map(len, found.values())) / max(known.total(), 1), 3),
+        "recall": round(sum(map(len, minutes_by_kind.values())) / max(known.total(), 1), 3),
         "precision": round(
             sum(outcome["right"] for outcome in outcomes)
             / max(sum(outcome["episodes"] for outcome in outcomes), 1),
             3,
         ),
         "positives": known.total(),
-        "by_scenario": {k: round(len(found.get(k, [])) / n, 2) for k, n in sorted(known.items())},
+        "by_scenario": {k: round(len(minutes_by_kind.get(k, [])) / n, 2) for k, n in sorted(known.items())},
         "within": {k: round(within[k] / n, 2) for k, n in sorted(known.items())},
-        "minutes": {k: round(float(np.median(v))) for k, v in sorted(found.items())},
+        "minutes": {k: round(float(np.median(v))) for k, v in sorted(minutes_by_kind.items())},
     }
 
 
 def _outcome(world: dict[str, Any], limit: float) -> dict[str, Any]:
     """Count a world's episodes, those that meet an incident, and the minutes until each incident is met."""
     episodes = _episodes(world["quarters"], limit)
-    found: dict[int, float] = {}
+    minutes_until: dict[int, float] = {}
     right = 0
     for start, _ in episodes:
         own = [
@@ -312,18 +312,18 @@ def _outcome(world: dict[str, Any], limit: float) -> dict[str, Any]:
         ]
         right += bool(own)
         for index in own:
-            found.setdefault(index, (start - world["incidents"][index][0]) / 60_000)
+            minutes_until.setdefault(index, (start - world["incidents"][index][0]) / 60_000)
     minutes: dict[str, list[float]] = {}
-    for index, value in found.items():
+    for index, value in minutes_until.items():
         minutes.setdefault(world["incidents"][index][2], []).append(value)
     known = Counter(kind for _, _, kind in world["incidents"])
     # What begins while an episode is open has none of its own.
     within = Counter(
         kind
         for index, (begin, _, kind) in enumerate(world["incidents"])
-        if index not in found and any(start <= begin < end for start, end in episodes)
+        if index not in minutes_until and any(start <= begin < end for start, end in episodes)
     )
-    return {"episodes": len(episodes), "right": right, "found": minutes, "known": known, "within": within}
+    return {"episodes": len(episodes), "right": right, "minutes": minutes, "known": known, "within": within}
 
 
 def _episodes(quarters: Iterable[Sequence[float]], limit: float) -> list[list[float]]:

@@ -16,7 +16,7 @@ def write_page(figures: Iterable[Figure], path: Path) -> None:
     charts: dict[tuple[str, str, str], list[Figure]] = {}
     for figure in figures:
         charts.setdefault((figure.part, figure.unit, figure.x_name), []).append(figure)
-    parts = [
+    shown_charts = [
         _chart(*title, shown).to_html(
             full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False}
         )
@@ -26,7 +26,7 @@ def write_page(figures: Iterable[Figure], path: Path) -> None:
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Benchmarks</title>"
         "<body style='font-family:sans-serif;max-width:60rem;margin:2rem auto'><h1>Benchmarks</h1>"
         "<p>Grey is the floor: the least that could do the same job, measured in the same run.</p>"
-        f"{''.join(parts)}</body></html>\n"
+        f"{''.join(shown_charts)}</body></html>\n"
     )
     path.write_text(page)
 

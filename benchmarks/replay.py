@@ -23,14 +23,14 @@ def figures(*, records: int, repeat: int) -> Iterator[Figure]:
         replay(log)  # warms up: the first replay imports
         for count in (records // 10, records // 3, records):
             lines = write_log(log, count)
-            found = medians(
+            runs = medians(
                 repeat,
                 floor=partial(_rate, decode_only, log, lines),
                 full=partial(_rate, _replayed, log, lines),
             )
             yield Figure(
                 "replay", "five rules; floor: decoding alone", "events/s",
-                found["full"]["rate"], found["floor"]["rate"], lines, "events",
+                runs["full"]["rate"], runs["floor"]["rate"], lines, "events",
             )  # fmt: skip
     yield from model_costs.figures(repeat=repeat)
 

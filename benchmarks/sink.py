@@ -107,8 +107,8 @@ def day(address: str, influx: InfluxServer, folder: str) -> None:
                 raise RuntimeError("the day was not in the database in two minutes")
             time.sleep(0.05)
         done = time.perf_counter()
-    found = {row["alertId"] for row in influx.query('SELECT "alertId" FROM alerts')}
-    if missing := wanted - found:
+    stored = {row["alertId"] for row in influx.query('SELECT "alertId" FROM alerts')}
+    if missing := wanted - stored:
         raise RuntimeError(f"{len(missing)} of {len(wanted)} alerts are not in the database")
     print(
         f"day: {len(events):,} events of {STORES} stores, {len(wanted):,} alerts: all in the database "
@@ -117,7 +117,7 @@ def day(address: str, influx: InfluxServer, folder: str) -> None:
 
 
 def latency(address: str, influx: InfluxServer, folder: str) -> None:
-    """Print how long after an event's sending its alert is found by a query."""
+    """Print how long after an event's sending its alert shows in a query."""
     recreate_topics(address)
     group = f"bench-{uuid.uuid4().hex[:8]}"
     common = ("--broker", address, "--consumer-group", group)
@@ -150,11 +150,11 @@ def latency(address: str, influx: InfluxServer, folder: str) -> None:
     if missing := sent.keys() - seen.keys():
         raise RuntimeError(f"{len(missing)} of {len(sent)} alerts can't be queried")
     warm = min(sent.values()) + _WARM_UP_S
-    found = sorted(seen[t] - sent[t] for t in sent if sent[t] >= warm)
-    centiles = statistics.quantiles(found, n=100)
+    delays = sorted(seen[t] - sent[t] for t in sent if sent[t] >= warm)
+    centiles = statistics.quantiles(delays, n=100)
     print(
-        f"latency: {PER_SECOND} events/s, {len(found):,} alerts: from produce to queryable p50 {centiles[49]:.2f} s, "
-        f"p99 {centiles[98]:.2f} s, at most {found[-1]:.2f} s"
+        f"latency: {PER_SECOND} events/s, {len(delays):,} alerts: from produce to queryable p50 {centiles[49]:.2f} s, "
+        f"p99 {centiles[98]:.2f} s, at most {delays[-1]:.2f} s"
     )
 
 

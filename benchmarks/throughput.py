@@ -11,20 +11,20 @@ from benchmarks.figures import Figure, medians
 from streamer.kafka.offsets import GroupOffsets
 
 _PATIENCE_S = 600
-# Processes that start together join in one round: nobody begins with what another will take over.
+# Processes that start together join in one round, so that none begins with partitions that another takes over.
 BROKER_PROPERTIES = {"group.initial.rebalance.delay.ms": "3000"}
 
 
 def figures(broker: str, *, records: int, repeat: int) -> Iterator[Figure]:
     count = backlog.fill(broker, records)
-    found = medians(
+    runs = medians(
         repeat,
         decode=lambda: catch_up(broker, "decode", count),
         rules=lambda: catch_up(broker, "rules", count),
         models=lambda: catch_up(broker, "all", count),
         pair=lambda: catch_up(broker, "rules", count, processes=2),
     )
-    decode, rules, models, pair = (found[name] for name in ("decode", "rules", "models", "pair"))
+    decode, rules, models, pair = (runs[name] for name in ("decode", "rules", "models", "pair"))
     part = "throughput"
     yield Figure(
         part, "five rules; floor: decoding alone", "records/s", rules["per_second"], decode["per_second"]

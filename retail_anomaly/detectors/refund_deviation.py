@@ -1,7 +1,7 @@
 """REFUND_DEVIATION: a cashier's refunds are not as usual."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -23,7 +23,8 @@ from retail_anomaly.models.refunds import (
     RefundTails,
     StoreRefunds,
 )
-from retail_anomaly.models.river_judges import COMPONENT, REFUND_FEATURES, RiverRefunds
+from retail_anomaly.models.refunds.explanation import evidence, message
+from retail_anomaly.models.river_judges import REFUND_FEATURES, RiverRefunds
 from retail_anomaly.models.tails import band
 
 _STORE: Final = "store"
@@ -33,21 +34,6 @@ _EPOCH: Final = 719_163  # 1970-01-01 as a day
 _OVERPRICED: Final = 1.1
 _NEAR: Final = 0.8
 _WORSE: Final = 0.1
-_WORDS: Final = {
-    "day": "more than usual today",
-    "week": "more than usual this week",
-    "weeks": "more than usual for weeks",
-    "hour": "many within an hour",
-    "off_shift": "while off shift",
-    "overpriced": "for more than the goods cost",
-    "near_limit": "just under the limit",
-    "no_sale_named": "without naming the sale",
-    "cash": "paid out in cash",
-    "same_sku": "of the same article",
-    "same_sale": "of the same sale again",
-    "amount": "of unusually high amounts",
-    COMPONENT: "unlike what the chosen model has seen",
-}
 
 
 class RefundDeviationParameters(ModelParameters, frozen=True):
@@ -245,8 +231,14 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
                 time=event.event_time,
                 employee_id=event.cashier_id,
                 risk=risk,
-                message=self._message(event, cashier, tails),
-                evidence=self._evidence(chance, cashier, tails, level)
+                message=message(event.cashier_id, cashier, tails),
+                evidence=evidence(cashier, tails)
+                | {
+                    "chance": float(f"{chance:.3g}"),
+                    "learnedDays": level.days,
+                    "role": cashier.role,
+                    "relearnedOn": date_of(cashier.relearned) if cashier.relearned else None,
+                }
                 | (state.river.evidence() if state.river else {}),
                 episode=episode,
             ),
@@ -275,30 +267,3 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             None if silent else round(1 - level.rank.chance_of(tails.strength), 6),
             silent,
         )
-
-    def _message(self, event: PosEvent, cashier: CashierHistory, tails: RefundTails) -> str:
-        refunds = "1 refund" if tails.observed == 1 else f"{tails.observed} refunds"
-        return (
-            f"Cashier {event.cashier_id} made {refunds} on {date_of(cashier.day)} where "
-            f"{tails.expected:.1f} are usual; what stands out: {_WORDS[tails.deciding]}."
-        )
-
-    def _evidence(
-        self, chance: float, cashier: CashierHistory, tails: RefundTails, level: StoreRefunds
-    ) -> dict[str, Any]:
-        lower, upper = band(tails.expected, tails.shape)
-        return {
-            "transactionIds": list(cashier.receipts),
-            "direction": "more",
-            "day": date_of(cashier.day),
-            "observed": tails.observed,
-            "expected": round(tails.expected, 3),
-            "lower": lower,
-            "upper": upper,
-            "component": tails.deciding,
-            "pValues": {name: float(f"{p:.3g}") for name, p in tails.p_values.items()},
-            "chance": float(f"{chance:.3g}"),
-            "learnedDays": level.days,
-            "role": cashier.role,
-            "relearnedOn": date_of(cashier.relearned) if cashier.relearned else None,
-        }

@@ -68,18 +68,18 @@ def receipt_tails(usual: UsualReceipts, window: Sequence[WindowQuarter], store: 
     for horizon in HORIZONS:
         if not is_repeated.get(horizon):
             low[horizon], high[horizon] = both_tails(observed[horizon], expected[horizon], shapes[horizon])
-    for tails in (low, high):
+    for side in (low, high):
         # Half of the evidence must be of the last two hours, or a bad morning would alert all day.
-        tails["day"] = sqrt(tails["day"] * tails["two_hours"])
-    found = ReceiptTails(observed, expected, shapes, low, high)
-    _add_silence(found, _usual_since_last_sale(window, store) * factor)
-    return found
+        side["day"] = sqrt(side["day"] * side["two_hours"])
+    tails = ReceiptTails(observed, expected, shapes, low, high)
+    _add_silence(tails, _usual_since_last_sale(window, store) * factor)
+    return tails
 
 
-def _add_silence(found: ReceiptTails, expected: float) -> None:
-    found.observed["silence"], found.expected["silence"] = 0.0, expected
-    found.shapes["silence"] = found.shapes["quarter"]
-    found.low["silence"] = at_most(0, expected, found.shapes["silence"])
+def _add_silence(tails: ReceiptTails, expected: float) -> None:
+    tails.observed["silence"], tails.expected["silence"] = 0.0, expected
+    tails.shapes["silence"] = tails.shapes["quarter"]
+    tails.low["silence"] = at_most(0, expected, tails.shapes["silence"])
 
 
 def _usual_since_last_sale(window: Sequence[WindowQuarter], store: SalesHistory) -> float:
