@@ -32,7 +32,7 @@ def message(cashier_id: str, cashier: CashierHistory, tails: RefundTails) -> str
     --------
     >>> tails = RefundTails(4, 1.5, 6.0, {"day": 0.08, "cash": 0.01}, 1.6)
     >>> message("c-1", CashierHistory(day=739_000), tails)
-    'Cashier c-1 made 4 refunds on 2024-04-22 where 1.5 are usual; what stands out: paid out in cash.'
+    'Cashier c-1 made 4 refunds on 2024-04-24 where 1.5 are usual; what stands out: paid out in cash.'
     """
     refunds = "1 refund" if tails.observed == 1 else f"{tails.observed} refunds"
     return (
