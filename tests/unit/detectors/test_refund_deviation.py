@@ -18,7 +18,7 @@ CASHIERS = [f"c-{n}" for n in range(6)]
 
 
 def trade(days, refunds=lambda day, cashier: 1, role=lambda day, cashier: None, seed=5):
-    """Yield days of six cashiers; `refunds` of each is a mean, drawn from a Poisson-like sum."""
+    """Yield days of six cashiers; `refunds` gives the mean of each, and counts are nearly Poisson."""
     rng = random.Random(seed)
     for day in range(days):
         start = MONDAY + day * DAY
@@ -72,7 +72,7 @@ def test_honest_weeks_alert_about_as_often_as_promised():
 
 
 def test_what_is_learned_hangs_not_on_what_alerts():
-    """Else a stricter limit could alert earlier: it would have learned what a looser one had not."""
+    """Otherwise a stricter limit could alert earlier, because it would have learned other days."""
     states = []
     for share in (0.5, 0.0001):
         run = Run(engine_of("refund_deviation", false_alarms=share))
@@ -98,14 +98,14 @@ def test_sustained_refunds_are_still_flagged_after_two_weeks_and_are_learned_in_
 
 def test_a_level_that_no_other_has_is_flagged_for_weeks_and_one_that_others_have_is_learned_within_days():
     def flagged(usual):
-        """Return on which of the days from 40 on c-2 is flagged, who refunds six times as much from then on."""
+        """Return the days from 40 on, when c-2 begins to refund six times as much, on which c-2 is flagged."""
         events = trade(70, lambda day, cashier: 6 if cashier == "c-2" and day >= 40 else usual(cashier))
         return {day - 40 for day in days_of(alerts_of(engine_of("refund_deviation"), *events), "c-2")}
 
     alone = flagged(lambda cashier: 1)
     assert len(alone & set(range(17, 20))) == 3
     assert not alone & set(range(21, 30))
-    # Half of the others refund six a day, too, and nobody knows why: a service desk without a rota.
+    # Half of the others refund six a day too, as at a service desk without a rota.
     assert not flagged(lambda cashier: 6 if cashier in ("c-3", "c-4", "c-5") else 1) & set(range(10, 30))
 
 
@@ -133,7 +133,7 @@ def test_entries_keep_to_their_budget():
 
 
 def test_both_models_keep_to_a_multiple_of_what_decoding_takes():
-    """Processor time against processor time, in one process: on a quiet machine it is about thirty times."""
+    """Both are processor time of one process; on a quiet machine the ratio is about thirty."""
     lines = [event for event in trade(30, lambda day, cashier: 2) if isinstance(event, PosEvent)]
     raw = [msgspec.json.encode(event) for event in lines]
     run = Run(engine_of("refund_deviation", "sales_deviation"))

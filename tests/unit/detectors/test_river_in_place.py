@@ -1,4 +1,4 @@
-"""A detector of River in the place of a packaged model."""
+"""A detector of River in place of a packaged model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ detectors:
 @pytest.fixture
 def log(tmp_path):
     path = tmp_path / "log.jsonl"
-    other = [  # of another store, so that two processes have something to share
+    other = [  # another store, so that two processes have something to share
         line.replace(STORE.encode(), b"store-other")
         for line in (b'{"topic": "%b", "value": %b}\n' % (topic_of(e).encode(), encode(e)) for e in weeks(2))
     ]
@@ -102,7 +102,7 @@ def test_outage_is_a_drop_and_its_features_are_those_of_the_quarter():
     ("name", "model", "subjects_a_day"), [("refund_deviation", GAUSSIAN, 3), ("sales_deviation", TREES, 32)]
 )
 def test_threshold_is_a_false_alarm_rate_whatever_the_detectors_own_scale(name, model, subjects_a_day):
-    """On honest weeks; a quarter of what is judged does not last for days as an episode does."""
+    """Scores are counted for sales, because an episode spans many quarters."""
     days, share = 70, 0.05
     scores: list[float] = []
     engine = engine_of(name, **model, false_alarms=share)
@@ -194,7 +194,7 @@ def test_the_check_says_that_it_is_not_for_the_streamer_which_refuses_it(config,
         "detectors.refund_deviation.model: river.anomaly.OneClassSVM has no state that can be stored" in said
     )
     assert "the streamer runs `model: packaged`" in said
-    # What does not run may be configured.
+    # A detector that does not run may have any model.
     assert streamer.main(["run", "--config", path, "--detectors", "refund_burst", "--broker", "no:1"]) == 1
 
 

@@ -57,7 +57,7 @@ def test_a_silent_store_alerts_within_half_an_hour_although_no_event_of_it_comes
             break
     assert alert.store_id == STORE
     assert noon < alert.event_time <= noon + 30 * MINUTE
-    assert seen[-1] <= noon + 35 * MINUTE  # it is told then, and not when the store is heard of again
+    assert seen[-1] <= noon + 35 * MINUTE  # it alerts then, and not when the store's next event comes
     evidence = alert.evidence
     assert evidence["start"] < evidence["end"] == alert.event_time
     assert evidence["observed"] < evidence["lower"] <= evidence["expected"]
@@ -109,7 +109,7 @@ def test_a_lasting_change_of_level_is_learned_within_days():
 
 
 def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
-    """Three days without a sale: were they a new level, the next days would be spikes."""
+    """If three days without a sale became the level, the next days would be spikes."""
     holiday = range(37, 40)
     events = [
         event for event in trade(50, lambda day: 12) if (event.event_time - MONDAY) // DAY not in holiday
@@ -121,7 +121,7 @@ def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
 
 
 def test_wrong_prices_of_every_day_do_not_hide_an_outage():
-    """Each has a rank of its own: what is common of one is rare of the other."""
+    """Each has a rank of its own, because a strength that is common for one is rare for the other."""
 
     def of(event):
         number = int(event.transaction_id.rsplit("-", 1)[1]) % 8
@@ -153,7 +153,7 @@ def test_an_outage_is_told_although_an_alert_about_prices_is_open():
 
 
 def test_a_silence_is_told_from_the_last_sale_on():
-    """The quarter in which it began is part of it."""
+    """The rest of the quarter in which it began counts too."""
     began = MONDAY + 40 * DAY + 12 * HOUR + 2 * MINUTE
     events = list(without_sales(trade(41, lambda day: 8), began, began + 12 * HOUR))
     clock = PosEvent("x", STORE, "c-1", "sku", 1.0, "NO_SALE", began + HOUR)
@@ -165,7 +165,7 @@ def test_a_silence_is_told_from_the_last_sale_on():
 
 
 def test_opening_hours_are_learned_of_each_weekday():
-    """Closed on Sundays, and nobody is told on any of them."""
+    """A store that closes on Sundays raises no alert on any of them."""
     days = [event for event in trade(56, lambda day: 8) if (event.event_time - MONDAY) // DAY % 7 != 6]
     clock = [
         PosEvent("x", STORE, "c-1", "sku", 1.0, "NO_SALE", MONDAY + day * DAY + hour * HOUR)
@@ -230,7 +230,7 @@ def test_an_event_of_a_far_future_does_not_stop_the_model(far):
 
 
 def test_state_keeps_to_its_budget():
-    """Of a store that never closes and sells more articles than there are places for prices."""
+    """The store never closes and sells more articles than there are places for prices."""
     run = Run(engine_of("sales_deviation"))
     sizes = []
     for number, event in enumerate(trade(40, lambda day: 40, opens=0, closes=24)):

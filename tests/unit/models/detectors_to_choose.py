@@ -1,4 +1,4 @@
-"""Anomaly detectors as an analyst writes his own."""
+"""Anomaly detectors as an analyst would write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from river.base import AnomalyDetector
 
 
 class Counting(AnomalyDetector):
-    """Finds each event stranger than the one before."""
+    """A detector that finds each event stranger than the one before."""
 
     def __init__(self, step: int = 1) -> None:
         if step <= 0:
@@ -25,7 +25,7 @@ class Counting(AnomalyDetector):
 
 
 class Refunds(AnomalyDetector):
-    """Thinks that refunds are strange, and none is a number at times."""
+    """A detector whose score is the number of refunds, and sometimes not a number."""
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn nothing."""
@@ -35,7 +35,7 @@ class Refunds(AnomalyDetector):
 
 
 class Breaking(AnomalyDetector):
-    """Works when it is tried out, and fails at the second refund of a day."""
+    """A detector that works when it is tried out, and fails at the second refund of a day."""
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn nothing."""

@@ -33,14 +33,14 @@ def lines():
 
 
 def labelled(estimator):
-    """Return lines with what is strange among them, in the place of River's own data set, which has credit cards."""
+    """Return lines and which of them are strange, to replace the credit cards of River's own data set."""
     after = MONDAY + OUTAGE * DAY + 14 * HOUR
     return [
         (
             line,
             line["receipt"].startswith("x-")
             if isinstance(estimator, RefundEstimator)
-            else after <= line["time"] < after + QUARTER,  # the first that are sold after two silent hours
+            else after <= line["time"] < after + QUARTER,  # the first sales after two silent hours
         )
         for line in lines()
     ]

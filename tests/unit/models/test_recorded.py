@@ -82,7 +82,7 @@ def test_run_goes_on_from_recorded_state_as_if_it_had_not_been_stopped(cut):
 
 
 def test_recorded_state_has_something_in_every_field():
-    """Or else the fixture would prove nothing."""
+    """An empty field would prove nothing."""
     kinds, filled = {}, set()
     for records in recorded.recorded_state().values():
         for name, collection in restored(records).store(STORE).collections().items():

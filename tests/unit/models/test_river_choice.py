@@ -18,7 +18,7 @@ def error_of(*arguments) -> str:
 
 
 def river_detectors():
-    """What River has, but for what wraps another detector: a name and plain values can't say which."""
+    """Yield River's detectors, except those that wrap another one: plain values can't name that."""
     for name in anomaly.__all__:
         kind = getattr(anomaly, name)
         if not issubclass(kind, base.Wrapper):

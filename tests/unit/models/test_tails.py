@@ -14,7 +14,7 @@ from retail_anomaly.models.student import student_t
 from retail_anomaly.models.tails import at_least, at_most, band, both_tails, poisson_interval
 
 EXACT = 1e-12
-COUNTED = 1e-200  # SciPy's own digits get fewer below
+COUNTED = 1e-200  # below, SciPy loses digits
 whole = st.integers(0, 2_500).map(float)
 fractions = st.floats(0.01, 2_500)
 means = st.floats(1e-6, 2_500)

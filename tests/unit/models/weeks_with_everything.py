@@ -25,7 +25,7 @@ LATE, FAR_FUTURE = 6, 57
 
 
 def engine() -> Engine:
-    """Return both models, with a level of false alarms at which every component alerts in these weeks."""
+    """Return both models, with so many false alarms allowed that most components alert in these weeks."""
     return engine_of(
         "refund_deviation",
         "sales_deviation",

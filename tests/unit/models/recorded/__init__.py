@@ -1,4 +1,4 @@
-"""What both models said and stored over `weeks_with_everything`, kept to prove that no figure changes.
+"""The alerts, scores and state of both models over `weeks_with_everything`: no figure may change.
 
 `alerts.jsonl` has every alert, `scores.json` a hash of each day's scores, `records.json` the records that checkpoints
 at `CUTS` wrote. `python -m tests.unit.models.recorded` writes them; write them anew only when a figure is meant to
