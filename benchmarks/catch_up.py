@@ -1,4 +1,6 @@
-"""One process of a catch-up: ``python -m benchmarks.catch_up BROKER decode|rules|all GROUP [SETTING=VALUE...]``.
+"""One process of a catch-up.
+
+    python -m benchmarks.catch_up BROKER decode|rules|all GROUP [SETTING=VALUE...]
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
 standard input lets it go on; after SIGTERM it prints its figures as one JSON object.

@@ -1,7 +1,7 @@
 """The processor time that the models add to the rules.
 
-They work at refunds and at the end of quarters of an hour, so their share depends on how much a store sells. The
-benchmark replays simulated weeks of small and large stores, decoded beforehand.
+They work at refunds and at the end of quarters of an hour, so their share depends on how much a store sells.
+The benchmark replays simulated weeks of small and large stores, decoded beforehand.
 """
 
 from __future__ import annotations

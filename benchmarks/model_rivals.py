@@ -1,8 +1,8 @@
-"""Our models and their rivals: each takes a world and a setting and returns a score for every refund or quarter.
+"""Our models and their rivals: each takes a world and a setting and scores every refund or quarter.
 
-Each has four settings. The seeds of the design decide which one counts (see `models.py`). All score before they
-learn. Features that would poison River's detectors are repaired: no NaN, finite scores, and a learned copy where
-scoring would change the model.
+Each has four settings. The seeds of the design decide which one counts (see `models.py`). All score before
+they learn. Features that would poison River's detectors are repaired: no NaN, finite scores, and a learned
+copy where scoring would change the model.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Gaussian:
 
 
 class Forecast:
-    """The forecast error of a time-series model of River, in standard deviations, as PredictiveAnomalyDetection has it."""
+    """The forecast error of a time-series model in standard deviations, as in PredictiveAnomalyDetection."""
 
     def __init__(self, model: Any) -> None:
         self._model, self._errors = model, deque(maxlen=2000)

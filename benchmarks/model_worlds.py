@@ -145,7 +145,7 @@ def _look(world: World) -> None:
 def _trading_quarters(
     world: World, local: LocalTime, counts: Counter[int], lines: Counter[int], amounts: Counter[int]
 ) -> None:
-    """Keep the quarters in which the store ever sold on that weekday: the rivals get the opening hours for free."""
+    """Keep the quarters in which the store ever sold on that weekday: rivals get the opening hours free."""
     traded = {((local.of(b * QUARTER)[0]) % 7, local.of(b * QUARTER)[1]) for b in counts}
     for block in range(min(counts), max(counts) + 1):
         day, quarter = local.of(block * QUARTER)

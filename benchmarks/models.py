@@ -83,7 +83,7 @@ def main() -> int:
 
 
 class KeptMeasurements:
-    """Measurements, one file for each function and its arguments: a change of ours need not run the rivals again.
+    """Measurements, one file for each function and its arguments, so that rivals need not run again.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _run(task: tuple[Callable[..., Any], Job, Path]) -> None:
 
 
 def _cost(volume: str) -> dict[str, float]:
-    """Return the processor time of an event of the tills in microseconds, of the engine alone and of each model."""
+    """Return the processor time of a POS event in microseconds, of the engine alone and of each model."""
     world = _world("incidents", DESIGN_SEEDS[0], volume)
     events = [event for event in world.events if isinstance(event, PosEvent)]
     alone = _time_of([], events)

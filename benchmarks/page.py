@@ -12,7 +12,7 @@ _MEASURED, _FLOOR = "#1f5fa8", "#b9c3cf"
 
 
 def write_page(figures: Iterable[Figure], path: Path) -> None:
-    """Write one self-contained page: lines for figures that have an axis, bars beside their floor for the others."""
+    """Write one self-contained page: lines for figures that have an axis, bars for the others."""
     charts: dict[tuple[str, str, str], list[Figure]] = {}
     for figure in figures:
         charts.setdefault((figure.part, figure.unit, figure.x_name), []).append(figure)

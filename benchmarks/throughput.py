@@ -11,7 +11,7 @@ from benchmarks.figures import Figure, medians
 from streamer.kafka.offsets import GroupOffsets
 
 _PATIENCE_S = 600
-# Processes that start together join in one round, so that none begins with partitions that another takes over.
+# Processes that start together join in one round, so that none begins with another's partitions.
 BROKER_PROPERTIES = {"group.initial.rebalance.delay.ms": "3000"}
 
 

@@ -79,11 +79,12 @@ class SalesDeviationState(DetectorState):
 class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     """Alert when a store's sales are rare for this quarter of an hour of this weekday.
 
-    At the end of each quarter it compares the receipts of the quarter, the hour, two hours and the day so far with
-    the store's own profile, level and spread. It also compares the time since the last receipt, the amounts of two
-    hours' lines, and how many of them were rung at less than half or more than double the known price. Drops, spikes
-    and prices are ranked apart. A store has one open alert, revised when it gets ten times rarer. The alert ends
-    with an hour without deviation, with the day, or when too few sales open an alert of their own.
+    At the end of each quarter it compares the receipts of the quarter, the hour, two hours and the day so far
+    with the store's own profile, level and spread. It also compares the time since the last receipt, the
+    amounts of two hours' lines, and how many of them were rung at less than half or more than double the
+    known price. Drops, spikes and prices are ranked apart. A store has one open alert, revised when it gets
+    ten times rarer. The alert ends with an hour without deviation, with the day, or when too few sales open
+    an alert of their own.
 
     Cannot see: holidays that follow no weekday (the silent store raises an alert); a slow decline, which is
     learned; one till of many; whether all stores of the chain lost their trade together.

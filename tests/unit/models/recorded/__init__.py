@@ -1,8 +1,9 @@
 """The alerts, scores and state of both models over `weeks_with_everything`: no figure may change.
 
-`alerts.jsonl` has every alert, `scores.json` a hash of each day's scores, `records.json` the records that checkpoints
-at `CUTS` wrote. `python -m tests.unit.models.recorded` writes them; write them anew only when a figure is meant to
-change, and never `records.json` within a format version: it is the proof that older state can still be read.
+`alerts.jsonl` has every alert, `scores.json` a hash of each day's scores, `records.json` the records that
+checkpoints at `CUTS` wrote. `python -m tests.unit.models.recorded` writes them; write them anew only when a
+figure is meant to change, and never `records.json` within a format version: it is the proof that older state
+can still be read.
 """
 
 from __future__ import annotations
