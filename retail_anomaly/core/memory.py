@@ -11,6 +11,7 @@ from retail_anomaly.core.collections import Collection, Load, StateRecord, Table
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.local_time import UTC, LocalTime
+from retail_anomaly.core.shifts import Shift, Shifts
 
 FORMAT_VERSION: Final = 1
 """Version of the records. Raise it when this code cannot read the records of an older version."""
@@ -35,24 +36,6 @@ class StateFormatError(RetailAnomalyError, ValueError):
             f"reads {FORMAT_VERSION}: run the version that wrote it, or start with a new "
             "consumer group"
         )
-
-
-class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A shift that the store remembers: start and end in epoch milliseconds, both inclusive.
-
-    Examples
-    --------
-    >>> Shift(1, 9, "CASHIER").covers(9)
-    True
-    """
-
-    start: int
-    end: int
-    role: str | None
-
-    def covers(self, time: int) -> bool:
-        """Tell whether the shift was worked at `time`."""
-        return self.start <= time <= self.end
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -169,7 +152,7 @@ class StoreMemory:
         self.detectors = detectors
         self.on_sale = on_sale
         self.on_refund = on_refund
-        self.shifts: Table[list[Shift]] = Table(list[Shift], time=lambda shifts: max(s.start for s in shifts))
+        self.shifts = Shifts(max_late)
         # Four buckets cover the memory: an id is then found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
@@ -181,25 +164,15 @@ class StoreMemory:
 
     def keep_shift(self, event: ShiftEvent) -> None:
         """Remember a shift; it replaces one of the same employee and start."""
-        shifts = [
-            shift for shift in self.shifts.get(event.employee_id) or () if shift.start != event.shift_start
-        ]
-        shifts.append(Shift(event.shift_start, event.shift_end, event.role))
-        self.shifts.put(event.employee_id, self._unexpired(shifts))
+        self.shifts.keep(event, self.clock)
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
         """Tell whether an employee was off shift; None if no shift of the employee is known."""
-        shifts = self.shifts.get(employee_id)
-        if shifts is None:
-            return None
-        return not any(shift.covers(time) for shift in shifts)
+        return self.shifts.off_shift(employee_id, time)
 
     def shift_at(self, employee_id: str, time: int) -> Shift | None:
         """Return the shift that covers a time, or else the nearest one, or None if there is none."""
-        shifts = self.shifts.get(employee_id)
-        if not shifts:
-            return None
-        return min(shifts, key=lambda s: (max(s.start - time, time - s.end, 0), -s.start))
+        return self.shifts.nearest(employee_id, time)
 
     def advance(self, time: int) -> None:
         """Move the clock to an event's time, if that is newer."""
@@ -219,16 +192,6 @@ class StoreMemory:
         self.next_sweep = self.clock + _HOUR
         for collection in self.collections().values():
             collection.sweep(self.clock)
-        for employee, shifts in list(self.shifts.items()):
-            kept = self._unexpired(shifts)
-            if len(kept) < len(shifts):
-                self.shifts.put(employee, kept)
-
-    def _unexpired(self, shifts: list[Shift]) -> list[Shift]:
-        # The newest shift never expires: it tells that the employee's shifts are known.
-        newest = max(shift.start for shift in shifts)
-        oldest = self.clock - self._max_late
-        return [shift for shift in shifts if shift.end >= oldest or shift.start == newest]
 
     def collections(self) -> dict[str, Collection]:
         """Return all collections, by ``collection`` or ``detector.collection``."""
