@@ -24,7 +24,7 @@ _MINUTE: Final = 60_000
 
 
 class RefundBurstParameters(Parameters, frozen=True):
-    """When refunds are a burst.
+    """The limits from which refunds are a burst.
 
     Examples
     --------
@@ -35,28 +35,31 @@ class RefundBurstParameters(Parameters, frozen=True):
     window: Annotated[
         Duration,
         Meta(
-            description="How far back refunds are counted.",
+            description="Time over which refunds are counted.",
             extra=Range(2 * _MINUTE, 4 * 60 * _MINUTE, step=_MINUTE).declared,
         ),
     ] = Duration(10 * _MINUTE)
     count: Annotated[
-        int, Meta(ge=1, description="High refunds in the window that alert.", extra=Range(2, 12).declared)
+        int,
+        Meta(
+            ge=1, description="Number of high refunds in the window that alerts.", extra=Range(2, 12).declared
+        ),
     ] = 3
     amount: Annotated[
         float,
         Meta(
             gt=0,
             le=1e300,
-            description="From this amount on a refund is high.",
+            description="A refund of this amount or more is high.",
             extra=Range(10, 500, step=5).declared,
         ),
     ] = 100.0
     off_shift_bump: Annotated[
-        float, Meta(ge=0, le=1, description="Added to the risk when one was made off shift.")
+        float, Meta(ge=0, le=1, description="Added to the risk if one of the refunds was made off shift.")
     ] = 0.2
-    revise_by: Annotated[
-        float, Meta(gt=0, le=1, description="Rise of the risk that is worth a revision.")
-    ] = 0.05
+    revise_by: Annotated[float, Meta(gt=0, le=1, description="Rise of the risk that raises a revision.")] = (
+        0.05
+    )
 
     def __post_init__(self) -> None:
         if self.window <= 0:
@@ -64,7 +67,7 @@ class RefundBurstParameters(Parameters, frozen=True):
 
 
 class ReceiptRefund(msgspec.Struct, array_like=True, gc=False):
-    """A receipt's refund by one cashier: the lines of it so far."""
+    """The sum of a receipt's refund lines by one cashier, as far as they have come."""
 
     transaction_id: str
     time: int

@@ -43,7 +43,7 @@ class RefundWithoutSaleParameters(Parameters, frozen=True):
         Duration, Meta(description="How long a refund waits for a sale that comes late.")
     ] = Duration(0)
     warm_up: Annotated[
-        Duration, Meta(description="For how long after a store's first event nothing alerts.")
+        Duration, Meta(description="Time after a store's first event in which nothing alerts.")
     ] = Duration(0)
 
     def __post_init__(self) -> None:

@@ -44,11 +44,11 @@ class SecurityCorrelationParameters(Parameters, frozen=True):
         Meta(
             ge=0,
             le=1e300,
-            description="From this amount on a sale is of high value.",
+            description="A sale of this amount or more is of high value.",
             extra=Range(20, 1_000, step=10).declared,
         ),
     ] = 200.0
-    risk: Annotated[float, Meta(ge=0, le=1, description="The risk of such an alert.")] = 0.85
+    risk: Annotated[float, Meta(ge=0, le=1, description="The risk of each alert.")] = 0.85
 
 
 class HighValueSale(msgspec.Struct, array_like=True, gc=False):
