@@ -9,7 +9,7 @@ from data_gen.honest.sales import dear_times
 from data_gen.world import MINUTE, SECOND
 
 COUNT_NIGHTS: Final = 5
-# Off by one or two, and a slip of the pen.
+# Share of counts that are off by one or two, and share with a larger slip.
 MISCOUNTED: Final = 0.12
 SLIP: Final = 0.004
 # Pieces that break or vanish, compared with those sold.
@@ -30,7 +30,7 @@ def deliveries(day: StoreDay) -> None:
 
 
 def breakage(day: StoreDay) -> None:
-    """Let a few pieces break or vanish; nobody books them out."""
+    """Let a few pieces break or vanish without a booking."""
     rng = day.rng("breakage")
     products = day.catalogue.products
     for _ in range(int(len(day.sales) * UNKNOWN_LOSS + rng.random())):
@@ -62,7 +62,7 @@ def counts(day: StoreDay) -> None:
 
 
 def counting_error(rng: Random) -> int:
-    """Draw by how many pieces a count is wrong.
+    """Draw the error of a count, in pieces.
 
     Examples
     --------
@@ -77,9 +77,9 @@ def counting_error(rng: Random) -> int:
 
 
 def _on_a_limit(at: int, dear: list[int]) -> bool:
-    """Tell whether an alarm comes with a dear sale or just as its two minutes end.
+    """Return whether an alarm comes right at an expensive sale, or right at the end of its two minutes.
 
-    Whoever reads the topics a moment out of step would decide otherwise.
+    A reader of the topics that is a moment out of step would decide such a case differently.
     """
     margin = 10 * SECOND
     return any(bisect(dear, edge + margin) > bisect(dear, edge - margin) for edge in (at, at - GATE_WINDOW))

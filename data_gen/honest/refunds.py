@@ -11,7 +11,7 @@ from data_gen.honest.sales import TENDERS
 from data_gen.world import MINUTE, Product
 from retail_anomaly.core.events import SALE, PosEvent
 
-# Receipts of which something is brought back.
+# Share of receipts of which goods are brought back.
 RETURNED: Final = 0.03
 ALL_LINES: Final = 0.2
 # The lag is that of the Online Retail data (UCI; Chen, Sain, Guo 2012): some on the same day, the others
@@ -21,9 +21,9 @@ MEDIAN_DAYS: Final = 11.0
 SPREAD: Final = 1.45
 # Customers who come later are turned away.
 LONGEST_RETURN: Final = 180
-# Bought in another store of the chain, or the receipt is lost: the till knows no sale.
+# Share of refunds whose sale the till does not know: bought in another store, or the receipt is lost.
 UNKNOWN_SALE: Final = 0.02
-# Not fit to be sold again; nobody books it out.
+# Share of returned goods that cannot be sold again; nobody books them out.
 DAMAGED: Final = 0.08
 
 
@@ -52,7 +52,7 @@ def plan_returns(day: StoreDay, returns: Returns) -> None:
 
 
 def lag(rng: Random) -> int:
-    """Draw after how many days something is brought back.
+    """Draw the number of days until goods are brought back.
 
     Examples
     --------

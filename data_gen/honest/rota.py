@@ -1,4 +1,4 @@
-"""Who is at the tills: shifts as they are published, and as they are worked."""
+"""The people at the tills: shifts as published, and as worked."""
 
 from random import Random
 from typing import Final
@@ -8,13 +8,13 @@ from data_gen.world import CASHIER, HOUR, MINUTE, SERVICE_DESK, Employee
 from retail_anomaly.core.events import ShiftEvent
 
 SWAPPED: Final = 0.06
-# Of the swaps, how many the office hears of in time.
+# Share of the swaps that the office hears of in time.
 REPORTED: Final = 0.7
 OVERTIME: Final = 0.1
 
 
 def rota(day: StoreDay) -> None:
-    """Publish the shifts, an early and a late one with an hour together at midday, and man the tills.
+    """Publish an early and a late shift, which overlap at midday, and man the tills.
 
     Cashiers swap shifts, some without telling the office, and some stay longer than planned: their
     refunds are off shift, and honest.

@@ -16,12 +16,12 @@ LINES: Final = tuple(range(1, 31))
 _LINES_SHARES: Final = tuple(accumulate(round(1e6 * lines**-1.3 * exp(-lines / 8)) for lines in LINES))
 QUANTITIES: Final = (1, 2, 3, 4, 6, 12, 24)
 _QUANTITIES_SHARES: Final = tuple(accumulate((760, 170, 35, 20, 10, 4, 1)))
-# More than one piece only below that price.
+# Customers buy more than one piece only below this price.
 CHEAP: Final = 20.0
 
 
 def sales(day: StoreDay) -> None:
-    """Sell all day long."""
+    """Sell to the customers of the day."""
     rng = day.rng("sales")
     number = max(1, round(rng.gauss(day.expected, day.expected * 0.05)))
     times = _times(day, number, rng)

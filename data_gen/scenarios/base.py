@@ -134,7 +134,7 @@ class Scenario(ABC):
 
 
 def plain_lines(day: StoreDay, cheapest: float, dearest: float, until: int | None = None) -> list[PosEvent]:
-    """Return honest lines of one piece, one of each sku, whose refund a count would not notice.
+    """Return honest lines of one piece, one line for each sku, whose refund no count would reveal.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def fake_refunds(
 
 
 def spread(day: StoreDay, employee: str, number: int, rng: Random, *, from_: int = 0) -> list[int]:
-    """Return times within an employee's hours at the till, far apart, in order."""
+    """Return times within an employee's hours at the till, well apart and sorted."""
     hours = day.hours_of(employee)
     if hours is None:
         return []
@@ -209,7 +209,7 @@ def spread(day: StoreDay, employee: str, number: int, rng: Random, *, from_: int
 
 
 def untouched(day: StoreDay) -> list[Product]:
-    """Return the articles of which little is missing yet and which no one has counted tonight."""
+    """Return the articles with at most one piece missing that were not counted tonight."""
     return [
         product
         for product in day.catalogue.products

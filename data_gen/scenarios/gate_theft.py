@@ -1,4 +1,4 @@
-"""A dear article is paid, a second one is not: the gate raises an alarm as the customer leaves."""
+"""A customer pays for one expensive article and carries out a second: the gate raises an alarm."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class GateTheft(Scenario):
     latest: int = 105
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose a quiet moment, in which no other dear sale could explain the alarm."""
+        """Choose a moment in which no other expensive sale could explain the alarm."""
         rng = course.rng
         products = day.catalogue.products
         paid = [p for p in products if p.price >= self.minimum and day.stock.can_sell(p.sku, 1)]

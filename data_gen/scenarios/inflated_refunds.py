@@ -1,4 +1,4 @@
-"""Customers get their money back, and the till is told of more."""
+"""A cashier books more than the customer gets back."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from data_gen.scenarios.base import WEEK, Course, Scenario, plain_lines, spread
 class InflatedRefunds(Scenario):
     """A cashier books honest returns at three times their price and keeps the difference.
 
-    The goods come back, so that no count shows it.
+    The goods come back, so no count shows it.
 
     Parameters
     ----------

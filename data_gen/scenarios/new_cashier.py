@@ -31,7 +31,7 @@ class NewCashier(Scenario):
     most: int = 5
 
     def prepare(self, course: Course, day: StoreDay) -> None:
-        """Hire on the first day; in the end they are as quick as the others."""
+        """Hire the cashier on the first day; at the end they are as quick as the others."""
         if course.employee is None:
             number = sum(employee.startswith("c-") for employee in day.staff) + 1
             course.employee = f"c-{day.store.number}-{number}"

@@ -1,4 +1,4 @@
-"""Dear refunds after the cashier went home: a login that stayed open."""
+"""High refunds after the cashier went home, on a login that stayed open."""
 
 from dataclasses import dataclass
 
@@ -32,13 +32,13 @@ class OffShiftRefunds(Scenario):
     minimum: float = 100.0
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose who has left, and a moment before closing."""
+        """Choose a cashier who has left, and a moment before closing."""
         last = day.closes - 20 * MINUTE
         known = {shift.employee_id for shift in day.shifts}
         left = {
             p.employee.employee_id: p.end + 15 * MINUTE
             for p in day.presences
-            # Somebody whose shift the office knows.
+            # Only a cashier with a published shift can be off shift.
             if p.employee.employee_id in known and p.end + HOUR < last
         }
         cashier = day.suspect([c for c in left if c in set(day.cashiers())], course.rng)

@@ -10,8 +10,8 @@ from data_gen.scenarios.base import WEEK, Course, Scenario, fake_refunds
 class OneSkuRefunds(Scenario):
     """Two to five refunds a day of one article by one cashier, for a week.
 
-    The piece is taken from the shelf, refunded and put back: the books have one more each time, and
-    the article's next count says so.
+    The piece is taken from the shelf, refunded and put back: the books gain a piece each time, and
+    the article's next count shows it.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class OneSkuRefunds(Scenario):
     dearest: float = 60.0
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose an article that sells, and refund sales of it that are there."""
+        """Choose an article that sells well, and refund real sales of it."""
         rng = course.rng
         if course.product is None:
             sold = {line.sku for line in day.sales}
@@ -50,6 +50,6 @@ class OneSkuRefunds(Scenario):
         if course.product is None:
             return
         lines = [line for line in day.sales if line.sku == course.product.sku and line.quantity == 1]
-        # Receipts that customers left behind, of the last days too.
+        # Receipts that customers left behind, also on earlier days.
         course.seen = (course.seen + lines)[-20:]
         fake_refunds(course, day, (self.fewest, self.most), course.seen)

@@ -1,4 +1,4 @@
-"""A shelf is swept: at the count less is left of a sku than the tills have sold of it."""
+"""A shelf is swept: the count finds fewer pieces of a sku than the tills have sold."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class OversoldSku(Scenario):
     short: int = 8
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose a sku that sold well and of which little must vanish."""
+        """Choose a sku that sold well and needs few missing pieces to alert."""
         rng, stock = course.rng, day.stock
         sold_well = [
             p

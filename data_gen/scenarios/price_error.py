@@ -1,4 +1,4 @@
-"""A wrong price goes round: everybody buys the article before somebody notices."""
+"""A wrong price: many customers buy the article before somebody notices."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class PriceError(Scenario):
     strength: float = 1.0
 
     def prepare(self, course: Course, day: StoreDay) -> None:
-        """Choose a well-stocked article that is worth coming for."""
+        """Choose a well-stocked article that customers would come for."""
         rng = course.rng
         on_offer = {offer.product.sku for offer in day.offers}
         dear = [p for p in day.catalogue.products if 10 <= p.price <= 150 and p.sku not in on_offer]

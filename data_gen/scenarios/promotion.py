@@ -45,7 +45,7 @@ class Promotion(Scenario):
         day.offers.append(Offer(product, day.opens, day.closes - 5 * MINUTE, price, visits))
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Note the receipts."""
+        """Record the receipts."""
         lines = sold_on_offer(day, course.product.sku) if course.product else []
         if lines:
             ids = [line.transaction_id for line in lines]

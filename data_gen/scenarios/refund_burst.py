@@ -1,4 +1,4 @@
-"""A cashier refunds several dear articles within minutes; no customer and no goods are there."""
+"""A cashier refunds several expensive articles within minutes, without a customer or goods."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class RefundBurstScenario(Scenario):
         rng = course.rng
         hours = {c: day.hours_of(c) or (0, 0) for c in day.cashiers()}
         spans = {c: (first, last - 20 * MINUTE) for c, (first, last) in hours.items()}
-        # Not before the day has sold enough to refund.
+        # Begin only after enough sales to refund.
         fit = [c for c, (_, last) in spans.items() if last > day.opens + 5 * HOUR]
         cashier = day.suspect(fit, rng)
         if cashier is not None:
@@ -46,7 +46,7 @@ class RefundBurstScenario(Scenario):
 def burst(
     course: Course, day: StoreDay, span: tuple[int, int], number: tuple[int, int], minimum: float
 ) -> None:
-    """Refund that many dear articles within eight minutes.
+    """Refund that many expensive articles within eight minutes.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def burst(
     lines = plain_lines(day, minimum, float("inf"), span[1])
     if len(lines) < number[0] or employee is None:
         return
-    # Some time after the sales that it needs.
+    # Leave some time after the sales it refunds.
     start = rng.randint(max(span[0], min(lines[number[0] - 1].event_time + 30 * MINUTE, span[1])), span[1])
     lines = plain_lines(day, minimum, float("inf"), start + MINUTE)
     chosen = rng.sample(lines, min(len(lines), rng.randint(*number)))

@@ -8,7 +8,7 @@ from data_gen.scenarios.base import Course, Scenario, plain_lines, spread
 
 @dataclass(frozen=True, kw_only=True)
 class RefundWithoutSaleScenario(Scenario):
-    """One to three refunds over a shift that name a receipt no till has printed, or none.
+    """One to three refunds over a shift. They name a receipt that no till has printed, or none.
 
     They are far apart and below 100: the pattern is the missing sale, not the haste.
 
@@ -48,7 +48,7 @@ class RefundWithoutSaleScenario(Scenario):
         for line, at in zip(chosen, spread(day, cashier, len(chosen), rng), strict=False):
             original = None
             if rng.random() >= self.unnamed:
-                # Looks like a receipt of the day; the tills never come that far.
+                # Looks like a receipt of the day, but with a number that no till reaches.
                 original = f"t-{day.store.number}-{day.day:%Y%m%d}-{rng.randint(90_000, 99_999)}"
             day.stock.refund_without_goods(line.sku, line.quantity)
             events.append(day.refund(day.number("t"), cashier, line, at, original))

@@ -10,7 +10,7 @@ from retail_anomaly.core.events import REFUND, PosEvent
 
 @dataclass(frozen=True, kw_only=True)
 class RoleChange(Scenario):
-    """One of four or more cashiers takes the service desk for good; recorded are the first two weeks.
+    """One of four or more cashiers moves to the service desk for good; the first two weeks are recorded.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class RoleChange(Scenario):
                 )
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Note the refunds."""
+        """Record the refunds."""
         taken = [
             event
             for event in day.events

@@ -1,4 +1,4 @@
-"""Pieces vanish from a full shelf: only the books show it, as far more is left than was sold."""
+"""Pieces vanish from a full shelf. Only the books show it, since far more pieces are left than were sold."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class ShelfTheft(Scenario):
     most: int = 15
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Choose a sku with so much on the shelf that sales alone raise no doubt."""
+        """Choose a sku with so many pieces on the shelf that sales alone raise no alert."""
         rng, stock = course.rng, day.stock
         pieces = rng.randint(self.fewest, self.most)
         full = [p for p in untouched(day) if stock.on_hand[p.sku] - stock.sold[p.sku] > pieces]

@@ -1,4 +1,4 @@
-"""A cashier takes a little every day: a few more small refunds, over weeks."""
+"""A cashier takes a little every day, by a few more small refunds over weeks."""
 
 from dataclasses import dataclass
 

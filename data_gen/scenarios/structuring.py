@@ -1,4 +1,4 @@
-"""Refunds just under the amount above which a rule looks."""
+"""Refunds just below the amount from which a rule counts them."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from retail_anomaly.core.events import PosEvent
 class Structuring(Scenario):
     """Three to five refunds a day of 86 to 99.50, by one cashier, over a week.
 
-    The sale is a real one of more than that; only a part of it is refunded, so that no limit of 100
-    is met however fast they come.
+    Each takes back a part of a real sale of more than that, so no refund reaches a limit of 100, however fast
+    they come.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Structuring(Scenario):
     margin: float = 0.14
 
     def act(self, course: Course, day: StoreDay) -> None:
-        """Refund a part of dear sales, of today or of the days before."""
+        """Refund a part of expensive sales, of today or of the days before."""
         course.seen = (course.seen + plain_lines(day, 0.9 * self.limit, float("inf")))[-40:]
 
         def part(line: PosEvent) -> float:

@@ -1,4 +1,4 @@
-"""The tills stand still for an hour: no sales, no refunds."""
+"""The tills are down for an hour: no sales, no refunds."""
 
 from dataclasses import dataclass
 

@@ -26,8 +26,8 @@ _CONTENT: Final = tuple(field for field in Alert.__struct_fields__ if field != "
 def compare_alerts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Compare the alerts of two configurations.
 
-    An alert is ``kept`` if both sets have its id. It has ``moved`` if another event raises it: an alert of the
-    same type and store cites one of its transactions or, if neither cites any, its sku at the same time.
+    An alert is ``kept`` if both sets have its id. It has ``moved`` if another event raises it: an alert of
+    the same type and store cites one of its transactions or, if neither cites any, its sku at the same time.
     Otherwise it has ``appeared`` or ``vanished``.
 
     Parameters

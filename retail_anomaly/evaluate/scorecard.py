@@ -49,8 +49,8 @@ class Scorecard:
 
     The rows are ``Alerts`` (yours), ``Null`` (no alerts), ``Random`` (as many, about random receipt lines
     and counts of the log; the mean of several drawings) and ``Perfect`` (one for each incident, at the first
-    event that could show it). ``low`` to ``high`` is a 95 % bootstrap interval over the stores; with one store
-    there is none. A figure that cannot be known is NaN.
+    event that could show it). ``low`` to ``high`` is a 95 % bootstrap interval over the stores; with one
+    store there is none. A figure that cannot be known is NaN.
 
     Parameters
     ----------

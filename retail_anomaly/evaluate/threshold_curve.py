@@ -13,7 +13,7 @@ def threshold_curve(sums: StoreSums, incidents: pd.DataFrame) -> pd.DataFrame:
     thresholds = np.unique(risks)
     pairs = sums.pairs[~distractors(incidents)[sums.pairs["incident"]]]
     pairs = pairs.merge(sums.alerts[["alert_id", "risk_score"]], on="alert_id")
-    # An incident is found for as long as the riskiest of its alerts is raised.
+    # An incident counts as found up to the risk of its riskiest alert.
     best = pairs.groupby("incident")["risk_score"].max()
     losses = pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64")
     lost = losses[best.index.to_numpy(dtype="int64")]

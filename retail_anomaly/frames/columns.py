@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def expect_columns(frame: pd.DataFrame, columns: Iterable[str], name: str) -> None:
-    """Check that a frame has the columns a figure needs.
+    """Raise an error if a frame lacks a column.
 
     Raises
     ------

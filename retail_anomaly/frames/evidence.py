@@ -7,7 +7,7 @@ from typing import Any, Final
 from retail_anomaly.frames.times import utc_times
 from retail_anomaly.frames.zones import local_text
 
-# Evidence whose name does not say enough by itself; every other name is taken apart at its capitals.
+# Labels of evidence whose name does not say enough; other names are split at their capitals.
 _LABELS: Final = {
     "refundCount": "High refunds",
     "totalRefunds": "Refunds in all",
@@ -20,7 +20,7 @@ _LABELS: Final = {
     "difference": "Unexplained pieces",
     "missing": "Missing pieces",
 }
-# Milliseconds from 2000 on: any integer that large, in a field so named, is a time.
+# 2000-01-01 in milliseconds: an integer from here on, in a field named like a time, is a time.
 _FIRST_TIME: Final = 946_684_800_000
 
 

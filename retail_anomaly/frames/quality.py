@@ -14,7 +14,7 @@ from retail_anomaly.sources.event_log import BadLine
 
 _MINUTE: Final = 60_000
 _DAY: Final = 86_400_000
-# An hour of a weekday in which a store usually sells less may be without a sale by chance.
+# If a store usually sells fewer lines in an hour of a weekday, an hour without a sale may be chance.
 _BUSY: Final = 5
 
 
@@ -202,7 +202,7 @@ def _by_local_hour(sold: Mapping[int, int], zone: str) -> "pd.Series[int]":
     """Return the lines sold by the hour of the store's clock; `sold` is by hours since 1970."""
     utc = pd.DatetimeIndex(np.array(list(sold), dtype="datetime64[h]")).tz_localize("UTC")
     local = utc.tz_convert(zone).tz_localize(None).floor("h")
-    # Summed, for the hour that comes twice when summer time ends.
+    # Sum the hour that comes twice when summer time ends.
     return pd.Series(list(sold.values())).groupby(local).sum()
 
 

@@ -39,14 +39,14 @@ def percent(share: float, places: int = 0) -> str:
 
 
 def who(alert: Mapping[Hashable, Any]) -> str:
-    """Return whom an alert is about.
+    """Return the store and the employee of an alert.
 
     Examples
     --------
     >>> who({"store_id": "store-1", "employee_id": None})
     'store-1'
     """
-    # Pandas may hold a missing name as None or as a number that is none.
+    # pandas may hold a missing name as None or as NaN.
     named = isinstance(alert["employee_id"], str)
     return f"{alert['store_id']}, {alert['employee_id']}" if named else str(alert["store_id"])
 

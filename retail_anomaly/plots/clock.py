@@ -1,4 +1,4 @@
-"""Axes of time: Plotly draws the clock it is given and knows no zones."""
+"""Axes of time on a store's clock. Plotly knows no time zones, so times reach it without one."""
 
 from typing import Final
 

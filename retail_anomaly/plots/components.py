@@ -1,4 +1,4 @@
-"""Why a model alerted: how rare each thing was that it looked at."""
+"""The reason of a model's alert: the rarity of each component of its score."""
 
 from collections.abc import Hashable, Mapping
 from html import escape
@@ -37,7 +37,7 @@ _LABELS: Final = {
 
 
 def score_components(alert: Mapping[Hashable, Any], *, zones: Zones = "UTC") -> go.Figure:
-    """Draw how rare each part of a model's score was when it alerted.
+    """Draw the rarity of each component of a model's score when it alerted.
 
     Parameters
     ----------

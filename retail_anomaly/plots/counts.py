@@ -1,4 +1,4 @@
-"""How many alerts there are: by store, by day, by hour."""
+"""Figures of the number of alerts by store, by day and by hour."""
 
 from html import escape
 
@@ -42,7 +42,7 @@ def alert_counts(alerts: pd.DataFrame) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
     most = int(shown["store_id"].value_counts().max()) if len(shown) else 0
     figure.update_xaxes(title_text="Alerts", rangemode="tozero", dtick=1 if most <= 12 else None)
-    # Categories, or stores that have a number for a name would be drawn to scale.
+    # Without categories Plotly would draw stores named by a number on a scale.
     figure.update_yaxes(type="category", autorange="reversed")
     title = f"{plural(len(shown), 'alert')} by store and type"
     return styled(
@@ -74,7 +74,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
     weekly = span > _MOST_DAYS
     starts = days - pd.to_timedelta(days.dt.day_of_week, unit="D") if weekly else days
     step = pd.Timedelta(days=7 if weekly else 1)
-    # As often as the first and the last say: a day without alerts is a fact too.
+    # Every day or week from the first to the last alert: one without alerts is a fact too.
     index = pd.date_range(starts.min(), starts.max(), freq=step) if len(shown) else pd.DatetimeIndex([])
     figure = go.Figure()
     when = "week from %{x|%A %-d %B %Y}" if weekly else "%{x|%A %-d %B %Y}"
@@ -108,7 +108,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
 
 
 def alert_hours(alerts: pd.DataFrame, *, zones: Zones = "UTC", most: int = _MOST_STORES) -> go.Figure:
-    """Draw in which hours of the day each store has its alerts.
+    """Draw the number of alerts of each store by hour of the day.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How models compare that rank the same days."""
+"""A comparison of models that rank the same days."""
 
 from html import escape
 from typing import Final
@@ -14,7 +14,7 @@ _RIVALS: Final = ("#0068b5", "#c77700", "#00846b", "#8e5bb5", "#d1495b")
 
 
 def found_by_read(days: pd.DataFrame, *, own: str) -> go.Figure:
-    """Draw how much each model finds, by how many of its strangest days are looked into.
+    """Draw the share of incident days that each model finds, by the number of its strangest days read.
 
     Parameters
     ----------
@@ -31,7 +31,8 @@ def found_by_read(days: pd.DataFrame, *, own: str) -> go.Figure:
 
     Examples
     --------
-    >>> days = pd.DataFrame({"incident": [True, False, True], "ours": [0.9, 0.1, 0.8], "trees": [0.1, 0.2, 0.9]})
+    >>> scores = {"ours": [0.9, 0.1, 0.8], "trees": [0.1, 0.2, 0.9]}
+    >>> days = pd.DataFrame({"incident": [True, False, True], **scores})
     >>> figure = found_by_read(days, own="ours")
     >>> [(line.name, list(line.y)) for line in figure.data]
     [('perfect', [0.5, 1.0]), ('ours', [0.5, 1.0]), ('trees', [0.5, 0.5])]

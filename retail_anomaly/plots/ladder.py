@@ -1,4 +1,4 @@
-"""Cashiers beside their peers: who refunds more often than the others of the same store."""
+"""Cashiers beside their peers of the same store, by how often they refund."""
 
 from collections.abc import Hashable, Mapping
 from html import escape
@@ -18,7 +18,7 @@ from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 
 _BLUE: Final = "#0068b5"
 _CASHIER: Final = ["store_id", "cashier_id"]
-# As wide as three standard deviations: of a hundred honest cashiers hardly one is beyond it.
+# As wide as three standard deviations, so that hardly one of a hundred honest cashiers is outside.
 _COVERAGE: Final = 0.9973
 
 
@@ -26,9 +26,9 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     """Draw how often each cashier refunds, as a multiple of the other cashiers of the same store.
 
     The rungs are in the order of the lower end of their interval: a cashier with many receipts stands
-    above one whose two refunds may be chance. The interval is that of a Poisson count; the peers'
-    refund is taken as known, with half a refund added so that peers without any can be compared with.
-    A service desk stands high and is honest.
+    above one whose two refunds may be chance. The interval is that of a Poisson count. The peers' share is
+    taken as known, with half a refund added, so that it is never zero. A service desk stands high and is
+    honest.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     )  # fmt: skip
     figure.update_xaxes(
         title_text="Refunds per receipt, as a multiple of the store's other cashiers",
-        # An interval may go on: of two receipts next to nothing is known.
+        # An interval may exceed the axis: two receipts tell almost nothing.
         range=[0, 1.5 * max([2.0, *shown["ratio"]])],
         ticksuffix=" x",
     )
@@ -131,7 +131,7 @@ def _beside_peers(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _alerts_by_cashier(alerts: pd.DataFrame | None) -> dict[tuple[str, str], str]:
-    """Return in words which alerts there are about the refunds of each cashier."""
+    """Return the alerts about each cashier's refunds, in words."""
     if alerts is None:
         return {}
     shown = last_revisions(alerts).dropna(subset="employee_id")

@@ -1,4 +1,4 @@
-"""Where the money is: few names, most of it."""
+"""The money in question by employee or store: few names have most of it."""
 
 from html import escape
 from typing import Final

@@ -60,7 +60,7 @@ def refund_window(
     refunds = own.groupby(["event_time", "transaction_id"], as_index=False)["amount"].sum()
     cited = [*alert["evidence"].get("transactionIds", ()), alert["evidence"].get("transactionId")]
     opened, last = alert["opened_at"], alert["event_time"]
-    # A model cites the refunds of a day; an id may have been in use before.
+    # A model cites the refunds of a day; a till may have used an id on an earlier day.
     refunds["named"] = refunds["transaction_id"].isin(cited) & refunds["event_time"].between(
         opened - _EARLIEST, last
     )

@@ -84,7 +84,7 @@ def score_band(
     shown = _with_gaps(shown)
     times = on_clock(shown["end"], zone)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.65, 0.35], vertical_spacing=0.06)
-    # A score is about the interval that ends there: the steps lead up to it.
+    # A score is about the interval that ends at its time, so the steps lead up to it.
     band = {"mode": "lines", "line": {"width": 0, "shape": "vh"}, "hoverinfo": "skip"}
     figure.add_scatter(x=times, y=shown["upper"], name="usually at most", showlegend=False, **band)
     figure.add_scatter(x=times, y=shown["lower"], name="Usual", fill="tonexty", fillcolor=AREA, **band)
@@ -196,7 +196,7 @@ def _with_gaps(shown: pd.DataFrame) -> pd.DataFrame:
     pause = shown["end"].diff().shift(-1) > pd.Timedelta(hours=2)
     if shown["subject"].iloc[:1].tolist() != shown["store_id"].iloc[:1].tolist() or not pause.any():
         return shown
-    # The band closes instead, from the last interval to the next: a filled area can't be interrupted.
+    # The band closes there, since Plotly cannot interrupt a filled area.
     evening = shown["end"][pause] + pd.Timedelta("1ms")
     morning = shown["start"][pause.shift(1, fill_value=False)]
     gaps = pd.DataFrame({"end": pd.concat([evening, morning])}).reindex(columns=shown.columns)

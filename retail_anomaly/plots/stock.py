@@ -175,7 +175,7 @@ def _add_alerts(
             marker={
                 "color": colour_of(alert_type),
                 "symbol": symbol_of(alert_type),
-                # One count can raise two: the later and smaller one lies on the other.
+                # One count can raise two alerts: the smaller marker is drawn over the larger.
                 "size": 13 + 9 * (len(types) - 1 - place),
                 "line": {"color": "white", "width": 1},
             },

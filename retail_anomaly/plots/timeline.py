@@ -16,7 +16,7 @@ from retail_anomaly.plots.clock import name_time_axis, on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, colour_of, styled, symbol_of, types_in_order
 
-# About so many steps of sales over the whole width: less hides the day's shape, more is noise.
+# Steps of sales over the whole width: fewer hide the day's shape, more show noise.
 _STEPS: Final = 60
 _STEP_SIZES: Final = ("5min", "15min", "30min", "1h", "3h", "6h", "1D", "7D", "30D")
 _LANE: Final = 0.84  # of the distance between two stores is used, the rest is air
@@ -61,7 +61,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
     types = types_in_order(set(shown["type"]))
     for index, alert_type in enumerate(types):
         own = shown[shown["type"] == alert_type]
-        # A row of its own within the lane: alerts of one moment don't hide each other.
+        # Each type has a row of its own in the lane, so that alerts of one moment do not hide each other.
         row = _LANE * (0.5 - (index + 0.5) / len(types))
         figure.add_scatter(
             x=on_clock(own["event_time"], zone),

@@ -183,7 +183,7 @@ def _facts(
 
 
 def _store_days(events: pd.DataFrame, zones: Zones) -> "pd.Series[int]":
-    """Return on how many days of its own each store had events."""
+    """Return the number of local days on which each store had events."""
     days = {
         str(store): int(on_clock(times, zone_of(str(store), zones)).dt.normalize().nunique())
         for store, times in events.groupby("store_id", observed=True)["event_time"]
@@ -192,7 +192,7 @@ def _store_days(events: pd.DataFrame, zones: Zones) -> "pd.Series[int]":
 
 
 def _timeline(shown: pd.DataFrame, events: pd.DataFrame | None, zones: Zones) -> str:
-    """Draw the alerts over the sales, as many as can be told apart."""
+    """Draw the alerts over the sales, up to a number that stays readable."""
     stores = list(shown["store_id"].value_counts().index)
     if events is not None:
         traded = events["store_id"].value_counts().index

@@ -1,4 +1,4 @@
-"""The alerts to look at first, with everything that their decision used."""
+"""The alerts to look at first, with their evidence."""
 
 from collections.abc import Hashable, Mapping
 from html import escape

@@ -65,7 +65,7 @@ def _tiles(facts: Mapping[str, str]) -> str:
 def table(
     head: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[int] = (), *, caption: str
 ) -> str:
-    """Return a table; the columns whose places are in `numbers` are set to the right.
+    """Return a table; the columns at the places in `numbers` are aligned right.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def table(
 
 
 def frame_table(rows: pd.DataFrame, *, caption: str) -> str:
-    """Return a frame of texts as a table; its columns from the second on are set to the right.
+    """Return a frame of texts as a table; the columns after the first are aligned right.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def frame_table(rows: pd.DataFrame, *, caption: str) -> str:
 
 
 def _cell(tag: str, text: str, is_number: bool) -> str:
-    # An id must not break at its hyphens.
+    # Keep short texts on one line, so that an id does not break at its hyphens.
     kind = "number" if is_number else "short" if len(text) <= _SHORT else "text"
     scope = " scope='col'" if tag == "th" else ""
     return f"<{tag}{scope} class='{kind}'>{escape(text)}</{tag}>"
@@ -115,7 +115,7 @@ def figure(drawing: go.Figure) -> str:
     '<figure role="group" aria-label="Two alerts" tabindex="0">'
     """
     drawn = drawing.to_html(full_html=False, include_plotlyjs=False, config=_TOOLS, default_width="100%")
-    # A title is HTML for Plotly, and escaped already where it comes from outside.
+    # A Plotly title is HTML, and its outside text is already escaped.
     name = escape(unescape(drawing.layout.title.text or "Figure"))
     return f'<figure role="group" aria-label="{name}" tabindex="0">{drawn}</figure>'
 
