@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# How many processes share the tests. Two on one core, too: most tests with Kafka wait.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +14,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs site wheel pictures gallery secrets lock clean
+.PHONY: help demo check test soak lint format bench docs site wheel pictures gallery secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -20,8 +22,11 @@ help: ## print this list
 demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an embedded broker
 	@$(BIN)/retail-anomaly demo $(ARGS)
 
+check: lint ## lint, then the tests that need no broker, database, browser or kernel
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not service" $(ARGS)
+
 test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults $(ARGS)

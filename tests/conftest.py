@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -16,9 +17,17 @@ from tests.support.browser import Browser, find_browser
 
 pytest_plugins = ["tests.hosts"]
 
+ROOT = Path(__file__).parents[1]
+# For the processes that tests start: `tests.support`, and modules that start faster (see tests/light).
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT / "tests" / "light"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
 # Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration, and
 # faults, the longest, are last.
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
+# Folders whose tests start servers, browsers and kernels.
+SERVICES = {"integration", "notebooks"}
 
 # No deadline: a shared machine is slow at times. In CI the same examples each run, so that red means changed code.
 settings.register_profile("local", deadline=None)
@@ -28,9 +37,14 @@ settings.load_profile("ci" if IN_CI else "local")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what uses a real Kafka, early enough for `-m "not kafka"`."""
-    if {"kafka", "kafka_server"} & set(getattr(item, "fixturenames", ())):
+    """Mark the tests that use a real Kafka or another server, early enough for `-m "not service"`."""
+    used = set(getattr(item, "fixturenames", ()))
+    if {"kafka", "kafka_server"} & used:
         item.add_marker("kafka")
+    # The host of a test is known by its parameter only.
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if item.get_closest_marker("kafka") or parameters.get("host") == "embedded" or _folder(item) in SERVICES:
+        item.add_marker("service")
 
 
 @pytest.hookimpl(trylast=True)
@@ -39,14 +53,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
-def _rank(item: pytest.Item) -> int:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep that order when several workers share the tests."""
+    from tests.support.sharing import InOrder  # not there where pytest-xdist is not installed
+
+    return InOrder(config, log)
+
+
+def _folder(item: pytest.Item) -> str:
     top, *below = item.path.relative_to(item.config.rootpath).parts
-    folder = below[0] if top == "tests" and len(below) > 1 else top
+    return below[0] if top == "tests" and len(below) > 1 else top
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = _folder(item)
     if folder == "faults":
         return len(ORDER) + 3
     if item.get_closest_marker("kafka"):
         return len(ORDER) + 2
-    if folder in {"integration", "notebooks"}:
+    if folder in SERVICES:
         return len(ORDER) + 1
     return ORDER.index(folder) if folder in ORDER else len(ORDER)
 

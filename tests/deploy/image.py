@@ -21,7 +21,8 @@ PLACE = "/opt/retail-anomaly"
 def make_image(folder: Path) -> Path:
     """Run the first stage's commands in a copy of what it copies; return the environment that the image would hold.
 
-    The dependencies are installed once for each list of them, the package anew each time.
+    The dependencies are installed once for each list of them, and the package once for each content: a test that
+    runs beside another in a second process finds it installed, and takes nothing away from under the other.
     """
     stage = RECIPE.read_text().split("\nFROM ")[1].replace("\\\n", " ")
     recipe = re.sub(r"^#.*\n", "", stage, flags=re.MULTILINE)
@@ -37,6 +38,7 @@ def make_image(folder: Path) -> Path:
     wanted = hashlib.sha256((ROOT / "constraints.txt").read_bytes() + dependencies.encode())
     wanted.update((ROOT / "streamer" / "requirements.txt").read_bytes())
     base = CACHE / f"image-{wanted.hexdigest()[:12]}"
+    content = _digest(folder)
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -44,13 +46,21 @@ def make_image(folder: Path) -> Path:
             shutil.rmtree(base, ignore_errors=True)
             _run(dependencies.replace(PLACE, str(base)), folder)
             (base / ".complete").touch()
-        _run(
-            package.replace(PLACE, str(base)).replace(
-                "install --no-deps", "install --no-deps --force-reinstall"
-            ),
-            folder,
-        )
+        installed = base / ".package"
+        if not installed.exists() or installed.read_text() != content:
+            installed.unlink(missing_ok=True)
+            again = package.replace("install --no-deps", "install --no-deps --force-reinstall")
+            _run(again.replace(PLACE, str(base)), folder)
+            installed.write_text(content)
     return base
+
+
+def _digest(folder: Path) -> str:
+    """Return what tells the files of a folder, their names included, from any others."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def _run(command: str, folder: Path) -> None:

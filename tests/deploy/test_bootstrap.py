@@ -32,7 +32,7 @@ ENVIRONMENT = {
 }
 
 
-class Influx:
+class InfluxInMemory:
     """What an InfluxDB 2 and a Kubernetes Secret hold."""
 
     def __init__(self) -> None:
@@ -128,8 +128,8 @@ class Influx:
 
 
 @pytest.fixture
-def influx() -> Iterator[tuple[Influx, str]]:
-    state = Influx()
+def influx() -> Iterator[tuple[InfluxInMemory, str]]:
+    state = InfluxInMemory()
 
     class Answers(BaseHTTPRequestHandler):
         def _do(self) -> None:

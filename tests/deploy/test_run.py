@@ -62,8 +62,8 @@ def host(manifests, rendered_kafka, tmp_path, tmp_path_factory) -> Iterator[tupl
     influx.close()
 
 
-def test_storage_is_formatted_by_the_rendered_command_once(manifests, kafka_server, tmp_path):
-    kafka_server().stop()  # Skips where Kafka can't be had.
+@pytest.mark.usefixtures("kafka")  # skips where Kafka can't be had
+def test_storage_is_formatted_by_the_rendered_command_once(manifests, tmp_path):
     (container,) = pod(manifests, "StatefulSet", "kafka")["initContainers"]
     assert container["command"][0] == "/opt/kafka/bin/kafka-storage.sh"
     file = tmp_path / "server.properties"

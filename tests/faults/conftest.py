@@ -18,14 +18,7 @@ from tests.support.faults import Scene, wait_for
 @pytest.fixture(scope="session")
 def own_broker(kafka_server: Callable[..., KafkaServer]) -> KafkaServer:
     """Give a broker that only the faults use."""
-    return kafka_server(
-        {
-            # How often it looks for transactions that a crash left open; ten seconds otherwise.
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-            # A killed process's stores wait for its session to run out: six seconds at least otherwise.
-            "group.min.session.timeout.ms": "1000",
-        }
-    )
+    return kafka_server()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from tests.kafka import KafkaServer
-from tests.support.faults import LONG, Scene, log, set_topic, stalling, variants
+from tests.support.faults import CRAWL, LONG, Scene, log, set_topic, stalling, variants, wait_for
 
 DOWN_S = 20 if LONG else 3
 MIDWAY = len(log()) // 2
@@ -38,12 +38,12 @@ def test_a_broker_that_stalls_again_and_again_slows_and_changes_nothing(
 ) -> None:
     here = scene(guarantee)
     assert broker.pid is not None
-    # So slow that it meets many stalls.
-    streamer = here.start(pace=3_000)
+    streamer = here.start(pace=CRAWL)
     streamer.wait_until_running()
     with stalling(broker.pid, stands=0.6, runs=0.3) as stalls:
+        wait_for(lambda: len(stalls) > 3, "the broker to have stalled several times")
+        (here.gate / "full-speed").touch()
         streamer.wait_until_processed()
-    assert len(stalls) > 2
     here.finish()
 
     assert here.restarts == 0

@@ -22,7 +22,7 @@ from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
 from tests.kafka import Record
 from tests.support.events import DAY, HOUR
-from tests.support.faults import PARTITIONS, Scene, variants, wait_for
+from tests.support.faults import CRAWL, PARTITIONS, Scene, variants, wait_for
 from tests.support.simulated import Content, by_key, records
 
 CONFIG = """
@@ -134,9 +134,10 @@ def test_what_was_learned_moves_to_another_process_and_back(
     watched: Callable[..., Scene], expected: Content, guarantee: str
 ) -> None:
     here = watched(guarantee)
-    first = here.start("a", pace=2_000)
-    first.wait_until_beyond(len(log()) * 4 // 10)
-    second = here.start("b", pace=2_000)
+    # It has learned for weeks before the other comes.
+    weeks = len(log()) * 4 // 10
+    here.start("a", fault=f"crawl:processed:{weeks}").wait_until_beyond(weeks - 1)
+    second = here.start("b", pace=CRAWL)
     here.wait_for_group("STABLE", 2)
     here.wait_for_progress()
     assert second.stop() == 0

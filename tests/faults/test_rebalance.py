@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.support.faults import LARGE, LONG, MEDIUM, Scene, log, variants
+from tests.support.faults import CRAWL, LARGE, LONG, MEDIUM, Scene, log, variants
 
 BOTH = ["--at-least-once", "--exactly-once"]
-# So slow that the log outlasts the rebalances, even on a busy machine; `finish` lets them run.
-PACE = 300
+# Nothing but time brings the next commit on.
+LONG_COMMIT: dict[str, Any] = {"RETAIL__STREAMER__COMMIT_INTERVAL": "3s", "FAULT_COMMIT_EVERY": "0"}
 ROUNDS = 3 if LONG else 1
 
 
@@ -22,13 +23,13 @@ def test_processes_that_join_leave_and_die_share_the_work_without_loss(
     scene: Callable[..., Scene], guarantee: str
 ) -> None:
     here = scene(guarantee, world=LARGE if LONG else MEDIUM)
-    here.start("a", pace=PACE)
+    here.start("a", pace=CRAWL)
     here.wait_for_progress()
     for _ in range(ROUNDS):
-        second = here.start("b", pace=PACE)
+        second = here.start("b", pace=CRAWL)
         here.wait_for_group("STABLE", 2)
         here.wait_for_progress()
-        third = here.start("c", pace=PACE)
+        third = here.start("c", pace=CRAWL)
         here.wait_for_group("STABLE", 3)
         here.wait_for_progress()
 
@@ -73,7 +74,7 @@ def test_a_process_that_slept_while_another_took_over_spoils_nothing(
     scene: Callable[..., Scene], guarantee: str
 ) -> None:
     here = scene(guarantee, first=len(log()) * 2 // 3)
-    with here.held(f"processed:{len(log()) // 4}", RETAIL__STREAMER__COMMIT_INTERVAL="3s") as sleeper:
+    with here.held(f"processed:{len(log()) // 4}", **LONG_COMMIT) as sleeper:
         os.kill(sleeper.pid, signal.SIGSTOP)
         other = here.start("b")
         other.wait_until_processed()
@@ -101,14 +102,10 @@ def test_a_process_that_slept_alone_goes_on_from_its_last_commit(
 ) -> None:
     first = len(log()) // 2
     here = scene(guarantee, first=first)
-    sleeper = here.start(
-        # Its commit is due when it wakes: of offsets, while their state is gone with the partitions.
-        fault=f"mark:processed:{first}",
-        RETAIL__STREAMER__COMMIT_INTERVAL="3s",
-    )
-    sleeper.wait_for((here.gate / "marked").exists)
-    os.kill(sleeper.pid, signal.SIGSTOP)
-    here.wait_for_group("EMPTY", 0)
-    here.send_rest()
-    os.kill(sleeper.pid, signal.SIGCONT)
+    # Its commit is due when it wakes: of offsets, while their state is gone with the partitions.
+    with here.held(f"processed:{first}", **LONG_COMMIT) as sleeper:
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        here.wait_for_group("EMPTY", 0)
+        here.send_rest()
+        os.kill(sleeper.pid, signal.SIGCONT)
     here.finish()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -18,7 +16,6 @@ from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.offsets import GroupOffsets
 from tests.kafka import Record, consume, produce
 
-ROOT = Path(__file__).parents[2]
 START = 1_700_000_000_000
 
 # An ordinary stateful Quix application, with a changelog, run as its own process.
@@ -113,10 +110,7 @@ def test_stateful_quix_application_in_another_process(broker, admin, tmp_path):
     produce(broker.address, sent)
 
     command = [sys.executable, "-c", COUNTER, broker.address, str(tmp_path / "state"), str(count)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, timeout=120, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, timeout=120, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
     out = consume(broker.address, "out", at_least=count)

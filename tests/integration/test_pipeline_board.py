@@ -72,7 +72,8 @@ def watched(
         if IN_CI:
             pytest.fail(f"CI must run it: {error}", pytrace=False)
         pytest.skip(str(error))
-    connection = Connection(kafka_server().address)
+    broker = kafka_server()
+    connection = Connection(broker.address)
     ensure_topics(connection, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
     group, options = fresh_name("group"), [("--metrics-port", str(port)) for port in ports]
     streamer = StreamerProcess(connection, group, folder, *options[0])
@@ -103,6 +104,7 @@ def watched(
     assert sink.stop() == 0
     prometheus.kill()
     influx.kill()
+    broker.stop()
 
 
 @pytest.mark.parametrize("title", [panel["title"] for panel in BOARD["panels"]])

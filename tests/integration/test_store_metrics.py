@@ -21,7 +21,6 @@ from streamer.process import build
 from streamer.store_metrics import GRACE_MS, store_metrics_process
 from tests.kafka import Record, consume, create_topics, produce
 
-ROOT = Path(__file__).parents[2]
 MINUTE = 60_000
 START = 1_760_000_100_000 // (5 * MINUTE) * (5 * MINUTE)  # a window's start
 WINDOW = 5 * MINUTE
@@ -177,7 +176,7 @@ def test_command_on_a_real_kafka_goes_on_after_a_restart(kafka_server, tmp_path)
 def _run_until_read(address: str, group: str, folder: Path) -> None:
     """Start the command, wait until its group has committed everything, and stop it with SIGTERM."""
     command = [sys.executable, "-m", "streamer.cli", "metrics", "--broker", address]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RETAIL__STREAMER__COMMIT_INTERVAL": "200ms"}
+    environment = {**os.environ, "RETAIL__STREAMER__COMMIT_INTERVAL": "200ms"}
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stderr=log)
         try:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (
@@ -275,10 +274,7 @@ def test_topics_of_the_state_can_be_made_beforehand(embedded, capsys, monkeypatc
     monkeypatch.setenv("RETAIL__STREAMER__MANAGE_TOPICS", "false")
     capsys.readouterr()
     command = [sys.executable, "-m", "streamer.cli", "metrics", *options]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
     assert "changelog__retail-anomaly-metrics" in said

@@ -25,6 +25,8 @@ PORT_ATTEMPTS = 5
 # Below the kernel's range for outgoing connections: none of those can take a stopped broker's port.
 PORTS = range(20_000, 32_000)
 
+# The quick compiler alone: a broker of a test lives too briefly to earn back the work of the thorough one.
+COMPILER = ["-XX:TieredStopAtLevel=1"]
 HEAP = ["-Xmx512m", "-Xms128m", "-XX:+UseSerialGC"]
 LOGGING = [
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
@@ -51,6 +53,10 @@ PROPERTIES = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    # A killed process's partitions go to the next when its session has run out: 6 s at least by default.
+    "group.min.session.timeout.ms": "1000",
+    # How often it looks for transactions that a killed process left open; 10 s by default.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # After a crash the controller refuses the new process until the old one's session has run out (9 s by default).
     "broker.session.timeout.ms": "4000",
     "broker.heartbeat.interval.ms": "1000",
@@ -103,7 +109,7 @@ class KafkaServer:
         """Start, or start again over the same data, and return once clients are served."""
         if self.running:
             return self
-        java = [find_java(), "-cp", f"{find_jars()}/*", *LOGGING]
+        java = [find_java(), "-cp", f"{find_jars()}/*", *COMPILER, *LOGGING]
         fresh = self._ports is None
         for attempt in range(1, PORT_ATTEMPTS + 1):
             if fresh:
@@ -166,7 +172,7 @@ class KafkaServer:
         self._config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         # The identifier is 16 random bytes in URL-safe base64; any such string of 22 characters will do.
         cluster = uuid.uuid4().hex[:22]
-        tool = [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "--standalone"]
+        tool = [*java, "kafka.tools.StorageTool", "format", "--standalone"]
         options = ["--cluster-id", cluster, "--config", str(self._config)]
         done = subprocess.run([*tool, *options], capture_output=True, text=True, timeout=60, check=False)
         if done.returncode:

@@ -46,7 +46,7 @@ def find_browser() -> str | None:
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
-class Page:
+class OpenPage:
     """A page in the browser.
 
     Attributes
@@ -146,7 +146,7 @@ class Browser:
         for end in (to_browser, from_browser, *ours):
             os.close(end)
         self._buffer = bytearray()
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, OpenPage] = {}
         self._number = 0
 
     def call(
@@ -175,11 +175,11 @@ class Browser:
             self._note(answer)
 
     @contextmanager
-    def open(self, url: str, *, width: int = 1120, height: int = 800, scale: float = 1) -> Iterator[Page]:
+    def open(self, url: str, *, width: int = 1120, height: int = 800, scale: float = 1) -> Iterator[OpenPage]:
         """Open an address in a window of this size (CSS pixels, each `scale` real ones), and close it."""
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         attached = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})
-        page = self._pages[attached["sessionId"]] = Page(self, attached["sessionId"], target)
+        page = self._pages[attached["sessionId"]] = OpenPage(self, attached["sessionId"], target)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
         page.call(

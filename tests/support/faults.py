@@ -26,10 +26,10 @@ from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.simulated import Content, alerts_in, expected, records
 
+CRAWL = "crawl"
 LONG = os.environ.get("FAULTS_LONG") == "1"
 PARTITIONS = 4
 RETENTION_MS = 3650 * 86_400_000
-ROOT = Path(__file__).parents[2]
 
 # No two topics of a store have events at one time: no decision hangs on their order.
 SMALL, MEDIUM, LARGE = (4, 2, 11), (6, 3, 12), (6, 7, 12)
@@ -121,8 +121,13 @@ class Scene:
         self._sent = len(self._log) if first is None else first
         produce(self.address, self._log[: self._sent])
 
-    def start(self, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str) -> StreamerProcess:
-        """Start a process; those of one name find each other's state."""
+    def start(
+        self, name: str = "a", *, fault: str = "", pace: int | str = 0, **variables: str
+    ) -> StreamerProcess:
+        """Start a process; those of one name find each other's state.
+
+        Its pace is at most so many records a second; 0 is no limit, and `CRAWL` lets no log end before `finish`.
+        """
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         process = StreamerProcess(
@@ -132,11 +137,11 @@ class Scene:
             *self._arguments,
             module="tests.support.faulty",
             environment={
-                "PYTHONPATH": str(ROOT),
                 "FAULT": fault,
                 "FAULT_PACE": str(pace),
+                # Fifty commits in a log, however fast the machine is.
+                "FAULT_COMMIT_EVERY": str(len(self._log) // 50 + 1),
                 "FAULT_GATE": str(self.gate),
-                "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",
                 **variables,
             },
         )
@@ -182,9 +187,11 @@ class Scene:
         return group.state.name, len(group.members)
 
     def wait_for_progress(self, more: int = 200) -> None:
-        """Wait until so many more records are committed."""
+        """Wait until so many more records are committed by processes that crawl; they walk meanwhile."""
         begun = self.processes[-1].committed()
+        (self.gate / "walk").touch()
         wait_for(lambda: self.processes[-1].committed() > begun + more, f"{more} more records")
+        (self.gate / "walk").unlink()
         assert begun + more < self._sent, "it was done before the fault"
 
     def finish(self) -> None:

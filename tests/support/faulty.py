@@ -6,14 +6,19 @@ Points are exact where a signal from outside can only be near. ``FAULT`` names t
 - ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed; ``kill:processed:1200:0.03`` so many
   seconds later, wherever it is by then.
 - ``hold:delivered:3``: in its third commit make the file ``FAULT_GATE/held`` and wait for ``FAULT_GATE/go``.
-- ``mark:processed:1200``: make the file ``FAULT_GATE/marked`` and go on.
+- ``crawl:processed:1200``: crawl from there on, see below.
 - ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
 
 The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose alerts
 and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose local state
 is not written; ``written``, the local state of one partition.
 
-With ``FAULT_PACE=300`` it processes that many records a second, until ``FAULT_GATE/full-speed`` is there.
+With ``FAULT_COMMIT_EVERY=250`` it commits after that many records, or earlier if the commit interval is over: a fast
+machine, too, has many commits in a log.
+
+With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it processes 50 a
+second, so that the log is never over before the test has seen what it waits for, and 300 a second while
+``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quixstreams.checkpointing import Checkpoint
 from quixstreams.internal_consumer import InternalConsumer
 from quixstreams.internal_producer import InternalProducer
 from quixstreams.state.base import PartitionTransaction
@@ -41,9 +47,12 @@ from streamer.observe.counts import ProcessCounts
 from streamer.quix.membership import MembershipCheck
 
 _gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
-_pace = int(os.environ.get("FAULT_PACE", "0"))
+_pace = os.environ.get("FAULT_PACE", "0")
+_commit_every = int(os.environ.get("FAULT_COMMIT_EVERY", "0"))
 _seen: Counter[str] = Counter()
-_begin = 0.0
+
+CRAWL, WALK = 50, 300
+"""Records a second."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class _Point:
                 threading.Timer(self.delay, _end).start()
             else:
                 _end()
-        elif self.action == "mark":
-            (_gate / "marked").touch()
+        elif self.action == "crawl":
+            _slow_down()
         elif self.action == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, resource.RLIM_INFINITY))
         elif self.action == "hold":
@@ -88,14 +97,24 @@ def _reached(stage: str) -> None:
             point.strike()
 
 
+def _slow_down() -> None:
+    global _pace  # noqa: PLW0603
+    _pace = "crawl"
+
+
 def _keep_pace() -> None:
-    global _begin, _pace  # noqa: PLW0603
-    _begin = _begin or time.monotonic()
-    count = _seen["processed"]
-    if _pace and count % 20 == 0:
-        time.sleep(max(0.0, _begin + count / _pace - time.monotonic()))
-        if (_gate / "full-speed").exists():
-            _pace = 0
+    global _pace  # noqa: PLW0603
+    # A slow file system is not asked more often than it must be.
+    every = 1 if _pace == "crawl" else 20
+    if _pace == "0" or _seen["processed"] % every:
+        return
+    if (_gate / "full-speed").exists():
+        _pace = "0"
+    elif _pace == "crawl":
+        time.sleep(1 / (WALK if (_gate / "walk").exists() else CRAWL))
+    else:
+        # What a pause has cost is not caught up with: the pace is a limit.
+        time.sleep(every / int(_pace))
 
 
 def _observed(call: Callable[..., Any], *, before: str = "", after: str = "") -> Callable[..., Any]:
@@ -143,9 +162,13 @@ PartitionTransaction.flush = _observed(PartitionTransaction.flush, after="writte
 RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[method-assign]
     RecoveryPartition.recover_from_changelog_message, after="recovered"
 )
-if _pace:
-    # What is read ahead is processed before a process notices a rebalance.
-    streamer.quix.application._BUFFERED_MESSAGES = 50  # type: ignore[misc]
+_expired = Checkpoint.expired
+Checkpoint.expired = lambda self: (  # type: ignore[method-assign]
+    _expired(self) or 0 < _commit_every <= self._total_offsets_processed
+)
+if _pace != "0" or any(point.action == "crawl" for point in _points):
+    # A process notices a rebalance only after what it has read ahead.
+    streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]
 
 if __name__ == "__main__":
     sys.exit(main(["run", *sys.argv[1:]]))

@@ -131,6 +131,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _environment() -> dict[str, str]:
     return os.environ | {
         "RETAIL__STREAMER__COMMIT_INTERVAL": "100ms",
-        "RETAIL__STREAMER__SESSION_TIMEOUT": "6s",  # a killed one's stores go to the next after this
+        "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",  # a killed one's stores go to the next after this
         "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",
     }

@@ -44,7 +44,7 @@ class SinkProcess(StreamerProcess):
             *("--broker", self._properties["bootstrap.servers"], "--consumer-group", group, *arguments),
         ]
         settings = {
-            "RETAIL__STREAMER__SESSION_TIMEOUT": "6s",
+            "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",
             "RETAIL__STREAMER__SINK__INTERVAL": "100ms",
             "RETAIL__STREAMER__SINK__TIMEOUT": "2s",
             "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",

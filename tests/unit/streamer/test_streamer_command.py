@@ -87,7 +87,6 @@ def test_quix_entry_points_run_the_streamer(entry, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("Quix__", "RETAIL__", "KAFKA_S"))}
     # Wrong on purpose, so that it ends at once and says what it was about to do.
     environment |= {
-        "PYTHONPATH": str(ROOT),
         "Quix__Broker__Address": "kafka:1",
         "KAFKA_SECURITY_PROTOCOL": "x",
     }
