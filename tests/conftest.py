@@ -23,8 +23,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT / "tests" / "light"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-# Folders in the order in which a failure is cheapest to learn of; what isn't listed comes before integration, and
-# faults, the longest, are last.
+# The folders whose failures are cheapest to learn of come first. Folders that aren't listed come before
+# integration; faults, the longest, are last.
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}

@@ -1,1 +1,1 @@
-"""The chart, the image, compose and Tilt: what can be known of them without a cluster."""
+"""The chart, the image, compose and Tilt: all that can be checked without a cluster."""

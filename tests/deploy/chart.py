@@ -30,7 +30,7 @@ def call(helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def render(
     helm: Path, values: Path | None, *sets: str, release: str = RELEASE, chart: Path = CHART
 ) -> tuple[Manifest, ...]:
-    """Return what `helm template` makes of some values, sorted by kind and name."""
+    """Return the objects of `helm template` for some values, sorted by kind and name."""
     arguments = ["template", release, str(chart), "--namespace", NAMESPACE]
     arguments += ["--values", str(values)] if values else []
     done = call(helm, *arguments, *(part for text in sets for part in ("--set", text)))

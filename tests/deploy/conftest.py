@@ -12,7 +12,7 @@ from tests.deploy import tools
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give each test time to fetch, build or install what it is the first to use."""
+    """Give each test time to fetch, build or install a program that it is the first to use."""
     item.add_marker(pytest.mark.timeout(900))
 
 
@@ -33,7 +33,7 @@ def either_helm(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    """Give Helm 3; a test compares what Helm 4 renders."""
+    """Give Helm 3; a test compares Helm 4's output with it."""
     return _available(lambda: tools.helm("3"))
 
 

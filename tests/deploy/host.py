@@ -1,6 +1,6 @@
 """Containers of the rendered chart as processes of this machine, and the InfluxDB that they write to.
 
-Nothing is changed but what a cluster would give: names of hosts, mounted folders, one port a process.
+Only things that a cluster would give are changed: names of hosts, mounted folders, one port a process.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ class Host:
     manifests
         The rendered chart.
     hosts
-        Addresses in it, and what they are here.
+        Addresses in it, and those that stand for them here.
     secrets
-        What the Secrets hold that the chart names.
+        Content of the Secrets that the chart names.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Host:
             return subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=log)
 
     def do(self, part: str, container: Manifest, code: int = 0) -> str:
-        """Run a container to its end, which is to have this exit code; return what it said."""
+        """Run a container to its end, which is to have this exit code; return its output."""
         process = self.start(part, container)
         try:
             ended = process.wait(PATIENCE_S)
@@ -169,7 +169,7 @@ class Host:
         return said
 
     def ask(self, part: str, container: Manifest, *command: str) -> str:
-        """Run another of our commands in a container of a part, as `kubectl exec` does; return what it said."""
+        """Run another of our commands in a container of a part, as `kubectl exec` does; return its output."""
         command = ("retail-streamer", *command, "--config", "/etc/retail-anomaly/config.yaml")
         return self.do(part, {**container, "name": command[1], "command": list(command)})
 
@@ -183,7 +183,7 @@ class Host:
         self.running[part] = self.start(part, spec["containers"][0])
 
     def answers(self, part: str, probe: Manifest) -> bool:
-        """Whether the kubelet would be content with what it asks."""
+        """Whether the kubelet would be content with the answer to a probe."""
         try:
             with urlopen(
                 f"http://127.0.0.1:{self.ports[part]}{probe['httpGet']['path']}", timeout=5

@@ -1,4 +1,4 @@
-"""What the image holds, made on this machine by the image's own recipe."""
+"""The content of the image, made on this machine by the image's own recipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLACE = "/opt/retail-anomaly"
 
 
 def make_image(folder: Path) -> Path:
-    """Run the first stage's commands in a copy of what it copies; return the environment that the image would hold.
+    """Run the first stage's commands in a copy of its files; return the image's environment.
 
     The dependencies are installed once for each list of them, and the package once for each content: a test that
     runs beside another in a second process finds it installed, and takes nothing away from under the other.
@@ -56,7 +56,7 @@ def make_image(folder: Path) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    """Return what tells the files of a folder, their names included, from any others."""
+    """Return a digest of a folder's files and their names."""
     found = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         found.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())

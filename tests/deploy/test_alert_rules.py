@@ -62,7 +62,7 @@ def test_metrics_exist_with_these_labels(rules, known):
         named = set(re.findall(r"\b((?:retail|kube|kubelet)_[a-z_]+)\b(?=[{ ])", rule["expr"]))
         assert named, rule["alert"]
         assert named - OTHERS <= set(known), rule["alert"]
-    # What the rules group by; namespace and pod are Prometheus' own.
+    # The labels that the rules group by; namespace and pod are Prometheus' own.
     assert {"topic"} <= known["retail_lag_records"]
     assert {"consumer_group"} <= known["retail_info"]
     assert {"le"} <= known["retail_alert_latency_seconds_bucket"]
@@ -149,7 +149,7 @@ WELL = {
     'retail_ready{namespace="loss-prevention",pod="others-retail-anomaly-streamer-0"}': "0x60",
     'retail_ready{namespace="trial",pod="shops-retail-anomaly-streamer-0"}': "0x60",
 }
-# What is another way, and what fires then.
+# Samples that differ from the quiet ones, and the alerts that fire then.
 TROUBLE: dict[str, tuple[dict[str, str], set[str]]] = {
     "nothing": ({}, set()),
     "no streamer": ({f"retail_ready{{{STREAMER}}}": "1x40 _x20"}, {"RetailNoStreamer"}),

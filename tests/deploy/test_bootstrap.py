@@ -1,4 +1,4 @@
-"""The script that sets InfluxDB up, against a server that keeps what InfluxDB 2 and Kubernetes would keep.
+"""The script that sets InfluxDB up, against a server that keeps the state of InfluxDB 2 and Kubernetes.
 
 It is no InfluxDB: it answers as the documentation of the API says, and checks every token on every request.
 """
@@ -33,7 +33,7 @@ ENVIRONMENT = {
 
 
 class InfluxInMemory:
-    """What an InfluxDB 2 and a Kubernetes Secret hold."""
+    """The content of an InfluxDB 2 and of a Kubernetes Secret."""
 
     def __init__(self) -> None:
         self.starting = 0
@@ -123,7 +123,7 @@ class InfluxInMemory:
         return 200, {"authorizations": [{**a, "token": "redacted"} for a in self.authorizations.values()]}
 
     def token(self, name: str) -> str:
-        """Return what is in the Secret."""
+        """Return a token from the Secret."""
         return base64.b64decode(self.secret[name]).decode()
 
 
@@ -242,7 +242,7 @@ def test_a_token_that_no_longer_works_is_replaced_alone(influx, in_cluster):
     state.secret["INFLUXDB_TOKEN"] = base64.b64encode(b"of another server").decode()
     assert in_cluster()[0] == 0
     assert state.token("GRAFANA_INFLUXDB_TOKEN") == kept
-    # The old authorization is gone: nobody can use what was lost.
+    # The old authorization is gone: nobody can use the lost token.
     assert {a["token"] for a in state.authorizations.values()} == {kept, state.token("INFLUXDB_TOKEN")}
 
 

@@ -50,7 +50,7 @@ def test_images_are_the_charts(parts):
         r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests" / "kafka" / "pom.xml").read_text()
     )
     assert kafka is not None
-    # What the tests run is what is deployed.
+    # The tests run the code that is deployed.
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka[1]}"
 
 
@@ -173,7 +173,7 @@ def test_secrets_come_from_the_environment_file(tmp_path):
     assert len({*written.values()}) == len(written)
     assert all(len(value) >= 32 for value in written.values())
     assert file.stat().st_mode & 0o777 == 0o600
-    # A second time it would lock everybody out of what was set up with the first.
+    # A second time it would lock everybody out of the servers that were set up with the first.
     again = subprocess.run(make, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert again.returncode != 0
     assert "remove it first" in again.stderr

@@ -18,7 +18,7 @@ from tests.deploy.chart import CASES, CHART, ROOT, render
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
 
-# What is left out: check, where it may fail, and why that is right.
+# Exceptions: the check, where it may fail, and why that is right.
 ACCEPTED = {
     "CKV_K8S_11": (
         r".*",
@@ -116,7 +116,7 @@ def test_hadolint(recipe):
 
 
 def test_image_is_pinned_small_and_runs_as_a_user():
-    """What hadolint does not ask for."""
+    """Rules that hadolint does not have."""
     recipe = (ROOT / "Dockerfile").read_text()
     last = recipe[recipe.rindex("\nFROM ") :]
     assert re.search(r"^ARG PYTHON=3\.\d+\.\d+-slim-\w+$", recipe, re.MULTILINE)

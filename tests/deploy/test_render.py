@@ -1,4 +1,4 @@
-"""Every case of values through both Helms, and what comes out against Kubernetes' own schemas."""
+"""Every case of values through both Helms, and their output against Kubernetes' own schemas."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_older_kubernetes_is_refused(either_helm):
 
 
 def test_packaged_chart_is_the_folder(either_helm, helm, tmp_path):
-    """What .helmignore leaves out is not missed."""
+    """The files that .helmignore leaves out are not missed."""
     done = call(either_helm, "package", str(CHART), "--destination", str(tmp_path))
     assert done.returncode == 0, done.stderr
     (package,) = tmp_path.glob("*.tgz")
@@ -76,7 +76,7 @@ def test_packaged_chart_is_the_folder(either_helm, helm, tmp_path):
 
 
 def test_next_version_changes_nothing_that_kubernetes_refuses_to(helm, tmp_path):
-    """`helm upgrade` over what the last version has made, with every value that may be another one."""
+    """`helm upgrade` over the objects of the last version, with every value that may be another one."""
     chart = shutil.copytree(CHART, tmp_path / "chart")
     about = (chart / "Chart.yaml").read_text()
     (chart / "Chart.yaml").write_text(

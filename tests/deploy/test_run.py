@@ -124,7 +124,7 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
 
 
 def _replayed(here: Host, generator: Manifest) -> set[tuple[str, int]]:
-    """Return what a notebook finds in the events that the generator has sent."""
+    """Return the alerts that a notebook finds in the generator's events."""
     (command,) = [c["command"] for c in generator["containers"]]
     options = dict(zip(command[2::2], command[3::2], strict=True))
     folder = here.log("generator", "generator").parent / "log"

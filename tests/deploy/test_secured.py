@@ -46,7 +46,7 @@ PASSWORDS = {"retail": "s3cret", "retail-admin": "4dmin"}
 
 
 def _secret_of_the_readme(user: str) -> dict[str, str]:
-    """Return what the README's command puts into the Secret of Kafka; what it reads from files is put in here."""
+    """Return Kafka's Secret by the README's command, with our values for those it reads from files."""
     (command,) = re.findall(r"^kubectl create secret generic retail-kafka (.+?)\n(?! )", README, re.M | re.S)
     found = {}
     for argument in shlex.split(command.replace("\\\n", " ")):

@@ -1,4 +1,4 @@
-"""The sizes in docs/deploy.md hang together: what follows from the measured figures is what follows from them."""
+"""The sizes in docs/deploy.md agree: formulas and limits follow from the measured figures."""
 
 from __future__ import annotations
 

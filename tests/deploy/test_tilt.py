@@ -1,4 +1,4 @@
-"""The Tiltfile, evaluated: what it names is in the chart as Helm renders it, and what its button sends is an incident."""
+"""The Tiltfile, evaluated: its names are in the rendered chart, and its button sends an incident."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.deploy.chart import CHART, ROOT, call, pods
 from tests.kafka import consume, create_topics
 
 INJECT = ROOT / "helm" / "inject_incident.py"
-# What Tilt gives its file besides functions.
+# Tilt gives its file these besides functions.
 PRELUDE = """
 os = struct(path = struct(exists = _exists))
 TRIGGER_MODE_MANUAL = "manual"
@@ -37,7 +37,7 @@ NAMES = [NAMING[0](struct(name = name, kind = kind)) for name, kind in WORKLOADS
 
 
 class Tilt:
-    """Evaluates a Tiltfile and keeps what it asks for."""
+    """Evaluates a Tiltfile and keeps its calls."""
 
     def __init__(self, helm: Path, *, passwords: str | None, context: str = "kind-kind") -> None:
         self.calls: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = defaultdict(list)
@@ -49,7 +49,7 @@ class Tilt:
             "local_resource",
         ):
             module.add_callable(name, self._recorder(name))
-        # What is handed on from one to another.
+        # Their results are arguments of the others.
         for name in ("fall_back_on", "sync", "run", "port_forward"):
             module.add_callable(name, lambda *a, _name=name, **k: json.dumps([_name, a, k]))
         module.add_callable("_exists", lambda path: passwords is not None and path == ".env")
@@ -191,7 +191,7 @@ def test_local_clusters_are_served_alike_and_others_refused(tilt, helm, context,
 
 
 def test_button_sends_an_incident(tilt, kafka):
-    """The very command behind `kubectl exec`, on a real Kafka; what it sends raises the alerts it speaks of."""
+    """The command behind `kubectl exec`, on a real Kafka; its events raise the alerts that it announces."""
     (button,) = [named for (name,), named in tilt.calls["local_resource"] if name == "inject-incident"]
     assert button["auto_init"] is False
     assert button["cmd"].startswith(

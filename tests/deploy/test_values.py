@@ -1,4 +1,4 @@
-"""What the chart refuses, and that its schema and README are what the code says."""
+"""The values that the chart refuses, and its schema and README against the code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_value_is_described():
     described = {".".join(path) for path, _ in GENERATED["described"]()}
 
     def undescribed(node: object, path: str) -> list[str]:
-        # What stands in a described value that is a whole, as resources, needs no words of its own.
+        # The parts of a value that is described as a whole, such as resources, need no words of their own.
         if path in described and path.rpartition(".")[2] in {"resources", "config"}:
             return []
         if isinstance(node, dict) and node:
@@ -52,7 +52,7 @@ def test_schema_knows_every_value_and_no_other():
     assert set(VALUES) <= set(schema["properties"])
 
 
-# What is set, and the words of the error, which name the key and what is wrong with it.
+# The values set, and the words of the error, which names the key and the mistake.
 REFUSED = {
     "nothing said of Kafka": ([], r"config.*streamer"),
     "no broker": (["config.max_late=1h", "influxdb.enabled=true"], r"config.*streamer"),
@@ -142,7 +142,7 @@ def test_good_values_of_the_cases_above_are_taken(either_helm):
 
 @pytest.mark.parametrize("case", CASES)
 def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
-    """The rendered file through the settings' own reader: each key is one, each value fits and is what was asked."""
+    """Read the rendered file as a command does: each key is known, each value is the one asked for."""
     manifests = render(helm, CASES[case])
     file = tmp_path / "config.yaml"
     file.write_text(pick(manifests, "ConfigMap", "config")["data"]["config.yaml"])

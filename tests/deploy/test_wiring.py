@@ -1,4 +1,4 @@
-"""What hangs together in the chart does: selectors, ports, probes, volumes, names of variables, network policies."""
+"""Parts of the chart agree: selectors, ports, probes, volumes, names of variables, network policies."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_one_pod_has_a_token_and_may_do_one_thing(helm):
     assert token == {"name": "shops-retail-anomaly-influxdb-tokens", "key": "INFLUXDB_TOKEN"}
 
 
-# From, to, port: what must be let through when all runs in the release. Everything else is not.
+# From, to, port: the connections that are allowed when all runs in the release, and no others.
 TRAFFIC = {
     *(
         (part, "kafka", 9092)

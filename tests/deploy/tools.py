@@ -37,7 +37,7 @@ PATIENCE_S = 600
 
 
 class ToolUnavailableError(Exception):
-    """This machine can't run or fetch a program; the message says what is missing."""
+    """This machine can't run or fetch a program; the message names the missing program."""
 
 
 def helm(major: str) -> Path:

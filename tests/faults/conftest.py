@@ -39,7 +39,7 @@ def broker(own_broker: KafkaServer) -> KafkaServer:
 
 @pytest.fixture
 def scene(broker: KafkaServer, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    """Make the scene of a test: `scene()`, `scene("--exactly-once")`. What still runs at its end is killed."""
+    """Make the scene of a test: `scene()`, `scene("--exactly-once")`. Its processes are killed at the end."""
     made: list[Scene] = []
 
     def make(*arguments: str, **options: Any) -> Scene:

@@ -32,7 +32,7 @@ from tests.support.faults import PARTITIONS, RETENTION_MS, wait_for
 from tests.support.processes import StreamerProcess
 
 HOUR_MS = 3_600_000
-# What is remembered for a month would still be growing at the end.
+# A memory of a month would still be growing at the end.
 MEMORY = {
     "RETAIL__DETECTORS__REFUND_WITHOUT_SALE__SALE_MEMORY": "24h",
     "RETAIL__MAX_LATE": "12h",
@@ -44,7 +44,7 @@ MEMORY = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured at one moment."""
+    """The measurements of one moment."""
 
     hour: float
     """Hours of event time since the start."""
@@ -59,7 +59,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """What a soak came to."""
+    """The outcome of a soak."""
 
     samples: list[Sample]
     records: int
@@ -94,7 +94,7 @@ def soak(address: str, folder: Path, *, seconds: float, hours_a_second: float, s
         samples = []
         try:
             with closing(_changelog_sizes(address, group)) as sizes:
-                # By what was sent and not by the clock: a slow machine takes longer for as many days.
+                # Until so many hours are sent, not until a deadline: a slow machine takes longer.
                 while feed.hours < seconds * hours_a_second and feed.is_alive():
                     assert streamer.running, streamer.tail()
                     state_bytes, state_keys = next(sizes)
@@ -152,7 +152,7 @@ class _Feed(threading.Thread):
 def _disk_bytes(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # RocksDB deletes what it has merged
+        with suppress(FileNotFoundError):  # RocksDB deletes files that it has merged
             total += path.stat().st_size
     return total
 
@@ -189,7 +189,7 @@ def _changelog_sizes(address: str, group: str) -> Generator[tuple[int, int], Non
 
 
 def main() -> int:
-    """Soak, print what came of it, and return 0 if it is flat."""
+    """Soak, print the outcome, and return 0 if it is flat."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--hours-a-second", type=float, default=1)
@@ -237,7 +237,7 @@ def print_verdict(report: Report) -> int:
 
 
 def draw(report: Report) -> go.Figure:
-    """Draw what was measured over the days of event time, each measure in a row of its own."""
+    """Draw the measurements over the days of event time, each measure in a row of its own."""
     figure = make_subplots(
         rows=len(MEASURES),
         shared_xaxes=True,
@@ -261,7 +261,7 @@ def draw(report: Report) -> go.Figure:
     )
 
 
-# What is measured, and by how much the second half may exceed the first.
+# The measures, and by how much the second half of each may exceed the first.
 MEASURES: tuple[tuple[str, Callable[[Sample], float], float], ...] = (
     ("resident bytes", lambda sample: sample.resident, 1.05),
     ("state bytes", lambda sample: sample.state_bytes, 1.10),

@@ -100,7 +100,7 @@ def test_an_event_of_a_far_future_stops_no_other_store_and_state_stays_bounded(
     found = {k: v for k, v in here.alerts().items() if v["storeId"] != "store-1"}
     assert found == undisturbed
     sizes = state_bytes(here)
-    # What is always late is forgotten all the same.
+    # The store whose events are always late forgets, too.
     assert sizes["store-1"] < 2 * max(size for store, size in sizes.items() if store != "store-1")
 
 

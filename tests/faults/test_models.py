@@ -1,6 +1,6 @@
-"""Streamers that run the models too, killed and moved once there is something to lose: what was learned over weeks.
+"""Streamers that run the models too, killed and moved once they have learned for weeks.
 
-A store falls silent at noon of the last day. What the models say of it then hangs on ticks alone, and must be the
+A store falls silent at noon of the last day. Its later scores come from ticks alone, and must be the
 same whichever of them tells.
 """
 
@@ -62,7 +62,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(config: Path) -> Content:
-    """Return what a replay finds."""
+    """Return the alerts of a replay."""
     events = (decode(record.topic, record.value) for record in log())
     found = replay_events(events, build_engine(load(config, environ={}).settings))
     return by_key(msgspec.json.decode(encode(alert)) for alert in found)

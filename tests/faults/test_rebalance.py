@@ -53,7 +53,7 @@ def test_processes_that_join_and_die_during_a_recovery_do_not_spoil_it(
     for _ in range(ROUNDS):
         here.die(f"kill:processed:{share}")
         here.lose_state()
-        # In the midst of its recovery; what it has recovered stays.
+        # In the midst of its recovery; the recovered part stays on its disk.
         here.die("kill:recovered:20")
         with here.held("recovered:20") as first:
             # This one finds no local state at all.

@@ -1,4 +1,4 @@
-"""What the disturbed runs are compared with."""
+"""The undisturbed runs, with which the disturbed ones are compared."""
 
 from __future__ import annotations
 

@@ -141,8 +141,8 @@ def test_a_day_is_in_the_database_though_each_process_is_killed_in_turn(chain: C
 
     found = _alerts_in_influx(chain)
     assert len({kind for kind, *_ in found.values()}) >= 4
-    # A part is sent to a streamer that runs, so the order among its topics is open. What hangs on one
-    # topic alone must be all that a replay raises.
+    # A part is sent to a streamer that runs, so the order among its topics is open. Alerts that
+    # depend on one topic alone must be all those of a replay.
     wanted = {alert["alertId"] for alert in expected(WORLD).values() if alert["type"] in OF_ONE_TOPIC}
     assert len(wanted) >= 3
     assert {alert_id for alert_id, (kind, *_) in found.items() if kind in OF_ONE_TOPIC} == wanted

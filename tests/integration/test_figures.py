@@ -1,4 +1,4 @@
-"""What a reader sees: every figure and every page, drawn by a real browser that is offline."""
+"""Every figure and every page as a reader sees them, drawn by a real browser that is offline."""
 
 from __future__ import annotations
 

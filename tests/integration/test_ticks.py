@@ -121,7 +121,7 @@ def test_a_tick_does_not_overtake_the_backlog(
     produce(address, [*ticks, *records([REFUND, *OTHERS, late_sale])])
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path, "--config", str(config))
     streamer.wait_until_processed()
-    # What would raise an alert if the tick had been first; this one does so at its own time.
+    # The first refund would raise an alert if the tick came before its sale. This one does so in any case.
     produce(
         address, records([line(SILENT, "REFUND", now, "t-2"), line(BUSY, "SALE", now + 11 * MINUTE, "b")])
     )

@@ -16,7 +16,7 @@ MIN_JAVA = 17
 
 
 class KafkaUnavailableError(Exception):
-    """This machine cannot run Kafka; the message says what to install."""
+    """This machine cannot run Kafka; the message names the package to install."""
 
 
 def find_java() -> str:

@@ -1,4 +1,4 @@
-"""Write and read topics in tests; every wait has a deadline and says what it waited for."""
+"""Write and read topics in tests; every wait has a deadline, and a timeout names the missing records."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ LOGGING = [
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 ]
 
-# What one node needs, and fewer internal partitions so that the first consumer group joins at once.
+# One node needs these. With few internal partitions the first consumer group joins at once.
 # Retention stays Kafka's own week on purpose: a topic made without explicit retention loses old events here too.
 PROPERTIES = {
     "process.roles": "broker,controller",
@@ -236,4 +236,6 @@ def _free_ports() -> tuple[int, int]:
             found.append(port)
         if len(found) == 2:
             return found[0], found[1]
-    raise KafkaStartError(f"no two free ports between {PORTS.start} and {PORTS.stop}: end what listens there")
+    raise KafkaStartError(
+        f"no two free ports between {PORTS.start} and {PORTS.stop}: end the programs that listen there"
+    )

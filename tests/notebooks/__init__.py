@@ -1,1 +1,1 @@
-"""What is true of all notebooks, and what they show in a real kernel."""
+"""Rules for all notebooks, and their output in a real kernel."""

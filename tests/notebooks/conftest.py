@@ -14,7 +14,7 @@ Cell = Callable[[str], list[Any]]
 
 @pytest.fixture(scope="module")
 def cell() -> Iterator[Cell]:
-    """Run code in a kernel that the module shares; return what the cell shows."""
+    """Run code in a kernel that the module shares; return the cell's outputs."""
     notebook = nbformat.v4.new_notebook()
     client = NotebookClient(notebook, timeout=120)
     with client.setup_kernel():

@@ -1,4 +1,4 @@
-"""What the package's objects look like in a real kernel."""
+"""The package's objects as a real kernel shows them."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_there_is_no_detector_inside(notebook):
     imported = [node.module or "" for node in notebook.nodes(ast.ImportFrom)]
     imported += [alias.name for node in notebook.nodes(ast.Import) for alias in node.names]
     assert not [name for name in imported if name.startswith(OF_DETECTORS)]
-    # To decide on events one by one is what detectors are for.
+    # Detectors decide on events one by one, not notebooks.
     steps = {"on_sale", "on_refund", "on_count", "on_security", "on_time"}
     assert not [node.attr for node in notebook.nodes(ast.Attribute) if node.attr in steps]
 

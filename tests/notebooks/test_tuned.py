@@ -1,4 +1,4 @@
-"""What one notebook tunes, the next validates, and the streamer's own command runs."""
+"""One notebook tunes, the next validates the result, and the streamer's own command runs it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_streamer_runs_the_file_and_raises_what_a_replay_does(tuned, tmp_pat
     expected = replay(simulation.events(), settings=load(tuned, environ={}).settings).alerts
     usual = replay(simulation.events()).alerts
     assert differing_alerts(read_alerts(alerts), expected).empty
-    assert not differing_alerts(expected, usual).empty, "what was tuned makes no difference on this day"
+    assert not differing_alerts(expected, usual).empty, "the tuned parameters make no difference on this day"
 
 
 def test_validation_shows_equal_alerts_from_the_streamer_and_the_replay(tuned):

@@ -1,1 +1,1 @@
-"""What several kinds of test share: small builders of events, runs of the engine, generated logs."""
+"""Shared by several kinds of test: small builders of events, runs of the engine, generated logs."""

@@ -1,6 +1,6 @@
 """The real pipeline, state store and checkpoint of Quix Streams with no broker under them.
 
-Only the network ends are stand-ins: a producer that keeps what it is given, and a consumer that
+Only the network ends are stand-ins: a producer that keeps its records, and a consumer that
 acknowledges commits.
 """
 

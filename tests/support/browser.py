@@ -1,4 +1,4 @@
-"""A headless Chromium that opens pages, says what went wrong in them, and takes their picture.
+"""A headless Chromium that opens pages, reports their errors, and takes their picture.
 
 It is driven over the DevTools pipe: no port, no driver, nothing to install but Chromium itself. It
 reaches this machine only, so a page that needs the network shows it.
@@ -38,7 +38,7 @@ _OPTIONS = (
 
 
 class BrowserError(AssertionError):
-    """The browser is gone, or a page did not come to what was waited for."""
+    """The browser is gone, or a page did not reach the state that the test waited for."""
 
 
 def find_browser() -> str | None:
@@ -52,9 +52,9 @@ class OpenPage:
     Attributes
     ----------
     errors
-        What its console and the browser said was wrong, exceptions included.
+        Errors that its console and the browser reported, exceptions included.
     requests
-        Every address that it asked for, its own first; what it carries within itself is none.
+        Every address that it asked for, its own first; content within the page has none.
     """
 
     def __init__(self, browser: Browser, session: str, target: str) -> None:
@@ -95,7 +95,7 @@ class OpenPage:
             self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + step, y=y + step)
 
     def png(self, *, whole: bool = False) -> bytes:
-        """Return the picture of what is in the window, or of the whole page."""
+        """Return the picture of the window, or of the whole page."""
         options: dict[str, Any] = {}
         if whole:
             size = self.call("Page.getLayoutMetrics")["cssContentSize"]
@@ -152,7 +152,7 @@ class Browser:
     def call(
         self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None
     ) -> dict[str, Any]:
-        """Send a DevTools command and return its answer; what the pages say meanwhile is noted."""
+        """Send a DevTools command and return its answer; earlier messages of the pages are kept."""
         self._number += 1
         number = self._number
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters or {}}

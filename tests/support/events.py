@@ -1,4 +1,4 @@
-"""Builders of events: times are offsets from `T0`, and only what a test is about need be said."""
+"""Builders of events: times are offsets from `T0`, and a test names only the fields it is about."""
 
 from __future__ import annotations
 

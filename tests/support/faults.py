@@ -1,4 +1,4 @@
-"""A long log in Kafka, streamers that are disturbed while they read it, and what must come of it."""
+"""A long log in Kafka, streamers that are disturbed while they read it, and the alerts they must raise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def log(world: tuple[int, int, int] = USUAL) -> list[Record]:
 
 @cache
 def alerts_of(world: tuple[int, int, int] = USUAL) -> Content:
-    """Return what an undisturbed run makes of the log."""
+    """Return the alerts that an undisturbed run raises over the log."""
     stores, days, seed = world
     return expected(Simulation(stores, days, seed))
 
@@ -83,11 +83,11 @@ class Scene:
     arguments
         Options of every process.
     world
-        What the log is made of.
+        Stores, days and seed of the simulation behind the log.
     first
         How many records of the log are there from the start; `send_rest` sends those behind. None is all.
     given, alerts
-        Another log, and what must come of it.
+        Another log, and the alerts that it must give.
     topic_config
         Of every topic.
     """
@@ -154,7 +154,7 @@ class Scene:
         assert process.wait_until_ended() == -signal.SIGKILL, f"{fault} did not happen\n{process.tail()}"
 
     def send_rest(self) -> None:
-        """Send what of the log was held back."""
+        """Send the part of the log that was held back."""
         produce(self.address, self._log[self._sent :])
         self._sent = len(self._log)
 
@@ -195,7 +195,7 @@ class Scene:
         assert begun + more < self._sent, "it was done before the fault"
 
     def finish(self) -> None:
-        """Let the rest be processed, with a restart of what has ended, and compare the alerts."""
+        """Let the rest be processed, start again a process that has ended, and compare the alerts."""
         assert self._sent == len(self._log), "a part of the log was not sent"
         (self.gate / "full-speed").touch()
         last = self.processes[-1]
@@ -244,7 +244,7 @@ class Scene:
         return alerts_in(self.address)
 
     def changelog(self) -> list[Record]:
-        """Return what was written to the group's changelog."""
+        """Return the records of the group's changelog."""
         return consume(self.address, self.changelogs())
 
     def changelogs(self) -> list[str]:

@@ -17,7 +17,7 @@ With ``FAULT_COMMIT_EVERY=250`` it commits after that many records, or earlier i
 machine, too, has many commits in a log.
 
 With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it processes 50 a
-second, so that the log is never over before the test has seen what it waits for, and 300 a second while
+second, so that the log is never over before the test has seen its condition come true, and 300 a second while
 ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
 """
 
@@ -113,7 +113,7 @@ def _keep_pace() -> None:
     elif _pace == "crawl":
         time.sleep(1 / (WALK if (_gate / "walk").exists() else CRAWL))
     else:
-        # What a pause has cost is not caught up with: the pace is a limit.
+        # Time lost in a pause is not made up for: the pace is a limit.
         time.sleep(every / int(_pace))
 
 
@@ -167,7 +167,7 @@ Checkpoint.expired = lambda self: (  # type: ignore[method-assign]
     _expired(self) or 0 < _commit_every <= self._total_offsets_processed
 )
 if _pace != "0" or any(point.action == "crawl" for point in _points):
-    # A process notices a rebalance only after what it has read ahead.
+    # A process notices a rebalance only once it has processed the records it has read ahead.
     streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ZONE = "Europe/Berlin"
 
 @dataclass(frozen=True)
 class Month:
-    """A simulated month in a few stores, all detectors over it, and what they are worth."""
+    """A simulated month in a few stores, all detectors over it, and their scorecard."""
 
     stores: int = 3
     days: int = 35

@@ -33,7 +33,7 @@ class StreamerProcess:
     arguments
         Further options of the command.
     module
-        What runs the command; `tests.support.faulty` has a fault inside.
+        The module that runs the command; `tests.support.faulty` has a fault inside.
     environment
         Variables over the usual ones.
     """

@@ -1,4 +1,4 @@
-"""A real Prometheus as a child process: it scrapes what runs here, and answers PromQL."""
+"""A real Prometheus as a child process: it scrapes the processes of a test, and answers PromQL."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{found[1]}"
 
     def value(self, expression: str) -> float | None:
-        """Return what an expression is at present, all its series together; None without any."""
+        """Return the present value of an expression, all its series together; None without any."""
         result = self._ask("query", query=expression)
         return sum(float(series["value"][1]) for series in result) if result else None
 
     def rows(self, expression: str, start: int, end: int, step: float) -> list[dict[str, Any]]:
-        """Return what an expression was, a row for each series and moment.
+        """Return the past values of an expression, a row for each series and moment.
 
         Parameters
         ----------

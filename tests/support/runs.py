@@ -1,4 +1,4 @@
-"""What an engine raises: over events in memory, and over raw records."""
+"""Alerts of an engine: over events in memory, and over raw records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def engine_of(*names: str, max_late: int = DAY, dedupe_memory: int = DAY, **para
 
 
 def alerts_by_step(engine: Engine, steps: Iterable[Step]) -> list[list[Alert]]:
-    """Return what each step raises."""
+    """Return the alerts of each step."""
     run = Run(engine)
     return [run.step(step) for step in steps]
 

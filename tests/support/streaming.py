@@ -18,7 +18,7 @@ from tests.kafka import Record, consume
 
 
 class StreamerInTest(RunningStreamer):
-    """A streamer in a thread of the test, and what it has written.
+    """A streamer in a thread of the test, with the alerts and dead letters it has written.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class StreamerInTest(RunningStreamer):
         self.wait()
 
     def alerts(self) -> list[Alert]:
-        """Return the alerts that are in the topic once what was sent is processed."""
+        """Return the alerts that are in the topic once all sent records are processed."""
         self.app.flush_output()
         return [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(self._address, ALERTS)]
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return the dead letters that are in the topic once what was sent is processed."""
+        """Return the dead letters that are in the topic once all sent records are processed."""
         self.app.flush_output()
         found = consume(self._address, DEAD_LETTERS)
         return [msgspec.json.decode(r.value or b"", type=DeadLetter) for r in found]
