@@ -31,7 +31,10 @@ LISTING_TESTS = (
     *("tests/unit/test_plots.py", "tests/unit/test_replay.py", "tests/unit/tune/test_space.py"),
 )
 """Test files that go through the registry, or run all detectors that are enabled."""
-ABOUT_IT = "(not test_registry and not test_golden) or round_refund or that_makes_it_stricter or (test_golden and engine)"
+ABOUT_IT = (
+    "(not test_registry and not test_golden and not slow_to_import and not a_year_of) or round_refund"
+    " or that_makes_it_stricter or (test_golden and engine)"
+)
 """Of these, the tests that the new detector can change."""
 
 FACTS = """
