@@ -22,7 +22,7 @@ def precision_at_k(overall: pd.DataFrame, ks: Sequence[int]) -> go.Figure:
     figure.update_yaxes(title_text="Alerts about an incident", tickformat=".0%", range=[-0.03, 1.06])
     return styled(
         figure,
-        "How many of the alerts that are read are right",
+        "Share of the alerts read that are right",
         "Precision at k: only the k alerts of the highest risk of each store-day are read",
         height=330,
     )
@@ -40,7 +40,7 @@ def loss_per_alert(overall: pd.DataFrame, ks: Sequence[int]) -> go.Figure:
     figure.update_yaxes(title_text="Expected loss found, per alert", rangemode="tozero", tickformat=",")
     return styled(
         figure,
-        "What an alert that is read is worth",
+        "Loss found per alert read",
         "Expected loss of the incidents found, in the store's currency, for each alert read",
         height=330,
     )

@@ -131,8 +131,8 @@ def time_to_detect(by_scenario: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(type="category")
     return styled(
         figure,
-        "How long it takes until an incident is found",
-        "Of the incidents that were found; goods that are missing show at the next count only",
+        "Time until an incident is found",
+        "Only incidents that were found; missing goods show at the next count at the earliest",
         height=90 + 38 * max(2, len(own)),
     )
 

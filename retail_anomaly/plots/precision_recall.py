@@ -48,7 +48,7 @@ def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(title_text="Alerts that are right (precision)", range=[-0.03, 1.06], tickformat=".0%")
     return styled(
         figure,
-        "What a higher threshold of risk would cost",
-        "Each point leaves out the alerts below a risk: further left, less is found",
+        "Precision and recall by threshold of risk",
+        "Each point leaves out the alerts below a risk; further left, fewer incidents are found",
         height=360,
     )
