@@ -32,6 +32,8 @@ REFERENCES = {
     "api/plots.md": "retail_anomaly.plots",
     "api/tune.md": "retail_anomaly.tune",
     "api/retail_anomaly.md": "retail_anomaly",
+    "api/detector.md": "retail_anomaly.detector",
+    "api/notebook.md": "streamer.notebook",
     "api/data_gen.md": "data_gen",
 }
 
