@@ -14,7 +14,7 @@ from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.replay import replay
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import Settings, with_parameters
 from retail_anomaly.sources import Where
 
 CHANGES: Final = ("kept", "moved", "appeared", "vanished")
@@ -200,11 +200,8 @@ def _alerts(source: Where, settings: Settings, detector: str) -> pd.DataFrame:
 
 def _changed(settings: Settings, detector: str, parameters: Mapping[str, Any]) -> Settings:
     """Return settings with other parameters of one detector."""
-    before = getattr(settings.detectors, detector)
-    detectors = msgspec.structs.replace(
-        settings.detectors, **{detector: msgspec.structs.replace(before, **parameters)}
-    )
-    return msgspec.structs.replace(settings, detectors=detectors)
+    changed = msgspec.structs.replace(settings.detectors[detector], **parameters)
+    return with_parameters(settings, {detector: changed})
 
 
 def _contents(alerts: pd.DataFrame) -> dict[bytes, dict[str, Any]]:

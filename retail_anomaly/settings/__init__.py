@@ -1,8 +1,8 @@
-"""Settings: what they are, where they come from, and the engine they describe."""
+"""Settings: their sections, their layers, and the engine that they describe."""
 
+from retail_anomaly.settings.detector_settings import DetectorSettings
 from retail_anomaly.settings.layers import Loaded, load, load_settings
 from retail_anomaly.settings.model import (
-    DetectorSettings,
     Settings,
     SettingsError,
     StoreSettings,
@@ -10,6 +10,7 @@ from retail_anomaly.settings.model import (
     TopicSettings,
     build_engine,
     flatten,
+    with_parameters,
 )
 from retail_anomaly.settings.schema import json_schema
 
@@ -26,4 +27,5 @@ __all__ = [
     "json_schema",
     "load",
     "load_settings",
+    "with_parameters",
 ]

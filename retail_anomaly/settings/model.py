@@ -1,11 +1,10 @@
-"""What can be set: one struct a section, each value typed, documented and with its default.
+"""The settings: one struct a section; each value has a type, a description and a default.
 
-A detector's parameters are defined in the detector's own file and nowhere else; the section
-`detectors` is made from the registry.
+The parameters of a detector are defined in the detector's own file and nowhere else.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,7 +14,8 @@ from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.markup import html_table
-from retail_anomaly.detectors import REGISTRY, own_detectors
+from retail_anomaly.detectors import REGISTRY, Parameters, own_detectors
+from retail_anomaly.settings.detector_settings import DetectorSettings
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
@@ -173,27 +173,6 @@ class StreamerSettings(_Section, frozen=True):
         self._require_positive("session_timeout", "store_metrics_window", "tick_interval")
 
 
-if TYPE_CHECKING:
-
-    class DetectorSettings(_Section, frozen=True):
-        """Parameters of each detector; the fields are the names in the registry."""
-
-        def __getattr__(self, name: str) -> Any: ...
-
-else:
-    DetectorSettings = msgspec.defstruct(
-        "DetectorSettings",
-        [
-            (name, detector.Parameters, msgspec.field(default_factory=detector.Parameters))
-            for name, detector in REGISTRY.items()
-        ],
-        bases=(_Section,),
-        module=__name__,
-        namespace={"__doc__": "Parameters of each detector; the fields are the names in the registry."},
-        frozen=True,
-    )
-
-
 class Settings(_Section, frozen=True):
     """Everything that can be set.
 
@@ -230,6 +209,25 @@ class Settings(_Section, frozen=True):
         return ZoneInfo(store.time_zone if store else "UTC")
 
 
+def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) -> Settings:
+    """Return settings in which some detectors have other parameters.
+
+    Parameters
+    ----------
+    settings
+        The settings, which stay as they are.
+    parameters
+        The new parameters by the name of the detector.
+
+    Examples
+    --------
+    >>> burst = REGISTRY["refund_burst"].Parameters(count=4)
+    >>> with_parameters(Settings(), {"refund_burst": burst}).detectors.refund_burst.count
+    4
+    """
+    return msgspec.structs.replace(settings, detectors=settings.detectors.replaced(parameters))
+
+
 def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
     """Make the engine that the settings describe.
 
@@ -256,14 +254,13 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
     >>> [detector.name for detector in build_engine(Settings(), ["refund_burst"]).detectors]
     ['refund_burst']
     """
-    known = {name: (detector, getattr(settings.detectors, name)) for name, detector in REGISTRY.items()}
-    known |= own_detectors()
+    known = {**REGISTRY, **{name: detector for name, (detector, _) in own_detectors().items()}}
     for name in only or ():
         if name not in known:
             raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(known)}")
     detectors = [
-        detector(parameters, max_late=settings.max_late)
-        for name, (detector, parameters) in known.items()
+        known[name](parameters, max_late=settings.max_late)
+        for name, parameters in settings.detectors.items()
         if (parameters.enabled if only is None else name in only)
     ]
     if not detectors:
@@ -287,7 +284,7 @@ def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in section.__struct_fields__:
         value, path = getattr(section, name), f"{prefix}{name}"
-        parts = value if isinstance(value, dict) and value else {"": value}
+        parts = value if isinstance(value, Mapping) and value else {"": value}
         for key, part in parts.items():
             part_path = f"{path}.{key}" if key else path
             if isinstance(part, msgspec.Struct):

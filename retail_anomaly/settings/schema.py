@@ -7,12 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.core.durations import Duration
+from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 from retail_anomaly.settings.model import Settings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-# Without look-ahead, which Go (and so Helm) does not have; `config check` is the stricter one.
+# No look-ahead: Go, and so Helm, has none. `config check` is stricter.
 _TEXT: Final = Meta(pattern=r"^(0|(\d+(ms|[dhms]))+|P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d{1,3})?S)?)?)$")
-# A number has no unit, so that only 0 is clear.
+# A number has no unit, so only 0 is clear.
 _WRITTEN_DURATION: Final = Annotated[str, _TEXT] | Annotated[int, Meta(ge=0, le=0)]
 
 
@@ -31,13 +32,13 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "retail-anomaly", **root, "$defs": definitions}
 
 
-def _as_written(section: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """Return a section's twin in which durations are what stands in a file: text.
+def _as_written(section: type[msgspec.Struct], name: str | None = None) -> type[msgspec.Struct]:
+    """Return a section's twin whose durations are text, as in a file.
 
-    Needed because msgspec has no way to write a default of our own type into a schema.
+    msgspec can't write a default of a type of ours into a schema.
     """
     hints = typing.get_type_hints(section, include_extras=True)
-    fields = []
+    fields: list[Any] = []
     for field in msgspec.structs.fields(section):
         kind, default = _twin(hints[field.name]), field.default
         if isinstance(default, Duration):
@@ -45,12 +46,27 @@ def _as_written(section: type[msgspec.Struct]) -> type[msgspec.Struct]:
         elif default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
             default = msgspec.field(default_factory=dict)
         fields.append((field.name, kind, default))
-    twin = msgspec.defstruct(
-        section.__name__, fields, kw_only=True, forbid_unknown_fields=True, module=__name__
-    )
+    return _struct(name or section.__name__, fields, section.__doc__)
+
+
+def _detectors_as_written() -> type[msgspec.Struct]:
+    # Named after the detector: two detectors can have one class of parameters, but a schema has each name once.
+    fields: list[Any] = [
+        (
+            name,
+            _as_written(type(parameters), f"{name.title().replace('_', '')}Parameters"),
+            msgspec.field(default_factory=dict),
+        )
+        for name, parameters in default_parameters().items()
+    ]
+    return _struct(DetectorSettings.__name__, fields, DetectorSettings.__doc__)
+
+
+def _struct(name: str, fields: list[Any], documentation: str | None) -> type[msgspec.Struct]:
+    struct = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, module=__name__)
     # The first paragraph; the rest is for readers of the code.
-    twin.__doc__ = (section.__doc__ or "").strip().partition("\n\n")[0]
-    return twin
+    struct.__doc__ = (documentation or "").strip().partition("\n\n")[0]
+    return struct
 
 
 def _twin(kind: Any) -> Any:
@@ -61,6 +77,8 @@ def _twin(kind: Any) -> Any:
         return Annotated[_twin(bare), meta]
     if typing.get_origin(kind) is dict:
         return dict[str, _twin(typing.get_args(kind)[1])]  # type: ignore[misc]
+    if kind is DetectorSettings:
+        return _detectors_as_written()
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _as_written(kind)
     return kind

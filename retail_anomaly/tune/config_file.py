@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from retail_anomaly.core.durations import Duration
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import DetectorSettings, Settings
 
 
 def config_text(settings: Settings, comments: Iterable[str] = ()) -> str:
@@ -22,8 +22,9 @@ def config_text(settings: Settings, comments: Iterable[str] = ()) -> str:
 
     Examples
     --------
-    >>> from retail_anomaly.tune.space import REGISTRY, with_parameters
-    >>> burst = REGISTRY["refund_burst"].Parameters(count=4, window=Duration.parse("15m"))
+    >>> from retail_anomaly.detectors import RefundBurst
+    >>> from retail_anomaly.settings import with_parameters
+    >>> burst = RefundBurst.Parameters(count=4, window=Duration.parse("15m"))
     >>> print(config_text(with_parameters(Settings(), {"refund_burst": burst}), ["Two things changed."]))
     # Two things changed.
     detectors:
@@ -39,20 +40,25 @@ def config_text(settings: Settings, comments: Iterable[str] = ()) -> str:
     return "\n".join([*lines, body]) if lines else body
 
 
-def _different(section: msgspec.Struct, default: msgspec.Struct | None) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _different(section: msgspec.Struct, default: msgspec.Struct) -> dict[str, Any]:
+    """Return the values of a section that differ from the defaults, as a file has them."""
+    different: dict[str, Any] = {}
     for name in section.__struct_fields__:
-        value = getattr(section, name)
-        usual = getattr(default, name)
-        if isinstance(value, msgspec.Struct):
+        value, usual = getattr(section, name), getattr(default, name)
+        if isinstance(value, DetectorSettings):
+            sections = {detector: _different(one, usual[detector]) for detector, one in value.items()}
+            changed = {detector: fields for detector, fields in sections.items() if fields}
+            if changed:
+                different[name] = changed
+        elif isinstance(value, msgspec.Struct):
             if below := _different(value, usual):
-                found[name] = below
+                different[name] = below
         elif isinstance(value, Mapping):  # stores by id, each with defaults of its own; a model's parameters
             if value:
-                found[name] = {key: _entry(one) for key, one in value.items()}
+                different[name] = {key: _entry(one) for key, one in value.items()}
         elif value != usual:
-            found[name] = str(value) if isinstance(value, Duration) else value
-    return found
+            different[name] = str(value) if isinstance(value, Duration) else value
+    return different
 
 
 def _entry(value: Any) -> Any:

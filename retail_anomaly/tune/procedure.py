@@ -7,16 +7,16 @@ from typing import Final, TypeAlias
 
 import pandas as pd
 
-from retail_anomaly.detectors import REGISTRY, Parameters
+from retail_anomaly.detectors import Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
 from retail_anomaly.replay.progress import is_shown, progress_bar
-from retail_anomaly.settings import Settings, SettingsError
+from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.choose import choose, combined
 from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.shards import Shards
-from retail_anomaly.tune.space import Space, with_parameters
+from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.split import HELD_OUT, TUNED
 from retail_anomaly.tune.study import Search, Tried, quiet, searches
 from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, candidates_frame, frontier_frame, trials_frame
@@ -103,14 +103,14 @@ def tune(  # noqa: PLR0913 - by name only
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
     jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)
-    enabled = [name for name in REGISTRY if getattr(settings.detectors, name).enabled]
+    enabled = [name for name, parameters in settings.detectors.items() if parameters.enabled]
     with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
         facts = shards.facts
         ground = Ground.of(facts, incidents, settings, split=split, objective=objective)
         most = int(budget * ground.tuned_days + 1e-9)
         shards.begin(ground.incidents[TUNED], ground.parts.cuts, most)
         outcomes = shards.outcomes(settings, enabled, limited=False)
-        base = {name: Tried(getattr(settings.detectors, name), outcomes[name]) for name in enabled}
+        base = {name: Tried(settings.detectors[name], outcomes[name]) for name in enabled}
         running = searches(
             spaces,
             file=None if study is None else Path(study),
@@ -232,17 +232,18 @@ def _check(*, budget: float, trials: int, split: float, jobs: int) -> None:
 
 def _spaces(settings: Settings, detectors: Sequence[str] | None) -> list[Space]:
     for name in detectors or ():
-        if name not in REGISTRY:
-            raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(REGISTRY)}")
-        if not getattr(settings.detectors, name).enabled:
+        if name not in settings.detectors:
+            raise SettingsError(
+                f"unknown detector {name!r}; the detectors are {', '.join(settings.detectors)}"
+            )
+        if not settings.detectors[name].enabled:
             raise TuneError(f"{name} is not enabled, so it can't be tuned: enable it in the configuration")
-        if not REGISTRY[name].Parameters.ranges():
+        if not settings.detectors[name].ranges():
             raise TuneError(f"{name} has no parameter that is tuned")
     spaces = [
-        Space(name, getattr(settings.detectors, name))
-        for name, detector in REGISTRY.items()
-        if (getattr(settings.detectors, name).enabled if detectors is None else name in detectors)
-        and detector.Parameters.ranges()
+        Space(name, parameters)
+        for name, parameters in settings.detectors.items()
+        if (parameters.enabled if detectors is None else name in detectors) and parameters.ranges()
     ]
     if not spaces:
         raise TuneError("no enabled detector has a parameter that is tuned")

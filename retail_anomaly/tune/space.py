@@ -1,4 +1,4 @@
-"""From a detector's ranges to what Optuna draws from, and back to parameters."""
+"""The ranges of a detector's parameters as distributions of Optuna."""
 
 import math
 from collections.abc import Mapping
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from retail_anomaly.detectors import REGISTRY, Parameters, Range
-from retail_anomaly.settings import Settings
+from retail_anomaly.detectors import Parameters, Range
 
 if TYPE_CHECKING:
     from optuna.distributions import IntDistribution
@@ -27,7 +26,8 @@ class Space:
 
     Examples
     --------
-    >>> space = Space("refund_burst", REGISTRY["refund_burst"].Parameters())
+    >>> from retail_anomaly.settings import DetectorSettings
+    >>> space = Space("refund_burst", DetectorSettings().refund_burst)
     >>> found = space.parameters({"window": 5, "count": 4, "amount": 30})
     >>> found.window, found.count, found.amount
     (Duration('5m'), 4, 150.0)
@@ -36,7 +36,7 @@ class Space:
     def __init__(self, detector: str, base: Parameters) -> None:
         self.detector = detector
         self.base = base
-        self.ranges: dict[str, Range] = REGISTRY[detector].Parameters.ranges()
+        self.ranges: dict[str, Range] = type(base).ranges()
 
     def distributions(self) -> "dict[str, IntDistribution]":
         """Return what Optuna draws from, by parameter."""
@@ -65,16 +65,3 @@ class Space:
             changed += before != after
             far += abs(math.log((after + limits.step) / (before + limits.step)))
         return changed, far
-
-
-def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) -> Settings:
-    """Return settings in which some detectors have other parameters.
-
-    Examples
-    --------
-    >>> burst = REGISTRY["refund_burst"].Parameters(count=4)
-    >>> with_parameters(Settings(), {"refund_burst": burst}).detectors.refund_burst.count
-    4
-    """
-    detectors = msgspec.structs.replace(settings.detectors, **parameters)
-    return msgspec.structs.replace(settings, detectors=detectors)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from retail_anomaly.detectors import Parameters
 from retail_anomaly.evaluate.match import distractors
 from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.settings import Settings
@@ -90,18 +91,24 @@ def identity(
 ) -> dict[str, str]:
     """Return, in words, what the outcomes of trials hang on."""
     incidents = [frame.to_dict("records") for frame in ground.incidents.values()]
-    ranges = [type(one).ranges() for one in msgspec.structs.astuple(settings.detectors)]
+    ranges = [parameters.ranges() for parameters in settings.detectors.values()]
     return {
         "log": _digest(sorted(facts.digests.items())),
         "list of incidents": _digest(incidents),
         "configuration": _digest(
-            [settings.detectors, settings.max_late, settings.dedupe_memory, settings.stores]
+            [_as_object(settings.detectors), settings.max_late, settings.dedupe_memory, settings.stores]
         ),
         "version of the ranges": _digest(ranges),
         "split": ground.parts.held_out.isoformat(),
         "budget": f"{budget:g}",
         "objective": objective,
     }
+
+
+def _as_object(parameters: Mapping[str, Parameters]) -> msgspec.Struct:
+    # A mapping would be written in the order of its keys, and a study of an earlier version would have another digest.
+    fields = msgspec.defstruct("Detectors", list(parameters))
+    return fields(**parameters)
 
 
 def _digest(content: Any) -> str:

@@ -47,6 +47,33 @@ def test_tuning_shows_its_progress_and_its_outcome(cell):
     assert "<table" in outcome.data["text/html"]
 
 
+def test_two_processes_give_a_notebook_the_outcome_of_one(cell, tmp_path):
+    cell(SIMULATED)
+    cell(f"""
+from retail_anomaly.core.codec import encode, topic_of
+from retail_anomaly.tune import tune
+log = {str(tmp_path / "events.jsonl")!r}
+with open(log, "wb") as file:
+    for event in events:
+        file.write(b'{{"topic":"%b","value":%b}}\\n' % (topic_of(event).encode(), encode(event)))
+truth = incidents_frame(simulation.incidents)
+def outcome(jobs):
+    alerts = replay(log, jobs=jobs, progress=False).alerts.drop(columns="detected_at").to_csv()
+    return alerts + tune(log, truth, budget=5, trials=1, split=0.5, jobs=jobs, progress=False).config
+""")
+    (shown,) = cell("outcome(2) == outcome(1)")
+    assert shown.data["text/plain"] == "True"
+    cell("""
+from retail_anomaly.detectors import RefundBurst
+class Twice(RefundBurst):
+    name = "twice"
+    alert_type = "TWICE"
+_ = register(Twice, Twice.Parameters(count=2))
+""")
+    (shown,) = cell("both = outcome(2)\nboth == outcome(1), 'TWICE' in both")
+    assert shown.data["text/plain"] == "(True, True)"
+
+
 def test_a_replay_sums_itself_up(cell):
     cell(SIMULATED)
     shown = html(cell("replay(events, progress=False)"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 import yaml
 
 from retail_anomaly.core.durations import Duration
-from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.detectors import REGISTRY, RefundBurst, register, unregister
 from retail_anomaly.settings import (
+    DetectorSettings,
     Settings,
     SettingsError,
     StoreSettings,
@@ -20,7 +22,9 @@ from retail_anomaly.settings import (
     flatten,
     json_schema,
     load,
+    with_parameters,
 )
+from retail_anomaly.tune.config_file import config_text
 
 PACKAGED = Path(str(files("retail_anomaly.settings").joinpath("config.yaml")))
 COUNT = "detectors.refund_burst.count"
@@ -222,3 +226,68 @@ def test_the_schema_has_every_key_with_its_description_and_default():
             assert Duration.parse(str(default)) == Duration.parse(str(written)), path
         else:
             assert default == written, path
+
+
+# --- A detector of one's own ------------------------------------------------------------------
+
+
+class Louder(RefundBurst):
+    """A refund burst by another name."""
+
+    name = "louder"
+    alert_type = "LOUDER"
+
+
+@pytest.fixture
+def registered():
+    register(Louder, Louder.Parameters(count=7))
+    yield
+    unregister("louder")
+
+
+def test_a_registered_detector_has_a_section_in_files_in_the_environment_and_in_the_schema(
+    registered, config
+):
+    path = config("detectors:\n  louder:\n    window: 5m\n")
+    loaded = load(path, environ={"RETAIL__DETECTORS__LOUDER__AMOUNT": "50"})
+    louder = loaded.settings.detectors.louder
+    assert (str(louder.window), louder.amount, louder.count) == ("5m", 50.0, 7)
+    assert loaded.sources["detectors.louder.window"] == f"file {path}:3"
+    assert loaded.sources["detectors.louder.count"] == "default"
+    (running,) = build_engine(loaded.settings, ["louder"]).detectors
+    assert running.parameters == louder
+    assert "louder" in json_schema()["$defs"]["DetectorSettings"]["properties"]
+
+
+def test_a_mistake_in_its_section_is_one_line(registered, config):
+    with pytest.raises(SettingsError, match=r":3: unknown key detectors.louder.cuont; did you mean count\?$"):
+        load(config("detectors:\n  louder:\n    cuont: 5\n"), environ={})
+
+
+def test_without_the_registration_its_section_is_an_unknown_key(config):
+    with pytest.raises(
+        SettingsError, match=r":3: unknown key detectors.louder; expected one of refund_burst"
+    ):
+        load(config("detectors:\n  louder:\n    count: 5\n"), environ={})
+
+
+def test_its_changes_are_written_and_read_again(registered, config):
+    changed = with_parameters(Settings(), {"louder": Louder.Parameters(count=4)})
+    text = config_text(changed)
+    assert text == "detectors:\n  louder:\n    count: 4\n"
+    assert load(config(text), environ={}).settings == changed
+
+
+def test_settings_with_its_section_survive_pickling_and_its_removal(registered):
+    settings = with_parameters(Settings(), {"louder": Louder.Parameters(count=4)})
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301
+    unregister("louder")
+    assert "louder" not in settings.detectors
+    assert with_parameters(settings, {}) == Settings()
+    with pytest.raises(AttributeError, match="there is no detector 'louder'; the detectors are refund_burst"):
+        _ = settings.detectors.louder
+
+
+def test_a_detector_that_there_is_not_is_refused():
+    with pytest.raises(TypeError, match="unknown detector 'lauder'"):
+        DetectorSettings(lauder=Louder.Parameters())

@@ -147,7 +147,7 @@ sys.addaudithook(listen)
 log, incidents = "events.jsonl", ra.read_incidents("incidents.jsonl")
 def outcome(jobs):
     alerts = ra.replay(log, jobs=jobs, progress=False).alerts.drop(columns="detected_at")
-    tuning = tune(log, incidents, trials=2, budget=5.0, detectors={tuned}, jobs=jobs, progress=False)
+    tuning = tune(log, incidents, trials=1, budget=5.0, detectors={tuned}, jobs=jobs, progress=False)
     return alerts.to_csv() + tuning.trials.to_csv() + tuning.config
 one = outcome(1)
 assert not started
@@ -163,6 +163,9 @@ ra.register(Twice, Twice.Parameters(count=2))
 OWN_MODULE = "from my_detectors import Twice"
 PROGRAMS = {
     "packaged detectors": ("", ["refund_burst"], "equal 4 False False"),
+    # Another process can't have a class of the program itself, so one process does the work.
+    "a detector of the program": (OWN, ["refund_burst", "twice"], "equal 0 True True"),
+    "a detector of a module": (OWN_MODULE, ["refund_burst", "twice"], "equal 4 True True"),
 }
 
 
@@ -180,8 +183,15 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("how", ["script", "standard input"])
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [
+        ("packaged detectors", "script"),
+        ("packaged detectors", "standard input"),
+        ("a detector of the program", "script"),
+        ("a detector of a module", "standard input"),
+    ],
+)
 def test_a_program_without_a_guard_gets_from_two_processes_the_outcome_of_one(program, how, folder):
     detector, tuned, said = PROGRAMS[program]
     code = PROGRAM.format(detector=detector, tuned=tuned)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.settings import Settings, StoreSettings, load
+from retail_anomaly.settings import Settings, StoreSettings, load, with_parameters
 from retail_anomaly.tune.config_file import config_text
-from retail_anomaly.tune.space import Space, with_parameters
+from retail_anomaly.tune.space import Space
 
 tuned = pytest.mark.parametrize("name", [name for name in REGISTRY if REGISTRY[name].Parameters.ranges()])
 

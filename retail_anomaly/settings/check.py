@@ -1,0 +1,113 @@
+"""The check of settings: from values with their sources to typed sections."""
+
+import difflib
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from retail_anomaly.core.durations import Duration
+from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
+from retail_anomaly.settings.given import DEFAULT, Given, Tree, first_source
+from retail_anomaly.settings.kinds import bare, fields_of, is_literal, is_mapping, is_section, value_kind
+from retail_anomaly.settings.model import SettingsError
+
+
+def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), default: Any = None) -> Any:
+    """Return the section that a tree of values describes.
+
+    Parameters
+    ----------
+    section
+        Its class.
+    tree
+        The values that were given.
+    path
+        The keys above the section.
+    default
+        Holds the values that were not given; None: the defaults of the class.
+
+    Raises
+    ------
+    SettingsError
+        A key is unknown or a value is impossible; the text names the key, the source and what was expected.
+    """
+    default = section() if default is None else default
+    if isinstance(tree, Given):
+        if tree.value in (None, {}):  # a heading whose keys are all commented out
+            return default
+        known = ", ".join(fields_of(section))
+        raise _wrong(path, tree.source, f"expected keys below it ({known}), got {tree.value!r}")
+    hints = fields_of(section)
+    values: dict[str, Any] = {}
+    for key, given in tree.items():
+        at = (*path, key)
+        if key not in hints:
+            raise SettingsError(
+                f"{first_source(given)}: unknown key {'.'.join(at)}; {_suggestion(key, hints)}"
+            )
+        values[key] = _checked_value(hints[key], given, at)
+    try:
+        if isinstance(default, DetectorSettings):
+            return default.replaced(values)
+        return msgspec.structs.replace(default, **values)
+    except ValueError as error:  # of a check of the section itself, whose text begins with the key
+        name, _, expected = str(error).partition(": ")
+        given = tree.get(name)
+        raise _wrong((*path, name), first_source(given) if given else DEFAULT, expected) from None
+
+
+def _checked_value(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
+    if is_section(kind):
+        # A detector that was registered with parameters of its own has these as its defaults.
+        registered = default_parameters().get(path[1]) if path[0] == "detectors" and len(path) == 2 else None
+        return checked(kind, given, path, registered)
+    return _mapping(kind, given, path) if is_mapping(kind) else _single(kind, given, path)
+
+
+def _mapping(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> dict[str, Any]:
+    below = value_kind(kind)
+    if isinstance(given, Given):
+        if given.value in (None, {}):
+            return {}
+        values = "keys below them" if is_section(below) else "values"
+        raise _wrong(path, given.source, f"expected names with {values}, got {given.value!r}")
+    return {key: _checked_value(below, value, (*path, key)) for key, value in given.items()}
+
+
+def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
+    if not isinstance(given, Given):
+        raise _wrong(path, first_source(given), "expected one value, got keys below it")
+    try:
+        return msgspec.convert(given.value, kind, dec_hook=_read_duration)
+    except msgspec.ValidationError as error:
+        expected = str(error)
+    if is_literal(kind):
+        expected = f"expected one of {', '.join(typing.get_args(bare(kind)))}"
+    expected = expected.partition(", got ")[0]
+    raise _wrong(path, given.source, f"{expected[:1].lower()}{expected[1:]}, got {_shown(given.value)}")
+
+
+def _read_duration(kind: type, value: object) -> object:
+    if kind is Duration:
+        if isinstance(value, str):
+            return Duration.parse(value)
+        if isinstance(value, Duration) or (value == 0 and type(value) is int):
+            return Duration(value)
+    raise ValueError("Expected a duration such as 10m, 30d or PT10M")
+
+
+def _wrong(path: tuple[str, ...], source: str, expected: str) -> SettingsError:
+    return SettingsError(f"{source}: {'.'.join(path)}: {expected}")
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else repr(value)
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the closest known name, else all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
