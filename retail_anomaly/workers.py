@@ -1,8 +1,8 @@
 """Processes that work for this one: start them, hand them work, read their results.
 
-The processes are started without `multiprocessing`, which imports or runs the user's own script once more in each
-of them: a script without a `__main__` guard, or one that comes from standard input, would fail. Here a process
-imports this module alone, and the work arrives on its standard input.
+The processes are started without `multiprocessing`, which imports or runs the user's own script once more
+in each of them: a script without a `__main__` guard, or one that comes from standard input, would fail.
+Here a process imports this module alone, and the work arrives on its standard input.
 """
 
 import os
@@ -46,7 +46,7 @@ Work: TypeAlias = Callable[..., None]
 class Workers:
     """Processes that run one function, each with arguments of its own.
 
-    Use it as a context: the processes start with the block and have ended when the block is left, in whatever way.
+    Use it in a `with` block. The processes start with the block and have ended after it, however it ends.
     An exception that the work raises is raised here.
 
     Parameters
@@ -83,7 +83,7 @@ class Workers:
             # All are started before the first is sent its work, so that they start side by side.
             self._workers = [_Worker(name, stack) for name in names]
             for worker, arguments in zip(self._workers, self._arguments, strict=True):
-                # Two messages: the arguments can hold parameters of the detectors that the first one registers.
+                # First the detectors: the arguments can hold parameters of them.
                 worker.send(list(own_detectors().values()))
                 worker.send((self._work, arguments))
             self._stack = stack.pop_all()

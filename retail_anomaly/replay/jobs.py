@@ -1,8 +1,8 @@
 """A replay in one process, or in several that share the stores.
 
-Stores are independent, so several processes can replay them side by side. Each process reads the whole input and
-processes the events of its own stores. It sends every alert with its place in the order of all events, and the
-alerts are put in that order: the result is the one that a single process gives.
+Stores are independent, so several processes can replay them side by side. Each process reads the whole
+input and processes the events of its own stores. It sends every alert with its place in the order of all
+events, and the alerts are put in that order: the result is the one that a single process gives.
 """
 
 import sys
@@ -58,12 +58,12 @@ def open_replay(
 ) -> Pass:
     """Open a source for a replay in one or several processes.
 
-    The alerts and their order do not depend on the number of processes, and neither do the bad lines. There is one
-    exception: if several files are read by time, their bad lines may come in another order.
+    The alerts and their order do not depend on the number of processes, and neither do the bad lines. There
+    is one exception: if several files are read by time, their bad lines may come in another order.
 
-    One process does all the work, whatever `jobs` says, if others could not: if the source is standard input or
-    events in memory, if there is a `listener`, or if a detector was registered that a script or notebook defines
-    itself (see `retail_anomaly.workers.detectors_are_importable`).
+    One process does all the work, whatever `jobs` says, if others could not: if the source is standard
+    input or events in memory, if there is a `listener`, or if a detector was registered that a script or
+    notebook defines itself (see `retail_anomaly.workers.detectors_are_importable`).
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def is_shown(shown: bool | None) -> bool:
 def progress_bar(what: str) -> Iterator[Update]:
     """Show a bar for the length of the block.
 
-    On a terminal it is gone at the end; in a notebook the last words stay, for the cell's output is read later.
+    On a terminal the bar disappears at the end. In a notebook the last words stay below the cell.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The replay of one share of the stores, which `retail_anomaly.replay.jobs` starts in a process of its own."""
+"""The replay of one share of the stores; `retail_anomaly.replay.jobs` runs it in a process of its own."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -16,8 +16,8 @@ class DetectorSettings(Mapping[str, Parameters]):
     Parameters
     ----------
     **given
-        Parameters by the name of the detector. A detector that is not given has its defaults: those of its class, or
-        those it was registered with.
+        Parameters by the name of the detector. A detector that is not given has its defaults: those of its
+        class, or those it was registered with.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class DetectorSettings(Mapping[str, Parameters]):
 
 
 def default_parameters() -> dict[str, Parameters]:
-    """Return the parameters of every known detector that has none in the settings, in the order of the registry.
+    """Return the parameters that every known detector has by default, in the order of the registry.
 
     Examples
     --------

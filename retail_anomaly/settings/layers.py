@@ -1,7 +1,7 @@
 """The layers of the settings: packaged defaults < file < environment < flags.
 
-Every layer is a tree of values with their sources. The trees are laid over one another and the result is checked,
-so that an error names the key, its source and what was expected there.
+Every layer is a tree of values with their sources. The trees are laid over one another and the result is
+checked, so that an error names the key, its source and what was expected there.
 """
 
 import os

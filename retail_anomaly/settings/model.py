@@ -24,7 +24,7 @@ _DAY = 24 * _HOUR
 
 
 class SettingsError(UsageError, ValueError):
-    """A setting is unknown, impossible or unreadable; the text names the setting and the layer that gave it."""
+    """A setting is unknown, impossible or unreadable; the text names the setting and its source."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,7 +44,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class StoreSettings(_Section, frozen=True):
-    """What is particular to one store.
+    """The settings of one store.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class StoreSettings(_Section, frozen=True):
 
 
 class TopicSettings(_Section, frozen=True):
-    """How topics are made.
+    """The topics that the streamer creates.
 
     Examples
     --------
@@ -74,15 +74,18 @@ class TopicSettings(_Section, frozen=True):
     12
     """
 
-    partitions: Annotated[int, Meta(ge=1, description="Of each input topic, the same for all.")] = 12
+    partitions: Annotated[
+        int, Meta(ge=1, description="Partitions per input topic; all input topics have the same number.")
+    ] = 12
     replication_factor: Annotated[
-        int, Meta(ge=1, description="Copies of each partition; 3 on a cluster that must not lose any.")
+        int,
+        Meta(ge=1, description="Copies of each partition. Use 3 on a cluster that must not lose a record."),
     ] = 1
     retention: Annotated[
         Duration,
         Meta(
-            description="How long records are kept. Their timestamps are event times: shorter than "
-            "the history that is sent, and it expires on arrival."
+            description="How long records are kept. Record timestamps are event times, so history "
+            "that is older than this expires on arrival."
         ),
     ] = Duration(3650 * _DAY)
 
@@ -91,7 +94,7 @@ class TopicSettings(_Section, frozen=True):
 
 
 class SinkSettings(_Section, frozen=True):
-    """How alerts are written to InfluxDB; which one, the environment says.
+    """Writing to InfluxDB; its address and token come from environment variables.
 
     Examples
     --------
@@ -100,14 +103,16 @@ class SinkSettings(_Section, frozen=True):
     """
 
     interval: Annotated[Duration, Meta(description="Time between two writes.")] = Duration(_SECOND // 2)
-    batch: Annotated[int, Meta(ge=1, le=50_000, description="Most records in one write.")] = 5_000
+    batch: Annotated[int, Meta(ge=1, le=50_000, description="Maximum number of records in one write.")] = (
+        5_000
+    )
     timeout: Annotated[Duration, Meta(description="How long a write may take, up to 30 s.")] = Duration(
         10 * _SECOND
     )
 
     def __post_init__(self) -> None:
         self._require_positive("interval", "timeout")
-        # The group gives a process up that does not ask for records for five minutes.
+        # Kafka expels a process from its group that polls no records for five minutes.
         for name, most in (("interval", _MINUTE), ("timeout", _MINUTE // 2)):
             if getattr(self, name) > most:
                 raise ValueError(f"{name}: expected at most {Duration(most)}")
@@ -123,48 +128,58 @@ class StreamerSettings(_Section, frozen=True):
     """
 
     broker: Annotated[
-        str, Meta(min_length=1, description="Kafka: host:port, several separated by commas.")
+        str, Meta(min_length=1, description="Kafka brokers, as host:port; separate several by commas.")
     ] = "localhost:9092"
     consumer_group: Annotated[
-        str, Meta(min_length=1, description="Streamers of one group share the stores.")
+        str, Meta(min_length=1, description="Consumer group; the streamers of one group share the stores.")
     ] = "retail-anomaly"
     processing_guarantee: Annotated[
         Literal["at-least-once", "exactly-once"],
         Meta(
-            description="With exactly-once alerts wait for the next commit; with at-least-once a "
-            "crash may repeat alerts, with equal ids."
+            description="at-least-once: alerts are sent at once, and a crash can repeat some with the same "
+            "ids. exactly-once: alerts wait for the next commit."
         ),
     ] = "at-least-once"
     commit_interval: Annotated[
         Duration, Meta(description="Time between two checkpoints of offsets and state.")
     ] = Duration(5 * _SECOND)
     session_timeout: Annotated[
-        Duration, Meta(description="How long the stores of a crashed process wait before another takes over.")
+        Duration,
+        Meta(description="How long Kafka waits for a crashed process before another takes its stores over."),
     ] = Duration(15 * _SECOND)
     tick_interval: Annotated[
-        Duration, Meta(description="Time between two ticks, which let time pass in silent stores.")
+        Duration,
+        Meta(description="Time between two ticks. A tick lets time pass in stores that send no events."),
     ] = Duration(30 * _SECOND)
-    rekey: Annotated[bool, Meta(description="Accept messages whose key is not their store, at a price.")] = (
-        False
-    )
+    rekey: Annotated[
+        bool,
+        Meta(
+            description="Accept messages whose key is not their storeId. Each passes through one more topic."
+        ),
+    ] = False
     manage_topics: Annotated[
-        bool, Meta(description="Make missing topics; off on clusters where others do that.")
+        bool, Meta(description="Create missing topics. Turn it off if somebody else creates your topics.")
     ] = True
     state_dir: Annotated[
-        str, Meta(min_length=1, description="Folder of the local state; it may be lost.")
+        str,
+        Meta(
+            min_length=1,
+            description="Folder of the local state. You can delete it: it is rebuilt from Kafka.",
+        ),
     ] = "state"
     store_metrics_window: Annotated[
-        Duration, Meta(description="Interval over which a store's sales and refunds are summed up.")
+        Duration, Meta(description="Interval for which the metrics sum up a store's sales and refunds.")
     ] = Duration(5 * _MINUTE)
     scores: Annotated[
-        bool, Meta(description="Write what the models think of every interval to anomaly-scores.")
+        bool, Meta(description="Write the models' score of every interval to the topic anomaly-scores.")
     ] = False
     metrics_port: Annotated[
         int,
-        Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 serves none."),
+        Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz. 0: serve none of them."),
     ] = 0
     metrics_address: Annotated[
-        str, Meta(min_length=1, description="Address of that port; 0.0.0.0 is reached from other machines.")
+        str,
+        Meta(min_length=1, description="Address of that port. Use 0.0.0.0 to reach it from other machines."),
     ] = "127.0.0.1"
     sink: SinkSettings = msgspec.field(default_factory=SinkSettings)
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
@@ -174,7 +189,7 @@ class StreamerSettings(_Section, frozen=True):
 
 
 class Settings(_Section, frozen=True):
-    """Everything that can be set.
+    """All settings.
 
     Examples
     --------
@@ -185,17 +200,19 @@ class Settings(_Section, frozen=True):
     """
 
     max_late: Annotated[
-        Duration, Meta(description="How late an event may be, in its store, and still alert.")
+        Duration,
+        Meta(description="How late an event may be, measured in its store, and still raise an alert."),
     ] = Duration(24 * _HOUR)
     max_ahead: Annotated[
         Duration,
-        Meta(description="How far an event may be ahead of the broker's clock, where it has one."),
+        Meta(description="How far an event may be ahead of the broker's clock, on topics stamped at append."),
     ] = Duration(_HOUR)
-    dedupe_memory: Annotated[
-        Duration, Meta(description="For how long a repeated event id is recognised.")
-    ] = Duration(24 * _HOUR)
+    dedupe_memory: Annotated[Duration, Meta(description="How long a repeated event id is recognised.")] = (
+        Duration(24 * _HOUR)
+    )
     stores: Annotated[
-        dict[str, StoreSettings], Meta(description="By store id; a store need not be listed.")
+        dict[str, StoreSettings],
+        Meta(description="Settings by store id. You only list stores that are not in UTC."),
     ] = msgspec.field(default_factory=dict)
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
@@ -229,25 +246,26 @@ def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) ->
 
 
 def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
-    """Make the engine that the settings describe.
+    """Build the engine that the settings describe.
 
     Parameters
     ----------
     settings
         The settings.
     only
-        Names of detectors: these run and no others, whether the settings enable them or not.
-        None: all that are enabled, and those that were registered in this process.
+        Names of the detectors to run, enabled or not. None: all enabled ones, among them those that were
+        registered in this process.
 
     Returns
     -------
     Engine
-        Ready to process; its detectors are in the registry's order, those of this process behind them.
+        The engine; its detectors are in the order of the registry, followed by those registered in this
+        process.
 
     Raises
     ------
     SettingsError
-        A name is no detector's, or no detector is left.
+        There is no detector of a name, or none is enabled.
 
     Examples
     --------
@@ -274,7 +292,7 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
 
 
 def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
-    """Return every value by its dotted path.
+    """Return every value of a section by its dotted path.
 
     Examples
     --------

@@ -50,7 +50,7 @@ def _as_written(section: type[msgspec.Struct], name: str | None = None) -> type[
 
 
 def _detectors_as_written() -> type[msgspec.Struct]:
-    # Named after the detector: two detectors can have one class of parameters, but a schema has each name once.
+    # Named after the detector, for a schema has each name once and two detectors can share a class.
     fields: list[Any] = [
         (
             name,

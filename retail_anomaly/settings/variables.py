@@ -41,8 +41,8 @@ def flag_values(flags: Mapping[str, object]) -> Iterator[tuple[list[str], Given]
 def _resolve(parts: list[str], separator: str, fold: Any) -> tuple[list[str], Any]:
     """Return the keys of a path and the type of its value (None: unknown).
 
-    Two kinds of keys can contain the separator. A store's id is everything between `stores` and the last part; the
-    name of a model's parameter is everything that is left.
+    Two kinds of keys can contain the separator. A store's id is everything between `stores` and the last
+    part; the name of a model's parameter is everything that is left.
     """
     keys: list[str] = []
     kind: Any = Settings

@@ -213,8 +213,8 @@ def _jobs(log: Where, jobs: int) -> int:
         return 1
     if not open_input(log).divisible:
         raise TuneError(
-            "several processes read the log each for itself, and standard input and events in memory can be read "
-            "only once: give files, or jobs=1 (--jobs 1)"
+            "several processes read the log each for itself, and standard input and events in memory can be "
+            "read only once: give files, or jobs=1 (--jobs 1)"
         )
     return jobs
 

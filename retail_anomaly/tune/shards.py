@@ -1,7 +1,7 @@
 """All stores of a log, in this process or divided among several.
 
-Stores are independent, so each process holds the events of its own share of the stores and no others. The log is in
-memory once, whatever the number of processes, and every trial has the same outcome.
+Stores are independent, so each process holds the events of its own share of the stores and no others. The
+log is in memory once, whatever the number of processes, and every trial has the same outcome.
 """
 
 from collections.abc import Mapping, Sequence

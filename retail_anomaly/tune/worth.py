@@ -106,7 +106,7 @@ def identity(
 
 
 def _as_object(parameters: Mapping[str, Parameters]) -> msgspec.Struct:
-    # A mapping would be written in the order of its keys, and a study of an earlier version would have another digest.
+    # A mapping would be sorted by its keys, and studies of earlier versions would have another digest.
     fields = msgspec.defstruct("Detectors", list(parameters))
     return fields(**parameters)
 
