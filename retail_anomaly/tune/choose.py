@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune.space import Space
-from retail_anomaly.tune.study import Tried
+from retail_anomaly.tune.study import Trial
 
 Worth: TypeAlias = Callable[[frozenset[int]], float]
 
@@ -31,7 +31,7 @@ class Combination(NamedTuple):
     worth: float
 
 
-def frontier(candidates: Mapping[str, Sequence[Tried]], worth: Worth, most: int) -> list[Combination]:
+def frontier(candidates: Mapping[str, Sequence[Trial]], worth: Worth, most: int) -> list[Combination]:
     """Return the combinations that no other beats: more found costs more alerts.
 
     Detectors don't interact: the alerts of several are those of each, so that any trial's parameters
@@ -73,7 +73,7 @@ def frontier(candidates: Mapping[str, Sequence[Tried]], worth: Worth, most: int)
     return front
 
 
-def candidates_of(space: Space, base: Tried, tried: Sequence[Tried], most: int) -> list[Tried]:
+def candidates_of(space: Space, base: Trial, tried: Sequence[Trial], most: int) -> list[Trial]:
     """Return what is worth considering of a detector, the nearest to the base first.
 
     Parameters
@@ -89,17 +89,17 @@ def candidates_of(space: Space, base: Tried, tried: Sequence[Tried], most: int) 
 
     Returns
     -------
-    list of Tried
+    list of Trial
         Of several that find the same with as many alerts, only the nearest to the base.
     """
-    nearest: dict[tuple[int, tuple[int, ...]], Tried] = {}
+    nearest: dict[tuple[int, tuple[int, ...]], Trial] = {}
     for one in sorted([base, *tried], key=lambda one: space.distance(one.parameters)):
         if one.outcome.alerts <= most:
             nearest.setdefault((one.outcome.alerts, one.outcome.found), one)
     return list(nearest.values())
 
 
-def combined(tried: Mapping[str, Tried], worth: Worth) -> Combination:
+def combined(tried: Mapping[str, Trial], worth: Worth) -> Combination:
     """Return what several detectors do together."""
     found = frozenset(place for one in tried.values() for place in one.outcome.found)
     return Combination(
@@ -112,8 +112,8 @@ def combined(tried: Mapping[str, Tried], worth: Worth) -> Combination:
 
 def choose(
     spaces: Sequence[Space],
-    base: Mapping[str, Tried],
-    tried: Mapping[str, Sequence[Tried]],
+    base: Mapping[str, Trial],
+    tried: Mapping[str, Sequence[Trial]],
     worth: Worth,
     most: int,
 ) -> list[Combination]:

@@ -1,4 +1,4 @@
-"""Tuning: the search, the choice, and what it is worth on days that it has not seen."""
+"""The tuning procedure: search, choose, and measure the choice on days that took no part in it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +14,15 @@ from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.tune import TuneError
 from retail_anomaly.tune.choose import choose, combined
+from retail_anomaly.tune.identity import study_identity
 from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.shards import Shards
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.split import HELD_OUT, TUNED
-from retail_anomaly.tune.study import Search, Tried, quiet, searches
-from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, candidates_frame, frontier_frame, trials_frame
-from retail_anomaly.tune.worth import Ground, Objective, identity
+from retail_anomaly.tune.study import Search, Trial, quiet, searches
+from retail_anomaly.tune.trial_tables import candidates_frame, frontier_frame, trials_frame
+from retail_anomaly.tune.truth import Objective, SplitTruth
+from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning
 from retail_anomaly.workers import detectors_are_importable
 
 SPLIT: Final = 0.6
@@ -47,8 +49,8 @@ def tune(  # noqa: PLR0913 - by name only
 ) -> Tuning:
     """Look for the parameters that find most within a budget of alerts.
 
-    The first days of the log are tuned on, and the last ones tell what that is worth. State carries
-    over: the held-out days are replayed after the others, and only their alerts count.
+    The parameters are chosen on the first days of the log and measured on the last ones, the held-out days.
+    State carries over: the held-out days are replayed after the others, and only their alerts count.
 
     Parameters
     ----------
@@ -59,22 +61,23 @@ def tune(  # noqa: PLR0913 - by name only
     settings
         Where to begin; by default the packaged settings.
     budget
-        How many alerts a store-day may have, on average over stores and days, all detectors together.
+        Alerts per store-day that all detectors together may raise on average.
     trials
-        How many parameters of each detector to try.
+        Number of parameter sets to try for each detector.
     objective
-        What is to be found: ``recall`` counts incidents, ``loss`` their expected loss.
+        ``recall``: find as many incidents as possible; ``loss``: as much of their expected loss as possible.
     detectors
-        Names of those to tune; by default all that are enabled and have ranges. The others run as
-        they are, and their alerts count.
+        Names of the detectors to tune; by default all that are enabled and have ranges, those that you
+        registered among them. The others run unchanged, and their alerts count.
     split
         The share of the log's days that is tuned on.
     jobs
-        Processes, between which the stores are divided; what is found is the same.
+        Number of processes that share the stores; the result does not depend on it. If a registered
+        detector is defined in the script or notebook itself, one process does all the work.
     seed
-        Of the search: the same seed finds the same.
+        Seed of the search; the same seed gives the same result.
     study
-        A file that keeps the trials; a second call goes on where the first one stopped.
+        A file that keeps the trials. A second call with it continues where the first one stopped.
     progress
         Show a progress bar; by default on a terminal, on standard error, and in a notebook.
 
@@ -86,18 +89,19 @@ def tune(  # noqa: PLR0913 - by name only
     Raises
     ------
     TuneError
-        There is nothing to tune, or nothing within the budget, or the study is of something else.
+        There is nothing to tune, nothing keeps the budget, or the study belongs to another tuning.
     SourceError
         The log can't be read.
     SettingsError
-        A detector that there isn't.
+        There is no detector of this name.
 
     Notes
     -----
     Each detector has a search of its own, by Optuna's tree-structured Parzen estimator (Bergstra and
-    others, *Algorithms for Hyper-Parameter Optimization*, 2011) for two objectives, more found and
-    fewer alerts. One replay tries one proposal of each. Detectors don't interact, so the parameters
-    of one trial go with those of any other, and the budget is spent over all combinations.
+    others, *Algorithms for Hyper-Parameter Optimization*, 2011), with two objectives: more found and fewer
+    alerts. One replay tries one proposal for each detector. Detectors don't interact, so the parameters
+    from any trial of one detector can be combined with those from any trial of another, and all
+    combinations compete for the budget.
     """
     settings = settings or Settings()
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
@@ -106,27 +110,27 @@ def tune(  # noqa: PLR0913 - by name only
     enabled = [name for name, parameters in settings.detectors.items() if parameters.enabled]
     with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
         facts = shards.facts
-        ground = Ground.of(facts, incidents, settings, split=split, objective=objective)
-        most = int(budget * ground.tuned_days + 1e-9)
-        shards.begin(ground.incidents[TUNED], ground.parts.cuts, most)
+        truth = SplitTruth.of(facts, incidents, settings, split=split, objective=objective)
+        most = int(budget * truth.tuned_store_days + 1e-9)
+        shards.begin(truth.incidents[TUNED], truth.days.cuts, most)
         outcomes = shards.outcomes(settings, enabled, limited=False)
-        base = {name: Tried(settings.detectors[name], outcomes[name]) for name in enabled}
+        base = {name: Trial(settings.detectors[name], outcomes[name]) for name in enabled}
         running = searches(
             spaces,
             file=None if study is None else Path(study),
-            identity=identity(facts, ground, settings, budget=budget, objective=objective),
+            identity=study_identity(facts, truth, settings, budget=budget, objective=objective),
             seed=seed,
         )
-        _search(running, base, shards, settings, trials=trials, ground=ground, budget=budget, advance=advance)
+        _search(running, base, shards, settings, trials=trials, truth=truth, budget=budget, advance=advance)
         tried = {search.space.detector: search.tried for search in running}
-        front = choose(spaces, base, tried, ground.worth, most)
+        front = choose(spaces, base, tried, truth.worth, most)
         if not front:
-            raise TuneError(_too_little(base, tried, ground, budget))
+            raise TuneError(_too_little(base, tried, truth, budget))
         tuned = with_parameters(settings, front[-1].parameters)
         before = shards.alerts(settings)
         after = before if tuned == settings else shards.alerts(tuned)
     cards = {
-        (part, when): _card(alerts, ground, part, settings)
+        (part, when): _card(alerts, truth, part, settings)
         for part in (TUNED, HELD_OUT)
         for when, alerts in ((BEFORE, before), (AFTER, after))
     }
@@ -135,24 +139,24 @@ def tune(  # noqa: PLR0913 - by name only
         tuned=tuned,
         budget=budget,
         objective=objective,
-        ground=ground,
+        truth=truth,
         scorecards=cards,
-        trials=trials_frame(base, tried, ground),
-        candidates=candidates_frame(tried, ground),
-        frontier=frontier_frame(front, ground),
-        start=combined(base, ground.worth),
+        trials=trials_frame(base, tried, truth),
+        candidates=candidates_frame(tried, truth),
+        frontier=frontier_frame(front, truth),
+        start=combined(base, truth.worth),
         bad_lines=facts.bad_lines,
     )
 
 
 def _search(
     running: Sequence[Search],
-    base: Mapping[str, Tried],
+    base: Mapping[str, Trial],
     shards: Shards,
     settings: Settings,
     *,
     trials: int,
-    ground: Ground,
+    truth: SplitTruth,
     budget: float,
     advance: Advance,
 ) -> None:
@@ -165,7 +169,7 @@ def _search(
     while lacking := [search for search in running if len(search.tried) < trials]:
         advance(min(len(search.tried) for search in lacking))
         proposed = {search.space.detector: search.propose() for search in lacking}
-        # What was tried before is not run again.
+        # Parameters that were tried before are not run again.
         new = {name: one for name, one in proposed.items() if (name, one) not in known}
         if new:
             outcomes = shards.outcomes(with_parameters(settings, new), list(new))
@@ -176,35 +180,35 @@ def _search(
             search.learn(
                 parameters,
                 outcome,
-                worth=ground.worth(frozenset(outcome.found)),
-                excess=outcome.alerts / ground.tuned_days - budget,
+                worth=truth.worth(frozenset(outcome.found)),
+                excess=outcome.alerts / truth.tuned_store_days - budget,
             )
     advance(trials)
 
 
-def _card(alerts: pd.DataFrame, ground: Ground, part: str, settings: Settings) -> Scorecard:
+def _card(alerts: pd.DataFrame, truth: SplitTruth, part: str, settings: Settings) -> Scorecard:
     return scorecard(
-        alerts[(ground.parts.of_alerts(alerts) == part).to_numpy()].reset_index(drop=True),
-        ground.incidents[part],
-        store_days={str(store): days for store, days in ground.parts.store_days[part].items()},
-        zones={store: settings.zone(store).key for store in ground.parts.cuts},
+        alerts[(truth.days.of_alerts(alerts) == part).to_numpy()].reset_index(drop=True),
+        truth.incidents[part],
+        store_days={str(store): days for store, days in truth.days.store_days[part].items()},
+        zones={store: settings.zone(store).key for store in truth.days.cuts},
     )
 
 
 def _too_little(
-    base: Mapping[str, Tried], tried: Mapping[str, Sequence[Tried]], ground: Ground, budget: float
+    base: Mapping[str, Trial], tried: Mapping[str, Sequence[Trial]], truth: SplitTruth, budget: float
 ) -> str:
     quietest = sum(
         min(other.outcome.alerts for other in (one, *tried.get(name, ()))) for name, one in base.items()
     )
     return (
         f"nothing that was tried keeps the budget of {budget:g} alerts a store-day, the quietest raises "
-        f"{quietest / ground.tuned_days:.2f}: allow more with --budget, try more with --trials, or switch a "
+        f"{quietest / truth.tuned_store_days:.2f}: allow more with --budget, try more with --trials, or switch a "
         "detector off in the configuration"
     )
 
 
-# --- What is asked for ------------------------------------------------------------------------
+# --- Arguments --------------------------------------------------------------------------------
 
 
 def _jobs(log: Where, jobs: int) -> int:

@@ -1,4 +1,4 @@
-"""The two parts of a log: the days that are tuned on, and the days that the figures come from."""
+"""The two parts of a log: the days tuned on, and the held-out days on which the result is measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ _EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Where a log is cut: at the same local midnight in every store.
+class DaySplit:
+    """A log split in two parts, at the same local midnight in every store.
 
-    An alert belongs to the day on which it was opened. An incident belongs to the day on which it
-    ends, for only then can an investigator know of it: one that goes on over the cut is held out.
+    An alert belongs to the day on which it was opened. An incident belongs to the day on which it ends,
+    because an investigator can only know of it then. An incident that goes on over the cut is held out.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Parts:
     cuts
         By store the start of the first held-out day, in epoch milliseconds.
     store_days
-        By part how many days each store had events on.
+        By part the number of days on which each store had events.
 
     Examples
     --------
     >>> noon = 1_760_011_200_000 + np.arange(10) * 86_400_000
-    >>> parts = Parts.of({"s": noon}, {}, share=0.6)
-    >>> parts.held_out.isoformat(), {part: int(days.sum()) for part, days in parts.store_days.items()}
+    >>> split = DaySplit.of({"s": noon}, {}, share=0.6)
+    >>> split.held_out.isoformat(), {part: int(days.sum()) for part, days in split.store_days.items()}
     ('2025-10-15', {'tuned on': 6, 'held out': 4})
     """
 
@@ -49,8 +49,8 @@ class Parts:
     store_days: Mapping[str, "pd.Series[int]"]
 
     @classmethod
-    def of(cls, times: Mapping[str, np.ndarray], zones: Mapping[str, str], *, share: float) -> "Parts":
-        """Cut a log.
+    def of(cls, times: Mapping[str, np.ndarray], zones: Mapping[str, str], *, share: float) -> "DaySplit":
+        """Split a log.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Parts:
         zones
             IANA time zone by store; UTC for the others.
         share
-            Which share of the days is tuned on.
+            The share of the days to tune on.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Parts:
             },
         )
 
-    def days(self, part: str) -> str:
+    def period(self, part: str) -> str:
         """Return the first and the last day of a part, as text."""
         first, last = (
             (self.first, self.held_out - timedelta(days=1)) if part == TUNED else (self.held_out, self.last)
@@ -95,7 +95,7 @@ class Parts:
         return f"{first} to {last}"
 
     def of_alerts(self, alerts: pd.DataFrame) -> "pd.Series[str]":
-        """Return the part of each alert; a revision is in that of its alert."""
+        """Return the part of each alert; a revision belongs to the part of its alert."""
         return self._part(alerts["store_id"], alerts["opened_at"])
 
     def of_incidents(self, incidents: pd.DataFrame) -> "pd.Series[str]":
@@ -108,7 +108,7 @@ class Parts:
 
 
 def midnight(day: date, zone: str) -> int:
-    """Return when a day begins, in epoch milliseconds.
+    """Return the start of a day in epoch milliseconds.
 
     Examples
     --------

@@ -21,7 +21,7 @@ from retail_anomaly.tune.space import Space
 _IDENTITY: Final = "identity"
 
 
-class Tried(NamedTuple):
+class Trial(NamedTuple):
     """Parameters, and what became of them."""
 
     parameters: Parameters
@@ -54,7 +54,7 @@ class Search:
         self._seed = seed
         self._asked: optuna.Trial | None = None
         self.tried = [
-            Tried(
+            Trial(
                 space.parameters(trial.params),
                 TrialOutcome(trial.user_attrs["alerts"], tuple(trial.user_attrs["found"])),
             )
@@ -89,7 +89,7 @@ class Search:
         trial.set_user_attr("found", list(outcome.found))
         trial.set_constraint("alerts over the budget", excess)
         self._study.tell(trial, [worth, excess])
-        self.tried.append(Tried(parameters, outcome))
+        self.tried.append(Trial(parameters, outcome))
 
 
 def searches(

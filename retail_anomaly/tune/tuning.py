@@ -1,6 +1,6 @@
-"""What a tuning found, and how it is told."""
+"""The result of a tuning: the parameters, and the reasons for or against them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final, NamedTuple
@@ -15,11 +15,11 @@ from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.settings import Settings, flatten
-from retail_anomaly.tune.choose import Combination, combined
+from retail_anomaly.tune.choose import Combination
 from retail_anomaly.tune.config_file import config_text
 from retail_anomaly.tune.split import HELD_OUT, TUNED
-from retail_anomaly.tune.study import Tried
-from retail_anomaly.tune.worth import MEASURES, Ground, Objective
+from retail_anomaly.tune.trial_tables import value_text
+from retail_anomaly.tune.truth import MEASURES, Objective, SplitTruth
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
@@ -29,7 +29,7 @@ COMPARED: Final = ("recall", "loss_recall", "alert_rate", "precision", "loss_per
 
 @dataclass(frozen=True)
 class Tuning:
-    """Parameters that find more within the budget, if there are such, and what speaks for them.
+    """The result of a tuning: parameters that find more within the budget, if there are any.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Tuning:
         Alerts a store-day.
     objective
         ``recall`` or ``loss``.
-    ground
+    truth
         The days and incidents of both parts.
     scorecards
         By part (``tuned on``, ``held out``) and ``before`` or ``after``.
@@ -61,7 +61,7 @@ class Tuning:
     tuned: Settings
     budget: float
     objective: Objective
-    ground: Ground
+    truth: SplitTruth
     scorecards: Mapping[tuple[str, str], Scorecard]
     trials: pd.DataFrame
     candidates: pd.DataFrame
@@ -73,8 +73,9 @@ class Tuning:
     def beats_base(self) -> bool:
         """Whether the tuned settings are better than the base on the held-out days.
 
-        Fewer alerts over the budget come first; it is kept as far as chance explains more alerts, by
-        two standard deviations of a Poisson count. Then more found is better, then fewer alerts.
+        Staying within the budget counts first, then finding more, then fewer alerts. The budget counts as
+        kept up to two standard deviations of a Poisson count above it, because chance alone can bring so
+        many alerts.
         """
         before, after = self._held_out(BEFORE), self._held_out(AFTER)
         return self.tuned != self.base and after.worth > 0 and after.key > before.key
@@ -92,7 +93,7 @@ class Tuning:
 
     @property
     def verdict(self) -> str:
-        """What came of it, in one sentence."""
+        """The outcome in one sentence."""
         before, after = self._held_out(BEFORE), self._held_out(AFTER)
         if self.tuned == self.base:
             return "Tuning found nothing better than the settings it began with, so these are kept."
@@ -115,11 +116,11 @@ class Tuning:
 
     @property
     def config(self) -> str:
-        """The configuration file: all that differs from the packaged defaults, below what speaks for it."""
+        """The configuration file: every value that differs from the packaged defaults, below a summary in comments."""
         return config_text(self.settings, ["Written by `retail-anomaly tune`.", "", *self.lines()])
 
     def comparison(self) -> pd.DataFrame:
-        """Return what was found, and the price of it, in both parts, before and after.
+        """Return the measures of both parts, before and after.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class Tuning:
         return "\n".join(parts)
 
     def scenarios(self) -> pd.DataFrame:
-        """Return by scenario how many incidents there were on the held-out days, and what share was found."""
+        """Return the incidents of the held-out days by scenario, and the share of them that was found."""
         before, after = (
             row_of(self.scorecards[HELD_OUT, when].by_scenario, "Alerts") for when in (BEFORE, AFTER)
         )
@@ -156,11 +157,11 @@ class Tuning:
         )
 
     def facts(self) -> list[str]:
-        """Return what the figures stand on, in sentences."""
-        parts = self.ground.parts
+        """Return the days, incidents and limits behind the figures, in sentences."""
+        days = self.truth.days
         found = [
-            f"{part.capitalize()}: {parts.days(part)}, {int(parts.store_days[part].sum()):,} store-days, "
-            f"{int((self.ground.weights[part] > 0).sum()):,} incidents."
+            f"{part.capitalize()}: {days.period(part)}, {int(days.store_days[part].sum()):,} store-days, "
+            f"{int((self.truth.weights[part] > 0).sum()):,} incidents."
             for part in (TUNED, HELD_OUT)
         ]
         wanted = "incidents" if self.objective == "recall" else "expected loss"
@@ -168,14 +169,14 @@ class Tuning:
             f"Wanted: most {wanted} within {self.budget:g} alerts a store-day; "
             f"{len(self.trials)} trials of each detector."
         )
-        if self.ground.left_out:
-            found.append(f"Left out: {self.ground.left_out:,} incidents of other stores or times.")
+        if self.truth.incidents_left_out:
+            found.append(f"Left out: {self.truth.incidents_left_out:,} incidents of other stores or times.")
         if self.bad_lines:
             found.append(f"Left out: {self.bad_lines:,} lines of the log that could not be read.")
         return found
 
     def lines(self) -> list[str]:
-        """Return what a person should know, line by line."""
+        """Return the summary that the command prints, line by line."""
         found = self.facts()
         found += ["", *_table(self.comparison()), "", self.verdict]
         if self.changes:
@@ -187,28 +188,28 @@ class Tuning:
         return found
 
     def recall_and_alert_rate(self) -> go.Figure:
-        """Draw what was found against the price in alerts: trials, frontier, before and after."""
+        """Draw the share found against the alert rate: trials, frontier, before and after."""
         return recall_and_alert_rate(
             self.trials,
             self.frontier,
-            before=(self.start.alerts / self.ground.tuned_days, self.start.worth),
+            before=(self.start.alerts / self.truth.tuned_store_days, self.start.worth),
             budget=self.budget,
             objective=self.objective,
         )
 
     def parameter_slices(self) -> go.Figure:
-        """Draw what each detector found by the values that were tried."""
+        """Draw the share that each detector found by the values that were tried."""
         return parameter_slices(self.candidates, chosen=flatten(self.tuned), budget=self.budget)
 
-    def _held_out(self, when: str) -> "_Judged":
+    def _held_out(self, when: str) -> "_HeldOutResult":
         card = self.scorecards[HELD_OUT, when]
         worth, rate = card.value(MEASURES[self.objective]), card.value("alert_rate")
-        days = float(self.ground.parts.store_days[HELD_OUT].sum())
-        return _Judged(max(0.0, rate - self.budget - 2 * sqrt(self.budget / days)), worth, rate)
+        days = float(self.truth.days.store_days[HELD_OUT].sum())
+        return _HeldOutResult(max(0.0, rate - self.budget - 2 * sqrt(self.budget / days)), worth, rate)
 
 
-class _Judged(NamedTuple):
-    """How settings do on the held-out days; more of the key is better."""
+class _HeldOutResult(NamedTuple):
+    """The result of settings on the held-out days; a greater key is better."""
 
     excess: float
     worth: float
@@ -219,64 +220,8 @@ class _Judged(NamedTuple):
         return -self.excess, self.worth, -self.alert_rate
 
 
-def trials_frame(
-    base: Mapping[str, Tried], tried: Mapping[str, Sequence[Tried]], ground: Ground
-) -> pd.DataFrame:
-    """Return one row a trial, with what all detectors did together."""
-    rows = []
-    for number in range(max(map(len, tried.values()))):
-        together = {**base, **{name: found[number] for name, found in tried.items() if number < len(found)}}
-        whole = combined(together, ground.worth)
-        row: dict[str, Any] = {
-            "trial": number + 1,
-            "alert_rate": whole.alerts / ground.tuned_days,
-            "worth": whole.worth,
-        }
-        for name in tried:
-            parameters = together[name].parameters
-            row |= {f"{name}.{field}": getattr(parameters, field) for field in type(parameters).ranges()}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def candidates_frame(tried: Mapping[str, Sequence[Tried]], ground: Ground) -> pd.DataFrame:
-    """Return one row a trial, detector and parameter, with what that detector did alone."""
-    rows = [
-        {
-            "trial": number,
-            "detector": name,
-            "parameter": field,
-            "value": float(getattr(one.parameters, field)),
-            "text": value_text(getattr(one.parameters, field)),
-            "alert_rate": one.outcome.alerts / ground.tuned_days,
-            "worth": ground.worth(frozenset(one.outcome.found)),
-        }
-        for name, found in tried.items()
-        for number, one in enumerate(found, 1)
-        for field in type(one.parameters).ranges()
-    ]
-    return pd.DataFrame(rows)
-
-
-def frontier_frame(front: Sequence[Combination], ground: Ground) -> pd.DataFrame:
-    """Return the frontier as a table."""
-    rows = [(one.alerts / ground.tuned_days, one.worth) for one in front]
-    return pd.DataFrame(rows, columns=["alert_rate", "worth"])
-
-
 def _table(comparison: pd.DataFrame) -> list[str]:
     heads = ["", *(", ".join(pair) for pair in comparison.columns)]
     rows = [heads, *([str(name), *texts] for name, *texts in comparison.itertuples())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [f"{row[0]:{widths[0]}}  " + "  ".join(map(str.rjust, row[1:], widths[1:])) for row in rows]
-
-
-def value_text(value: Any) -> str:
-    """Return a parameter's value as a configuration has it.
-
-    Examples
-    --------
-    >>> value_text(75.0), value_text(3)
-    ('75', '3')
-    """
-    return f"{value:g}" if isinstance(value, float) else str(value)

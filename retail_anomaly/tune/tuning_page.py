@@ -5,7 +5,8 @@ from pathlib import Path
 from retail_anomaly.evaluate.words import measure_text
 from retail_anomaly.report.html import figure, frame_table, section, table, write_page
 from retail_anomaly.tune.split import HELD_OUT, TUNED
-from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning, value_text
+from retail_anomaly.tune.trial_tables import value_text
+from retail_anomaly.tune.tuning import AFTER, BEFORE, Tuning
 
 _TILES = {
     "Incidents found, held out": "recall",

@@ -11,7 +11,7 @@ from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune.choose import candidates_of, choose, combined, frontier
 from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
-from retail_anomaly.tune.study import Tried
+from retail_anomaly.tune.study import Trial
 
 NAMES = ("inventory_shrinkage", "refund_burst", "stock_discrepancy")
 WEIGHTS = [1.0] * 12
@@ -23,7 +23,7 @@ def worth(found):
 
 def tried(name, number, alerts, found):
     field = "count" if name == "refund_burst" else "threshold"
-    return Tried(REGISTRY[name].Parameters(**{field: number + 2}), TrialOutcome(alerts, tuple(sorted(found))))
+    return Trial(REGISTRY[name].Parameters(**{field: number + 2}), TrialOutcome(alerts, tuple(sorted(found))))
 
 
 @st.composite

@@ -137,7 +137,7 @@ def test_where_the_base_is_over_the_budget_what_is_not_or_less_so_is_better(late
 
 def test_held_out_days_take_no_part_in_the_choice(found):
     events, incidents = shops()
-    cut = found.ground.parts.cuts["store-1"]
+    cut = found.truth.days.cuts["store-1"]
     late = incidents["end"] >= pd.Timestamp(cut, unit="ms", tz="UTC")
     # Other incidents there, and one event fewer: nothing of it may be seen.
     other = incidents[~late | (incidents.index == incidents.index[-1])]
@@ -329,7 +329,7 @@ def test_incidents_of_other_stores_and_times_are_left_out_and_counted():
         end=pd.Timestamp("2030-01-01", tz="UTC"),
     )
     tuning = tune(events, pd.concat([incidents, other]), settings=GOOD, trials=1, progress=False)
-    assert tuning.ground.left_out == 2
+    assert tuning.truth.incidents_left_out == 2
     assert recall(tuning, HELD_OUT, "before") == 1
     assert "Left out: 2 incidents of other stores or times." in tuning.lines()
 
@@ -358,5 +358,5 @@ def test_an_incident_that_goes_on_over_the_cut_is_held_out():
 
     events, incidents = shops(day=day)
     tuning = tune(events, incidents, settings=GOOD, budget=3.0, trials=1, progress=False)
-    assert "slow" in set(tuning.ground.incidents[HELD_OUT]["scenario"])
-    assert "slow" not in set(tuning.ground.incidents[TUNED]["scenario"])
+    assert "slow" in set(tuning.truth.incidents[HELD_OUT]["scenario"])
+    assert "slow" not in set(tuning.truth.incidents[TUNED]["scenario"])
