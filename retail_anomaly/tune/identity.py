@@ -15,7 +15,7 @@ from retail_anomaly.tune.truth import Objective, SplitTruth
 def study_identity(
     facts: LogFacts, truth: SplitTruth, settings: Settings, *, budget: float, objective: Objective
 ) -> dict[str, str]:
-    """Return a digest or a text for each thing that the outcomes depend on, by its name in an error message."""
+    """Return a digest or a text of each thing that the outcomes depend on, by its name in an error."""
     incidents = [frame.to_dict("records") for frame in truth.incidents.values()]
     ranges = [parameters.ranges() for parameters in settings.detectors.values()]
     return {

@@ -77,7 +77,7 @@ class SplitTruth:
         return int(self.days.store_days[TUNED].sum())
 
     def worth(self, found: frozenset[int]) -> float:
-        """Return the weight of some incidents as a share of the weight of all incidents on the days tuned on."""
+        """Return the weight of some incidents as a share of all weight on the days tuned on."""
         weights = self.weights[TUNED]
         # Summed in order, so that equal sets have equal sums to the last bit.
         return float(weights[sorted(found)].sum() / weights.sum())

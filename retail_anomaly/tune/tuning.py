@@ -116,7 +116,7 @@ class Tuning:
 
     @property
     def config(self) -> str:
-        """The configuration file: every value that differs from the packaged defaults, below a summary in comments."""
+        """The configuration file: the values that differ from the packaged defaults, below a summary."""
         return config_text(self.settings, ["Written by `retail-anomaly tune`.", "", *self.lines()])
 
     def comparison(self) -> pd.DataFrame:
