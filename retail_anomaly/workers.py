@@ -109,7 +109,7 @@ class Workers:
         Yields
         ------
         tuple of int and result
-            The place of the process among the arguments, and what it sent.
+            The place of the process among the arguments, and its result.
         """
         working = {worker.results: (place, worker) for place, worker in enumerate(self._workers)}
         while working:
@@ -237,7 +237,7 @@ class _Pipes:
         self._results = Connection(os.dup(1), readable=False)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
-        os.dup2(2, 1)  # what the work prints goes to standard error
+        os.dup2(2, 1)  # prints of the work go to standard error
 
     def send(self, result: Any) -> None:
         self.tell(_Result(result))

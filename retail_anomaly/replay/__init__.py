@@ -56,7 +56,7 @@ def replay_events(events: Iterable[Event], engine: Engine) -> Iterator[Alert]:
 # No msgspec struct: `help()` would look up the annotations, and pandas is imported only when it is needed.
 @dataclass(frozen=True)
 class ReplayResult:
-    """What a replay found.
+    """The result of a replay.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class ReplayResult:
     seconds
         How long it took.
     scores
-        One row a judgement of a model, see `retail_anomaly.core.score.Score`; None unless asked for.
+        One row per score of a model, see `retail_anomaly.core.score.Score`; None unless you ask for them.
     """
 
     alerts: "pd.DataFrame"
@@ -88,11 +88,11 @@ class ReplayResult:
     def _repr_html_(self) -> str:
         types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
         rows = [(str(name), f"{count:,}") for name, count in types.items()]
-        counted = [
+        sentences = [
             (f"{self.bad_lines:,}", "lines could not be read"),
             (f"{self.held:,}", "decisions still wait for time to pass"),
         ]
-        notes = [f"{count} {what}." for count, what in counted if count != "0"]
+        notes = [f"{count} {end}." for count, end in sentences if count != "0"]
         return "\n".join(
             [*map(html_paragraph, [self._said(), *notes]), html_table(rows, ["alerts", "count"])]
         )
@@ -133,20 +133,21 @@ def replay(  # noqa: PLR0913 - by name only
     constants
         Value by field, where its column is missing or a row has nothing in it.
     dead_letters
-        A file for what could not be read, as JSON lines.
+        A file for the bad lines, as JSON lines.
     progress
         Show a progress bar; by default on a terminal, on standard error, and in a notebook.
     jobs
-        How many processes share the stores; 0: one for each core. The alerts are the same, in the same
-        order. One by default: more take about a second to start and memory each, which only a log of
-        some hundred thousand events repays.
+        Number of processes that share the stores; 0: one for each core. The alerts and their order do not
+        depend on it. Each process takes memory and about a second to start, so several pay off from some
+        hundred thousand events.
     scores
-        Keep what the models thought of every interval, whether it alerted or not; in one process.
+        Keep the models' score of every interval, with or without an alert. One process then does all the
+        work.
 
     Returns
     -------
     ReplayResult
-        The alerts as a DataFrame, and what was counted on the way.
+        The alerts as a DataFrame, and counts.
 
     Raises
     ------

@@ -13,8 +13,9 @@ from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.sources import Place
 
 Order: TypeAlias = tuple[Place, int, int, str]
-"""Where an alert stands among all: the place of an event, and behind it, by due time and store, what
-the event's time released in other stores."""
+"""The place of an alert among all alerts: the place of its event, then 0. An alert that the event's time
+released in
+another store follows with 1, its due time and its store."""
 
 
 class Replay:
@@ -68,7 +69,7 @@ class Replay:
         """Process events and yield the alerts they raise, stamped with the time of their emission.
 
         A store that waits for time to pass, and that no event comes from, is ticked when the newest
-        event time of all stores reaches what it waits for.
+        event time of all stores reaches its due time.
         """
         ticks, step = self._ticks, self._step
         for event in events:
@@ -96,7 +97,7 @@ class Replay:
         Yields
         ------
         tuple of Order and Alert
-            As `alerts` would, each alert with what puts it into its place among those of other stores.
+            The alerts of `alerts`, each with its place among those of other stores.
         """
         ticks, step = self._ticks, self._step
         for place, event in events:
@@ -129,7 +130,7 @@ class _Ticks:
         self._expected: dict[str, int] = {}  # the due time that stands for a store in the heap
 
     def expect(self, store: StoreMemory) -> None:
-        """Take note of what a store waits for."""
+        """Note the due time of a store, if it waits."""
         due = self._engine.waiting(store)[1]
         if due is not None and self._expected.get(store.store_id) != due:
             self._expected[store.store_id] = due

@@ -1,4 +1,4 @@
-"""Progress of what takes a while: a bar on standard error, or in the output of a notebook's cell."""
+"""A progress bar on standard error, or in the output of a notebook's cell."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ _EVERY: Final = 4_096
 _SECONDS: Final = 0.2  # between two pictures in a notebook, each of which is a message to the browser
 
 Update: TypeAlias = Callable[[str, float | None], None]
-"""Called with what was done, in words, and its share of all, 0 to 1, where that is known."""
+"""Called with the progress in words, and as a share from 0 to 1 if it is known."""
 
 
 def tracked(source: Input, events: Iterator[Event], shown: bool | None) -> Iterator[Event]:
@@ -44,14 +44,14 @@ def is_shown(shown: bool | None) -> bool:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Update]:
+def progress_bar(words: str) -> Iterator[Update]:
     """Show a bar for the length of the block.
 
     On a terminal the bar disappears at the end. In a notebook the last words stay below the cell.
 
     Parameters
     ----------
-    what
+    words
         The words to begin with.
 
     Yields
@@ -61,14 +61,14 @@ def progress_bar(what: str) -> Iterator[Update]:
     """
     publisher = _notebook()
     if publisher is not None:
-        with _in_notebook(publisher, what) as update:
+        with _in_notebook(publisher, words) as update:
             yield update
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(words, total=None)
 
         def on_terminal(words: str, done: float | None) -> None:
             bar.update(task, description=words, total=None if done is None else 1.0, completed=done)
@@ -87,17 +87,17 @@ def _tracked(source: Input, events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _notebook() -> Any:
-    """Return what puts output below a notebook's cell, or None outside of one."""
-    # Not imported: who is in a notebook has it loaded.
+    """Return the publisher of output below a notebook's cell, or None outside a notebook."""
+    # Not imported: a notebook has loaded it.
     ipython = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython is not None else None
     return shell.display_pub if hasattr(shell, "kernel") else None
 
 
 @contextmanager
-def _in_notebook(publisher: Any, what: str) -> Iterator[Update]:
+def _in_notebook(publisher: Any, words: str) -> Iterator[Update]:
     place = {"display_id": uuid4().hex}
-    last: tuple[str, float | None] = what, None
+    last: tuple[str, float | None] = words, None
     shown_at = time.monotonic()
 
     def show(*, update: bool, ended: bool = False) -> None:

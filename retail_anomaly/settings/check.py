@@ -31,7 +31,7 @@ def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), defaul
     Raises
     ------
     SettingsError
-        A key is unknown or a value is impossible; the text names the key, the source and what was expected.
+        A key is unknown or a value is impossible; the text names the key, its source and the expected value.
     """
     default = section() if default is None else default
     if isinstance(tree, Given):

@@ -1,7 +1,7 @@
 """The layers of the settings: packaged defaults < file < environment < flags.
 
 Every layer is a tree of values with their sources. The trees are laid over one another and the result is
-checked, so that an error names the key, its source and what was expected there.
+checked, so that an error names the key, its source and the expected value.
 """
 
 import os
@@ -35,7 +35,7 @@ def load(
     Parameters
     ----------
     path
-        A YAML file; it need only have what differs from the defaults.
+        A YAML file with the values that differ from the defaults.
     environ
         The environment; by default the process's own. ``RETAIL__DETECTORS__REFUND_BURST__COUNT``
         is ``detectors.refund_burst.count``. Upper and lower case are the same, except in a store's id.
@@ -83,7 +83,7 @@ def load_settings(path: Path | str | None = None) -> Settings:
     Parameters
     ----------
     path
-        A YAML file; it need only have what differs from the defaults.
+        A YAML file with the values that differ from the defaults.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where a replay's events come from, and in what order.
+"""The sources of a replay's events, and the order in which they are read.
 
 An event log is read in the order of its lines, which is the order of arrival. Data of a single
 topic has no place among the other topics, so it is read by event time: files that are sorted are
@@ -46,7 +46,7 @@ class Input:
         self._sources = sources
 
     def events(self, reject: Reject) -> Iterator[Event]:
-        """Yield every event once; pass what is none to `reject`."""
+        """Yield every event once; pass bad lines to `reject`."""
         for by_time, group in groupby(self._sources, key=lambda source: source.topic is not None):
             if by_time:
                 yield from merged(list(group), reject)
@@ -123,7 +123,7 @@ class _Stream:
 
 
 def open_input(where: Where, topic: str | None = None, columns: Columns | None = None) -> Input:
-    """Open what is to be replayed.
+    """Open a source of events.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a source of events is."""
+"""The interface of a source of events."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Source(Protocol):
     """Whether several processes can read it side by side."""
 
     def events(self, reject: Reject) -> Iterator[Event]:
-        """Yield the events in the order in which they stand; pass what is none to `reject`."""
+        """Yield the events in the order in which they stand; pass bad lines to `reject`."""
 
     def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
         """Yield the events of a share, each with the number of its line or row."""

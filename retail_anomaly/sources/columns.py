@@ -1,4 +1,4 @@
-"""Foreign data's names: which column holds a field, and what stands in where there is none."""
+"""Foreign data: the column that holds a field, and the constant for a field without one."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias

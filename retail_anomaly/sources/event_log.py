@@ -1,4 +1,4 @@
-"""Event logs: JSON lines read one at a time, and what becomes of the lines that can't be."""
+"""Event logs: JSON lines read one at a time, and the bad lines among them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
 from retail_anomaly.sources.columns import Columns
 
-# Besides msgspec's own errors: what is no UTF-8, and what is nested too deep.
+# Besides msgspec's own errors: bytes that are not UTF-8, and values nested too deep.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _MAX_REASONS: Final = 1_000
 
@@ -28,7 +28,7 @@ class BadLine(msgspec.Struct, frozen=True):
     topic
         The topic if known, else an empty string.
     error
-        What is wrong with it.
+        The error.
     raw
         The event's bytes as they stood, or the whole line when no event could be made out in it.
 
@@ -127,7 +127,7 @@ def read_log(
     lines
         The lines, for example an open binary file.
     name
-        What to call the log in messages.
+        The name of the log in messages.
     reject
         Called with each line that is no event.
     columns
@@ -161,7 +161,7 @@ def read_log(
                 continue
         if line.isspace() or not line:
             continue
-        # A second look, to accept what the compiled decoder is too strict for or to say what is wrong.
+        # A second look: the compiled decoder is too strict for some events, and it does not name the fault.
         topic, raw = "", line.rstrip(b"\r\n")
         try:
             topic, raw = _envelope(raw)
@@ -219,7 +219,7 @@ def _event(topic: str, raw: bytes, columns: Columns | None) -> Event:
     try:
         value = msgspec.json.decode(raw)
     except _UNREADABLE:
-        return codec.decode(topic, raw)  # which says what is wrong
+        return codec.decode(topic, raw)  # which raises the right error
     if not isinstance(value, dict):
         return codec.decode(topic, raw)
     return codec.from_mapping(topic, columns.of(value, topic))

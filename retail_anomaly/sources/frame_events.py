@@ -1,10 +1,6 @@
 """Rows of a DataFrame as typed events."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
-from numbers import Integral, Real
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +9,7 @@ import pandas as pd
 from retail_anomaly.core import codec
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
+from retail_anomaly.sources.cells import CONVERT, converted, time_cell
 from retail_anomaly.sources.columns import FIELDS, Columns, Kind, put
 from retail_anomaly.sources.event_log import BadLine, Reject
 
@@ -42,7 +39,7 @@ def frame_events(
     reject
         Called with each row that is no event.
     name
-        What to call the table in messages.
+        The name of the table in messages.
     numbers
         Number of each row; by default from 1.
 
@@ -69,7 +66,7 @@ def frame_events(
             try:
                 event: Event = msgspec.convert(row, EVENT_TYPES[row_topic])
             except (msgspec.ValidationError, KeyError):
-                # Again, to accept what is too strictly refused or to say what is wrong.
+                # A second look: `convert` is too strict for some events, and it does not name the fault.
                 event = codec.from_mapping(row_topic, row)
         except InvalidEvent as error:
             reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row)))
@@ -78,7 +75,7 @@ def frame_events(
 
 
 def frame_stores(frame: pd.DataFrame, columns: Columns) -> list[Any]:
-    """Return each row's store as its event will have it; what is no text makes no event.
+    """Return each row's store as its event will have it; a store that is not text makes no event.
 
     Examples
     --------
@@ -96,7 +93,7 @@ def frame_times(frame: pd.DataFrame, column: str) -> list[Any]:
     >>> frame_times(pd.DataFrame({"at": [pd.Timestamp("2025-10-09"), pd.NaT]}), "at")
     [1759968000000, None]
     """
-    return _column(frame[column], _time)
+    return converted(frame[column], time_cell)
 
 
 def _raw(row: dict[str, Any]) -> bytes:
@@ -143,7 +140,7 @@ def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> lis
     """Return a field's values, or None where the table has none."""
     column, constant = columns.column(field), columns.constants.get(field)
     if column in frame.columns:
-        values = _column(frame[column], _time if field in _TIMES else _CONVERT[kind])
+        values = converted(frame[column], time_cell if field in _TIMES else CONVERT[kind])
         if constant is not None:
             values = [constant if v is None or v == "" else v for v in values]
         return values
@@ -153,89 +150,3 @@ def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> lis
     if parent in frame.columns:  # a column of structs: eventData
         return [cell.get(child) if isinstance(cell, dict) else None for cell in frame[parent]]
     return None
-
-
-# --- Cells ------------------------------------------------------------------------------------
-# Each returns the cell as the field's type where it clearly is one, else the cell as it stands,
-# for the event's own check to refuse. A bool is a number to Python but not to a till.
-
-
-def _column(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any]:
-    missing = series.isna()
-    if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        millis = series.to_numpy(dtype="datetime64[ms]").astype("int64")
-        cells: Sequence[Any] = millis.tolist()
-        if convert is not _time:
-            cells = [pd.Timestamp(cell, unit="ms").isoformat() for cell in cells]
-    else:
-        cells = [convert(cell) for cell in series.tolist()]
-    if missing.any():
-        return [None if gone else cell for gone, cell in zip(missing, cells, strict=True)]
-    return list(cells)
-
-
-def _text(cell: Any) -> Any:
-    if type(cell) is str:
-        if cell.isascii():
-            return cell
-        try:
-            cell.encode()
-        except UnicodeEncodeError:  # half a character, which no JSON can hold
-            return cell.encode("utf-8", "backslashreplace")
-        return cell
-    if isinstance(cell, bool):
-        return cell
-    if isinstance(cell, Integral):
-        return str(int(cell))
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return cell
-
-
-def _integer(cell: Any) -> Any:
-    if type(cell) is int or isinstance(cell, bool):
-        return cell
-    if isinstance(cell, Integral):
-        return int(cell)
-    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
-        return int(cell)
-    return _parsed(int, cell) if isinstance(cell, str) else cell
-
-
-def _number(cell: Any) -> Any:
-    if type(cell) is float or isinstance(cell, bool):
-        return cell
-    return _parsed(float, cell) if isinstance(cell, Real | Decimal | str) else cell
-
-
-def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
-    try:
-        return kind(cell)
-    except (ValueError, OverflowError):
-        return cell
-
-
-def _flag(cell: Any) -> Any:
-    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
-
-
-def _time(cell: Any) -> Any:
-    moment = _integer(cell)
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:
-            return cell
-    if isinstance(moment, datetime) and not pd.isna(moment):
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
-    return moment
-
-
-_CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
-    "text": _text,
-    "integer": _integer,
-    "number": _number,
-    "flag": _flag,
-}

@@ -37,7 +37,7 @@ def merged(sources: Sequence[Source], reject: Reject) -> Iterator[Event]:
     sources
         Each with a topic. Events of one source with equal times keep their order.
     reject
-        Called with what is no event.
+        Called with each bad line.
 
     Yields
     ------
@@ -63,7 +63,7 @@ def merged_places(
     group
         The first number of every place.
     reject
-        Called with the place and what is no event. Its place is that of the event before it in this
+        Called with the place and each bad line. Its place is that of the event before it in this
         share: among the sources it has none of its own.
     share
         The stores.

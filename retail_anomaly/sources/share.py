@@ -1,4 +1,4 @@
-"""A share of the stores: what one of several processes that read the same events takes of them.
+"""A share of the stores, for one of several processes that read the same events.
 
 Every process reads everything. Lines are decoded all: that takes no longer than to look for the store
 in them. Of tables, which take long to convert, only the rows of the share are.

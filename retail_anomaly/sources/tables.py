@@ -178,7 +178,7 @@ class TableSource:
                 yield from file.iter_batches(_BATCH_ROWS, columns=columns)
 
     def _check(self) -> None:
-        """Refuse a table that has no column for what is mapped or required."""
+        """Refuse a table without a column for a mapped or required field."""
         fields: Any = FIELDS[self.topic] if self.topic else ()
         names = ", ".join(self._names)
         for field, column in self._columns.columns.items():

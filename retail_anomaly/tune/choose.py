@@ -1,4 +1,4 @@
-"""From what each detector could do to the combination that finds most within the budget."""
+"""The choice of the combination of parameters that finds most within the budget."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -11,7 +11,7 @@ Worth: TypeAlias = Callable[[frozenset[int]], float]
 
 
 class Combination(NamedTuple):
-    """Parameters of every detector together, and what becomes of them.
+    """Parameters of every detector, and their joint result.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Combination(NamedTuple):
     alerts
         Of all detectors.
     worth
-        What was found, 0 to 1.
+        The share found, 0 to 1.
     """
 
     parameters: Mapping[str, Parameters]
@@ -34,17 +34,17 @@ class Combination(NamedTuple):
 def frontier(candidates: Mapping[str, Sequence[Trial]], worth: Worth, most: int) -> list[Combination]:
     """Return the combinations that no other beats: more found costs more alerts.
 
-    Detectors don't interact: the alerts of several are those of each, so that any trial's parameters
-    of one go with any trial's of another. They are added one detector after the other, and what
-    finds no more with more alerts is dropped on the way. That is exact where no incident is found
-    by two detectors, and may miss the best by a little where some are.
+    Detectors don't interact: the alerts of several are those of each, so that any trial's parameters of one
+    go with any trial's of another. They are added one detector after the other, and a combination that
+    finds no more with more alerts is dropped on the way. That is exact where no incident is found by two
+    detectors, and may miss the best by a little where some are.
 
     Parameters
     ----------
     candidates
-        By detector what was tried; all must have one at least.
+        By detector the trials; each has at least one.
     worth
-        Tells what finding some incidents is worth, 0 to 1.
+        Returns the share that some incidents are of all, 0 to 1, by weight.
     most
         Combinations with more alerts are left out.
 
@@ -74,16 +74,16 @@ def frontier(candidates: Mapping[str, Sequence[Trial]], worth: Worth, most: int)
 
 
 def candidates_of(space: Space, base: Trial, tried: Sequence[Trial], most: int) -> list[Trial]:
-    """Return what is worth considering of a detector, the nearest to the base first.
+    """Return the trials of a detector that can be chosen, the nearest to the base first.
 
     Parameters
     ----------
     space
         Of the detector.
     base
-        What it does as it is.
+        Its result with the parameters to begin with.
     tried
-        What the trials made of it.
+        The trials.
     most
         With more alerts than this it can't be chosen.
 
@@ -100,7 +100,7 @@ def candidates_of(space: Space, base: Trial, tried: Sequence[Trial], most: int) 
 
 
 def combined(tried: Mapping[str, Trial], worth: Worth) -> Combination:
-    """Return what several detectors do together."""
+    """Return the joint result of several detectors."""
     found = frozenset(place for one in tried.values() for place in one.outcome.found)
     return Combination(
         {name: one.parameters for name, one in tried.items()},
@@ -127,11 +127,11 @@ def choose(
     spaces
         Of the detectors that are tuned.
     base
-        What every detector does as it is.
+        By detector the result with the parameters to begin with.
     tried
-        By detector what the trials made of it.
+        By detector the trials.
     worth
-        Tells what finding some incidents is worth, 0 to 1.
+        Returns the share that some incidents are of all, 0 to 1, by weight.
     most
         The budget, in alerts.
 

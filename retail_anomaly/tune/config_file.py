@@ -11,7 +11,7 @@ from retail_anomaly.settings import DetectorSettings, Settings
 
 
 def config_text(settings: Settings, comments: Iterable[str] = ()) -> str:
-    r"""Return a configuration file: what differs from the packaged defaults, below comments.
+    r"""Return a configuration file: comments, then the values that differ from the packaged defaults.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class Shard:
         return self._facts
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
-        """Set what the trials are measured by.
+        """Set the incidents, the end and the limit for the trials.
 
         Parameters
         ----------

@@ -65,7 +65,7 @@ class Shards:
         self._stack.close()
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
-        """Set what the trials are measured by; see `Shard.begin`."""
+        """Set the incidents, the ends and the limit for the trials; see `Shard.begin`."""
         self._limit = limit
         self._call("begin", incidents, cuts, limit)
 

@@ -39,7 +39,7 @@ class Space:
         self.ranges: dict[str, Range] = type(base).ranges()
 
     def distributions(self) -> "dict[str, IntDistribution]":
-        """Return what Optuna draws from, by parameter."""
+        """Return Optuna's distribution of every parameter."""
         from optuna.distributions import IntDistribution
 
         found = {}
@@ -49,7 +49,7 @@ class Space:
         return found
 
     def parameters(self, steps: Mapping[str, int]) -> Parameters:
-        """Return the parameters that numbers of steps mean."""
+        """Return the parameters for numbers of steps."""
         values = {
             # A product of floats is rounded, or a file would say 0.30000000000000004.
             name: type(getattr(self.base, name))(round(steps[name] * limits.step, 9))

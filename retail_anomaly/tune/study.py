@@ -1,4 +1,4 @@
-"""The search: one Optuna study a detector, in memory or in a file that a later call goes on with."""
+"""The search: one Optuna study per detector, in memory or in a file that a later call continues."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,26 +22,25 @@ _IDENTITY: Final = "identity"
 
 
 class Trial(NamedTuple):
-    """Parameters, and what became of them."""
+    """Parameters and their outcome."""
 
     parameters: Parameters
     outcome: TrialOutcome
 
 
 class Search:
-    """Proposes parameters of one detector, and learns from what becomes of them.
+    """Propose parameters of one detector and learn from their outcomes.
 
-    It looks for as much found with as few alerts as can be: a search of its own for each detector,
-    for none hangs on another's parameters, and the budget that they share is spent afterwards. A
-    proposal of more alerts than the whole budget is infeasible, and the sampler learns where.
+    It looks for parameters that find much with few alerts. Each detector has its own search, because it
+    does not depend on the parameters of the others; the shared budget is divided afterwards. A proposal
+    with more alerts than the whole budget is infeasible, and the sampler learns to avoid such proposals.
 
-    A proposal depends on the seed and on what was tried before, not on when the search was
-    interrupted.
+    A proposal depends on the seed and on the earlier trials, not on interruptions.
 
     Parameters
     ----------
     space
-        What may be proposed.
+        The parameters that may be proposed.
     study
         Optuna's study.
     seed
@@ -72,16 +71,16 @@ class Search:
         return self.space.parameters(self._asked.params)
 
     def learn(self, parameters: Parameters, outcome: TrialOutcome, *, worth: float, excess: float) -> None:
-        """Take note of what became of the last proposal.
+        """Record the outcome of the last proposal.
 
         Parameters
         ----------
         parameters, outcome
-            What was proposed, and what became of it.
+            The proposal and its outcome.
         worth
-            What it finds, 0 to 1.
+            The share found, 0 to 1.
         excess
-            By how many alerts a store-day it alone is over the budget; 0 or less: within it.
+            Alerts per store-day above the budget; 0 or less: within it.
         """
         trial, self._asked = self._asked, None
         assert trial is not None  # noqa: S101 - proposed before learnt
@@ -95,16 +94,16 @@ class Search:
 def searches(
     spaces: Sequence[Space], *, file: Path | None, identity: Mapping[str, str], seed: int
 ) -> list[Search]:
-    """Return a search for each detector; those of a file go on where they stopped.
+    """Return a search for each detector; those in a file continue where they stopped.
 
     Parameters
     ----------
     spaces
-        What may be proposed.
+        The parameters that may be proposed.
     file
         Where the trials are kept; None: nowhere.
     identity
-        What the outcomes hang on, in words; kept with the trials.
+        Everything that the outcomes depend on, see `study_identity`; kept with the trials.
     seed
         Of the samplers.
 
@@ -136,7 +135,7 @@ def searches(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let Optuna say nothing but warnings."""
+    """Let Optuna log warnings only."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -149,7 +148,7 @@ def _storage(file: Path | None) -> BaseStorage:
     if file is None:
         return InMemoryStorage()
     if file.exists() and file.stat().st_size:
-        # Optuna would go on after what it can't read, or fail in many ways.
+        # Optuna skips lines that it can't read, or fails in many ways.
         with file.open("rb") as lines:
             try:
                 msgspec.json.decode(next(lines), type=_Journal)

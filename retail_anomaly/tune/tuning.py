@@ -44,15 +44,15 @@ class Tuning:
     scorecards
         By part (``tuned on``, ``held out``) and ``before`` or ``after``.
     trials
-        One row a trial: ``trial``, ``alert_rate`` (alerts per store-day), ``worth`` (what was found,
+        One row per trial: ``trial``, ``alert_rate`` (alerts per store-day), ``worth`` (the share found,
         0 to 1) of all detectors together, and every parameter that was tried.
     candidates
-        One row a trial, detector and parameter: ``trial``, ``detector``, ``parameter``, ``value``,
+        One row per trial, detector and parameter: ``trial``, ``detector``, ``parameter``, ``value``,
         ``text``, ``alert_rate`` and ``worth`` of that detector alone.
     frontier
         The combinations that no other beats, on the days tuned on: ``alert_rate``, ``worth``.
     start
-        What the base does on the days tuned on.
+        The result of the base on the days tuned on.
     bad_lines
         How many lines of the log were no events.
     """

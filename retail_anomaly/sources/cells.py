@@ -1,0 +1,111 @@
+"""Cells of a table as values of an event's fields.
+
+A conversion returns the value if the cell clearly is one, and otherwise the cell as it is: the check of the
+event then refuses it. A bool is a number to Python, but not to a till.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, Final
+
+import pandas as pd
+
+from retail_anomaly.sources.columns import Kind
+
+
+def converted(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any]:
+    """Return the cells of a column, converted one by one; None where there is none.
+
+    Examples
+    --------
+    >>> converted(pd.Series([1.0, None]), CONVERT["integer"])
+    [1, None]
+    """
+    missing = series.isna()
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        millis = series.to_numpy(dtype="datetime64[ms]").astype("int64")
+        cells: Sequence[Any] = millis.tolist()
+        if convert is not time_cell:
+            cells = [pd.Timestamp(cell, unit="ms").isoformat() for cell in cells]
+    else:
+        cells = [convert(cell) for cell in series.tolist()]
+    if missing.any():
+        return [None if gone else cell for gone, cell in zip(missing, cells, strict=True)]
+    return list(cells)
+
+
+def _text(cell: Any) -> Any:
+    if type(cell) is str:
+        if cell.isascii():
+            return cell
+        try:
+            cell.encode()
+        except UnicodeEncodeError:  # half a character, which no JSON can hold
+            return cell.encode("utf-8", "backslashreplace")
+        return cell
+    if isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return str(int(cell))
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell
+
+
+def _integer(cell: Any) -> Any:
+    if type(cell) is int or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, Integral):
+        return int(cell)
+    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
+        return int(cell)
+    return _parsed(int, cell) if isinstance(cell, str) else cell
+
+
+def _number(cell: Any) -> Any:
+    if type(cell) is float or isinstance(cell, bool):
+        return cell
+    return _parsed(float, cell) if isinstance(cell, Real | Decimal | str) else cell
+
+
+def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
+    try:
+        return kind(cell)
+    except (ValueError, OverflowError):
+        return cell
+
+
+def _flag(cell: Any) -> Any:
+    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
+
+
+def time_cell(cell: Any) -> Any:
+    """Return a time in epoch milliseconds; a naive one is in UTC.
+
+    Examples
+    --------
+    >>> time_cell("2025-10-09T00:00:00Z"), time_cell(1_759_968_000_000.0), time_cell("soon")
+    (1759968000000, 1759968000000, 'soon')
+    """
+    moment = _integer(cell)
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return cell
+    if isinstance(moment, datetime) and not pd.isna(moment):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    return moment
+
+
+CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "flag": _flag,
+}
