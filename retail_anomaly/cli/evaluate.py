@@ -52,16 +52,13 @@ def evaluate(
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, *logs])
-    from retail_anomaly.evaluate import read_incidents, scorecard
+    from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
-    from retail_anomaly.sources import SourceError
 
     zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
-    try:
-        raised, truth = read_alerts(alerts), read_incidents(incidents)
-    except ValueError as error:
-        raise SourceError(str(error)) from None
+    raised, truth = read_alerts(alerts), read_incidents(incidents)
     activity = None if events is None else _activity(events, zones, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)

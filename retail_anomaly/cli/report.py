@@ -32,24 +32,20 @@ def report(
     """
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--output": output}, [alerts, incidents, config, *logs])
-    from retail_anomaly.evaluate import read_incidents
     from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality
     from retail_anomaly.plots import pos_frame
     from retail_anomaly.report.alerts_page import write_report
     from retail_anomaly.settings import load
-    from retail_anomaly.sources import SourceError, open_input
+    from retail_anomaly.sources import open_input
     from retail_anomaly.sources.event_log import BadLines
 
     zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
-    try:
-        raised, injected = read_alerts(alerts), None if incidents is None else read_incidents(incidents)
-    except ValueError as error:
-        raise SourceError(str(error)) from None
     write_report(
-        raised,
+        read_alerts(alerts),
         output,
-        incidents=injected,
+        incidents=None if incidents is None else read_incidents(incidents),
         events=None if events is None else pos_frame(open_input(events).events(BadLines())),
         quality=None if events is None else data_quality(events, zones=zones),
         title=title,

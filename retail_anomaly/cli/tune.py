@@ -67,15 +67,11 @@ def tune(
     outputs = {"--output": output, "--html": html}
     refuse_to_overwrite(outputs, [*files_of(*log), incidents, config, study])
     _require_folders(output, html)
-    from retail_anomaly.evaluate import read_incidents
+    from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
-    from retail_anomaly.sources import SourceError
     from retail_anomaly.tune.procedure import tune as search
 
-    try:
-        truth = read_incidents(incidents)
-    except ValueError as error:
-        raise SourceError(str(error)) from None
+    truth = read_incidents(incidents)
     try:
         tuning = search(
             log,

@@ -107,7 +107,7 @@ def test_what_is_asked_wrongly_is_one_line(options, code, said, folder, capsys):
     [
         ({"log": "missing.jsonl"}, "missing.jsonl: no such file or folder"),
         ({"incidents": "missing.jsonl"}, "missing.jsonl: No such file"),
-        ({"incidents": "events.jsonl"}, "events.jsonl:1: no incident"),
+        ({"incidents": "events.jsonl"}, "events.jsonl:1: incidentId: expected text"),
         ({"output": "incidents.jsonl"}, "would overwrite"),
         ({"output": "events.jsonl"}, "would overwrite"),
     ],
