@@ -24,7 +24,7 @@ from retail_anomaly.core.events import INPUT_TOPICS
 _WIDTH = 120
 
 app = new_app(
-    "Simulate stores: honest events with incidents hidden in them, and a list of the incidents to check against."
+    "Simulate stores: honest events, incidents hidden in them, and a list of the incidents to check against."
 )
 
 
@@ -98,8 +98,8 @@ def stream(
 ) -> None:
     """Send the events to the four topics of a Kafka, in order of arrival.
 
-    The command fails unless the broker acknowledges every record. The topics must exist: `retail-streamer topics`
-    creates them.
+    The command fails unless the broker acknowledges every record. The topics must exist: `retail-streamer
+    topics` creates them.
 
     Example: retail-datagen stream --broker localhost:9092 --rate 500 --incidents out/incidents.jsonl
     """

@@ -31,16 +31,16 @@ TimeZones = Annotated[
     list[str] | None,
     typer.Option(
         "--time-zone",
-        help="Time zone of the stores, an IANA name such as Europe/Berlin. Repeat the option for several; the "
-        "stores take turns. Default: UTC.",
+        help="Time zone of the stores, an IANA name such as Europe/Berlin. Repeat the option for several; "
+        "the stores take turns. Default: UTC.",
     ),
 ]
 Volumes = Annotated[
     list[str] | None,
     typer.Option(
         "--volume",
-        help=f"Size of the stores: {', '.join(VOLUMES)}. Repeat the option for several; the stores take turns. "
-        f"Default: {', '.join(STORE_VOLUMES)}.",
+        help=f"Size of the stores: {', '.join(VOLUMES)}. Repeat the option for several; the stores take "
+        f"turns. Default: {', '.join(STORE_VOLUMES)}.",
     ),
 ]
 Rate = Annotated[

@@ -21,7 +21,7 @@ from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
 from retail_anomaly.detectors import Detector, Parameters, register
 
-# `retail_anomaly.replay` is the function. `from retail_anomaly.replay import ...` still finds the module of that name.
+# `retail_anomaly.replay` is the function; `from retail_anomaly.replay import ...` still finds the module.
 from retail_anomaly.replay import ReplayResult, replay, replay_events
 from retail_anomaly.settings import Settings, SettingsError, build_engine, load_settings
 from retail_anomaly.sources import SourceError
@@ -80,8 +80,8 @@ __all__ = [
     "scorecard",
 ]
 
-# Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the streamer never
-# needs them.
+# Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the streamer
+# never needs them.
 _LATER: Final = {
     "alerts_frame": "frames.alerts",
     "read_alerts": "frames.alerts",

@@ -15,7 +15,7 @@ class StreamerError(RetailAnomalyError):
 
 
 class OvertakenError(StreamerError):
-    """The consumer group has excluded this process: it was silent for too long, and others may have its stores by now.
+    """The consumer group has excluded this process: it was silent too long, and others may have its stores.
 
     Parameters
     ----------

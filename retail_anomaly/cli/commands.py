@@ -1,7 +1,7 @@
 """All commands of `retail-anomaly`, each from its own module.
 
-A command imports pandas, Plotly, Optuna and the like when it runs: they take longer to import than `config show` takes
-to run, and not every installation has them.
+A command imports pandas, Plotly, Optuna and the like when it runs: they take longer to import than `config
+show` takes to run, and not every installation has them.
 """
 
 from retail_anomaly.cli.config import config_app

@@ -34,9 +34,9 @@ def demo(
 ) -> None:
     """Simulate a day and watch the streamer find its incidents.
 
-    The demo starts an embedded broker, the streamer and the simulator, each as a process. It shows the alerts as they
-    arrive and ends with a summary and an HTML report. The exit code is 1 if an event was lost or an injected incident
-    was not found.
+    The demo starts an embedded broker, the streamer and the simulator, each as a process. It shows the alerts
+    as they arrive and ends with a summary and an HTML report. The exit code is 1 if an event was lost or an
+    injected incident was not found.
 
     Example: retail-anomaly demo --seed 7 --stores 3
     """

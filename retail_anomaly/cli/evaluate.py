@@ -27,8 +27,8 @@ def evaluate(
     events: Annotated[
         str | None,
         typer.Option(
-            help="The log that was replayed, a folder, or - for standard input. With it the scorecard also has "
-            "the alert rate, a comparison with random alerts and the time to detect in events."
+            help="The log that was replayed, a folder, or - for standard input. With it the scorecard also "
+            "has the alert rate, a comparison with random alerts and the time to detect in events."
         ),
     ] = None,
     config: ConfigFile = None,
@@ -43,7 +43,8 @@ def evaluate(
 ) -> None:
     """Score alerts against known incidents.
 
-    The scorecard shows the share of incidents that were found, the time it took and the number of alerts it cost.
+    The scorecard shows the share of incidents that were found, the time it took and the number of alerts it
+    cost.
 
     Example: retail-anomaly evaluate --alerts alerts.jsonl --incidents out/incidents.jsonl
     --events out/events.jsonl --html scorecard.html

@@ -1,4 +1,4 @@
-"""The frame around each of our commands: it parses, runs, reports an error in one line and returns an exit code.
+"""The frame of our commands: it parses, runs, reports an error in one line and returns an exit code.
 
 `retail-anomaly`, `retail-streamer` and `retail-datagen` all run inside `run_command`.
 """

@@ -1,4 +1,4 @@
-"""The command `retail-anomaly notebook`: copies our notebooks to a folder of yours and opens JupyterLab there."""
+"""The command `retail-anomaly notebook`: copies our notebooks to your folder and opens JupyterLab."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ _SUFFIXES: Final = (".ipynb", ".parquet", ".yaml", ".md")
 
 
 class NotebookError(RetailAnomalyError):
-    """The notebooks can't be copied; the message says what to do."""
+    """The notebooks can't be copied; the message says how to go on."""
 
 
 def notebook(
@@ -37,8 +37,8 @@ def notebook(
     """
     if start and find_spec("jupyterlab") is None:
         raise UsageError(
-            "JupyterLab is not installed: pip install 'retail-anomaly[notebook,streamer]', or copy the notebooks "
-            "alone with --no-start"
+            "JupyterLab is not installed: pip install 'retail-anomaly[notebook,streamer]', or copy the "
+            "notebooks alone with --no-start"
         )
     copied, kept = copy_notebooks(folder)
     typer.echo(f"{folder}: {len(copied)} files copied", err=True)

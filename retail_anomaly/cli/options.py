@@ -32,7 +32,7 @@ def names_in(text: str | None) -> list[str] | None:
 
 
 def files_of(*logs: str | Path) -> list[Path]:
-    """Return the files that are read when these logs are replayed: of a folder, those that have a topic's name.
+    """Return the files that a replay of these logs reads: in a folder, the files named after a topic.
 
     Examples
     --------

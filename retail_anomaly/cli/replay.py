@@ -26,8 +26,8 @@ def replay(
         list[str],
         typer.Argument(
             metavar="LOG...",
-            help="One or several of: an event log (JSON lines); - for standard input; a Parquet or CSV file; a "
-            "folder with pos-events.jsonl and files of the other topics.",
+            help="One or several of: an event log (JSON lines); - for standard input; a Parquet or CSV file; "
+            "a folder with pos-events.jsonl and files of the other topics.",
         ),
     ],
     *,
@@ -38,8 +38,8 @@ def replay(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            help="Map your column names to our fields. field=column renames, field=column:value fills in empty "
-            "cells, field=:value sets the same value everywhere; comma-separated.",
+            help="Map your column names to our fields. field=column renames, field=column:value fills in "
+            "empty cells, field=:value sets the same value everywhere; comma-separated.",
         ),
     ] = None,
     topic: Annotated[

@@ -19,8 +19,8 @@ def report(
     events: Annotated[
         Path | None,
         typer.Option(
-            help="The log that was replayed, or its folder. The page then also shows the sales behind the alerts, "
-            "alert rates and the quality of the data."
+            help="The log that was replayed, or its folder. The page then also shows the sales behind the "
+            "alerts, alert rates and the quality of the data."
         ),
     ] = None,
     config: ConfigFile = None,

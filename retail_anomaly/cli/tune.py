@@ -39,8 +39,8 @@ def tune(
         Path | None,
         typer.Option(
             "--config",
-            help="Configuration file (YAML) to start from. Environment variables are ignored, so that the file "
-            "that is written is complete.",
+            help="Configuration file (YAML) to start from. Environment variables are ignored, so that the "
+            "file that is written is complete.",
         ),
     ] = None,
     split: Annotated[float, typer.Option(help="Share of the days to tune on; the rest is the test.")] = 0.6,
@@ -59,7 +59,8 @@ def tune(
 ) -> None:
     """Search for parameters that find most within an alert budget.
 
-    They are written as a configuration file, which the other commands read. The search uses the first days of the log. The last days test the parameters that it found.
+    They are written as a configuration file, which the other commands read. The search uses the first days of
+    the log. The last days test the parameters that it found.
 
     Example: retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --budget 1
     --output tuned.yaml

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal all become KeyboardInterrupt, and wait where they must not interrupt."""
+"""Ctrl-C, SIGTERM and a closed terminal become KeyboardInterrupt, and wait while they must not interrupt."""
 
 import signal
 import threading

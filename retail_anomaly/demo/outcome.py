@@ -35,13 +35,9 @@ class DemoOutcome(NamedTuple):
     sent
         Events that the broker acknowledged, by topic; the simulator counts them.
     processed, dead_letters, raised
-        Records taken from each topic, records that could not be read, and alerts by type; the streamer counts them.
-    alerts
-        The alerts that were read from their topic.
-    incidents
-        The injected incidents, as `read_incidents` returns them.
-    seconds
-        Duration of the run.
+        Records taken from each topic, records that could not be read, and alerts by type; the streamer counts
+        them. alerts The alerts that were read from their topic. incidents The injected incidents, as
+        `read_incidents` returns them. seconds Duration of the run.
     """
 
     sent: Mapping[str, int]

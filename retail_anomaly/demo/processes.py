@@ -66,7 +66,7 @@ class Process:
                 env={**os.environ, **(environment or {})},
                 text=True,
                 encoding="utf-8",
-                # In one session Ctrl-C would reach all processes, and the broker would end before its streamer.
+                # In one session Ctrl-C would reach all processes: the broker would end before its streamer.
                 start_new_session=True,
             )
         self._reader = threading.Thread(target=self._read, daemon=True)

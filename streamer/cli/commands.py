@@ -1,7 +1,7 @@
 """All commands of `retail-streamer`, each from its own module.
 
-A command imports Quix Streams and Kafka's client when it runs: they take a second to import, and only an installation
-with the extra `streamer` has them. `--help` needs neither.
+A command imports Quix Streams and Kafka's client when it runs: they take a second to import, and only an
+installation with the extra `streamer` has them. `--help` needs neither.
 """
 
 from retail_anomaly.cli.frame import new_app

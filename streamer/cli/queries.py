@@ -51,7 +51,8 @@ def state(
 ) -> None:
     """Print the local state of a stopped streamer.
 
-    It shows entries, bytes and age by detector. Ages are in event time and end at the newest event of the store. The command changes nothing and needs no broker.
+    It shows entries, bytes and age by detector. Ages are in event time and end at the newest event of the
+    store. The command changes nothing and needs no broker.
 
     Example: retail-streamer state --state-dir state --consumer-group retail-anomaly
     """

@@ -122,8 +122,8 @@ def sink(
 ) -> int:
     """Write alerts and store metrics to InfluxDB.
 
-    Runs until SIGTERM or Ctrl-C. Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN, INFLUXDB_BUCKET, INFLUXDB_ORG (version 2)
-    and INFLUXDB_SSL_CA_CERT (a certificate authority of your own).
+    Runs until SIGTERM or Ctrl-C. Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN,
+    INFLUXDB_BUCKET, INFLUXDB_ORG (version 2) and INFLUXDB_SSL_CA_CERT (a certificate authority of your own).
 
     Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
     """

@@ -1,7 +1,7 @@
 """Run our commands as if some packages were not installed: ``python -m tests.support.base_install PACKAGES``.
 
-`PACKAGES` are names of modules, separated by commas. Standard input has one command line per line, as JSON. Each runs in
-a fork, so that the imports of one are not there for the next, and answers with one line of JSON.
+`PACKAGES` are names of modules, separated by commas. Standard input has one command line per line, as JSON.
+Each runs in a fork, so that the imports of one are not there for the next, and answers with one line of JSON.
 """
 
 from __future__ import annotations

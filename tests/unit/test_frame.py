@@ -1,4 +1,4 @@
-"""The frame of our commands: exit codes, one line for an error, the version, and files that are never overwritten."""
+"""The frame of our commands: exit codes, one line for an error, the version, no file overwritten."""
 
 from __future__ import annotations
 
