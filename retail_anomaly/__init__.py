@@ -80,8 +80,8 @@ __all__ = [
     "scorecard",
 ]
 
-# Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the streamer
-# never needs them.
+# Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the
+# streamer never needs them.
 _LATER: Final = {
     "alerts_frame": "frames.alerts",
     "read_alerts": "frames.alerts",
