@@ -3,8 +3,9 @@
 #   docker build --tag retail-anomaly:0.1.0 .
 #   docker run --rm retail-anomaly:0.1.0 retail-streamer --help
 #
-# Quix builds from `streamer/dockerfile` instead, because its build context has the application's folders and none
-# of the files at the root. Both install `streamer/requirements.txt`, which leaves out the analyst's libraries.
+# Quix builds from `streamer/dockerfile` instead, because its build context has the application's folders and
+# none of the files at the root. Both install `streamer/requirements.txt`, which leaves out the analyst's
+# libraries.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
@@ -31,7 +32,7 @@ FROM python:${PYTHON}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="retail-anomaly" \
-      org.opencontainers.image.description="Loss prevention for shops: detectors on Kafka, their sink, a generator." \
+      org.opencontainers.image.description="Loss prevention for shops: detectors on Kafka, their sink." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -1,6 +1,6 @@
 """Draw the layers of the code as `docs/images/architecture.svg`: ``make docs``. A test compares them.
 
-The order comes from the import rules in `pyproject.toml`, so the picture cannot differ from the checked layers.
+The order comes from the import rules in `pyproject.toml`: the picture cannot differ from the checked layers.
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""Write the schema of the chart's values and its README from the code: ``make docs``. A test compares them."""
+"""Write the schema of the chart's values and its README: ``make docs``. A test compares them."""
 
 import json
 import re
@@ -18,7 +18,8 @@ _SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address")
 
 def schema() -> str:
     """Return values.schema.json: draft 7, which Helm 3 and 4 both know."""
-    # A round trip through JSON copies the parts that YAML shares by an anchor: each gets its own descriptions.
+    # A round trip through JSON copies the parts that YAML shares by an anchor.
+    # Each then gets descriptions of its own.
     own = json.loads(json.dumps(yaml.safe_load((HELM / "values.schema.yaml").read_text(encoding="utf-8"))))
     settings = json.loads(json.dumps(json_schema()).replace("#/$defs/", "#/definitions/"))
     definitions = {**own.pop("definitions"), **settings["$defs"]}

@@ -69,3 +69,13 @@ def test_the_workflows_run_the_whole_check_and_build_all_that_users_install():
     called = [step.get("run", "") for path in WORKFLOWS for step in steps(load(path))]
     assert {".ci/run", ".ci/wheel", "make site"} <= set(called)
     assert any(command.startswith("docker build ") for command in called)
+
+
+def test_each_exception_from_the_style_is_for_files_that_exist():
+    ignored = tomllib.loads(read("pyproject.toml"))["tool"]["ruff"]["lint"]["per-file-ignores"]
+    skipped = {".venv", ".cache", ".git"}
+    assert not [
+        pattern
+        for pattern in ignored
+        if not any(skipped.isdisjoint(path.parts) for path in ROOT.glob(pattern))
+    ]
