@@ -59,7 +59,7 @@ with open(log, "wb") as file:
 truth = incidents_frame(simulation.incidents)
 def outcome(jobs):
     alerts = replay(log, jobs=jobs, progress=False).alerts.drop(columns="detected_at").to_csv()
-    return alerts + tune(log, truth, budget=5, trials=1, split=0.5, jobs=jobs, progress=False).config
+    return alerts + tune(log, truth, budget=50, trials=1, split=0.5, jobs=jobs, progress=False).config
 """)
     (shown,) = cell("outcome(2) == outcome(1)")
     assert shown.data["text/plain"] == "True"
