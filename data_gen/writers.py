@@ -53,7 +53,7 @@ class LogWriter:
         self._file.write(b'{"topic":"%b","value":%b}\n' % (record.topic.encode(), encode(record.value)))
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Do nothing: each line is written at once, and the file belongs to the caller."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from retail_anomaly.evaluate import Activity, Scorecard
-    from retail_anomaly.frames.zones import Zones
+    from retail_anomaly.frames.shown_times import Zones
 
 # Width of the tables where no terminal says how wide it is.
 _WIDTH = 140

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from retail_anomaly.core.detector import Detector
-from retail_anomaly.core.look import Look, spare_look
 from retail_anomaly.core.parameters import Parameters
+from retail_anomaly.core.spare_looks import Look, spare_look
 
 DetectorClass: TypeAlias = type[Detector[Any, Any]]
 AnyDetectorClass = TypeVar("AnyDetectorClass", bound=DetectorClass)

@@ -26,6 +26,8 @@ _MINUTE: Final = 60_000
 class RefundBurstParameters(Parameters, frozen=True):
     """The limits from which refunds are a burst.
 
+    These defaults are the ones that count; `settings/config.yaml` repeats them for readers.
+
     Examples
     --------
     >>> RefundBurstParameters().count

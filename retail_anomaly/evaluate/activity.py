@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.times import utc_times
-from retail_anomaly.frames.zones import Zones, zone_of
 
 _DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time")
 

@@ -30,8 +30,8 @@ from retail_anomaly.evaluate.words import (
     scenarios_table,
 )
 from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.shown_times import Zones
 from retail_anomaly.frames.words import natural_order
-from retail_anomaly.frames.zones import Zones
 
 _INCIDENTS: Final = ("scenario", "store_id", "start", "end", "transaction_ids", "expected_loss")
 _NO_STORE_DAYS: Final = (

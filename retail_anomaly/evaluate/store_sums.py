@@ -8,8 +8,8 @@ import pandas as pd
 
 from retail_anomaly.evaluate.activity import Activity, local_days
 from retail_anomaly.evaluate.match import distractors, match_pairs
+from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.times import epoch_millis
-from retail_anomaly.frames.zones import Zones, zone_of
 
 
 @dataclass(frozen=True)

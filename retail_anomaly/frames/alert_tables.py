@@ -7,8 +7,8 @@ import pandas as pd
 
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.evidence import evidence_items
+from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of
-from retail_anomaly.frames.zones import Zones, local_text, zone_of
 
 
 def alerts_table(alerts: pd.DataFrame, zones: Zones = "UTC") -> pd.DataFrame:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
-from retail_anomaly.frames.zones import local_text
 
 # Labels of evidence whose name does not say enough; other names are split at their capitals.
 _LABELS: Final = {

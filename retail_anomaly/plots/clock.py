@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.zones import Zones, day_text, zone_of
+from retail_anomaly.frames.shown_times import Zones, day_text, zone_of
 
 _DAY_MS: Final = 86_400_000
 

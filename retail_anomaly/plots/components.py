@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
-from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import QUIET, colour_of, styled
 

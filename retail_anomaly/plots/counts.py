@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.shown_times import Zones, day_text
 from retail_anomaly.frames.words import label_of, natural_order, plural
-from retail_anomaly.frames.zones import Zones, day_text
 from retail_anomaly.plots.clock import on_store_clocks
 from retail_anomaly.plots.style import BLUES, colour_of, styled, type_counts_text, types_in_order
 

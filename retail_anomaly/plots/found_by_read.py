@@ -1,4 +1,4 @@
-"""A comparison of models that rank the same days."""
+"""A figure that compares models: the share of incidents found, by the number of days that somebody reads."""
 
 from html import escape
 from typing import Final

@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
-from retail_anomaly.frames.zones import Zones, local_text, zone_of
 
 
 def alert_hover(alert: Mapping[Hashable, Any], zones: Zones = "UTC") -> str:

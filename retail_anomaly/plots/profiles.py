@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from retail_anomaly.core.events import SALE
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import receipts_by
+from retail_anomaly.frames.shown_times import Zones
 from retail_anomaly.frames.words import natural_order, percent, plural
-from retail_anomaly.frames.zones import Zones
 from retail_anomaly.plots.clock import on_store_clocks
 from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
 

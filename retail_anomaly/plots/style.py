@@ -6,8 +6,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from retail_anomaly.core.look import Look, spare_look
 from retail_anomaly.core.registry import looks
+from retail_anomaly.core.spare_looks import Look, spare_look
 from retail_anomaly.frames.words import label_of
 
 COLOURS: Final[Mapping[str, str]] = {alert_type: look.colour for alert_type, look in looks().items()}

@@ -13,9 +13,8 @@ from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.sources import Place
 
 Order: TypeAlias = tuple[Place, int, int, str]
-"""The place of an alert among all alerts: the place of its event, then 0. An alert that the event's time
-released in
-another store follows with 1, its due time and its store."""
+"""The place of an alert among all alerts: the place of its event, then 0. An alert of another store whose
+waiting time ended at this event follows: with 1, its due time and its store."""
 
 
 class Replay:

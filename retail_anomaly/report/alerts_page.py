@@ -10,8 +10,8 @@ import pandas as pd
 from retail_anomaly import plots
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
-from retail_anomaly.frames.zones import Zones, common_zone, day_text, zone_of
 from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.report.evidence import top_alerts
 from retail_anomaly.report.html import figure, section, write_page

@@ -7,8 +7,8 @@ from typing import Any, Final
 import pandas as pd
 
 from retail_anomaly.frames.evidence import evidence_items
+from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
-from retail_anomaly.frames.zones import Zones, local_text, zone_of
 from retail_anomaly.plots.style import colour_of
 
 TOP: Final = 10

@@ -1,6 +1,7 @@
 """The settings: one struct a section; each value has a type, a description and a default.
 
-The parameters of a detector are defined in the detector's own file and nowhere else.
+The parameters of a detector are defined in the detector's own file and nowhere else. So are their defaults:
+`config.yaml` beside this file repeats them for readers, and a test compares the two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -221,7 +222,12 @@ class Settings(_Section, frozen=True):
         self._require_positive("max_late", "max_ahead", "dedupe_memory")
 
     def zone(self, store_id: str) -> ZoneInfo:
-        """Return a store's time zone."""
+        """Return a store's time zone: the one place where it is chosen.
+
+        A store that `stores` does not list is in UTC. The detectors get the zone through `Engine` as
+        `StoreMemory.local`, a `retail_anomaly.core.local_time.LocalTime`, which decides its days and hours.
+        Figures and pages get it as ``zones`` and show times in it, see `retail_anomaly.frames.shown_times`.
+        """
         store = self.stores.get(store_id)
         return ZoneInfo(store.time_zone if store else "UTC")
 

@@ -20,7 +20,7 @@ from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
-from retail_anomaly.sources.share import FIRST, Place, Share, balanced
+from retail_anomaly.sources.store_share import FIRST, Place, Share, balanced
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import Protocol
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import Event
 from retail_anomaly.sources.event_log import Reject
-from retail_anomaly.sources.share import Share
+from retail_anomaly.sources.store_share import Share
 
 
 class SourceError(RetailAnomalyError, ValueError):

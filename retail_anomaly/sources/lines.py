@@ -13,7 +13,7 @@ import msgspec
 from retail_anomaly.core.events import STAFF_SHIFTS, Event
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject, read_log, read_values
-from retail_anomaly.sources.share import Numbered, Share, sampled_stores
+from retail_anomaly.sources.store_share import Numbered, Share, sampled_stores
 
 STDIN: Final = "-"
 # A glance at a file: so many lines at so many places.

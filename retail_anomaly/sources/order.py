@@ -19,7 +19,7 @@ from retail_anomaly.core.events import (
 )
 from retail_anomaly.sources.base import Source
 from retail_anomaly.sources.event_log import BadLine, Reject
-from retail_anomaly.sources.share import Place, Share
+from retail_anomaly.sources.store_share import Place, Share
 
 # At equal times shifts go first, so that a refund at a shift's start is on shift.
 _TIES: Final = (STAFF_SHIFTS, POS_EVENTS, SECURITY_EVENTS, INVENTORY_COUNTS)

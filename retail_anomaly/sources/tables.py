@@ -16,7 +16,7 @@ from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.frame_events import frame_events, frame_stores, frame_times
-from retail_anomaly.sources.share import Numbered, Share
+from retail_anomaly.sources.store_share import Numbered, Share
 
 _BATCH_ROWS: Final = 65_536
 

@@ -8,7 +8,7 @@ import msgspec
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.settings import Settings
-from retail_anomaly.tune.shard import LogFacts
+from retail_anomaly.tune.store_share_trials import LogFacts
 from retail_anomaly.tune.truth import Objective, SplitTruth
 
 

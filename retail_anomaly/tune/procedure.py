@@ -13,12 +13,12 @@ from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.tune import TuneError
+from retail_anomaly.tune.all_store_shares import AllStoreShares
 from retail_anomaly.tune.choose import choose, combined
 from retail_anomaly.tune.identity import study_identity
-from retail_anomaly.tune.shard import TrialOutcome
-from retail_anomaly.tune.shards import Shards
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.split import HELD_OUT, TUNED
+from retail_anomaly.tune.store_share_trials import TrialOutcome
 from retail_anomaly.tune.study import Search, Trial, quiet, searches
 from retail_anomaly.tune.trial_tables import candidates_frame, frontier_frame, trials_frame
 from retail_anomaly.tune.truth import Objective, SplitTruth
@@ -108,12 +108,12 @@ def tune(  # noqa: PLR0913 - by name only
     jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)
     enabled = [name for name, parameters in settings.detectors.items() if parameters.enabled]
-    with quiet(), _bar(trials, progress) as advance, Shards(log, jobs) as shards:
-        facts = shards.facts
+    with quiet(), _bar(trials, progress) as advance, AllStoreShares(log, jobs) as stores:
+        facts = stores.facts
         truth = SplitTruth.of(facts, incidents, settings, split=split, objective=objective)
         most = int(budget * truth.tuned_store_days + 1e-9)
-        shards.begin(truth.incidents[TUNED], truth.days.cuts, most)
-        outcomes = shards.outcomes(settings, enabled, limited=False)
+        stores.begin(truth.incidents[TUNED], truth.days.cuts, most)
+        outcomes = stores.outcomes(settings, enabled, limited=False)
         base = {name: Trial(settings.detectors[name], outcomes[name]) for name in enabled}
         running = searches(
             spaces,
@@ -121,14 +121,14 @@ def tune(  # noqa: PLR0913 - by name only
             identity=study_identity(facts, truth, settings, budget=budget, objective=objective),
             seed=seed,
         )
-        _search(running, base, shards, settings, trials=trials, truth=truth, budget=budget, advance=advance)
+        _search(running, base, stores, settings, trials=trials, truth=truth, budget=budget, advance=advance)
         tried = {search.space.detector: search.tried for search in running}
         front = choose(spaces, base, tried, truth.worth, most)
         if not front:
             raise TuneError(_too_little(base, tried, truth, budget))
         tuned = with_parameters(settings, front[-1].parameters)
-        before = shards.alerts(settings)
-        after = before if tuned == settings else shards.alerts(tuned)
+        before = stores.alerts(settings)
+        after = before if tuned == settings else stores.alerts(tuned)
     cards = {
         (part, when): _card(alerts, truth, part, settings)
         for part in (TUNED, HELD_OUT)
@@ -152,7 +152,7 @@ def tune(  # noqa: PLR0913 - by name only
 def _search(
     running: Sequence[Search],
     base: Mapping[str, Trial],
-    shards: Shards,
+    stores: AllStoreShares,
     settings: Settings,
     *,
     trials: int,
@@ -172,7 +172,7 @@ def _search(
         # Parameters that were tried before are not run again.
         new = {name: one for name, one in proposed.items() if (name, one) not in known}
         if new:
-            outcomes = shards.outcomes(with_parameters(settings, new), list(new))
+            outcomes = stores.outcomes(with_parameters(settings, new), list(new))
             known |= {(name, new[name]): outcome for name, outcome in outcomes.items()}
         for search in lacking:
             parameters = proposed[search.space.detector]

@@ -49,7 +49,10 @@ class Space:
         return found
 
     def parameters(self, steps: Mapping[str, int]) -> Parameters:
-        """Return the parameters for numbers of steps."""
+        """Return the parameters whose values are these numbers of steps, as Optuna drew them.
+
+        A range with ``step=5`` turns 12 steps into the value 60.
+        """
         values = {
             # A product of floats is rounded, or a file would say 0.30000000000000004.
             name: type(getattr(self.base, name))(round(steps[name] * limits.step, 9))

@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
+from retail_anomaly.tune.store_share_trials import TrialOutcome
 
 _IDENTITY: Final = "identity"
 

@@ -11,8 +11,8 @@ from retail_anomaly.evaluate.match import distractors
 from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.settings import Settings
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shard import LogFacts
 from retail_anomaly.tune.split import HELD_OUT, TUNED, DaySplit
+from retail_anomaly.tune.store_share_trials import LogFacts
 
 Objective = Literal["recall", "loss"]
 MEASURES: Final = {"recall": "recall", "loss": "loss_recall"}

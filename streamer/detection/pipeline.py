@@ -17,7 +17,7 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_scores
 from streamer.detection.live_state import LiveState
-from streamer.detection.reading import Decode, RecordReader, RekeyingReader, read_tick
+from streamer.detection.record_reader import Decode, RecordReader, RekeyingReader, read_tick
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer

@@ -52,7 +52,7 @@ class CollectionReport(Amount):
     newest: int | None = None
 
     def note(self, oldest: int, newest: int) -> None:
-        """Widen the range of ages by those of one store."""
+        """Take in the oldest and the newest age that one store has."""
         # A shift can lie ahead of its store's clock; its age would be negative.
         self.oldest = max(self.oldest or 0, oldest)
         self.newest = max(0, newest if self.newest is None else min(self.newest, newest))

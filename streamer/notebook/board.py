@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly import plots
-from retail_anomaly.frames.zones import Zones
+from retail_anomaly.frames.shown_times import Zones
 from streamer.errors import StreamerError
 from streamer.notebook.feed import Feed
 

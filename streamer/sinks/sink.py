@@ -1,8 +1,8 @@
 """The sink: the records of a checkpoint are written to InfluxDB before its offsets are committed.
 
-A record is done when InfluxDB has acknowledged its line, or Kafka its dead letter. Everything else ends in
-backpressure: Quix goes back to the last commit, waits and delivers the records again. So nothing is lost, and
-a point that is written twice overwrites itself.
+A record is done when InfluxDB has acknowledged its line, or when Kafka has acknowledged its dead letter. If
+neither happens, the sink raises `SinkBackpressureError`: Quix goes back to the last commit, waits, and delivers
+the records again. So no record is lost, and a point that is written twice overwrites itself.
 """
 
 import time

@@ -29,7 +29,7 @@ from retail_anomaly.settings import build_engine, load
 from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
-from retail_anomaly.sources.share import Share, balanced
+from retail_anomaly.sources.store_share import Share, balanced
 
 TIME = 1_760_000_000_000
 MINUTE = 60_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retail_anomaly.core.look import Look, spare_look
+from retail_anomaly.core.spare_looks import Look, spare_look
 from retail_anomaly.detectors import REGISTRY, RefundBurst, looks, register, unregister
 from retail_anomaly.plots import style
 

@@ -84,7 +84,7 @@ class TimedIds:
         self._tracked = True
 
     def __len__(self) -> int:
-        """Count the ids; a bucket that was not read yet counts as full chunks."""
+        """Count the ids. Of a bucket that was not read yet only its chunks are known: each counts as full."""
         unread = sum(self._buckets[n].chunks * CHUNK_IDS for n in self._unread)
         return len(self._recent) + len(self._hashes) + unread
 

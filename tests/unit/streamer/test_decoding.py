@@ -13,7 +13,7 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
 from retail_anomaly.settings import Settings, build_engine
-from streamer.detection.reading import RecordReader, RekeyingReader
+from streamer.detection.record_reader import RecordReader, RekeyingReader
 from tests.support.brokerless import BrokerlessPipeline
 
 SALE = encode(PosEvent("t-1", "store-1", "c-1", "sku", 9.5, "SALE", 1_760_000_000_000))

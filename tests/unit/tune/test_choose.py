@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune.choose import candidates_of, choose, combined, frontier
-from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
+from retail_anomaly.tune.store_share_trials import TrialOutcome
 from retail_anomaly.tune.study import Trial
 
 NAMES = ("inventory_shrinkage", "refund_burst", "stock_discrepancy")

@@ -6,8 +6,8 @@ import pytest
 
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.shard import TrialOutcome
 from retail_anomaly.tune.space import Space
+from retail_anomaly.tune.store_share_trials import TrialOutcome
 from retail_anomaly.tune.study import quiet, searches
 
 NAMES = ("refund_burst", "stock_discrepancy")

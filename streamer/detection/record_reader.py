@@ -1,4 +1,4 @@
-"""Records to events: a record that can't be read becomes a dead letter."""
+"""Turns the records of a topic into events; a record that can't be read becomes a dead letter."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

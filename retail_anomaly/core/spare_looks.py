@@ -1,4 +1,9 @@
-"""Colour and symbol of an alert type, the same in figures, the report, the demo and Grafana."""
+"""Spare colours and symbols, for alert types whose detector declares none.
+
+A shipped alert type has its `colour` and `symbol` in the class of its detector, in
+`retail_anomaly/detectors/`: change them there. `retail_anomaly.core.registry.looks` puts both together, and
+figures, the report, the demo and Grafana take them from it.
+"""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

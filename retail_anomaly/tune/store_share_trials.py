@@ -1,4 +1,4 @@
-"""The events of some stores in memory, and the trials that are run over them."""
+"""Tuning trials over one share of the stores; `tune.all_store_shares` adds the shares up."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,8 +55,8 @@ class LogFacts(msgspec.Struct, frozen=True):
     bad_lines: int
 
 
-class Shard:
-    """The events of a share of the stores, in memory.
+class StoreShareTrials:
+    """The events of a share of the stores, kept in memory, and the trials over them.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Shard:
         )
 
     def facts(self) -> LogFacts:
-        """Return the times, the digests and the number of bad lines."""
+        """Return when each store had events, a hash of its events, and the number of bad lines."""
         return self._facts
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""All stores of a log, in this process or divided among several.
+"""Tuning trials over all stores of a log: in this process, or in several that share the stores.
 
 Stores are independent, so each process holds the events of its own share of the stores and no others. The
 log is in memory once, whatever the number of processes, and every trial has the same outcome.
@@ -14,12 +14,12 @@ import pandas as pd
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Share, Where, open_input
-from retail_anomaly.tune.shard import LogFacts, Shard, TrialOutcome
+from retail_anomaly.tune.store_share_trials import LogFacts, StoreShareTrials, TrialOutcome
 from retail_anomaly.workers import Channel, Workers
 
 
-class Shards:
-    """All stores of a log. Use it as a context: the log is read at the start of the block.
+class AllStoreShares:
+    """The trials over all stores of a log. Use it as a context: the log is read at the start of the block.
 
     Parameters
     ----------
@@ -32,29 +32,29 @@ class Shards:
     Examples
     --------
     >>> from retail_anomaly.core.events import CountEvent
-    >>> with Shards([CountEvent("s", "k", 3, 1_760_000_000_000)], jobs=1) as shards:
-    ...     shards.facts.times
+    >>> with AllStoreShares([CountEvent("s", "k", 3, 1_760_000_000_000)], jobs=1) as shares_of_log:
+    ...     shares_of_log.facts.times
     {'s': array([1760000000000])}
     """
 
     def __init__(self, where: Where, jobs: int) -> None:
         self._where = where
         self._jobs = jobs
-        self._here: Shard | None = None
+        self._here: StoreShareTrials | None = None
         self._workers: Workers | None = None
         self._limit = 0
         self._stack = ExitStack()
 
-    def __enter__(self) -> "Shards":
+    def __enter__(self) -> "AllStoreShares":
         """Read the log."""
         if self._jobs == 1:
-            self._here = Shard(self._where)
+            self._here = StoreShareTrials(self._where)
             self.facts = self._here.facts()
             return self
         shares = open_input(self._where).shares(self._jobs, everything=False)
         with ExitStack() as stack:
             self._workers = stack.enter_context(
-                Workers(hold_shard, [(self._where, share) for share in shares])
+                Workers(hold_share, [(self._where, share) for share in shares])
             )
             self.facts = _all_facts(self._workers.one_each())
             self._stack = stack.pop_all()
@@ -65,21 +65,21 @@ class Shards:
         self._stack.close()
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
-        """Set the incidents, the ends and the limit for the trials; see `Shard.begin`."""
+        """Set the incidents, the ends and the limit for the trials; see `StoreShareTrials.begin`."""
         self._limit = limit
         self._call("begin", incidents, cuts, limit)
 
     def outcomes(
         self, settings: Settings, detectors: Sequence[str], *, limited: bool = True
     ) -> dict[str, TrialOutcome]:
-        """Run detectors over the days tuned on; see `Shard.outcomes`."""
+        """Run detectors over the days tuned on; see `StoreShareTrials.outcomes`."""
         every = self._call("outcomes", settings, detectors, limited)
         limit = self._limit if limited else None
         return {name: _sum([outcomes[name] for outcomes in every], limit) for name in detectors}
 
     def alerts(self, settings: Settings) -> pd.DataFrame:
         """Return the alerts of all enabled detectors over all days, in order of time."""
-        alerts = [alert for of_shard in self._call("alerts", settings) for alert in of_shard]
+        alerts = [alert for of_share in self._call("alerts", settings) for alert in of_share]
         return alerts_frame(sorted(alerts, key=lambda alert: (alert.event_time, alert.store_id)))
 
     def _call(self, method: str, *arguments: Any) -> list[Any]:
@@ -87,12 +87,12 @@ class Shards:
         return [call(self._here)] if self._workers is None else self._workers.ask(call)
 
 
-def hold_shard(channel: Channel, where: Where, share: Share) -> None:
-    """Read a share of a log, send its facts, and answer every call of one of the shard's methods."""
-    shard = Shard(where, share)
-    channel.send(shard.facts())
+def hold_share(channel: Channel, where: Where, share: Share) -> None:
+    """Read a share of a log, send its facts, and answer every call of a method of its `StoreShareTrials`."""
+    trials = StoreShareTrials(where, share)
+    channel.send(trials.facts())
     for call in channel:
-        channel.send(call(shard))
+        channel.send(call(trials))
 
 
 def _all_facts(facts: Sequence[LogFacts]) -> LogFacts:
@@ -105,7 +105,7 @@ def _all_facts(facts: Sequence[LogFacts]) -> LogFacts:
 
 def _sum(outcomes: Sequence[TrialOutcome], limit: int | None) -> TrialOutcome:
     alerts = sum(outcome.alerts for outcome in outcomes)
-    # Each shard can be within the limit while all of them together are not.
+    # Each share can be within the limit while all of them together are not.
     within = limit is None or alerts <= limit
     found = sorted(row for outcome in outcomes for row in outcome.found) if within else []
     return TrialOutcome(alerts, tuple(found))

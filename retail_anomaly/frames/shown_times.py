@@ -1,4 +1,7 @@
-"""The time zones of stores, and times as a store's clock shows them."""
+"""Times as the clock of a store shows them, for figures and pages.
+
+The zones come from `stores:` in the settings; `Settings.zone` in `retail_anomaly/settings/model.py` chooses.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
