@@ -107,8 +107,6 @@ def _summary(run: Pass, types: Counter[str], bad: BadLines, seconds: float) -> l
         more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
         lines.append(f"{bad.count:,} lines could not be read{more}")
         lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
-        if not events:
-            lines.append("  None could: are these events? See --columns and --topic.")
     if run.held:
         lines.append(f"{run.held:,} decisions still wait for time to pass beyond the end of the log")
     return lines

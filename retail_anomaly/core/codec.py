@@ -6,6 +6,7 @@ slowly: to accept an optional field that is null or empty, or to name the field 
 
 import base64
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -150,7 +151,7 @@ def decode(topic: str, raw: bytes | None) -> Event:
     -------
     Event
         The typed event. Unknown fields are ignored; an optional field that is null or an empty
-        string counts as absent.
+        string counts as absent. A byte order mark is skipped.
 
     Raises
     ------
@@ -247,7 +248,7 @@ def topic_of(event: Event) -> str:
 
 def _decode_lenient(topic: str, raw: bytes | None, strict: Exception) -> Event:
     try:
-        value = msgspec.json.decode(raw or b"")
+        value = msgspec.json.decode((raw or b"").removeprefix(BOM_UTF8))
     except RecursionError:
         raise InvalidEvent(None, "value: expected JSON, got one nested too deep") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -1,5 +1,6 @@
 """Files of JSON lines, read with an error that names file, line and field."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,7 @@ T = TypeVar("T")
 
 
 def read_json_lines(path: str | Path, decode: Callable[[bytes], T]) -> list[T]:
-    """Read a file of JSON lines; blank lines are skipped.
+    """Read a file of JSON lines; blank lines and a byte order mark are skipped.
 
     Parameters
     ----------
@@ -39,10 +40,11 @@ def read_json_lines(path: str | Path, decode: Callable[[bytes], T]) -> list[T]:
     values = []
     with Path(path).open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if line.isspace():
+            value = line.removeprefix(BOM_UTF8)
+            if value.isspace() or not value:
                 continue
             try:
-                values.append(decode(line))
+                values.append(decode(value))
             except InvalidRecord as error:
                 raise InvalidRecord(error.field, f"{path}:{number}: {error}") from None
     return values

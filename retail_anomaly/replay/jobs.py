@@ -22,6 +22,7 @@ from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import FIRST, Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.unreadable import Unreadable
 from retail_anomaly.workers import Workers, core_count, detectors_are_importable
 
 _AFTER_ALL: Final = (sys.maxsize, 0, 0, 0)
@@ -145,6 +146,7 @@ class _ReplayInWorkers:
             update = stack.enter_context(progress_bar("reading")) if is_shown(progress) else None
             workers = stack.enter_context(Workers(replay_share, [(task,) for task in self._tasks]))
             merged = _Merged(len(self._tasks))
+            unreadable = Unreadable(reject)
             for share, message in workers.results():
                 if isinstance(message, ShareCounts):
                     self._add(message)
@@ -153,11 +155,12 @@ class _ReplayInWorkers:
                     merged.add(share, message)
                 for item in merged.complete():
                     if isinstance(item, BadLine):
-                        reject(item)
+                        unreadable(item)
                     else:
                         yield item
                 if update is not None:
                     update(f"{merged.events:,} events", merged.done)
+            unreadable.check(self.events.total())
 
     def _add(self, counts: ShareCounts) -> None:
         self.events += counts.events

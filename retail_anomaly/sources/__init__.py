@@ -21,6 +21,7 @@ from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
 from retail_anomaly.sources.store_share import FIRST, Place, Share, balanced
+from retail_anomaly.sources.unreadable import Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,23 @@ class Input:
         self._sources = sources
 
     def events(self, reject: Reject) -> Iterator[Event]:
-        """Yield every event once; pass bad lines to `reject`."""
+        """Yield every event once; pass bad lines to `reject`.
+
+        Raises
+        ------
+        SourceError
+            There are lines or rows, but none of them is an event.
+        """
+        unreadable = Unreadable(reject)
+        events = self._events(unreadable)
+        for event in events:
+            yield event
+            # From here on there is nothing to check, so the events are handed on as they come.
+            yield from events
+            return
+        unreadable.check(0)
+
+    def _events(self, reject: Reject) -> Iterator[Event]:
         for by_time, group in groupby(self._sources, key=lambda source: source.topic is not None):
             if by_time:
                 yield from merged(list(group), reject)

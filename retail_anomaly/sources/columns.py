@@ -57,6 +57,9 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By topic: the fields that an event can't do without."""
 
+TIMES: Final = frozenset({"eventTime", "shiftStart", "shiftEnd"})
+"""The fields that hold a time in epoch milliseconds."""
+
 _ALL: Final = {name: kind for fields in FIELDS.values() for name, kind in fields.items()}
 
 

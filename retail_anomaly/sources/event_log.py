@@ -1,5 +1,6 @@
 """Event logs: JSON lines read one at a time, and the bad lines among them."""
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Final, Union
@@ -31,6 +32,8 @@ class BadLine(msgspec.Struct, frozen=True):
         The error.
     raw
         The event's bytes as they stood, or the whole line when no event could be made out in it.
+    in_table
+        Whether it is a row of a table, which accepts more forms than JSON.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class BadLine(msgspec.Struct, frozen=True):
     topic: str
     error: InvalidEvent
     raw: bytes
+    in_table: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.error.reason}"
@@ -68,6 +72,8 @@ class BadLines:
     ----------
     count
         How many there were.
+    first
+        The first of them, or None.
     reasons
         How many by reason.
 
@@ -83,11 +89,13 @@ class BadLines:
         self._show = show
         self.shown = shown
         self.count = 0
+        self.first: BadLine | None = None
         self.reasons: Counter[str] = Counter()
 
     def __call__(self, bad: BadLine) -> None:
         """Take note of a bad line."""
         self.count += 1
+        self.first = self.first or bad
         reason = bad.error.reason
         # A reason may quote the input, so their number is bounded as memory must be.
         known = reason in self.reasons or len(self.reasons) < _MAX_REASONS
@@ -159,10 +167,10 @@ def read_log(
             else:
                 yield event
                 continue
-        if line.isspace() or not line:
-            continue
         # A second look: the compiled decoder is too strict for some events, and it does not name the fault.
-        topic, raw = "", line.rstrip(b"\r\n")
+        topic, raw = "", line.removeprefix(BOM_UTF8).rstrip(b"\r\n")
+        if raw.isspace() or not raw:
+            continue
         try:
             topic, raw = _envelope(raw)
             event = _event(topic, raw, columns)
@@ -186,12 +194,12 @@ def read_values(
     number = 0
     for line in lines:
         number += 1
-        if line.isspace() or not line:
+        raw = line.removeprefix(BOM_UTF8).rstrip(b"\r\n")
+        if raw.isspace() or not raw:
             continue
         try:
-            event = _event(topic, line, columns)
+            event = _event(topic, raw, columns)
         except InvalidEvent as error:
-            raw = line.rstrip(b"\r\n")
             reject(BadLine(f"{name}:{number}", number, topic, error, raw))
             continue
         yield event

@@ -1,7 +1,7 @@
 """Rows of a DataFrame as typed events."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -10,10 +10,8 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
 from retail_anomaly.sources.cells import CONVERT, converted, time_cell
-from retail_anomaly.sources.columns import FIELDS, Columns, Kind, put
+from retail_anomaly.sources.columns import FIELDS, TIMES, Columns, Kind, put
 from retail_anomaly.sources.event_log import BadLine, Reject
-
-_TIMES: Final = ("eventTime", "shiftStart", "shiftEnd")
 
 
 def frame_events(
@@ -69,7 +67,7 @@ def frame_events(
                 # A second look: `convert` is too strict for some events, and it does not name the fault.
                 event = codec.from_mapping(row_topic, row)
         except InvalidEvent as error:
-            reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row)))
+            reject(BadLine(f"{name} {number}", number, row_topic, error, _raw(row), in_table=True))
             continue
         yield event
 
@@ -140,7 +138,7 @@ def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> lis
     """Return a field's values, or None where the table has none."""
     column, constant = columns.column(field), columns.constants.get(field)
     if column in frame.columns:
-        values = converted(frame[column], time_cell if field in _TIMES else CONVERT[kind])
+        values = converted(frame[column], time_cell if field in TIMES else CONVERT[kind])
         if constant is not None:
             values = [constant if v is None or v == "" else v for v in values]
         return values

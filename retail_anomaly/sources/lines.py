@@ -1,6 +1,7 @@
 """Files of JSON lines, and standard input."""
 
 import sys
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -94,7 +95,7 @@ class Lines:
         with self._path.open("rb") as file:
             for line in file:
                 try:
-                    time = getattr(decode(line), "time", None)
+                    time = getattr(decode(line.removeprefix(BOM_UTF8)), "time", None)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     continue
                 if isinstance(time, int):

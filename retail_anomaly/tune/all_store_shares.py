@@ -14,6 +14,7 @@ import pandas as pd
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Share, Where, open_input
+from retail_anomaly.sources.unreadable import unreadable
 from retail_anomaly.tune.store_share_trials import LogFacts, StoreShareTrials, TrialOutcome
 from retail_anomaly.workers import Channel, Workers
 
@@ -96,10 +97,14 @@ def hold_share(channel: Channel, where: Where, share: Share) -> None:
 
 
 def _all_facts(facts: Sequence[LogFacts]) -> LogFacts:
+    first = next((one.first_bad for one in facts if one.first_bad), None)
+    if first and not any(one.digests for one in facts):
+        raise unreadable(first, sum(one.bad_lines for one in facts))
     return LogFacts(
         {store: times for one in facts for store, times in one.times.items()},
         {store: digest for one in facts for store, digest in one.digests.items()},
         sum(one.bad_lines for one in facts),
+        first,
     )
 
 

@@ -16,7 +16,7 @@ from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import Input, Share, Where, open_input
-from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources.event_log import BadLine, BadLines
 
 _REPEATED: Final = ("store_id", "cashier_id", "sku", "event_type", "register_id", "tender")
 
@@ -48,11 +48,14 @@ class LogFacts(msgspec.Struct, frozen=True):
         By store a hash of its events in their order.
     bad_lines
         How many lines were no events.
+    first_bad
+        The first of these lines, or None.
     """
 
     times: dict[str, Any]
     digests: dict[str, str]
     bad_lines: int
+    first_bad: BadLine | None
 
 
 class StoreShareTrials:
@@ -87,6 +90,7 @@ class StoreShareTrials:
             dict(Activity.of(self._events, sample=0).times),
             {store: digest.hexdigest() for store, digest in digests.items()},
             bad.count,
+            bad.first,
         )
 
     def facts(self) -> LogFacts:

@@ -123,6 +123,12 @@ def test_values_at_the_limits_are_events(changed):
         assert getattr(event, field) == value
 
 
+def test_a_byte_order_mark_is_no_content():
+    assert decode("pos-events", b"\xef\xbb\xbf" + raw("pos-events")) == decode(
+        "pos-events", raw("pos-events")
+    )
+
+
 def test_count_of_zero_pieces_is_an_event():
     event = decode("inventory-counts", raw("inventory-counts", countedQty=0))
     assert isinstance(event, CountEvent)
@@ -137,7 +143,7 @@ WHOLE_VALUES: dict[str, tuple[bytes | None, str]] = {
     "not JSON": (b"storeId=store-1", "JSON"),
     "truncated": (raw("pos-events")[:-7], "JSON"),
     "something after": (raw("pos-events") + b"}", "JSON"),
-    "byte order mark": (b"\xef\xbb\xbf" + raw("pos-events"), "JSON"),
+    "two byte order marks": (b"\xef\xbb\xbf" * 2 + raw("pos-events"), "JSON"),
     "UTF-16": (raw("pos-events").decode().encode("utf-16"), "JSON"),
     "not UTF-8": (raw("pos-events").replace(b"store-1", b"\xe9t\xe9"), "UTF-8"),
     "array": (b"[" + raw("pos-events") + b"]", "object"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -64,9 +65,13 @@ def test_the_latest_event_is_the_example_of_lateness():
 
 def test_lines_that_are_no_events_are_counted_with_the_others(tmp_path):
     path = tmp_path / "log.jsonl"
-    path.write_text('{"topic": "pos-events", "value": {}}\n{\n', "utf-8")
+    line = {
+        "topic": "inventory-counts",
+        "value": {"storeId": "s", "sku": "k", "countedQty": 1, "eventTime": 1_760_000_000_000},
+    }
+    path.write_text(f'{{"topic": "pos-events", "value": {{}}}}\n{{\n{json.dumps(line)}\n', "utf-8")
     bad = data_quality(path).set_index("check").loc["line that is no event"]
-    assert (bad["count"], bad["of"], bad["share"]) == (2, 2, 1.0)
+    assert (bad["count"], bad["of"], bad["share"]) == (2, 3, 2 / 3)
     assert "log.jsonl:1" in bad["example"]
     with pytest.raises(SourceError):
         data_quality(tmp_path / "missing.jsonl")
