@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.events import Event, Millis, PosEvent
+from retail_anomaly.core.events import AnyMillis, Event, PosEvent
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
 
@@ -57,11 +57,11 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
     employee_id: str | None
     risk_score: _Risk
     message: str
-    event_time: Millis
-    opened_at: Millis
+    event_time: AnyMillis
+    opened_at: AnyMillis
     evidence: dict[str, Any]
     config_hash: str
-    detected_at: Millis | None = None
+    detected_at: AnyMillis | None = None
 
     @property
     def key(self) -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """Bytes to events and back.
 
 A strict compiled decoder reads every good event in one pass. A value that it refuses is read once more,
-slowly: to accept an optional field that is null or empty, or to name the field that is wrong.
+slowly: to accept an optional field that is null or empty or a whole number written as 3.0, or to name the
+field that is wrong.
 """
 
 import base64
@@ -9,7 +10,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -20,9 +21,19 @@ from retail_anomaly.core.events import (
     Event,
 )
 
+
+def _is_whole(kind: Any) -> bool:
+    return kind is int or int in get_args(kind)
+
+
 _DECODE: Final = {topic: msgspec.json.Decoder(event_type).decode for topic, event_type in EVENT_TYPES.items()}
 _OPTIONAL: Final = {
     topic: frozenset(f.encode_name for f in msgspec.structs.fields(event_type) if not f.required)
+    for topic, event_type in EVENT_TYPES.items()
+}
+# The fields with a whole number; none of them is nested.
+_WHOLE: Final = {
+    topic: tuple(f.encode_name for f in msgspec.structs.fields(event_type) if _is_whole(f.type))
     for topic, event_type in EVENT_TYPES.items()
 }
 _TOPIC_OF: Final = {event_type: topic for topic, event_type in EVENT_TYPES.items()}
@@ -151,7 +162,7 @@ def decode(topic: str, raw: bytes | None) -> Event:
     -------
     Event
         The typed event. Unknown fields are ignored; an optional field that is null or an empty
-        string counts as absent. A byte order mark is skipped.
+        string counts as absent. A whole number may be written as 3.0. A byte order mark is skipped.
 
     Raises
     ------
@@ -209,6 +220,10 @@ def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
         for name, field in value.items()
         if not (name in optional and (field is None or field == ""))
     }
+    for name in _WHOLE[topic]:
+        number = present.get(name)
+        if isinstance(number, float) and number.is_integer():
+            present[name] = int(number)
     try:
         event = msgspec.convert(present, event_type)
     except msgspec.ValidationError as error:

@@ -18,8 +18,18 @@ DEAD_LETTERS: Final = "dead-letters"
 SALE: Final = "SALE"
 REFUND: Final = "REFUND"
 
-# 2000-01-01 and 9999-12-31. An earlier time is almost surely in seconds; a later one does not fit a date.
+# 2000-01-01 and 2099-12-31. An earlier time is almost surely in seconds; a later one is a wrong clock, or the
+# digits of a date, such as 20251009085320.
 Millis: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=946_684_800_000,
+        le=4_102_444_799_999,
+        description="a time in epoch milliseconds, from 2000 to 2099",
+    ),
+]
+# Alerts and incidents may be older than the limit above: up to 9999-12-31, for a later time does not fit a date.
+AnyMillis: TypeAlias = Annotated[
     int,
     Meta(
         ge=946_684_800_000,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.events import Amount, Millis, Text
+from retail_anomaly.core.events import Amount, AnyMillis, Text
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.records import decode_record, record_from
 
@@ -58,8 +58,8 @@ class Incident(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     scenario: Text
     store_id: Text
     employee_id: Text | None
-    start: Millis
-    end: Millis
+    start: AnyMillis
+    end: AnyMillis
     transaction_ids: _Texts
     expected_loss: Amount
     sku: Text | None = None

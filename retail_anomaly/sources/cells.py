@@ -60,9 +60,19 @@ def _integer(cell: Any) -> Any:
         return cell
     if isinstance(cell, Integral):
         return int(cell)
-    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
+    if isinstance(cell, Real | Decimal) and math.isfinite(cell) and cell == int(cell):
         return int(cell)
-    return _parsed(int, cell) if isinstance(cell, str) else cell
+    return _parsed(_whole, cell) if isinstance(cell, str) else cell
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 def _number(cell: Any) -> Any:

@@ -98,7 +98,7 @@ class Lines:
                     time = getattr(decode(line.removeprefix(BOM_UTF8)), "time", None)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     continue
-                if isinstance(time, int):
+                if isinstance(time, int) or (isinstance(time, float) and time.is_integer()):
                     if time < newest:
                         return False
                     newest = time
