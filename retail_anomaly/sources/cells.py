@@ -60,8 +60,10 @@ def _integer(cell: Any) -> Any:
         return cell
     if isinstance(cell, Integral):
         return int(cell)
-    if isinstance(cell, Real | Decimal) and math.isfinite(cell) and cell == int(cell):
-        return int(cell)
+    if isinstance(cell, float | Decimal):
+        return int(cell) if math.isfinite(cell) and cell == int(cell) else cell
+    if isinstance(cell, Real):  # such as NumPy's float32
+        return int(float(cell)) if float(cell).is_integer() else cell
     return _parsed(_whole, cell) if isinstance(cell, str) else cell
 
 

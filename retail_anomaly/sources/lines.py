@@ -91,7 +91,7 @@ class Lines:
         name = self._columns.column(field) if self._columns else field
         row = msgspec.defstruct("Time", [("time", Any, None)], rename={"time": name})
         decode = msgspec.json.Decoder(row).decode
-        newest = 0
+        newest: float = 0
         with self._path.open("rb") as file:
             for line in file:
                 try:

@@ -111,7 +111,7 @@ def _look_up(value: Any, path: str) -> tuple[bool, Any]:
 def _accepted(bad: BadLine) -> str:
     field = bad.error.field
     fields = FIELDS.get(bad.topic, {})
-    if field in fields:
+    if field is not None and field in fields:
         forms = _TABLE_FORMS if bad.in_table else _FORMS
         form = forms["time" if field in TIMES else fields[field]]
         if bad.error.reason.endswith("the field is missing"):

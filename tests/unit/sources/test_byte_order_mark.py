@@ -30,7 +30,7 @@ def refuse(bad):
 
 def test_the_first_event_of_a_log_is_read():
     events = list(open_input(INPUTS / "bom_first_line.jsonl").events(refuse))
-    assert [event.transaction_id for event in events] == ["r1", "r2"]
+    assert [event.transaction_id for event in events if isinstance(event, PosEvent)] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from retail_anomaly.sources.columns import Columns
 
 INPUTS = Path(__file__).parent / "inputs"
 TIME = 1_760_000_000_000
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "pos-events": {"transactionId": "t", "storeId": "s", "cashierId": "c", "sku": "k", "amount": 1.0,
                    "eventType": "SALE", "eventTime": TIME, "quantity": 3},
     "staff-shifts": {"employeeId": "c", "storeId": "s", "shiftStart": TIME, "shiftEnd": TIME + 1_000},
