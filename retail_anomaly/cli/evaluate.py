@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retail_anomaly.cli.frame import refuse_to_overwrite
-from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, Page, files_of
+from retail_anomaly.cli.options import (
+    INCIDENTS_HELP,
+    AlertsFile,
+    ConfigFile,
+    Page,
+    files_of,
+    our_column_names,
+)
 from retail_anomaly.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +86,9 @@ def _activity(events: str, zones: "Zones", seed: int) -> "Activity":
     from retail_anomaly.sources import open_input
     from retail_anomaly.sources.event_log import BadLines
 
-    source, bad = open_input(events), BadLines()
+    bad = BadLines()
+    with our_column_names():
+        source = open_input(events)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
     if bad.count:
         typer.echo(f"{bad.count:,} lines of {events} could not be read; replay names them", err=True)

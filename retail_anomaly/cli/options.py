@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -43,3 +45,15 @@ def files_of(*logs: str | Path) -> list[Path]:
     for log in map(Path, logs):
         found += [file for file in log.iterdir() if file.stem in INPUT_TOPICS] if log.is_dir() else [log]
     return found
+
+
+@contextmanager
+def our_column_names() -> Iterator[None]:
+    """Leave out the advice to map columns: the command has no `--columns` and reads our own names only."""
+    # Here, for `--help` needs no sources.
+    from retail_anomaly.sources.base import MissingColumnsError, SourceError
+
+    try:
+        yield
+    except MissingColumnsError as error:
+        raise SourceError(error.found) from None

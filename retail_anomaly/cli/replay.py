@@ -76,6 +76,7 @@ def replay(
     )
     refuse_to_overwrite({"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config])
     types: Counter[str] = Counter()
+    revised = 0
     began = time.perf_counter()
     with ExitStack() as stack:
         letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
@@ -83,11 +84,13 @@ def replay(
         bad = BadLines(letters, show=_show)
         for alert in run.alerts(bad, None):
             target.write(encode(alert) + b"\n")
-            types[alert.type] += 1
+            # A revision is the same alert again.
+            types[alert.type] += alert.revision == 1
+            revised += alert.revision == 2
             if STDIN in logs:  # A pipe may never end: hand each alert over at once.
                 target.flush()
         target.flush()
-    for line in _summary(run, types, bad, time.perf_counter() - began):
+    for line in _summary(run, types, revised, bad, time.perf_counter() - began):
         typer.echo(line, err=True)
     return 1 if strict and bad.count else 0
 
@@ -96,11 +99,12 @@ def _show(bad: BadLine) -> None:
     typer.echo(str(bad), err=True)
 
 
-def _summary(run: Pass, types: Counter[str], bad: BadLines, seconds: float) -> list[str]:
+def _summary(run: Pass, types: Counter[str], revised: int, bad: BadLines, seconds: float) -> list[str]:
     events = run.events.total()
+    again = f" ({revised:,} revised)" if revised else ""
     lines = [
         f"{events:,} events of {run.store_count:,} stores in {seconds:.1f} s "
-        f"({events / max(seconds, 1e-9):,.0f} a second): {types.total():,} alerts"
+        f"({events / max(seconds, 1e-9):,.0f} a second): {types.total():,} alerts{again}"
     ]
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
     if bad.count:

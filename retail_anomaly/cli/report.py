@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.frame import refuse_to_overwrite
-from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of
+from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of, our_column_names
 
 
 def report(
@@ -41,12 +41,18 @@ def report(
     from retail_anomaly.sources import open_input
     from retail_anomaly.sources.event_log import BadLines
 
+    raised = read_alerts(alerts)
+    truth = None if incidents is None else read_incidents(incidents)
+    pos_events = None
+    if events is not None:
+        with our_column_names():
+            pos_events = pos_frame(open_input(events).events(BadLines()))
     zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
     write_report(
-        read_alerts(alerts),
+        raised,
         output,
-        incidents=None if incidents is None else read_incidents(incidents),
-        events=None if events is None else pos_frame(open_input(events).events(BadLines())),
+        incidents=truth,
+        events=pos_events,
         quality=None if events is None else data_quality(events, zones=zones),
         title=title,
         zones=zones,

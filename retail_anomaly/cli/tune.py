@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from retail_anomaly.cli.frame import refuse_to_overwrite
-from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in
+from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in, our_column_names
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.tune import TuneError
 
@@ -74,19 +74,20 @@ def tune(
 
     truth = read_incidents(incidents)
     try:
-        tuning = search(
-            log,
-            truth,
-            settings=load(config, environ={}).settings,
-            budget=budget,
-            trials=trials,
-            objective=objective,
-            detectors=names_in(detectors),
-            split=split,
-            jobs=jobs,
-            seed=seed,
-            study=study,
-        )
+        with our_column_names():
+            tuning = search(
+                log,
+                truth,
+                settings=load(config, environ={}).settings,
+                budget=budget,
+                trials=trials,
+                objective=objective,
+                detectors=names_in(detectors),
+                split=split,
+                jobs=jobs,
+                seed=seed,
+                study=study,
+            )
     except KeyboardInterrupt:
         if study is None:
             raise

@@ -1,5 +1,8 @@
 """The end of the demo: the checks, the files and the summary."""
 
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -123,7 +126,18 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     names = (REPORT_FILE, ALERTS_FILE, EVENTS_FILE, INCIDENTS_FILE)
     yield f"Written: {', '.join(escape(str(folder / name)) for name in names)}"
     yield f"Look at {escape(str(folder / REPORT_FILE))} in a browser, or replay the same day:"
-    yield f"  retail-anomaly replay {escape(str(folder / EVENTS_FILE))} --output replayed.jsonl"
+    yield f"  {escape(replay_command(folder))}"
+
+
+def replay_command(folder: Path) -> str:
+    """Return a command that replays the simulated day, as you can paste it into the shell.
+
+    `make demo` installs into a virtual environment that the shell does not know: then the command has the
+    path of the program.
+    """
+    name = "retail-anomaly"
+    program = name if shutil.which(name) else str(Path(sys.executable).with_name(name))
+    return shlex.join([program, "replay", str(folder / EVENTS_FILE), "--output", "replayed.jsonl"])
 
 
 def _incidents(matched: pd.DataFrame) -> Table:

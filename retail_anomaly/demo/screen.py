@@ -64,7 +64,7 @@ class Screen:
         if self._live is None:
             revised = f" (revision {alert.revision})" if alert.revision > 1 else ""
             self.say(
-                f"{_clock(alert)}  {alert.store_id}  {label_of(alert.type)}  "
+                f"{_clock(alert)} UTC  {alert.store_id}  {label_of(alert.type)}  "
                 f"risk {alert.risk_score:.2f}{revised}  {alert.message}"
             )
 

@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+import pandas as pd
+
 from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
 
@@ -66,6 +69,49 @@ def at_stake(evidence: Mapping[str, Any]) -> float | None:
         if name in evidence:
             return float(evidence[name])
     return None
+
+
+def money_once(alerts: pd.DataFrame) -> "pd.Series[float]":
+    """Return the money of each alert, with every transaction counted once.
+
+    A transaction that several alerts cite counts in the one that is about the most money, and in no other.
+    If an alert shares only some of its transactions with such a one, it counts the average for the rest.
+
+    Parameters
+    ----------
+    alerts
+        Each alert once, with ``store_id`` and ``evidence``.
+
+    Returns
+    -------
+    pandas.Series
+        NaN for an alert that counts pieces.
+
+    Examples
+    --------
+    >>> evidence = [
+    ...     {"transactionIds": ["t-1", "t-2"], "averageAmount": 120.0, "totalRefunds": 2},
+    ...     {"transactionId": "t-1", "amount": 140.0},
+    ... ]
+    >>> money_once(pd.DataFrame({"store_id": "store-1", "evidence": evidence})).tolist()
+    [240.0, 0.0]
+    """
+    stakes = alerts["evidence"].map(at_stake).astype("float64").to_numpy(copy=True)
+    stores, evidence = alerts["store_id"].tolist(), alerts["evidence"].tolist()
+    counted: set[tuple[str, str, str]] = set()
+    for row in np.argsort(-stakes, kind="stable"):  # NaN comes last
+        # A refund can have the number of the sale that it takes back.
+        kind = "sale" if "saleAmount" in evidence[row] else "refund"
+        cited = {(stores[row], kind, name) for name in _transactions(evidence[row])}
+        if cited:
+            stakes[row] *= len(cited - counted) / len(cited)
+            counted |= cited
+    return pd.Series(stakes, alerts.index)
+
+
+def _transactions(evidence: Mapping[str, Any]) -> list[str]:
+    one = evidence.get("transactionId")
+    return [one] if one is not None else list(evidence.get("transactionIds") or ())
 
 
 def _label(name: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.frames.alerts import last_revisions
-from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.plots.style import INK, colour_of, styled, types_in_order
 
@@ -19,7 +19,8 @@ _NOUNS: Final = {"employee_id": "employee", "store_id": "store"}
 def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> go.Figure:
     """Draw the money that alerts cite by employee or store, the most first, and its running sum.
 
-    Alerts that count pieces have no money and are left out. An amount that two alerts cite counts twice.
+    Alerts that count pieces have no money and are left out. A transaction that two alerts cite counts
+    once, in the alert that is about the most money.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
     if by not in _NOUNS:
         raise ValueError(f"by: expected one of {', '.join(_NOUNS)}, not {by!r}")
     shown = last_revisions(alerts)
-    shown = shown.assign(money=shown["evidence"].map(at_stake).astype("float64"))
+    shown = shown.assign(money=money_once(shown))
     pieces = int(shown["money"].isna().sum())
     shown = shown.dropna(subset="money")
     places = zip(shown["store_id"], shown["employee_id"], strict=True)
@@ -86,7 +87,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
     figure.update_layout(barmode="stack", bargap=0.35)
     noun = _NOUNS[by]
     figure.update_xaxes(type="category", showgrid=False, tickangle=-40 if len(names) > 8 else 0)
-    subtitle = "Money that the alerts cite, by type; what two alerts cite counts twice"
+    subtitle = "Money that the alerts cite, by type; each transaction counts once"
     if len(sums) > len(names):
         subtitle += f" · the first {len(names)} of {len(sums):,}"
     if pieces:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from retail_anomaly import plots
 from retail_anomaly.evaluate import match_incidents
-from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.clock import on_clock
@@ -77,7 +77,7 @@ def write_report(
     (True, False)
     """
     shown = plots.last_revisions(alerts)
-    shown = shown.assign(money=shown["evidence"].map(at_stake).astype("float64"))
+    shown = shown.assign(money=money_once(shown))
     matched = None
     if incidents is not None:
         matched = match_incidents(alerts, incidents).query("not distractor")
@@ -234,7 +234,10 @@ def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
 
 
 def _footer(shown: pd.DataFrame) -> str:
-    text = "Each alert counts once, as its last revision has it. Times are on the clock of the store."
+    text = (
+        "Each alert counts once, as its last revision has it. The money in question counts each transaction "
+        "once, however many alerts cite it. Times are on the clock of the store."
+    )
     if "config_hash" in shown and len(shown):
         pairs = shown[["detector", "config_hash"]].drop_duplicates().sort_values("detector")
         text += " Parameters: " + ", ".join(f"{name} {digest}" for name, digest in pairs.to_numpy()) + "."

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from retail_anomaly.frames.evidence import evidence_items
+from retail_anomaly.frames.evidence import at_stake, evidence_items
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
 from retail_anomaly.plots.style import colour_of
@@ -22,11 +22,11 @@ def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
     Parameters
     ----------
     shown
-        Each alert once, with its ``money`` (NaN where it counts pieces).
+        Each alert once.
     zones
         Time zone of the stores.
     """
-    ranked = shown.assign(money=shown["money"].fillna(0.0))
+    ranked = shown.assign(money=shown["evidence"].map(at_stake).astype("float64").fillna(0.0))
     ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
     note = ""
     if len(ranked) > TOP:

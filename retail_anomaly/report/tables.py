@@ -65,7 +65,7 @@ def stores_table(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
     Parameters
     ----------
     shown
-        Each alert once, with its ``money``.
+        Each alert once, with its ``money``, see `retail_anomaly.frames.evidence.money_once`.
     days
         On how many days each store had events; None where that is not known.
     """
@@ -96,7 +96,7 @@ def employees_table(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
     Parameters
     ----------
     shown
-        Each alert once, with its ``money``.
+        Each alert once, with its ``money``, see `retail_anomaly.frames.evidence.money_once`.
     events
         POS events, for receipts and refunds; None where there are none.
     """

@@ -14,6 +14,20 @@ class SourceError(RetailAnomalyError, ValueError):
     """The events can't be read at all; the text is one line that says what to do next."""
 
 
+class MissingColumnsError(SourceError):
+    """A table has no column for fields that each of its events must have.
+
+    Attributes
+    ----------
+    found
+        The text without the advice to map columns, for a command that has no option for that.
+    """
+
+    def __init__(self, found: str, advice: str, columns: str) -> None:
+        super().__init__(f"{found}: {advice}; its columns are {columns}")
+        self.found = f"{found}; its columns are {columns}"
+
+
 class Source(Protocol):
     """One log, table or stream of events."""
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
-from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.base import MissingColumnsError, SourceError
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.frame_events import frame_events, frame_stores, frame_times
@@ -43,7 +43,7 @@ class TableSource:
     --------
     >>> TableSource(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
     Traceback (most recent call last):
-    retail_anomaly.sources.base.SourceError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
+    retail_anomaly.sources.base.MissingColumnsError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
     """
 
     divisible = True
@@ -192,9 +192,10 @@ class TableSource:
             if not self._has(self._columns.column(field)) and field not in self._columns.constants
         ]
         if missing:
-            raise SourceError(
-                f"{self._name} has no column for {', '.join(missing)}: name the column with "
-                f"{missing[0]}=COLUMN, or give a constant with {missing[0]}=:VALUE; its columns are {names}"
+            raise MissingColumnsError(
+                f"{self._name} has no column for {', '.join(missing)}",
+                f"name the column with {missing[0]}=COLUMN, or give a constant with {missing[0]}=:VALUE",
+                names,
             )
 
     def _has(self, column: str) -> bool:

@@ -55,6 +55,17 @@ def test_alerts_go_to_standard_output_and_nothing_else_does(log, capsys):
     assert "1 REFUND_WITHOUT_SALE" in captured.err
 
 
+def test_a_revision_counts_as_the_same_alert(log, capsys):
+    for number in range(1, 6):
+        refund = {**REFUND, "transactionId": f"t{number}", "amount": 150.0, "eventTime": TIME + number}
+        add(log, json.dumps({"topic": "pos-events", "value": refund}) + "\n")
+    assert main(["replay", str(log), "--detectors", "refund_burst"]) == 0
+    captured = capsys.readouterr()
+    assert [json.loads(line)["revision"] for line in captured.out.splitlines()][:2] == [1, 2]
+    assert ": 1 alerts (1 revised)" in captured.err.replace("1 alert ", "1 alerts ")
+    assert "  1 REFUND_BURST" in captured.err
+
+
 def test_alerts_go_to_a_file(log, capsys, tmp_path):
     assert main(["replay", str(log), "--output", "alerts.jsonl"]) == 0
     assert capsys.readouterr().out == ""

@@ -1,14 +1,18 @@
 """The demo's parts: what counts as a failure, what it shows, and that its processes end."""
 
 import io
+import shlex
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.demo.interrupts import Interrupts
-from retail_anomaly.demo.outcome import DemoOutcome
+from retail_anomaly.demo.outcome import DemoOutcome, replay_command
 from retail_anomaly.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.demo.screen import Screen
 from retail_anomaly.demo.simulated_day import counts_of, last_report
@@ -82,7 +86,15 @@ def test_alerts_are_lines_where_there_is_no_terminal():
     screen = Screen(Console(file=shown, width=80))
     with screen.alerts_live():
         screen.show(ALERT)
-    assert shown.getvalue() == ("08:53:20  store-1  Shrinkage  risk 0.80  8 pieces [b]of sku-1[/b].\n")
+    assert shown.getvalue() == ("08:53:20 UTC  store-1  Shrinkage  risk 0.80  8 pieces [b]of sku-1[/b].\n")
+
+
+def test_the_last_line_names_a_program_that_the_shell_finds(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    program, *_ = shlex.split(replay_command(tmp_path))
+    assert subprocess.run([program, "--version"], check=True, capture_output=True).stdout
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert replay_command(tmp_path).startswith("retail-anomaly replay ")
 
 
 def test_alerts_are_a_table_on_a_terminal():

@@ -171,6 +171,30 @@ def test_employees_have_their_alerts_money_receipts_and_refunds(write):
     assert "4.5 times as often" in page  # the ladder: a quarter, beside half of one in nine
 
 
+def test_a_transaction_that_several_alerts_cite_counts_once_in_the_money_in_question(write):
+    refunds = {"r-1": 149.0, "r-2": 189.0, "r-3": 129.0}
+    evidence = [
+        {"transactionIds": list(refunds), "averageAmount": sum(refunds.values()) / 3, "totalRefunds": 3},
+        *({"transactionId": name, "amount": amount} for name, amount in refunds.items()),
+        {"transactionId": "r-4", "amount": 20.0},
+        {"transactionId": "r-1", "saleAmount": 300.0},  # a sale with the number of a refund
+    ]
+    [first] = example_alerts().head(1).to_dict("records")
+    rows = [{**first, "alert_id": str(n), "evidence": found} for n, found in enumerate(evidence)]
+    page = write(pd.DataFrame([*rows, {**rows[1], "alert_id": "b", "store_id": "store-2"}]))
+    table = cells(page.read_text("utf-8"), "Alerts by store")
+    money = table[0].index("Money in question")
+    assert [row[money] for row in table[1:]] == ["787.00", "149.00", "936.00"]
+    assert "936.00" in tile(page, "Money in question")
+
+
+def tile(path, name):
+    """Return the text around a figure at the top of the page."""
+    text = Page(path).text
+    at = next(n for n, part in enumerate(text) if part == name)
+    return text[max(0, at - 4) : at + 4]
+
+
 def test_data_quality_says_what_was_found_and_what_was_not(write):
     quality = pd.DataFrame(
         {
@@ -311,6 +335,15 @@ def test_command_names_what_is_wrong_in_one_line(command, capsys, arguments, mes
     error = capsys.readouterr().err
     assert error.startswith(f"retail-anomaly: {message}")
     assert error.count("\n") == 1
+
+
+def test_the_advice_to_map_columns_is_given_only_where_a_command_can_map_them(command, capsys, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    assert command("--alerts", "alerts.jsonl", "--events", "x.csv") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("retail-anomaly: x.csv has no column for transactionId, storeId,")
+    assert said.endswith("; its columns are a, b\n")
+    assert "=COLUMN" not in said
 
 
 def test_a_configuration_that_is_wrong_is_a_usage_error(command, capsys):
