@@ -43,7 +43,12 @@ def files_of(*logs: str | Path) -> list[Path]:
     """
     found: list[Path] = []
     for log in map(Path, logs):
-        found += [file for file in log.iterdir() if file.stem in INPUT_TOPICS] if log.is_dir() else [log]
+        files = log.rglob("*") if log.is_dir() else [log]
+        found += [
+            file
+            for file in files
+            if file == log or file.name.partition(".")[0] in INPUT_TOPICS or file.suffix == ".parquet"
+        ]
     return found
 
 

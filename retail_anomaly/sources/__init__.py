@@ -18,6 +18,7 @@ from retail_anomaly.core.events import INPUT_TOPICS, Event
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.file_forms import COMPRESSION, name_and_form, parts_of
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
 from retail_anomaly.sources.store_share import FIRST, Place, Share, balanced
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FIRST", "STDIN", "Input", "Place", "Share", "Source", "SourceError", "Where", "open_input"]
 
 _TABLES: Final = (".parquet", ".csv")
-_SUFFIXES: Final = (".jsonl", *_TABLES)
+_FORMS: Final = (".jsonl", ".json", *_TABLES)
 
 Where: TypeAlias = "str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame] | Iterable[Event]"
 
@@ -146,8 +147,10 @@ def open_input(where: Where, topic: str | None = None, columns: Columns | None =
     ----------
     where
         An event log or ``-`` for standard input; a folder with ``pos-events.jsonl`` and the like, or
-        with ``.parquet`` files of these names; a Parquet or CSV file; a DataFrame; several of these;
-        or events. A file with a topic's name holds bare values of that topic.
+        with ``.parquet`` or ``.csv`` files of these names; a Parquet or CSV file; a folder of Parquet files
+        that Spark wrote as one table; a DataFrame; several of these; or events. A ``.json`` file may hold one
+        array of what an event log has in its lines. Logs and CSV files may be compressed (``.gz``,
+        ``.bz2``). A file with a topic's name holds bare values of that topic.
     topic
         The topic of files and frames that don't say it themselves.
     columns
@@ -184,17 +187,27 @@ def _open(place: Any, topic: str | None, columns: Columns) -> list[Source]:
     if str(place) == STDIN:
         return [Lines(STDIN, topic, columns)]
     path = Path(place)
-    if path.is_dir():
-        return [_file(file, file.stem, columns) for file in _topic_files(path)]
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder")
-    if topic is None and path.stem in INPUT_TOPICS:
-        topic = path.stem
+    if topic is None and name_and_form(path)[0] in INPUT_TOPICS:
+        topic = name_and_form(path)[0]
+    if path.is_dir():
+        files = _topic_files(path)
+        if files:
+            return [
+                _file(part, name_and_form(file)[0], columns)
+                for file in files
+                for part in (parts_of(file) if file.is_dir() else [file])
+            ]
+        if parts := parts_of(path):
+            return [_file(part, topic, columns) for part in parts]
+        names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
+        raise SourceError(f"{path} has none of {names} (or .parquet): name the files in it")
     return [_file(path, topic, columns)]
 
 
 def _file(path: Path, topic: str | None, columns: Columns) -> Source:
-    if path.suffix in _TABLES:
+    if name_and_form(path)[1] in _TABLES:
         return _table(path, topic, columns)
     return Lines(path, topic, columns)
 
@@ -209,15 +222,19 @@ def _table(table: Any, topic: str | None, columns: Columns) -> Source:
 def _topic_files(folder: Path) -> list[Path]:
     found = []
     for topic in INPUT_TOPICS:
-        files = [file for suffix in _SUFFIXES if (file := folder / f"{topic}{suffix}").is_file()]
+        files = [file for file in sorted(folder.glob(f"{topic}.*")) if _holds_events(file)]
         if len(files) > 1:
             names = " and ".join(file.name for file in files)
             raise SourceError(f"{folder} has both {names}: name the files that are meant")
         found += files
-    if not found:
-        names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
-        raise SourceError(f"{folder} has none of {names} (or .parquet): name the files in it")
     return found
+
+
+def _holds_events(file: Path) -> bool:
+    if file.suffix.lower() not in (*_FORMS, *COMPRESSION):
+        return False
+    form = name_and_form(file)[1]
+    return form in _FORMS if file.is_file() else form == ".parquet" and bool(parts_of(file))
 
 
 def _is_place(where: object) -> bool:

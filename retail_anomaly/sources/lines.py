@@ -4,7 +4,6 @@ import sys
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,6 +13,7 @@ import msgspec
 from retail_anomaly.core.events import STAFF_SHIFTS, Event
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject, read_log, read_values
+from retail_anomaly.sources.file_forms import opened_lines
 from retail_anomaly.sources.store_share import Numbered, Share, sampled_stores
 
 STDIN: Final = "-"
@@ -48,9 +48,11 @@ class Lines:
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the lines."""
-        with ExitStack() as stack:
-            self._file = sys.stdin.buffer if self._is_stdin else stack.enter_context(self._path.open("rb"))
-            yield from self._read(self._file, reject)
+        if self._is_stdin:
+            yield from self._read(sys.stdin.buffer, reject)
+            return
+        with opened_lines(self._path) as (lines, self._file):
+            yield from self._read(lines, reject)
 
     def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
         """Yield the events of a share, each with the number of its line."""
@@ -61,8 +63,8 @@ class Lines:
             if share.has_turn(bad.number):
                 reject(bad)
 
-        with self._path.open("rb") as self._file:
-            lines = Numbered(self._file)
+        with opened_lines(self._path) as (every, self._file):
+            lines = Numbered(every)
             for event in self._read(lines, reject_own):
                 mine = owned.get(event.store_id)
                 if mine is None:
@@ -79,7 +81,9 @@ class Lines:
         """Return how many lines each store has in a sample from all over the file."""
         size = self._path.stat().st_size
         samples: list[bytes] = []
-        with self._path.open("rb") as file:
+        with opened_lines(self._path) as (lines, file):
+            if lines is not file:  # compressed, or an array: only its beginning is cheap
+                return sampled_stores(islice(lines, _GLANCES * _GLANCE_LINES), self._columns or Columns())
             for glance in range(_GLANCES):
                 file.seek(size * glance // _GLANCES)
                 samples += islice(file, _GLANCE_LINES)
@@ -92,8 +96,8 @@ class Lines:
         row = msgspec.defstruct("Time", [("time", Any, None)], rename={"time": name})
         decode = msgspec.json.Decoder(row).decode
         newest: float = 0
-        with self._path.open("rb") as file:
-            for line in file:
+        with opened_lines(self._path) as (lines, _):
+            for line in lines:
                 try:
                     time = getattr(decode(line.removeprefix(BOM_UTF8)), "time", None)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

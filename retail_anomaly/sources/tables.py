@@ -15,6 +15,7 @@ from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
 from retail_anomaly.sources.base import MissingColumnsError, SourceError
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.file_forms import DAMAGED, compression_of, name_and_form
 from retail_anomaly.sources.frame_events import frame_events, frame_stores, frame_times
 from retail_anomaly.sources.store_share import Numbered, Share
 
@@ -51,6 +52,7 @@ class TableSource:
     def __init__(self, table: "Path | pd.DataFrame", topic: str | None, columns: Columns) -> None:
         self._table = table
         self._columns = columns
+        self._is_csv = isinstance(table, Path) and name_and_form(table)[1] == ".csv"
         self._name = "the DataFrame" if isinstance(table, pd.DataFrame) else str(table)
         with self._readable():
             self._names, self._rows = self._shape()
@@ -92,7 +94,7 @@ class TableSource:
                 cells = _frame(raw)[column].value_counts()
                 stores = frame_stores(cells.index.to_frame(name=column), self._columns)
                 rows.update({s: int(n) for s, n in zip(stores, cells, strict=True) if isinstance(s, str)})
-                if str(self._table).endswith(".csv"):
+                if self._is_csv:
                     break
         return rows
 
@@ -148,8 +150,10 @@ class TableSource:
         if isinstance(self._table, pd.DataFrame):
             names = list[Any](self._table.columns)
             return [name for name in names if isinstance(name, str)], len(self._table)
-        if self._table.suffix == ".csv":
-            return list(pd.read_csv(self._table, nrows=0).columns), None
+        if self._is_csv:
+            return list(
+                pd.read_csv(self._table, nrows=0, compression=compression_of(self._table)).columns
+            ), None
         with pq.ParquetFile(self._table) as file:
             return file.schema_arrow.names, file.metadata.num_rows
 
@@ -163,7 +167,7 @@ class TableSource:
                 yield self._table[columns].iloc[start : start + _BATCH_ROWS]
             return
         with self._readable():
-            if self._table.suffix == ".csv":
+            if self._is_csv:
                 # All as text: an id such as 0012 is no number.
                 with pd.read_csv(
                     self._table,
@@ -171,6 +175,7 @@ class TableSource:
                     dtype=str,
                     keep_default_na=False,
                     chunksize=_BATCH_ROWS,
+                    compression=compression_of(self._table),
                 ) as chunks:
                     yield from chunks
                 return
@@ -205,10 +210,23 @@ class TableSource:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as error:
-            kind = "CSV" if str(self._table).endswith(".csv") else "Parquet"
-            detail = " ".join(str(error).split()).rstrip(".")
-            raise SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?") from None
+        except (
+            pa.ArrowException,
+            pd.errors.ParserError,
+            pd.errors.EmptyDataError,
+            UnicodeError,
+            *DAMAGED,
+        ) as error:
+            kind = "CSV" if self._is_csv else "Parquet"
+            raise self._damaged(kind, error) from None
+        except OSError as error:
+            if error.errno is not None:  # not damaged, but away or not allowed
+                raise
+            raise self._damaged("CSV", error) from None
+
+    def _damaged(self, kind: str, error: Exception) -> SourceError:
+        detail = " ".join(str(error).split()).rstrip(".")
+        return SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?")
 
 
 def _frame(batch: Any) -> pd.DataFrame:
