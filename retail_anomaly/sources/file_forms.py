@@ -7,13 +7,14 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Literal, TypeAlias, cast
 
 import msgspec
 
 from retail_anomaly.sources.base import SourceError
 
-COMPRESSION: Final = {".gz": "gzip", ".bz2": "bz2"}
+Compression: TypeAlias = Literal["gzip", "bz2"]
+COMPRESSION: Final[dict[str, Compression]] = {".gz": "gzip", ".bz2": "bz2"}
 # Read as JSON lines, each of these would be one long list of bad lines.
 _NOT_READ: Final = dict.fromkeys((".zst", ".zip", ".xz", ".7z"), "decompress it") | dict.fromkeys(
     (".xlsx", ".xls", ".ods"), "save it as CSV"
@@ -43,7 +44,7 @@ def name_and_form(path: Path) -> tuple[str, str]:
     return inner.stem, inner.suffix.lower()
 
 
-def compression_of(path: Path) -> str | None:
+def compression_of(path: Path) -> Compression | None:
     """Return how a file is compressed, by its suffix.
 
     Examples
