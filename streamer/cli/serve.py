@@ -108,7 +108,8 @@ def sink(
         bool,
         typer.Option(
             "--check",
-            help="Only test the address, the token and the bucket of InfluxDB; exit with 1 if one is wrong.",
+            help="Only write a point into a measurement of its own and read it back; exit with 1 if InfluxDB does not "
+            "take it.",
         ),
     ] = False,
     config: Config = None,

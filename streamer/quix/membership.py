@@ -11,6 +11,7 @@ without knowing. Quix Streams 3.28 would still commit the open checkpoint when t
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -44,6 +45,7 @@ class MemberApplication(Application):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._refused: Exception | None = None
+        self._at_stop: list[Callable[[], None]] = []
         self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
@@ -61,6 +63,22 @@ class MemberApplication(Application):
     def flush_output(self) -> None:
         """Wait until Kafka has acknowledged every record that was produced so far."""
         self._producer.flush()
+
+    def at_stop(self, act: Callable[[], None]) -> None:
+        """Have `act` called when the application is asked to stop: by a signal handler, so it must not wait."""
+        self._at_stop.append(act)
+
+    def stop(self, fail: bool = False) -> None:
+        """Stop reading, then end `run`.
+
+        Parameters
+        ----------
+        fail
+            Whether an error is the reason, so that the open checkpoint is not committed.
+        """
+        for act in self._at_stop:
+            act()
+        super().stop(fail)
 
     def on_checkpoint(self, observe: Observe) -> None:
         """Have `observe` called after each checkpoint, with its seconds and whether it was committed.

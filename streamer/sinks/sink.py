@@ -187,6 +187,12 @@ class InfluxSink(BatchingSink):
                         lines=len(part),
                         reason=str(error),
                     )
+                elif not error.by_influx:
+                    self._hold(
+                        UnavailableError(
+                            f"{error} takes not even one line: raise the limit of the proxy there"
+                        )
+                    )
                 else:
                     self._refuse(part[0], _refused(f"InfluxDB refuses it as too large: {error}"))
             else:

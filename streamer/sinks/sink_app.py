@@ -14,7 +14,14 @@ from streamer.errors import StreamerError
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
 from streamer.quix.membership import MemberApplication
-from streamer.sinks.influx import Influx, Target, UnavailableError
+from streamer.sinks.influx import (
+    CHECK_POINTS,
+    Influx,
+    RefusedError,
+    Target,
+    TooLargeError,
+    UnavailableError,
+)
 from streamer.sinks.points import sink_topics
 from streamer.sinks.sink import InfluxSink
 
@@ -87,6 +94,7 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
     topics = sink_topics(settings)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
+        app.at_stop(influx.stop_soon)
         bury = DeadLetterProducer(app.get_producer())
         sink = InfluxSink(influx, bury=bury, observer=wiring.counts, batch=streamer.sink.batch)
         for name in topics:
@@ -113,7 +121,7 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
 
 
 def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return a line that says that InfluxDB takes writes; nothing is written.
+    """Write a point, read it back, and return a line that says so, or that it could not be read.
 
     Parameters
     ----------
@@ -130,9 +138,19 @@ def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
     target = Target.of(environ)
     influx = Influx(target, settings.streamer.sink.timeout)
     try:
-        influx.check()
-    except UnavailableError as error:
+        unread = influx.check_and_read()
+    except (UnavailableError, TooLargeError) as error:
         raise StreamerError(str(error)) from None
+    except RefusedError as error:
+        raise StreamerError(
+            f"InfluxDB at {target.url} refuses a point of measurement {CHECK_POINTS!r} ({error}): look at the bucket's "
+            "retention, and at the type of its field"
+        ) from None
     finally:
         influx.close()
-    return f"InfluxDB at {target.url} takes writes to bucket {target.bucket!r}"
+    outcome = (
+        f"not verified: the point can't be read back ({unread})"
+        if unread
+        else "a point was written and read back"
+    )
+    return f"InfluxDB at {target.url} takes writes to bucket {target.bucket!r}; {outcome}"

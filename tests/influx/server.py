@@ -197,7 +197,8 @@ class _FrontRequest(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _answer(self, status: int, body: dict[str, str]) -> None:
-        self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        named = {"Content-Type": "application/json", "X-Influxdb-Version": "1.8.10"}
+        self._send(status, json.dumps(body).encode(), named)
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         with contextlib.suppress(ConnectionError):

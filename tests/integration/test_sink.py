@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -240,3 +241,19 @@ def test_a_token_that_is_revoked_ends_it_with_one_line_and_without_a_commit(
     assert sink.committed() == 0
     assert sink.last_word()["event"].endswith("set INFLUXDB_TOKEN to a token that is valid there")
     assert secret not in sink.log.read_text()
+
+
+@pytest.mark.parametrize("how", ["drip", "hang"])
+def test_asked_to_stop_it_does_not_wait_for_a_server_that_drips(
+    kafka_with_topics: Connection, tmp_path: Path, how: str
+) -> None:
+    produce(_address(kafka_with_topics), alert_records([an_alert(n) for n in range(20)]))
+    with ScriptedServer([Answer()], judge=lambda _lines: Answer(how=how)) as server:
+        environ = {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}
+        slow = {"RETAIL__STREAMER__SINK__TIMEOUT": "30s"}
+        sink = SinkProcess(kafka_with_topics, fresh_name("group"), tmp_path, environ | slow)
+        sink.wait_for(lambda: len(server.sizes) > 1)
+        begun = time.monotonic()
+        assert sink.stop() == 0
+        assert time.monotonic() - begun < 6  # the request 3 s, then the farewell to the group
+    assert sink.committed() == 0

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import threading
+import time
+from typing import Any
 
 import pytest
 
 from streamer.errors import StreamerError
-from streamer.sinks.influx import Influx, RefusedError, Target, TooLargeError, UnavailableError, retry_after
+from streamer.sinks.influx import (
+    CHECK_POINTS,
+    STOP_SECONDS,
+    Influx,
+    RefusedError,
+    Target,
+    TooLargeError,
+    UnavailableError,
+    retry_after,
+)
 from tests.influx import Answer, ScriptedServer
 
 ENVIRON = {
@@ -29,13 +41,13 @@ def _write(url: str, timeout: int = 5_000) -> None:
         influx.close()
 
 
-def _outcome(answer: Answer, timeout: int = 5_000) -> Exception | None:
-    with ScriptedServer([answer]) as server:
+def _outcome(answer: Answer, timeout: int = 5_000, **options: Any) -> Exception | None:
+    with ScriptedServer([answer], **options) as server:
         try:
             _write(server.url, timeout)
         except Exception as error:  # noqa: BLE001 - the error is the outcome
             return error
-        assert server.lines == LINES
+        assert server.lines[:2] == LINES
     return None
 
 
@@ -48,6 +60,99 @@ def test_influx_refuses_lines(status: int):
     error = _outcome(Answer(status, '{"error":"field type conflict"}'))
     assert isinstance(error, RefusedError)
     assert str(error) == "field type conflict"
+
+
+LOGIN = Answer(200, "<html>Please log in</html>", {"Content-Type": "text/html"}, foreign=True)
+GATEWAYS = [
+    LOGIN,
+    dataclasses.replace(LOGIN, foreign=False),  # no write of InfluxDB is answered with 200
+    Answer(200, '{"code":"ok","message":"fine"}', foreign=True),
+    Answer(201, foreign=True),
+    Answer(302, "", {"Location": "/login"}, foreign=True),
+    Answer(400, '{"error":"bad request"}', foreign=True),
+    Answer(400, '{"code":"invalid","message":"bad request"}', foreign=True),
+    Answer(422, '{"message":"unprocessable"}', foreign=True),
+    Answer(400, '{"message":"bad request"}'),
+    Answer(400, '{"code":400,"message":"bad request"}'),
+    Answer(400, '{"error":{"code":400}}'),
+    Answer(401, '{"message":"No API key found in request"}', foreign=True),
+    Answer(403, "<html>forbidden</html>", foreign=True),
+    Answer(404, "404 page not found", foreign=True),
+    Answer(405, "", foreign=True),
+]
+
+
+@pytest.mark.parametrize("answer", GATEWAYS, ids=lambda answer: f"{answer.status} {answer.body[:30]}")
+def test_the_answer_of_another_server_is_an_outage_and_gives_up_no_line(answer: Answer):
+    # A gateway that refuses everything, and has no points to read.
+    error = _outcome(answer, judge=lambda _lines: answer, on_query=lambda _query: answer)
+    assert isinstance(error, UnavailableError)
+    assert "is INFLUXDB_URL right, and the proxy before it" in str(error)
+    assert f"({answer.status}, " in str(error)
+    assert " ".join(answer.body[:80].split()) in str(error)
+    assert "\n" not in str(error)
+
+
+def test_an_answer_of_another_server_is_told_with_its_address_and_type_but_no_token():
+    with ScriptedServer(judge=lambda _lines: Answer(200, f"<p>{TARGET.token}", LOGIN.headers)) as server:
+        with pytest.raises(UnavailableError) as caught:
+            _write(server.url)
+        assert f"at {server.url} (200, text/html, '<p>***')" in str(caught.value)
+
+
+def test_a_204_without_influxdbs_header_is_no_success():
+    error = _outcome(Answer(), names_itself=False, on_query=lambda _query: LOGIN)
+    assert isinstance(error, UnavailableError)
+    assert "204 without a header of InfluxDB" in str(error)
+
+
+def test_a_server_that_takes_everything_and_has_nothing_is_no_influxdb():
+    nothing = Answer(200, '{"results":[{"statement_id":0}]}')
+    assert isinstance(
+        _outcome(Answer(), names_itself=False, on_query=lambda _query: nothing), UnavailableError
+    )
+
+
+def test_behind_a_proxy_that_removes_headers_a_point_is_read_back_once():
+    with ScriptedServer(names_itself=False) as server:
+        influx = Influx(dataclasses.replace(TARGET, url=server.url), 5_000)
+        influx.write(LINES)
+        influx.write(LINES)
+        influx.close()
+        assert [line.partition(" ")[0] for line in server.lines] == ["m", "m", CHECK_POINTS, "m", "m"]
+
+
+def test_after_an_outage_a_point_is_read_back_again():
+    with ScriptedServer([Answer(), Answer(), Answer(503), Answer(), Answer()], names_itself=False) as server:
+        influx = Influx(dataclasses.replace(TARGET, url=server.url), 5_000)
+        influx.write(LINES)
+        with pytest.raises(UnavailableError):
+            influx.write(LINES)
+        influx.write(LINES)
+        influx.close()
+        assert sum(line.startswith(CHECK_POINTS) for line in server.lines) == 2
+
+
+def test_a_token_that_may_not_read_is_enough_where_the_server_names_itself_elsewhere():
+    refused = Answer(401, '{"code":"unauthorized","message":"unauthorized access"}')
+    with ScriptedServer([Answer(foreign=True)] * 2, on_query=lambda _query: refused) as server:
+        _write(server.url)
+        assert server.lines[:2] == LINES
+
+
+def test_a_refusal_without_influxdbs_header_counts_where_a_good_point_can_be_read_back():
+    refused = Answer(400, '{"error":"field type conflict"}', foreign=True)
+    assert isinstance(_outcome(refused, names_itself=False), RefusedError)
+
+
+def test_a_limit_of_a_proxy_is_no_reason_to_give_a_line_up():
+    html = Answer(413, "<html>413 Request Entity Too Large</html>", foreign=True)
+    error = _outcome(html, judge=lambda _lines: html)
+    assert isinstance(error, TooLargeError)
+    assert not error.by_influx
+    own = _outcome(Answer(413))
+    assert isinstance(own, TooLargeError)
+    assert own.by_influx
 
 
 def test_a_400_that_is_not_influxdbs_gives_up_no_line():
@@ -106,6 +211,50 @@ def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_the_timeout()
     error = _outcome(Answer(how="hang"), timeout=200)
     assert isinstance(error, UnavailableError)
     assert error.timed_out
+
+
+def test_an_answer_that_drips_is_waited_for_no_longer_than_the_timeout():
+    begun = time.monotonic()
+    error = _outcome(Answer(how="drip"), timeout=300)
+    assert isinstance(error, UnavailableError)
+    assert error.timed_out
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("how", ["hang", "drip"])
+def test_a_request_ends_soon_after_the_process_was_asked_to_stop(how: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("streamer.sinks.influx.STOP_SECONDS", 0.2)
+    assert STOP_SECONDS <= 4
+    with ScriptedServer(judge=lambda _lines: Answer(how=how)) as server:
+        influx = Influx(dataclasses.replace(TARGET, url=server.url), 30_000)
+        begun = time.monotonic()
+        threading.Timer(0.1, influx.stop_soon).start()
+        for _ in range(3):  # the request that is open, and those of the last commit
+            with pytest.raises(UnavailableError, match="asked to stop"):
+                influx.write(LINES)
+        influx.close()
+    assert time.monotonic() - begun < 3
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_once_a_connection() -> None:
+            for _ in range(2):
+                connection, _address = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(b"HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 1.8\r\n\r\n")
+
+        server = threading.Thread(target=answer_once_a_connection)
+        server.start()
+        influx = Influx(
+            dataclasses.replace(TARGET, url=f"http://127.0.0.1:{listener.getsockname()[1]}"), 5_000
+        )
+        influx.write(LINES)
+        influx.write(LINES)
+        influx.close()
+        server.join()
 
 
 def test_a_slow_answer_within_the_timeout_is_an_answer():

@@ -126,6 +126,45 @@ def test_422_is_a_refusal_too():
         assert len(bench.buried) == 1
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Answer(200, "<html>Please log in</html>", foreign=True),
+        Answer(400, '{"error":"bad request"}', foreign=True),
+        Answer(400, '{"message":"bad request"}', foreign=True),
+        Answer(413, "<html>too large</html>", foreign=True),
+        Answer(204, foreign=True),
+    ],
+    ids=["login page", "gateway in JSON", "another gateway", "proxy's limit", "204 of nobody"],
+)
+def test_nothing_is_lost_to_a_server_that_is_no_influxdb(foreign: Answer):
+    values = _values(4)
+    with ScriptedServer(
+        judge=lambda _lines: foreign, on_query=lambda _query: foreign, names_itself=False
+    ) as server:
+        bench = Bench(server)
+        for _ in range(2):
+            with pytest.raises(SinkBackpressureError), capture_logs() as said:
+                bench.deliver(values)
+            bench.sink.on_paused()
+        assert any(server.url in str(entry.get("reason")) for entry in said)
+        server.lines.clear()
+        server.judge, server.names_itself = lambda _lines: Answer(), True
+        bench.deliver_until_taken(values)
+        assert Counter(server.lines) == Counter(_lines(values))
+    assert bench.buried == []
+
+
+def test_a_limit_of_a_proxy_is_met_with_smaller_requests():
+    values = _values(16)
+    too_large = Answer(413, "<html>413 Request Entity Too Large</html>", foreign=True)
+    with ScriptedServer(judge=lambda lines: too_large if len(lines) > 4 else Answer()) as server:
+        bench = Bench(server)
+        bench.deliver(values)
+        assert Counter(server.lines) == Counter(_lines(values))
+    assert bench.buried == []
+
+
 def test_what_is_no_alert_is_buried_without_asking_the_server():
     values = [*_values(2), b"not json", None, b"{}"]
     with ScriptedServer() as server:
