@@ -106,8 +106,8 @@ def stream(
     if rate and speedup:
         raise UsageError("choose one of --rate and --speedup")
     pairs = [text.partition("=") for text in properties or []]
-    if bad := [name for name, equals, _ in pairs if not (name and equals)]:
-        raise UsageError(f"--property: expected name=value, got {bad[0]!r}")
+    if not all(name and equals for name, equals, _ in pairs):  # the text may be a password
+        raise UsageError("--property: expected name=value, such as -X security.protocol=SSL")
     paced = bool(rate or speedup)
     writer = connect(broker, properties={name: value for name, _, value in pairs}, paced=paced)
     try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 from data_gen.records import SimulatedRecord
+from retail_anomaly.core.credentials import has_credentials
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import INPUT_TOPICS
 
@@ -156,6 +157,10 @@ def connect(broker: str, *, properties: dict[str, str] | None = None, paced: boo
     ImportError
         The streamer's extra is not installed.
     """
+    if has_credentials(broker):
+        raise BrokerError(
+            "--broker: expected host:port, got a user name or password: give them as --property"
+        )
     import confluent_kafka  # Here: files are written without the extra.
 
     failures: list[str] = []

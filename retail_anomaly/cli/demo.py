@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.frame import require
-from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.demo.interrupts import Interrupts
 from retail_anomaly.demo.processes import ProcessError, Processes
 
@@ -40,6 +41,8 @@ def demo(
 
     Example: retail-anomaly demo --seed 7 --stores 3
     """
+    if broker and has_credentials(broker):
+        raise UsageError(f"--broker: {KAFKA_CREDENTIALS}")
     require("quixstreams")
     from rich.console import Console
 

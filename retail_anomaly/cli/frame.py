@@ -15,6 +15,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from retail_anomaly.core.credentials import masked
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 
 DISTRIBUTION: Final = "retail-anomaly"
@@ -99,6 +100,7 @@ def run_command(
         return FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - you get one line, whatever went wrong
         message, code = _explained(error, name)
+        message = masked(message)  # an address with a password, for example
         if tell is None:
             print_error(name, message)
         else:

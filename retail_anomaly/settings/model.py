@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import UsageError
@@ -187,6 +188,8 @@ class StreamerSettings(_Section, frozen=True):
 
     def __post_init__(self) -> None:
         self._require_positive("session_timeout", "store_metrics_window", "tick_interval")
+        if has_credentials(self.broker):
+            raise ValueError(f"broker: {KAFKA_CREDENTIALS}")
 
 
 class Settings(_Section, frozen=True):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from streamer.errors import StreamerError
 
 VARIABLES: Final = {
@@ -63,6 +64,11 @@ class Connection:
     embedded
         Whether the broker is an `EmbeddedBroker`.
 
+    Raises
+    ------
+    StreamerError
+        The broker's address holds a user name or password.
+
     Examples
     --------
     >>> Connection("localhost:9092", {"sasl.password": "secret"})
@@ -74,6 +80,11 @@ class Connection:
     quix_token: str | None = field(default=None, repr=False)
     quix_portal: str | None = None
     embedded: bool = False
+
+    def __post_init__(self) -> None:
+        # The address is printed and logged, so it must hold no secret.
+        if self.broker and has_credentials(self.broker):
+            raise StreamerError(f"the broker's address: {KAFKA_CREDENTIALS}")
 
     @classmethod
     def of(cls, broker: str | None, environ: Mapping[str, str]) -> Self:

@@ -3,11 +3,13 @@
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
 import structlog
+
+from retail_anomaly.core.credentials import masked
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 VARIABLE: Final = "RETAIL_LOG_LEVEL"
@@ -33,9 +35,13 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     if stream.isatty():
-        final: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time")]
+        final: list[Any] = [_mask_credentials, structlog.dev.ConsoleRenderer(timestamp_key="time")]
     else:
-        final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        final = [
+            structlog.processors.format_exc_info,
+            _mask_credentials,
+            structlog.processors.JSONRenderer(default=str),
+        ]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -56,6 +62,15 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _mask_credentials(
+    _logger: Any, _method: str, entry: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = masked(value)
+    return entry
 
 
 def leave_to_host() -> None:

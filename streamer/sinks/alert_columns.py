@@ -94,7 +94,8 @@ def alert_of(row: Mapping[str, Any]) -> Alert:
 
     Examples
     --------
-    >>> alert = Alert("a", 2, "T", "d", "s", None, 1.0, "", 9, 5, {"sku": "k"}, "0")
+    >>> at = 1_760_000_000_000
+    >>> alert = Alert("a", 2, "T", "d", "s", None, 1.0, "", at, at, {"sku": "k"}, "0")
     >>> alert_of({column.column: value for column, value in alert_values(alert)}) == alert
     True
     """

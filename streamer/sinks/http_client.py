@@ -4,6 +4,7 @@ The timeout of a socket begins anew with each byte, so a server that drips bytes
 Here a thread does the request, and the caller waits for that thread no longer than the deadline.
 """
 
+import errno
 import socket
 import ssl
 import threading
@@ -38,10 +39,6 @@ class Answer(NamedTuple):
         """Return the first characters of the body, in one line."""
         text = "".join(each if each.isprintable() else " " for each in self.body.decode(errors="replace"))
         return " ".join(text.split())[:most]
-
-
-class NoConnectionError(TimeoutError):
-    """No connection came about before the deadline."""
 
 
 class HttpClient:
@@ -99,12 +96,14 @@ class HttpClient:
 
         Raises
         ------
-        NoConnectionError, TimeoutError
-            There is no connection, or no whole answer, by the deadline.
+        TimeoutError
+            There is no whole answer by the deadline, or the process has ended its requests.
         OSError, HTTPException
-            The connection fails, or the answer is no HTTP.
+            There is no connection by the deadline, it fails, or the answer is no HTTP.
         """
         deadline = time.monotonic() + self._seconds
+        if time.monotonic() >= self._end:
+            raise TimeoutError
         target = self._parts.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
         headers = {**self._headers, **({} if body is None else {"Content-Type": content_type})}
         exchange = _Exchange(self._idle.pop() if self._idle else None, self._connect)
@@ -115,7 +114,9 @@ class HttpClient:
         while not exchange.done.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
             if time.monotonic() >= min(deadline, self._end):
                 exchange.abandon()
-                raise TimeoutError if exchange.connected else NoConnectionError
+                if exchange.connected:
+                    raise TimeoutError
+                raise ConnectionError(errno.ETIMEDOUT, "no connection in time")
         if isinstance(exchange.outcome, Exception):
             raise exchange.outcome
         if exchange.reusable:

@@ -19,9 +19,10 @@ from http.client import HTTPException
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
+from retail_anomaly.core.credentials import has_credentials
 from retail_anomaly.core.errors import RetailAnomalyError
 from streamer.errors import StreamerError
-from streamer.sinks.http_client import Answer, HttpClient, NoConnectionError
+from streamer.sinks.http_client import Answer, HttpClient
 
 URL: Final = "INFLUXDB_URL"
 TOKEN: Final = "INFLUXDB_TOKEN"  # noqa: S105 - a name
@@ -147,13 +148,12 @@ class Target:
                 f"{BUCKET} and, for version 2, {ORG}"
             )
         url = environ[URL].strip()
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise StreamerError(f"{URL}: expected an address such as http://influxdb:8086")
-        if parts.username or parts.password:
+        if has_credentials(url):
             raise StreamerError(
                 f"{URL} holds a user name or password: put them into {TOKEN} as username:password"
             )
+        if not _is_address(url):
+            raise StreamerError(f"{URL}: expected an address such as http://influxdb:8086, without a query")
         return cls(
             url,
             environ[BUCKET].strip(),
@@ -268,14 +268,10 @@ class Influx:
         url = self.target.url
         try:
             return self._http.send(method, path, query, body, content_type)
-        except TimeoutError as error:
+        except TimeoutError:
             if self._http.ending:
                 raise UnavailableError(
                     f"InfluxDB at {url} has not answered, and this process was asked to stop", timed_out=True
-                ) from None
-            if isinstance(error, NoConnectionError):
-                raise UnavailableError(
-                    f"no InfluxDB answers at {url} (no connection in time): is it running, and is {URL} right?"
                 ) from None
             raise UnavailableError(
                 f"InfluxDB at {url} does not answer in time: look at its load, or raise streamer.sink.timeout",
@@ -441,6 +437,16 @@ def refusal(answer: Answer) -> str:
         return ""
     said = body.get("message" if isinstance(body.get("code"), str) else "error")
     return " ".join(said.split())[:300] if isinstance(said, str) else ""
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        return False
+    # A query could hold a token, and the address is printed.
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
 
 
 def retry_after(value: str | None, now: datetime) -> float:
