@@ -35,7 +35,7 @@ RETRY_AFTER_SECONDS: Final = (1.0, 300.0)
 
 CHECK_POINTS: Final = "retail_anomaly_check"
 """Measurement of the points that only test whether writes are taken; no dashboard shows it."""
-STOP_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 """Seconds that a request may go on once the process was asked to stop."""
 
 PROVEN_SECONDS: Final = 30.0

@@ -255,5 +255,5 @@ def test_asked_to_stop_it_does_not_wait_for_a_server_that_drips(
         sink.wait_for(lambda: len(server.sizes) > 1)
         begun = time.monotonic()
         assert sink.stop() == 0
-        assert time.monotonic() - begun < 6  # the request 3 s, then the farewell to the group
+        assert time.monotonic() - begun < 6  # the request 2 s, then the farewell to the group
     assert sink.committed() == 0
