@@ -19,6 +19,7 @@ from data_gen.writers import FORMATS, write_files
 from retail_anomaly.cli.frame import new_app, run_command
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.whole_file import NamedFile, write_whole
 
 # Width of the tables where no terminal says how wide it is.
 _WIDTH = 120
@@ -76,7 +77,7 @@ def world(
         console.print(part, soft_wrap=isinstance(part, str))
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        profile.figure().write_html(html)
+        write_whole(html, profile.figure().to_html())
 
 
 @app.command()
@@ -115,8 +116,8 @@ def stream(
             truth = None
             if incidents is not None:
                 incidents.parent.mkdir(parents=True, exist_ok=True)
-                # Unbuffered, so that you can read the file while the stream runs.
-                truth = stack.enter_context(incidents.open("wb", buffering=0))
+                # Written directly and unbuffered, so that you can read the file while the stream runs.
+                truth = stack.enter_context(NamedFile(incidents, "wb"))
             send_paced(simulation, writer, Pace(rate, speedup), truth)
     finally:
         # After an error as well: these records are in the topics.

@@ -1,6 +1,7 @@
 """Simulated events as Parquet: a file of each topic, written column by column."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import IO, Any, Final
 
@@ -58,6 +59,13 @@ class ParquetFiles:
         for topic, writer in self._writers.items():
             self._flush(topic)
             writer.close()
+
+    def abandon(self) -> None:
+        """Let go of the files if they are not complete."""
+        for writer in self._writers.values():
+            with suppress(OSError, pa.ArrowException):
+                writer.close()
+            writer.is_open = False  # Otherwise Arrow writes once more, after the files are closed.
 
     def _flush(self, topic: str) -> None:
         values = self._waiting[topic]

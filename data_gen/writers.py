@@ -1,8 +1,7 @@
 """Simulated events as files: an event log or Parquet, with the incidents beside it."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -10,6 +9,7 @@ from data_gen.records import SimulatedRecord
 from data_gen.simulate import Simulation
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.whole_file import whole_file
 
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
@@ -25,6 +25,9 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write the rest."""
+
+    def abandon(self) -> None:
+        """Let go of the files if they are not complete."""
 
 
 class LogWriter:
@@ -55,27 +58,8 @@ class LogWriter:
     def close(self) -> None:
         """Do nothing: each line is written at once, and the file belongs to the caller."""
 
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when it is complete.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(Path(folder) / "a") as file:
-    ...         _ = file.write(b"all of it")
-    ...     (Path(folder) / "a").read_bytes()
-    b'all of it'
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    def abandon(self) -> None:
+        """Nothing is left."""
 
 
 def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Counter[str]:
@@ -111,10 +95,10 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
     with ExitStack() as stack:
-        incidents = stack.enter_context(replacing(out / INCIDENTS_FILE))
-        faults = stack.enter_context(replacing(out / FAULTS_FILE)) if simulation.faults else None
+        incidents = stack.enter_context(whole_file(out / INCIDENTS_FILE))
+        faults = stack.enter_context(whole_file(out / FAULTS_FILE)) if simulation.faults else None
         writer = _writer(layout, out, stack)
-        stack.callback(writer.close)  # Before the files, also after an error.
+        stack.callback(writer.abandon)  # After an error. It runs before the files are closed.
         for record in simulation.records():
             if simulation.incidents:
                 written.update(_kinds(simulation))
@@ -125,6 +109,7 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
             written[record.topic] += 1
         written.update(_kinds(simulation))
         drain(simulation.incidents, incidents)
+        writer.close()
     return written
 
 
@@ -143,9 +128,9 @@ def drain(truth: list[Any], file: IO[bytes]) -> int:
 
 def _writer(layout: str, out: Path, stack: ExitStack) -> Writer:
     if layout == "jsonl":
-        return LogWriter(stack.enter_context(replacing(out / EVENTS_FILE)))
+        return LogWriter(stack.enter_context(whole_file(out / EVENTS_FILE)))
     from data_gen.parquet import ParquetFiles  # Here: a log needs no Arrow.
 
     return ParquetFiles(
-        {topic: stack.enter_context(replacing(out / f"{topic}.parquet")) for topic in INPUT_TOPICS}
+        {topic: stack.enter_context(whole_file(out / f"{topic}.parquet")) for topic in INPUT_TOPICS}
     )

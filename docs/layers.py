@@ -41,6 +41,7 @@ ABOUT = {
         "settings": "YAML, environment, flags",
         "contract": "checks that every detector passes",
         "workers": "stores shared among processes",
+        "whole_file": "files replaced when complete",
         "detectors": "one file for each detector, and the registry",
         "detector": "one import for authors",
         "models": "statistics that learn online",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.frame import refuse_to_overwrite, require_folders
 from retail_anomaly.cli.options import (
     INCIDENTS_HELP,
     AlertsFile,
@@ -16,6 +16,7 @@ from retail_anomaly.cli.options import (
     our_column_names,
 )
 from retail_anomaly.core.errors import UsageError
+from retail_anomaly.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,7 @@ def evaluate(
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, *logs])
+    require_folders(html, output)
     from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
@@ -76,7 +78,7 @@ def evaluate(
         write_scorecard(card, html)
         typer.echo(f"Written: {html}", err=True)
     if output is not None:
-        output.write_text(card.to_csv() if output.suffix == ".csv" else card.to_json(), "utf-8")
+        write_whole(output, card.to_csv() if output.suffix == ".csv" else card.to_json())
         typer.echo(f"Written: {output}", err=True)
 
 

@@ -3,6 +3,7 @@
 `retail-anomaly`, `retail-streamer` and `retail-datagen` all run inside `run_command`.
 """
 
+import errno
 import os
 import re
 import sys
@@ -95,8 +96,7 @@ def run_command(
         if result == _INTERRUPTED:
             raise KeyboardInterrupt
     except BrokenPipeError:
-        # The reader, such as `head`, has enough. Python would fail once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # The reader, such as `head`, has enough.
         return FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - you get one line, whatever went wrong
         message, code = _explained(error, name)
@@ -126,8 +126,8 @@ def _explained(error: BaseException, name: str) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError) and (advice := missing_extra(error.name or "")):
         return advice, MISUSED
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return _one_line(f"{where}{error.strerror or error}"), FAILED
+        place = error.filename or ("standard output" if _output_fails() else None)
+        return _one_line(f"{f'{place}: ' if place else ''}{error.strerror or error}"), FAILED
     at = traceback.extract_tb(error.__traceback__)[-1]
     said = _one_line(f"{type(error).__name__}: {error}")
     return f"{said} (at {Path(at.filename).name}:{at.lineno}): please report it", FAILED
@@ -216,10 +216,45 @@ def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str
                 raise UsageError(f"{option} would overwrite {read}, which this command reads")
 
 
+def require_folders(*outputs: Path | None) -> None:
+    """Check, before a command does its work, that the folders of the files that it writes are there.
+
+    Raises
+    ------
+    FileNotFoundError
+        A folder is missing; the error names the file.
+
+    Examples
+    --------
+    >>> require_folders(Path("report.html"), None)
+    >>> require_folders(Path("nowhere/report.html"))
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/report.html'
+    """
+    for path in outputs:
+        if path is not None and not path.absolute().parent.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
 def _show_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
         typer.echo(f"{context.find_root().info_name} {installed_version()}")
         raise typer.Exit
+
+
+def _output_fails() -> bool:
+    """Return whether standard output is a full disk: its text still waits and cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+        return True
+    return False
+
+
+def _discard_output() -> None:
+    # Python would fail once more, with an exit code of its own, when it flushes standard output at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _path_of(error: Exception) -> str | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.whole_file import write_whole
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 # A wheel has the notebooks inside the package, a checkout beside it.
@@ -85,7 +86,7 @@ def copy_notebooks(folder: Path) -> tuple[list[Path], list[Path]]:
         content = source.read_bytes()
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            write_whole(target, content)
             copied.append(target)
         elif target.read_bytes() != content:
             kept.append(target)

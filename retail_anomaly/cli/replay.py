@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
+from retail_anomaly.whole_file import whole_file
 
 
 def replay(
@@ -46,7 +47,11 @@ def replay(
         str | None, typer.Option(help="Topic of a file whose name does not say it. Default: pos-events.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write the alerts to this file instead of standard output.")
+        Path | None,
+        typer.Option(
+            help="Write the alerts to this file instead of standard output. It replaces an old file at the "
+            "end, when it is complete."
+        ),
     ] = None,
     dead_letters: Annotated[
         Path | None, typer.Option(help="Write the lines that could not be read to this file.")
@@ -79,8 +84,8 @@ def replay(
     revised = 0
     began = time.perf_counter()
     with ExitStack() as stack:
-        letters = stack.enter_context(dead_letters.open("wb")) if dead_letters else None
-        target: BinaryIO = stack.enter_context(output.open("wb")) if output else sys.stdout.buffer
+        letters = stack.enter_context(whole_file(dead_letters)) if dead_letters else None
+        target = stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
         bad = BadLines(letters, show=_show)
         for alert in run.alerts(bad, None):
             target.write(encode(alert) + b"\n")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.frame import refuse_to_overwrite, require_folders
 from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of, our_column_names
 
 
@@ -32,6 +32,7 @@ def report(
     """
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--output": output}, [alerts, incidents, config, *logs])
+    require_folders(output)
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality

@@ -9,6 +9,7 @@ from retail_anomaly.cli.frame import refuse_to_overwrite
 from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in, our_column_names
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.tune import TuneError
+from retail_anomaly.whole_file import write_whole
 
 
 def tune(
@@ -94,7 +95,7 @@ def tune(
         raise TuneError(
             f"stopped; {study} keeps the trials, and the same command goes on with them"
         ) from None
-    output.write_text(tuning.config, "utf-8")
+    write_whole(output, tuning.config)
     for line in tuning.lines():
         typer.echo(line)
     typer.echo(f"Written: {output}", err=True)

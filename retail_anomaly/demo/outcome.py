@@ -23,6 +23,7 @@ from retail_anomaly.plots import pos_frame
 from retail_anomaly.plots.style import type_counts_text
 from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.sources.event_log import BadLines, read_log
+from retail_anomaly.whole_file import write_whole
 
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
@@ -96,7 +97,7 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
         The parts to print.
     """
     alerts = sorted(outcome.alerts, key=lambda alert: (alert.event_time, *alert.key))
-    (folder / ALERTS_FILE).write_bytes(b"".join(encode(alert) + b"\n" for alert in alerts))
+    write_whole(folder / ALERTS_FILE, b"".join(encode(alert) + b"\n" for alert in alerts))
     frame = alerts_frame(alerts)
     with (folder / EVENTS_FILE).open("rb") as lines:
         events = pos_frame(read_log(lines, EVENTS_FILE, BadLines()))

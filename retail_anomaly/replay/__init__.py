@@ -20,6 +20,7 @@ from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def replay(  # noqa: PLR0913 - by name only
     constants
         Value by field, where its column is missing or a row has nothing in it.
     dead_letters
-        A file for the bad lines, as JSON lines.
+        A file for the bad lines, as JSON lines. An old file is replaced when the replay is done.
     progress
         Show a progress bar; by default on a terminal, on standard error, and in a notebook.
     jobs
@@ -183,7 +184,7 @@ def replay(  # noqa: PLR0913 - by name only
         listener=judged.append if scores else None,
     )
     with ExitStack() as stack:
-        letters = stack.enter_context(Path(dead_letters).open("wb")) if dead_letters else None
+        letters = stack.enter_context(whole_file(dead_letters)) if dead_letters else None
         bad = BadLines(letters)
         alerts = alerts_frame(run.alerts(bad, progress))
     return ReplayResult(

@@ -11,6 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from retail_anomaly.whole_file import write_whole
+
 _SHORT: Final = 24  # characters that stay on one line of a table
 _TOOLS: Final = {
     "responsive": True,
@@ -33,7 +35,7 @@ def write_page(
     Parameters
     ----------
     path
-        The page to write; a file of that name is replaced.
+        The page to write; a file of that name is replaced when the page is complete.
     title, summary, footer
         Plain text.
     facts
@@ -50,9 +52,8 @@ def write_page(
         sections="\n".join(sections),
         footer=escape(footer),
     )
-    path = Path(path)
-    path.write_text(text, "utf-8")
-    return path
+    write_whole(path, text)
+    return Path(path)
 
 
 def _tiles(facts: Mapping[str, str]) -> str:
