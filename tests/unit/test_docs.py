@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.sources.columns import FIELDS, REQUIRED
 from tests.support.pages import ROOT, blocks, commands
 
 GENERATED = runpy.run_path(str(ROOT / "docs" / "build.py"))["PAGES"]
@@ -45,6 +46,29 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
+
+
+FIELD_ROW = re.compile(r"^\| `([\w.]+)` \| (yes)? *\| ([^|]+) \|", re.MULTILINE)
+KINDS = {
+    "text": "text",
+    "whole number": "integer",
+    "number": "number",
+    "true or false": "flag",
+    "time": "integer",
+}
+
+
+@pytest.mark.parametrize("topic", FIELDS)
+def test_the_page_about_fields_has_each_field_of_the_events(topic: str) -> None:
+    page = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
+    [part] = [part for part in page.split("\n## ") if part.startswith(f"`{topic}`")]
+    rows = FIELD_ROW.findall(part)
+
+    assert {name: KINDS[kind] for name, _, kind in rows} == FIELDS[topic]
+    assert {name for name, required, _ in rows if required} == set(REQUIRED[topic])
+    assert {name for name, _, kind in rows if kind == "time"} == {
+        name for name in FIELDS[topic] if name.endswith(("Time", "shiftStart", "shiftEnd"))
+    }
 
 
 def test_named_tests_exist() -> None:
