@@ -15,6 +15,19 @@ import pandas as pd
 
 from retail_anomaly.sources.columns import Kind
 
+# In lower case; NA is not among them, for it can be a store.
+_NULL_WORDS: Final = frozenset({"null", "\\n", "nan", "none", "-"})
+# As keys of a dictionary, 1 and 1.0 are True.
+_FLAGS: Final[dict[Any, bool]] = {
+    "true": True,
+    "false": False,
+    "1": True,
+    "0": False,
+    True: True,
+    False: False,
+}
+_MOST_DIGITS: Final = 40
+
 
 def converted(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[Any]:
     """Return the cells of a column, converted one by one; None where there is none.
@@ -39,6 +52,7 @@ def converted(series: "pd.Series[Any]", convert: Callable[[Any], Any]) -> list[A
 
 def _text(cell: Any) -> Any:
     if type(cell) is str:
+        cell = cell.strip()
         if cell.isascii():
             return cell
         try:
@@ -52,7 +66,27 @@ def _text(cell: Any) -> Any:
         return str(int(cell))
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
+    # Warehouses keep numbers as decimals; without the limit 1E+999999 would become a million digits.
+    if (
+        isinstance(cell, Decimal)
+        and cell.is_finite()
+        and cell.adjusted() < _MOST_DIGITS
+        and cell == int(cell)
+    ):
+        return str(int(cell))
     return cell
+
+
+def optional_text_cell(cell: Any) -> Any:
+    """Return a text, or None for a word by which a database's export says that there is none.
+
+    Examples
+    --------
+    >>> optional_text_cell(" CASH "), optional_text_cell("NULL"), optional_text_cell("NA")
+    ('CASH', None, 'NA')
+    """
+    text = _text(cell)
+    return None if isinstance(text, str) and text.lower() in _NULL_WORDS else text
 
 
 def _integer(cell: Any) -> Any:
@@ -91,7 +125,11 @@ def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
 
 
 def _flag(cell: Any) -> Any:
-    return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
+    word = cell.strip().lower() if isinstance(cell, str) else cell
+    try:
+        return _FLAGS.get(word, cell)
+    except TypeError:  # a list or the like
+        return cell
 
 
 def time_cell(cell: Any) -> Any:
@@ -105,7 +143,7 @@ def time_cell(cell: Any) -> Any:
     moment = _integer(cell)
     if isinstance(moment, str):
         try:
-            moment = datetime.fromisoformat(moment)
+            moment = datetime.fromisoformat(moment.strip())
         except ValueError:
             return cell
     if isinstance(moment, datetime) and not pd.isna(moment):

@@ -1,6 +1,6 @@
 """Rows of a DataFrame as typed events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -9,8 +9,8 @@ import pandas as pd
 from retail_anomaly.core import codec
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
-from retail_anomaly.sources.cells import CONVERT, converted, time_cell
-from retail_anomaly.sources.columns import FIELDS, TIMES, Columns, Kind, put
+from retail_anomaly.sources.cells import CONVERT, converted, optional_text_cell, time_cell
+from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES, Columns, put
 from retail_anomaly.sources.event_log import BadLine, Reject
 
 
@@ -29,7 +29,8 @@ def frame_events(
     ----------
     frame
         The table. Timestamps become epoch milliseconds (naive ones are UTC); NaN, NaT, NA, None and
-        empty strings count as absent; whole numbers may come as floats, ids as numbers.
+        empty strings count as absent, and in an optional text also words such as NULL. Blanks around a cell are
+        no part of it. Whole numbers may come as floats, ids as numbers, flags as 1 and 0.
     topic
         The rows' topic; None when the column ``topic`` has it.
     columns
@@ -80,7 +81,7 @@ def frame_stores(frame: pd.DataFrame, columns: Columns) -> list[Any]:
     >>> frame_stores(pd.DataFrame({"shop": [7, None]}), Columns({"storeId": "shop"}, {"storeId": "web"}))
     ['7', 'web']
     """
-    return _cells(frame, "storeId", "text", columns) or [None] * len(frame)
+    return _cells(frame, "storeId", CONVERT["text"], columns) or [None] * len(frame)
 
 
 def frame_times(frame: pd.DataFrame, column: str) -> list[Any]:
@@ -103,7 +104,7 @@ def _raw(row: dict[str, Any]) -> bytes:
 
 def _mixed_values(frame: pd.DataFrame, columns: Columns) -> tuple[list[str], list[dict[str, Any]]]:
     """Convert the rows of each topic at a time; every row keeps its place."""
-    topics = [str(topic) for topic in frame["topic"].tolist()]
+    topics = [str(topic).strip() for topic in frame["topic"].tolist()]
     rows: list[dict[str, Any]] = [{} for _ in topics]
     for topic in set(topics):
         places = [place for place, other in enumerate(topics) if other == topic]
@@ -117,7 +118,10 @@ def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str,
     """Return the rows' values under the names on the wire."""
     flat: dict[str, list[Any]] = {}
     for field, kind in FIELDS.get(topic, {}).items():
-        cells = _cells(frame, field, kind, columns)
+        convert = time_cell if field in TIMES else CONVERT[kind]
+        if kind == "text" and field not in REQUIRED[topic]:
+            convert = optional_text_cell
+        cells = _cells(frame, field, convert, columns)
         if cells is not None:
             flat[field] = cells
     if not flat:
@@ -134,11 +138,13 @@ def _values(frame: pd.DataFrame, topic: str, columns: Columns) -> list[dict[str,
     return rows
 
 
-def _cells(frame: pd.DataFrame, field: str, kind: Kind, columns: Columns) -> list[Any] | None:
+def _cells(
+    frame: pd.DataFrame, field: str, convert: Callable[[Any], Any], columns: Columns
+) -> list[Any] | None:
     """Return a field's values, or None where the table has none."""
     column, constant = columns.column(field), columns.constants.get(field)
     if column in frame.columns:
-        values = converted(frame[column], time_cell if field in TIMES else CONVERT[kind])
+        values = converted(frame[column], convert)
         if constant is not None:
             values = [constant if v is None or v == "" else v for v in values]
         return values

@@ -151,9 +151,16 @@ class TableSource:
             names = list[Any](self._table.columns)
             return [name for name in names if isinstance(name, str)], len(self._table)
         if self._is_csv:
-            return list(
-                pd.read_csv(self._table, nrows=0, compression=compression_of(self._table)).columns
-            ), None
+            # As a row: as a header, the second sku would be called sku.1.
+            header = pd.read_csv(
+                self._table,
+                nrows=1,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                compression=compression_of(self._table),
+            )
+            return header.iloc[0].tolist(), None
         with pq.ParquetFile(self._table) as file:
             return file.schema_arrow.names, file.metadata.num_rows
 
@@ -183,7 +190,12 @@ class TableSource:
                 yield from file.iter_batches(_BATCH_ROWS, columns=columns)
 
     def _check(self) -> None:
-        """Refuse a table without a column for a mapped or required field."""
+        """Refuse a table with two columns of one name, or without one for a mapped or required field."""
+        repeated = [name for name, number in Counter(self._wanted()).items() if number > 1]
+        if repeated:
+            raise SourceError(
+                f"{self._name} has several columns named {', '.join(repeated)}: rename or remove all but one"
+            )
         fields: Any = FIELDS[self.topic] if self.topic else ()
         names = ", ".join(self._names)
         for field, column in self._columns.columns.items():
