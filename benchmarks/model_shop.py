@@ -102,7 +102,8 @@ def _show_refunds(traded: Sequence[date], flagged: Sequence[FlaggedEpisode]) -> 
     for episode in flagged:
         of = episode.alert.evidence
         print(
-            f"| {episode.day} | {of['observed']} | {of['expected']:.1f} | {of['component']} | {of['chance']} |"
+            f"| {episode.day} | {of['observed']} | {of['expected']:.1f} | {of['component']} "
+            f"| {of['chance']} |"
         )
 
 

@@ -153,8 +153,8 @@ def latency(address: str, influx: InfluxServer, folder: str) -> None:
     delays = sorted(seen[t] - sent[t] for t in sent if sent[t] >= warm)
     centiles = statistics.quantiles(delays, n=100)
     print(
-        f"latency: {PER_SECOND} events/s, {len(delays):,} alerts: from produce to queryable p50 {centiles[49]:.2f} s, "
-        f"p99 {centiles[98]:.2f} s, at most {delays[-1]:.2f} s"
+        f"latency: {PER_SECOND} events/s, {len(delays):,} alerts: from produce to queryable "
+        f"p50 {centiles[49]:.2f} s, p99 {centiles[98]:.2f} s, at most {delays[-1]:.2f} s"
     )
 
 

@@ -19,6 +19,7 @@ from data_gen.writers import FORMATS, write_files
 from retail_anomaly.cli.frame import new_app, run_command
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.frames.words import plural
 from retail_anomaly.whole_file import NamedFile, write_whole
 
 # Width of the tables where no terminal says how wide it is.
@@ -48,11 +49,12 @@ def write(
     began = monotonic()
     written = write_files(simulation, out, layout)
     seconds = monotonic() - began
-    hidden = {kind: written.pop(kind, 0) for kind in ("incidents", "distractors", "faults")}
-    parts = [f"{hidden.pop('incidents')} incidents", *(f"{n:,} {kind}" for kind, n in hidden.items() if n)]
+    hidden = {kind: written.pop(f"{kind}s", 0) for kind in ("incident", "distractor", "fault")}
+    parts = [plural(number, kind) for kind, number in hidden.items() if number or kind == "incident"]
     typer.echo(
-        f"{written.total():,} events and {' and '.join(parts)} of {simulation.stores} stores and"
-        f" {simulation.days} days in {out} ({seconds:.1f} s)"
+        f"{plural(written.total(), 'event')} and {' and '.join(parts)} of "
+        f"{plural(simulation.stores, 'store')} and {plural(simulation.days, 'day')} in {out} "
+        f"({seconds:.1f} s)"
     )
 
 
@@ -124,7 +126,7 @@ def stream(
         counts = writer.acknowledged
         for topic in INPUT_TOPICS:
             typer.echo(f"{topic}: {counts[topic]:,}")
-    typer.echo(f"{counts.total():,} events sent and acknowledged")
+    typer.echo(f"{plural(counts.total(), 'event')} sent and acknowledged")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from data_gen.simulate import Simulation
 from data_gen.world import CASHIER, SERVICE_DESK, VOLUMES, Store, days_from, make_catalogue
 from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, REFUND, PosEvent
 from retail_anomaly.core.incidents import Incident
+from retail_anomaly.frames.words import plural
 from retail_anomaly.plots.style import styled
 
 _COLOURS: Final = {"small": "#00846b", "medium": "#0068b5", "large": "#c77700"}
@@ -187,8 +188,9 @@ class Profile:
         styled(
             figure,
             f"The world of seed {simulation.seed}",
-            f"{len(self.stores)} stores, {simulation.days} days from {simulation.start}, "
-            f"{self.topics[POS_EVENTS]:,} receipt lines, {len(self.incidents)} incidents and distractors; "
+            f"{plural(len(self.stores), 'store')}, {plural(simulation.days, 'day')} from {simulation.start}, "
+            f"{plural(self.topics[POS_EVENTS], 'receipt line')}, "
+            f"{len(self.incidents)} incidents and distractors; "
             "a diamond is somebody at the service desk",
             height=760,
         )

@@ -29,7 +29,8 @@ ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}
 
-# No deadline: a shared machine is slow at times. In CI the same examples each run, so that red means changed code.
+# No deadline: a shared machine is slow at times. In CI the examples are always the same, so that red means
+# changed code.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -92,7 +93,8 @@ def restored_log() -> Iterator[None]:
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., KafkaServer]]:
     """Make brokers that a test may stop and kill: `kafka_server()`, `kafka_server({"property": "value"})`.
 
-    They are started, end with the session at the latest, and keep their data over `stop()`, `kill()` and `start()`.
+    They are started, keep their data over `stop()`, `kill()` and `start()`, and end with the session at the
+    latest.
     """
     servers: list[KafkaServer] = []
 

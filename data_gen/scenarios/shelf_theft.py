@@ -14,8 +14,8 @@ class ShelfTheft(Scenario):
     Parameters
     ----------
     fewest, most
-        Pieces that vanish. The rule alerts from 5 missing pieces on. Honest counts are off by less: two counts
-        together by 4 at most, except where somebody slips and writes a wrong number.
+        Pieces that vanish. The rule alerts from 5 missing pieces on. Honest counts are off by less: two
+        counts together by 4 at most, except where somebody slips and writes a wrong number.
 
     Examples
     --------

@@ -20,7 +20,7 @@ _QUARTER: Final = "15m"
 
 
 def _types(looked_at: str, *others: str) -> str:
-    """Return the alert types of the detectors that override one method and none of the others, as a pattern."""
+    """Return a pattern of the alert types whose detectors override one method and none of the others."""
     return "|".join(
         detector.alert_type
         for detector in REGISTRY.values()
@@ -106,7 +106,8 @@ def overview() -> Any:
         lines(
             "Risk",
             influx(
-                f'SELECT MAX("riskScore") AS "highest", MEAN("riskScore") AS "average" {_ALERTS} GROUP BY time($__interval) fill(none)',
+                f'SELECT MAX("riskScore") AS "highest", MEAN("riskScore") AS "average" {_ALERTS} '
+                "GROUP BY time($__interval) fill(none)",
                 alias="$col",
             ),
             "Of the alerts opened in each interval.",
@@ -127,7 +128,8 @@ def overview() -> Any:
         rows(
             "Newest alerts",
             influx(
-                f'SELECT "type", "store", "employee", "riskScore", "severity", "message", "alertId" {_ALERTS} ORDER BY time DESC LIMIT 100',
+                'SELECT "type", "store", "employee", "riskScore", "severity", "message", "alertId" '
+                f"{_ALERTS} ORDER BY time DESC LIMIT 100",
                 form="table",
             ),
             "The 100 newest of the time shown.",
@@ -164,7 +166,8 @@ def refunds() -> Any:
         lines(
             "Refunds by store",
             influx(
-                f'SELECT SUM("refundAmount") AS "refunds" {_SALES} GROUP BY time($__interval), "store" fill(0)',
+                f'SELECT SUM("refundAmount") AS "refunds" {_SALES} '
+                'GROUP BY time($__interval), "store" fill(0)',
                 alias="$tag_store",
             ),
             "Amount in each interval, in the stores' currency.",
@@ -173,7 +176,8 @@ def refunds() -> Any:
         columns(
             "Refund alerts by type",
             influx(
-                f'SELECT COUNT("alertId") AS "alerts" {_of(_REFUNDS)} GROUP BY time($__interval), "type" fill(0)',
+                f'SELECT COUNT("alertId") AS "alerts" {_of(_REFUNDS)} '
+                'GROUP BY time($__interval), "type" fill(0)',
                 alias="$tag_type",
             ),
             "By the time at which they were opened.",
@@ -181,7 +185,8 @@ def refunds() -> Any:
         rows(
             "Bursts",
             influx(
-                f'SELECT "store", "employee", "refundCount", "averageAmount", "riskScore", "revision", "transactionIds", "message" {_of("REFUND_BURST")} ORDER BY time DESC LIMIT 100',
+                'SELECT "store", "employee", "refundCount", "averageAmount", "riskScore", "revision", '
+                f'"transactionIds", "message" {_of("REFUND_BURST")} ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
             "Many high refunds of one cashier within minutes, each with its last revision.",
@@ -193,7 +198,8 @@ def refunds() -> Any:
         rows(
             "Refunds without a sale",
             influx(
-                f'SELECT "store", "employee", "transactionId", "amount", "sku", "message" {_of("REFUND_WITHOUT_SALE")} ORDER BY time DESC LIMIT 100',
+                'SELECT "store", "employee", "transactionId", "amount", "sku", "message" '
+                f"{_of('REFUND_WITHOUT_SALE')} ORDER BY time DESC LIMIT 100",
                 form="table",
             ),
             "The store never made the sale that was refunded.",
@@ -211,10 +217,12 @@ def refunds() -> Any:
         rows(
             "Unusual days of cashiers",
             influx(
-                f'SELECT "store", "employee", "observed", "expected", "lower", "upper", "component", "score" {_judged("refund_deviation")} AND "score" >= 0.95 ORDER BY time DESC LIMIT 100',
+                'SELECT "store", "employee", "observed", "expected", "lower", "upper", "component", "score" '
+                f'{_judged("refund_deviation")} AND "score" >= 0.95 ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
-            "Refunds of the day so far, and the usual number for this cashier. The model's score is 0.95 or more. Needs streamer.scores.",
+            "Refunds of the day so far, and the usual number for this cashier. The model's score is 0.95 or "
+            "more. Needs streamer.scores.",
             _WHO | _USUAL | _ODD,
         ),
     )
@@ -250,7 +258,8 @@ def inventory_and_gates() -> Any:
         columns(
             "Alerts by type",
             influx(
-                f'SELECT COUNT("alertId") AS "alerts" {_of(f"{_STOCK}|{_GATES}")} GROUP BY time($__interval), "type" fill(0)',
+                f'SELECT COUNT("alertId") AS "alerts" {_of(f"{_STOCK}|{_GATES}")} '
+                'GROUP BY time($__interval), "type" fill(0)',
                 alias="$tag_type",
             ),
             "By the time at which they were opened.",
@@ -280,7 +289,8 @@ def inventory_and_gates() -> Any:
         rows(
             "Alarms after a high-value sale",
             influx(
-                f'SELECT "store", "employee", "gateId", "saleAmount", "secondsAfterSale", "transactionId", "message" {_of("SECURITY_CORRELATION")} ORDER BY time DESC LIMIT 100',
+                'SELECT "store", "employee", "gateId", "saleAmount", "secondsAfterSale", "transactionId", '
+                f'"message" {_of("SECURITY_CORRELATION")} ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
             "The newest sale before the alarm.",
@@ -328,11 +338,13 @@ def sales() -> Any:
         lines(
             "Receipts of a quarter of an hour, and the usual number",
             influx(
-                f'SELECT MEAN("lower") AS "usual at least", MEAN("upper") AS "usual at most", MEAN("expected") AS "expected", MEAN("observed") AS "counted" {_judged("sales_deviation")} GROUP BY time($__interval) fill(null)',
+                'SELECT MEAN("lower") AS "usual at least", MEAN("upper") AS "usual at most", '
+                'MEAN("expected") AS "expected", MEAN("observed") AS "counted" '
+                f"{_judged('sales_deviation')} GROUP BY time($__interval) fill(null)",
                 alias="$col",
             ),
-            "At the end of each quarter; the model's band holds 95 % of honest quarters. Of several stores it is the average: choose one. "
-            "Needs streamer.scores.",
+            "At the end of each quarter; the model's band holds 95 % of honest quarters. Of several stores "
+            "it is the average: choose one. Needs streamer.scores.",
             ranges=("expected",),
             band=("usual at least", "usual at most"),
             every=_QUARTER,
@@ -341,17 +353,20 @@ def sales() -> Any:
         rows(
             "Unusual quarters of an hour",
             influx(
-                f'SELECT "store", "observed", "expected", "lower", "upper", "component", "score" {_judged("sales_deviation")} AND "score" >= 0.99 ORDER BY time DESC LIMIT 100',
+                'SELECT "store", "observed", "expected", "lower", "upper", "component", "score" '
+                f'{_judged("sales_deviation")} AND "score" >= 0.99 ORDER BY time DESC LIMIT 100',
                 form="table",
             ),
-            "Receipts of the quarter. The hour, the day, the amounts or the prices may stand out instead. The score is 0.99 or more.",
+            "Receipts of the quarter. The hour, the day, the amounts or the prices may stand out instead. "
+            "The score is 0.99 or more.",
             {"Time": "Time", "store": "Store"} | _USUAL | _ODD,
             width=14,
         ),
         rows(
             "When a model last had no score, and why",
             influx(
-                f'SELECT LAST("silent") AS "silent" FROM "{SCORE_POINTS}" WHERE {_SHOWN} AND "silent" != \'\' GROUP BY "store", "detector"',
+                f'SELECT LAST("silent") AS "silent" FROM "{SCORE_POINTS}" '
+                f'WHERE {_SHOWN} AND "silent" != \'\' GROUP BY "store", "detector"',
                 form="table",
             ),
             "A store that is new has none for weeks.",
@@ -361,16 +376,19 @@ def sales() -> Any:
         lines(
             "Sales of an interval, beside the range of all stores",
             influx(
-                f'SELECT MEAN("salesAmount") AS "sales" {_SALES} GROUP BY time($__interval), "store" fill(null)',
+                f'SELECT MEAN("salesAmount") AS "sales" {_SALES} '
+                'GROUP BY time($__interval), "store" fill(null)',
                 alias="$tag_store",
             )
             + renamed(
                 influx(
-                    f'SELECT PERCENTILE("salesAmount", 10) AS "10 % of all", MEDIAN("salesAmount") AS "half of all", PERCENTILE("salesAmount", 90) AS "90 % of all" {band}',
+                    'SELECT PERCENTILE("salesAmount", 10) AS "10 % of all", MEDIAN("salesAmount") AS '
+                    f'"half of all", PERCENTILE("salesAmount", 90) AS "90 % of all" {band}',
                     alias="$col",
                 )
             ),
-            "Average of the intervals that one point stands for. The range is of all stores, whichever are shown.",
+            "Average of the intervals that one point stands for. "
+            "The range is of all stores, whichever are shown.",
             ranges=("half of all",),
             band=("10 % of all", "90 % of all"),
             every=_WINDOW,

@@ -113,7 +113,8 @@ def pipeline_health() -> Any:
             "Detecting",
             promql(
                 (
-                    "sum(rate(retail_processing_seconds_sum[$__rate_interval])) / sum(rate(retail_processing_seconds_count[$__rate_interval]))",
+                    "sum(rate(retail_processing_seconds_sum[$__rate_interval])) "
+                    "/ sum(rate(retail_processing_seconds_count[$__rate_interval]))",
                     "an event",
                 )
             ),
@@ -125,7 +126,10 @@ def pipeline_health() -> Any:
             "Committing",
             promql(
                 (
-                    f"sum by (process) (rate(retail_checkpoint_seconds_sum[$__rate_interval]) * {_PROCESS}) / sum by (process) (rate(retail_checkpoint_seconds_count[$__rate_interval]) * {_PROCESS})",
+                    "sum by (process) "
+                    f"(rate(retail_checkpoint_seconds_sum[$__rate_interval]) * {_PROCESS}) "
+                    "/ sum by (process) "
+                    f"(rate(retail_checkpoint_seconds_count[$__rate_interval]) * {_PROCESS})",
                     "{{process}}",
                 )
             ),

@@ -113,8 +113,9 @@ def picture(board: Mapping[str, Any], run: Run, start: int, end: int, interval: 
                 layout[f"yaxis{n}"] = {"domain": y, "anchor": f"x{n}", "rangemode": "tozero"}
             figure.add_trace(trace)
         figure.add_annotation(
-            text=_legend(names, int(place["w"] / 24 * _WIDTH / 7)), x=x[0], y=y[0] - 0.8 / bottom, xref="paper",
-            yref="paper", xanchor="left", yanchor="top", align="left", showarrow=False, font_size=10,
+            text=_legend(names, int(place["w"] / 24 * _WIDTH / 7)), x=x[0], y=y[0] - 0.8 / bottom,
+            xref="paper", yref="paper", xanchor="left", yanchor="top", align="left", showarrow=False,
+            font_size=10,
         )  # fmt: skip
         for step in panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])[1:]:
             figure.add_hline(step["value"], line_dash="dash", line_color=step["color"])

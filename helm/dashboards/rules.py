@@ -28,27 +28,30 @@ def rules() -> dict[str, Any]:
                         seconds=600,
                         above=0,
                         severity="warning",
-                        summary="{{ $labels.store }}: {{ $labels.type }} with a risk of 0.8 or more in the last 10 minutes.",
+                        summary="{{ $labels.store }}: {{ $labels.type }} with a risk of 0.8 or more in the "
+                        "last 10 minutes.",
                     ),
                     _rule(
                         "retail-over-budget",
                         "More alerts than someone can look at",
-                        f'SELECT COUNT("alertId") AS "alerts" FROM "{ALERT_POINTS}" WHERE $timeFilter GROUP BY "store"',
+                        f'SELECT COUNT("alertId") AS "alerts" FROM "{ALERT_POINTS}" '
+                        'WHERE $timeFilter GROUP BY "store"',
                         seconds=24 * _HOUR,
                         above=BUDGET,
                         severity="info",
-                        summary=f"{{{{ $labels.store }}}} had more than {BUDGET:g} alerts in 24 hours: look at its till, "
-                        "or tune the limits.",
+                        summary=f"{{{{ $labels.store }}}} had more than {BUDGET:g} alerts in 24 hours: "
+                        "look at its till, or tune the limits.",
                     ),
                     _rule(
                         "retail-no-sales-data",
                         "No sales figures",
-                        f'SELECT COUNT("salesLines") AS "intervals" FROM "{STORE_METRIC_POINTS}" WHERE $timeFilter',
+                        f'SELECT COUNT("salesLines") AS "intervals" FROM "{STORE_METRIC_POINTS}" '
+                        "WHERE $timeFilter",
                         seconds=6 * _HOUR,
                         above=None,
                         severity="warning",
-                        summary="No store sent sales for six hours. If shops are open, look at the tills' connection, "
-                        "`retail-streamer metrics` and the sink.",
+                        summary="No store sent sales for six hours. If shops are open, look at the tills' "
+                        "connection, `retail-streamer metrics` and the sink.",
                     ),
                 ],
             }

@@ -16,6 +16,7 @@ from retail_anomaly.cli.options import (
     our_column_names,
 )
 from retail_anomaly.core.errors import UsageError
+from retail_anomaly.frames.words import plural
 from retail_anomaly.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _activity(events: str, zones: "Zones", seed: int) -> "Activity":
         source = open_input(events)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
     if bad.count:
-        typer.echo(f"{bad.count:,} lines of {events} could not be read; replay names them", err=True)
+        typer.echo(f"{plural(bad.count, 'line')} of {events} could not be read; replay names them", err=True)
     return activity
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.frames.words import plural
 from retail_anomaly.whole_file import write_whole
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -42,7 +43,7 @@ def notebook(
             "notebooks alone with --no-start"
         )
     copied, kept = copy_notebooks(folder)
-    typer.echo(f"{folder}: {len(copied)} files copied", err=True)
+    typer.echo(f"{folder}: {plural(len(copied), 'file')} copied", err=True)
     for path in kept:
         typer.echo(f"{path}: kept as it is, though the package has another; rename yours to get it", err=True)
     if not start:

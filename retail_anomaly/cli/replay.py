@@ -14,6 +14,7 @@ from retail_anomaly.cli.options import ConfigFile, files_of, names_in
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.frames.words import plural
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
@@ -108,14 +109,15 @@ def _summary(run: Pass, types: Counter[str], revised: int, bad: BadLines, second
     events = run.events.total()
     again = f" ({revised:,} revised)" if revised else ""
     lines = [
-        f"{events:,} events of {run.store_count:,} stores in {seconds:.1f} s "
-        f"({events / max(seconds, 1e-9):,.0f} a second): {types.total():,} alerts{again}"
+        f"{plural(events, 'event')} of {plural(run.store_count, 'store')} in {seconds:.1f} s "
+        f"({events / max(seconds, 1e-9):,.0f} a second): {plural(types.total(), 'alert')}{again}"
     ]
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
     if bad.count:
         more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
-        lines.append(f"{bad.count:,} lines could not be read{more}")
+        lines.append(f"{plural(bad.count, 'line')} could not be read{more}")
         lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
     if run.held:
-        lines.append(f"{run.held:,} decisions still wait for time to pass beyond the end of the log")
+        held = plural(run.held, "decision")
+        lines.append(f"{held} still waiting for time to pass beyond the end of the log")
     return lines

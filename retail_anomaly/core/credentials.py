@@ -1,4 +1,4 @@
-"""User names and passwords in addresses: refused where they are given, and masked in everything that is printed."""
+"""User names and passwords in addresses: refused where given, masked wherever they would be printed."""
 
 import re
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 _CREDENTIALS: Final = re.compile(r"""[^\s'"(]*:\S*@""")
 
 KAFKA_CREDENTIALS: Final = (
-    "expected host:port, got a user name or password: put them into the environment variables KAFKA_SASL_USERNAME "
-    "and KAFKA_SASL_PASSWORD"
+    "expected host:port, got a user name or password: put them into the environment variables "
+    "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
 )
 """Says where the credentials for a Kafka go."""
 

@@ -106,3 +106,18 @@ def looks() -> dict[str, Look]:
             spare.symbol if detector.symbol is None or detector.symbol in symbols else detector.symbol,
         )
     return chosen
+
+
+def look_of(alert_type: str) -> Look:
+    """Return colour and symbol of an alert type, the same wherever it is shown.
+
+    A type that no detector of this process raises gets a spare look.
+
+    Examples
+    --------
+    >>> import retail_anomaly.detectors
+    >>> look_of("REFUND_BURST")
+    Look(colour='#d1495b', symbol='circle')
+    """
+    known = looks()
+    return known.get(alert_type) or spare_look(alert_type, known.values())

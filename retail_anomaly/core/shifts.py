@@ -32,8 +32,8 @@ class Shifts(Table[list[Shift]]):
     Parameters
     ----------
     max_late
-        How late an event may be and still raise an alert, in milliseconds. A shift expires that long after its
-        end.
+        How late an event may be and still raise an alert, in milliseconds. A shift expires that long after
+        its end.
 
     Examples
     --------

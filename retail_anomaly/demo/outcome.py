@@ -114,7 +114,8 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     yield ""
     sent = sum(outcome.sent.values())
     letters = plural(outcome.dead_letters, "dead letter")
-    yield f"[bold]{sent:,} events sent, {processed:,} processed[/], {letters}, in {outcome.seconds:.0f} s"
+    counts = f"{plural(sent, 'event')} sent, {processed:,} processed"
+    yield f"[bold]{counts}[/], {letters}, in {outcome.seconds:.0f} s"
     types = frame.drop_duplicates("alert_id")["type"]
     by_type = type_counts_text(types)
     yield f"[bold]{plural(len(types), 'alert')}[/]: {escape(by_type) or 'none'}"

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.registry import look_of
 from retail_anomaly.frames.words import label_of, plural
-from retail_anomaly.plots.style import colour_of
 
 _ROWS_AROUND = 12  # lines of the terminal that the table leaves to the other output
 
@@ -83,7 +83,7 @@ class Screen:
             table.add_row(
                 _clock(alert),
                 Text(alert.store_id),
-                Text(label_of(alert.type), style=colour_of(alert.type)),
+                Text(label_of(alert.type), style=look_of(alert.type).colour),
                 f"{alert.risk_score:.2f}",
                 Text(alert.message),
             )

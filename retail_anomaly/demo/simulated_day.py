@@ -15,6 +15,7 @@ from retail_anomaly.demo.outcome import INCIDENTS_FILE, DemoOutcome
 from retail_anomaly.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.demo.screen import Screen
 from retail_anomaly.evaluate import read_incidents
+from retail_anomaly.frames.words import plural
 
 # A simulated day begins with the rota, published at night, and ends with the stock counts of the evening.
 _DAY_SECONDS: Final = 18 * 3600
@@ -101,7 +102,8 @@ def run_day(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome
     speedup = f"{_DAY_SECONDS / plan.seconds:.0f}"
     simulator = processes.start("retail-datagen", "stream", *day, "--broker", broker, "--speedup", speedup)
     screen.say(
-        f"A day in {plan.stores} stores is sent in {plan.seconds:.0f} s; the streamer reads it as it comes"
+        f"A day in {plural(plan.stores, 'store')} is sent in {plan.seconds:.0f} s; "
+        "the streamer reads it as it comes"
     )
 
     alerts = _ShownAlerts(reader, began, screen)

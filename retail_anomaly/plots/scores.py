@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from retail_anomaly.core.registry import known_detectors
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
@@ -78,7 +79,7 @@ def score_band(
     store = str(shown["store_id"].iloc[0]) if len(shown) else subject
     detector = str(shown["detector"].iloc[0]) if len(shown) else ""
     counts_of, counted = _COUNTED.get(detector, ("Counts of", "Count"))
-    colour = colour_of(detector.upper())
+    colour = colour_of(_alert_type(detector))
     zone = zone_of(store, zones)
     judged = shown
     shown = _with_gaps(shown)
@@ -156,8 +157,9 @@ def _add_alerts(
     """Mark the alerts at the count that opened them; return their number."""
     expect_columns(alerts, ("opened_at",), "alerts")
     shown = last_revisions(alerts)
+    alert_type = _alert_type(detector)
     about = shown["store_id"] if subject == store else shown["employee_id"]
-    shown = shown[(shown["type"] == detector.upper()) & (shown["store_id"] == store) & (about == subject)]
+    shown = shown[(shown["type"] == alert_type) & (shown["store_id"] == store) & (about == subject)]
     if len(judged):
         shown = shown[shown["opened_at"].between(judged["end"].iloc[0], judged["end"].iloc[-1])]
     counted = judged.drop_duplicates("end", keep="last").set_index("end")["observed"]
@@ -169,8 +171,8 @@ def _add_alerts(
         showlegend=bool(len(shown)),
         cliponaxis=False,
         marker={
-            "color": colour_of(detector.upper()),
-            "symbol": symbol_of(detector.upper()),
+            "color": colour_of(alert_type),
+            "symbol": symbol_of(alert_type),
             "size": 14,
             "line": {"color": "white", "width": 1},
         },
@@ -178,6 +180,12 @@ def _add_alerts(
         hoverinfo="text",
     )
     return len(shown)
+
+
+def _alert_type(detector: str) -> str:
+    """Return the type of a detector's alerts; for a detector unknown here, its name in capitals."""
+    known = known_detectors().get(detector)
+    return detector.upper() if known is None else known.alert_type
 
 
 def _hover(row: Any, zone: str) -> str:

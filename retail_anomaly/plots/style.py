@@ -6,8 +6,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from retail_anomaly.core.registry import looks
-from retail_anomaly.core.spare_looks import Look, spare_look
+from retail_anomaly.core.registry import look_of, looks
 from retail_anomaly.frames.words import label_of
 
 COLOURS: Final[Mapping[str, str]] = {alert_type: look.colour for alert_type, look in looks().items()}
@@ -26,20 +25,6 @@ FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', '
 
 _HEAD: Final = 66  # pixels for title and subtitle
 _ROW: Final = 22  # pixels for each row of the legend
-
-
-def look_of(alert_type: str) -> Look:
-    """Return colour and symbol of an alert type, the same in every figure.
-
-    A type that no detector of this process raises gets a spare look.
-
-    Examples
-    --------
-    >>> look_of("REFUND_BURST")
-    Look(colour='#d1495b', symbol='circle')
-    """
-    known = looks()
-    return known.get(alert_type) or spare_look(alert_type, known.values())
 
 
 def colour_of(alert_type: str) -> str:

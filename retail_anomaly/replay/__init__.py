@@ -13,6 +13,7 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.score import Score
+from retail_anomaly.frames.words import plural
 from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
@@ -90,17 +91,20 @@ class ReplayResult:
         types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
         rows = [(str(name), f"{count:,}") for name, count in types.items()]
         sentences = [
-            (f"{self.bad_lines:,}", "lines could not be read"),
-            (f"{self.held:,}", "decisions still wait for time to pass"),
+            (self.bad_lines, "line", "could not be read"),
+            (self.held, "decision", "still waiting for time to pass"),
         ]
-        notes = [f"{count} {end}." for count, end in sentences if count != "0"]
+        notes = [f"{plural(count, noun)} {end}." for count, noun, end in sentences if count]
         return "\n".join(
             [*map(html_paragraph, [self._said(), *notes]), html_table(rows, ["alerts", "count"])]
         )
 
     def _said(self) -> str:
         events, alerts = self.events.total(), self.alerts["alert_id"].nunique()
-        return f"{events:,} events of {self.stores:,} stores in {self.seconds:.1f} s: {alerts:,} alerts."
+        return (
+            f"{plural(events, 'event')} of {plural(self.stores, 'store')} in {self.seconds:.1f} s: "
+            f"{plural(alerts, 'alert')}."
+        )
 
 
 def replay(  # noqa: PLR0913 - by name only

@@ -132,7 +132,7 @@ def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zo
         if kind := _most(alerts["type"]):
             lines.append(f"The most frequent type is {label_of(kind[0]).lower()} ({kind[1]:,}).")
         if where := _most(alerts["store_id"]):
-            lines.append(f"With {where[1]:,} alerts, {where[0]} has the most.")
+            lines.append(f"With {plural(where[1], 'alert')}, {where[0]} has the most.")
         if trend := _trend(alerts, zones):
             lines.append(trend)
     if matched is not None:

@@ -44,7 +44,8 @@ class TableSource:
     --------
     >>> TableSource(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
     Traceback (most recent call last):
-    retail_anomaly.sources.base.MissingColumnsError: the DataFrame has no column for countedQty, eventTime: name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
+    retail_anomaly.sources.base.MissingColumnsError: the DataFrame has no column for countedQty, eventTime:
+    name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
     """
 
     divisible = True

@@ -202,9 +202,9 @@ def _too_little(
         min(other.outcome.alerts for other in (one, *tried.get(name, ()))) for name, one in base.items()
     )
     return (
-        f"nothing that was tried keeps the budget of {budget:g} alerts a store-day, the quietest raises "
-        f"{quietest / truth.tuned_store_days:.2f}: allow more with --budget, try more with --trials, or switch a "
-        "detector off in the configuration"
+        f"nothing that was tried keeps the budget of {budget:g} alerts a store-day, the quietest "
+        f"raises {quietest / truth.tuned_store_days:.2f}: allow more with --budget, try more with --trials, "
+        "or switch a detector off in the configuration"
     )
 
 

@@ -126,8 +126,8 @@ def searches(
             study.set_user_attr(_IDENTITY, dict(identity))
         elif different := [name for name, text in identity.items() if before.get(name) != text]:
             raise TuneError(
-                f"{file}: the trials in it are of another {' and another '.join(different)}: name another file "
-                "with --study, or delete this one"
+                f"{file}: the trials in it are of another {' and another '.join(different)}: "
+                "name another file with --study, or delete this one"
             )
         found.append(Search(space, study, seed))
     return found

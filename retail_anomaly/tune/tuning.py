@@ -12,7 +12,7 @@ from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
 from retail_anomaly.frames.card_rows import row_of
-from retail_anomaly.frames.words import label_of
+from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.settings import Settings, flatten
 from retail_anomaly.tune.choose import Combination
@@ -160,19 +160,21 @@ class Tuning:
         """Return the days, incidents and limits behind the figures, in sentences."""
         days = self.truth.days
         found = [
-            f"{part.capitalize()}: {days.period(part)}, {int(days.store_days[part].sum()):,} store-days, "
-            f"{int((self.truth.weights[part] > 0).sum()):,} incidents."
+            f"{part.capitalize()}: {days.period(part)}, "
+            f"{plural(int(days.store_days[part].sum()), 'store-day')}, "
+            f"{plural(int((self.truth.weights[part] > 0).sum()), 'incident')}."
             for part in (TUNED, HELD_OUT)
         ]
         wanted = "incidents" if self.objective == "recall" else "expected loss"
         found.append(
             f"Wanted: most {wanted} within {self.budget:g} alerts a store-day; "
-            f"{len(self.trials)} trials of each detector."
+            f"{plural(len(self.trials), 'trial')} of each detector."
         )
         if self.truth.incidents_left_out:
-            found.append(f"Left out: {self.truth.incidents_left_out:,} incidents of other stores or times.")
+            left_out = plural(self.truth.incidents_left_out, "incident")
+            found.append(f"Left out: {left_out} of other stores or times.")
         if self.bad_lines:
-            found.append(f"Left out: {self.bad_lines:,} lines of the log that could not be read.")
+            found.append(f"Left out: {plural(self.bad_lines, 'line')} of the log that could not be read.")
         return found
 
     def lines(self) -> list[str]:

@@ -66,10 +66,12 @@ def write_tuning(tuning: Tuning, path: Path | str, *, title: str = "Tuning") -> 
         title=title,
         summary=" ".join([tuning.verdict, *tuning.facts()]),
         facts={
-            name: f"{measure_text(measure, before.value(measure))} → {measure_text(measure, after.value(measure))}"
+            name: f"{measure_text(measure, before.value(measure))} → "
+            f"{measure_text(measure, after.value(measure))}"
             for name, measure in _TILES.items()
         },
         sections=sections,
-        footer=f"The figures are in two parts: the days {TUNED}, on which the parameters were chosen, and those "
-        f"{HELD_OUT}, which took no part in the choice. Each alert counts once, as its last revision has it.",
+        footer=f"The figures are in two parts: the days {TUNED}, on which the parameters were chosen, and "
+        f"those {HELD_OUT}, which took no part in the choice. Each alert counts once, as its last revision "
+        "has it.",
     )

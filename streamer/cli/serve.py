@@ -108,8 +108,8 @@ def sink(
         bool,
         typer.Option(
             "--check",
-            help="Only write a point into a measurement of its own and read it back; exit with 1 if InfluxDB does not "
-            "take it.",
+            help="Only write a point into a measurement of its own and read it back; exit with 1 if InfluxDB "
+            "does not take it.",
         ),
     ] = False,
     config: Config = None,

@@ -76,8 +76,8 @@ def _read_partition(database: PartitionFolder, report: StateReport) -> None:
         opened = Rdict(str(database.path), Options(raw_mode=True), access_type=AccessType.read_only())
     except Exception as error:
         raise StreamerError(
-            f"{database.path} can't be read ({' '.join(str(error).split())}): delete it; a streamer that is started "
-            "then brings it back from its changelog topic"
+            f"{database.path} can't be read ({' '.join(str(error).split())}): delete it; a streamer that is "
+            "started then brings it back from its changelog topic"
         ) from error
     try:
         # The keys of a store need not be neighbours: its name may begin with the name of another.

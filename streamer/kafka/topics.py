@@ -34,7 +34,7 @@ _NOISE: Final = re.compile(r"^\S+/\w+: | \(after [^)]*\)")
 
 
 def _admin_client(connection: Connection, said: list[str]) -> AdminClient:
-    """Return a client that collects librdkafka's errors in `said` instead of writing them to standard error."""
+    """Return a client that collects librdkafka's errors in `said`, not on standard error."""
     kind = EmbeddedAdmin if connection.embedded else AdminClient
     return kind(
         {
@@ -133,8 +133,8 @@ def ensure_topics(
     reports = check_topics(connection, plan, names, create=create)
     if missing := [report.name for report in reports if report.partitions is None]:
         raise StreamerError(
-            f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; create them with "
-            f"`retail-streamer topics --create --broker {connection.broker}`"
+            f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; "
+            f"create them with `retail-streamer topics --create --broker {connection.broker}`"
         )
     inputs = {r.name: r.partitions for r in reports if r.name in ALIGNED}
     if len(set(inputs.values())) > 1:
@@ -156,7 +156,7 @@ def ensure_topics(
 def _wait_for_topics(
     admin: AdminClient, connection: Connection, said: list[str], names: Iterable[str], seconds: float
 ) -> dict[str, int]:
-    """Return the partitions of all topics, once the broker answers and has the named ones, or the time is up."""
+    """Return the partitions of all topics once the broker answers and has the named ones, or time is up."""
     deadline = time.monotonic() + seconds
     while True:
         said.clear()
@@ -234,7 +234,8 @@ def _create(admin: AdminClient, connection: Connection, plan: TopicPlan, wanted:
     while unseen := set(wanted) - set(_partitions(admin)):
         if time.monotonic() > deadline:
             raise StreamerError(
-                f"created, but {connection.broker} does not list them yet: {', '.join(sorted(unseen))}; try again"
+                f"created, but {connection.broker} does not list them yet: {', '.join(sorted(unseen))}; "
+                "try again"
             )
         time.sleep(0.05)
 

@@ -37,8 +37,8 @@ def served(metrics: Metrics, settings: StreamerSettings) -> Iterator[None]:
         server = _Server(address, metrics)
     except OSError as error:
         raise StreamerError(
-            f"{settings.metrics_address}:{settings.metrics_port} can't be listened on ({error.strerror}): choose "
-            "another --metrics-port, one for each process"
+            f"{settings.metrics_address}:{settings.metrics_port} can't be listened on ({error.strerror}): "
+            "choose another --metrics-port, one for each process"
         ) from None
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True, name="metrics")
     thread.start()

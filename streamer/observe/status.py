@@ -10,6 +10,7 @@ import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 from urllib3.exceptions import HTTPError
 
+from retail_anomaly.frames.words import plural
 from streamer.errors import StreamerError
 
 _TIMEOUT_SECONDS: Final = 10.0
@@ -71,7 +72,8 @@ class Status:
         about = self.samples.get("retail_info", [({}, 1.0)])[0][0]
         yield (
             f"{about.get('process', '?')} of group {about.get('consumer_group', '?')}: "
-            f"{'ready' if self.ready else 'not ready'}, heard of {self.value('retail_poll_age_seconds'):.0f} s ago"
+            f"{'ready' if self.ready else 'not ready'}, "
+            f"heard of {self.value('retail_poll_age_seconds'):.0f} s ago"
         )
         yield f"  records processed: {_listed(self.by('retail_events_total', 'topic'))}"
         yield f"  alerts: {_listed(self.by('retail_alerts_total', 'type'))}"
@@ -109,7 +111,7 @@ class Status:
         labels, worst = max(lags, key=lambda sample: sample[1])
         total = sum(value for _, value in lags)
         most = f", most in {labels['topic']}[{labels['partition']}]: {worst:,.0f}" if worst else ""
-        return f"{total:,.0f} records in {len(lags)} partitions{most}"
+        return f"{plural(int(total), 'record')} in {plural(len(lags), 'partition')}{most}"
 
 
 def ask(url: str, clock: Callable[[], float] = time.time) -> Status:

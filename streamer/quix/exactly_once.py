@@ -43,8 +43,9 @@ class ExactlyOnceApplication(MemberApplication):
             while open_ones := [tp for tp in changelogs if self._is_open(probe, tp)]:
                 if time.monotonic() > deadline:
                     raise StreamerError(
-                        f"a transaction in {open_ones[0].topic} is still open after {_PATIENCE_SECONDS:.0f} s: "
-                        "end it with kafka-transactions.sh, then start the streamer again"
+                        f"a transaction in {open_ones[0].topic} is still open after "
+                        f"{_PATIENCE_SECONDS:.0f} s: end it with kafka-transactions.sh, "
+                        "then start the streamer again"
                     )
                 structlog.stdlib.get_logger("retail-streamer").info(
                     "waiting for a crashed process's transaction to time out", partitions=len(open_ones)

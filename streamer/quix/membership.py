@@ -40,7 +40,7 @@ _NO_ANSWER: Final = {
 
 
 class MemberApplication(Application):
-    """An application that commits only as a member of its group, and ends if it can't take over a partition."""
+    """An application that commits only as a member of its group; it ends if it can't take a partition."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -65,7 +65,7 @@ class MemberApplication(Application):
         self._producer.flush()
 
     def at_stop(self, act: Callable[[], None]) -> None:
-        """Have `act` called when the application is asked to stop: by a signal handler, so it must not wait."""
+        """Have `act` called when the application is asked to stop. A signal handler calls it: don't wait."""
         self._at_stop.append(act)
 
     def stop(self, fail: bool = False) -> None:

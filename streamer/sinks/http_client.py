@@ -1,7 +1,7 @@
 """HTTP requests that end by a deadline, however slowly the server sends.
 
-The timeout of a socket begins anew with each byte, so a server that drips bytes could hold a request for minutes.
-Here a thread does the request, and the caller waits for that thread no longer than the deadline.
+The timeout of a socket begins anew with each byte, so a server that drips bytes could hold a request for
+minutes. Here a thread does the request, and the caller waits for that thread no longer than the deadline.
 """
 
 import errno
@@ -71,7 +71,7 @@ class HttpClient:
         self._end = float("inf")
 
     def end_within(self, seconds: float) -> None:
-        """Let no request last longer than this from now on: the process stops. A signal handler may call it."""
+        """End each request within this time from now on: the process stops. A signal handler may call it."""
         self._end = min(self._end, time.monotonic() + seconds)
 
     @property

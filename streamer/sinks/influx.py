@@ -2,9 +2,10 @@
 
 Lines go to version 2's ``/api/v2/write``, which versions 1.8 and later and 3 understand as well.
 
-A status alone proves nothing: a login page answers 200, a gateway refuses with 400 in JSON. A write is done with
-204 and a header of InfluxDB. A refusal counts with such a header and in InfluxDB's form. Version 3 sends no such
-header with a write, and a proxy may remove it; a point is then written and read back. Everything else is an outage.
+A status alone proves nothing: a login page answers 200, a gateway refuses with 400 in JSON. A write is done
+with 204 and a header of InfluxDB. A refusal counts with such a header and in InfluxDB's form. Version 3 sends
+no such header with a write, and a proxy may remove it; a point is then written and read back. Everything else
+is an outage.
 """
 
 import json
@@ -274,7 +275,8 @@ class Influx:
                     f"InfluxDB at {url} has not answered, and this process was asked to stop", timed_out=True
                 ) from None
             raise UnavailableError(
-                f"InfluxDB at {url} does not answer in time: look at its load, or raise streamer.sink.timeout",
+                f"InfluxDB at {url} does not answer in time: look at its load, "
+                "or raise streamer.sink.timeout",
                 timed_out=True,
             ) from None
         except ssl.SSLCertVerificationError as error:
@@ -285,7 +287,8 @@ class Influx:
             raise self._away(_kind(error)) from None
         except HTTPException as error:
             raise UnavailableError(
-                f"what answers at {url} is no InfluxDB ({type(error).__name__}): is {URL} right, and the proxy before it?"
+                f"what answers at {url} is no InfluxDB ({type(error).__name__}): is {URL} right, "
+                "and the proxy before it?"
             ) from None
         except OSError as error:
             raise self._away(_kind(error)) from None
@@ -296,7 +299,7 @@ class Influx:
         )
 
     def _prove(self) -> bool:
-        """Return whether InfluxDB is behind answers that don't name it: a point that is written can be read."""
+        """Return whether InfluxDB is behind answers that don't name it: a point written can be read."""
         point = _CheckPoint.new()
         if self._post((point.line,)).status != 204:
             return False
@@ -330,8 +333,8 @@ class Influx:
             )
         if status in _TRANSIENT_STATUSES:
             return UnavailableError(f"{at}{told or self._heard(answer)}: look at its log and its disk")
-        # No line may be given up for the refusal of another server. Without InfluxDB's header the point is tried
-        # each time: a gateway that refuses everything in JSON refuses that too.
+        # No line may be given up for the refusal of another server. Without InfluxDB's header the point is
+        # tried each time: a gateway that refuses everything in JSON refuses that too.
         by_influx = bool(said) and (is_named(answer) or (status in (*_LINE_STATUSES, 413) and self._prove()))
         if status == 413:
             return TooLargeError(
@@ -349,16 +352,16 @@ class Influx:
             )
         if status == 404:
             return StreamerError(
-                f"{at}{told}: create bucket {self.target.bucket!r} in organization {self.target.org!r}, or correct "
-                f"{BUCKET} and {ORG}"
+                f"{at}{told}: create bucket {self.target.bucket!r} in organization {self.target.org!r}, "
+                f"or correct {BUCKET} and {ORG}"
             )
         return StreamerError(f"{at}{told}: is {URL} the address of InfluxDB itself?")
 
     def _foreign(self, answer: Answer) -> UnavailableError:
         also = f", and {TOKEN}" if answer.status in (401, 403) else ""
         return UnavailableError(
-            f"what answers at {self.target.url}{self._heard(answer)} is no InfluxDB: is {URL} right, and the proxy "
-            f"before it{also}?"
+            f"what answers at {self.target.url}{self._heard(answer)} is no InfluxDB: is {URL} right, "
+            f"and the proxy before it{also}?"
         )
 
     def _heard(self, answer: Answer) -> str:
@@ -481,7 +484,7 @@ def retry_after(value: str | None, now: datetime) -> float:
 
 
 def _kind(error: Exception) -> str:
-    """Return the innermost cause of a connection error; the outer texts are full of hosts and object addresses."""
+    """Return the innermost cause of a connection error; the outer texts are full of object addresses."""
     while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
         error = inner
     return (

@@ -81,7 +81,8 @@ def line(topic: str, raw: bytes | None) -> str:
     --------
     >>> line("store-metrics", b'{"storeId":"s 1","windowStart":0,"windowEnd":300000,'
     ...     b'"salesLines":2,"salesAmount":12.5,"refundLines":0,"refundAmount":0}')
-    'store_metrics,store=s\\ 1 refundAmount=0,refundLines=0i,salesAmount=12.5,salesLines=2i,windowEnd=300000i 0'
+    'store_metrics,store=s\\ 1
+    refundAmount=0,refundLines=0i,salesAmount=12.5,salesLines=2i,windowEnd=300000i 0'
     """
     try:
         written: str = POINTS[topic](raw or b"").to_line_protocol()

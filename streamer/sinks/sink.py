@@ -1,8 +1,8 @@
 """The sink: the records of a checkpoint are written to InfluxDB before its offsets are committed.
 
 A record is done when InfluxDB has acknowledged its line, or when Kafka has acknowledged its dead letter. If
-neither happens, the sink raises `SinkBackpressureError`: Quix goes back to the last commit, waits, and delivers
-the records again. So no record is lost, and a point that is written twice overwrites itself.
+neither happens, the sink raises `SinkBackpressureError`: Quix goes back to the last commit, waits, and
+delivers the records again. So no record is lost, and a point that is written twice overwrites itself.
 """
 
 import time
@@ -183,7 +183,8 @@ class InfluxSink(BatchingSink):
                     self._limit = len(part) // 2
                     parts.appendleft(part)
                     _log.info(
-                        "too large a write for InfluxDB, halved; if that happens often, lower streamer.sink.batch",
+                        "too large a write for InfluxDB, halved; if that happens often, "
+                        "lower streamer.sink.batch",
                         lines=len(part),
                         reason=str(error),
                     )
@@ -239,7 +240,7 @@ class InfluxSink(BatchingSink):
         )
 
     def _hold(self, error: UnavailableError) -> None:
-        """Have Quix wait and deliver the records again: waiting in the poll loop would lose the partitions."""
+        """Have Quix wait and deliver the records again: a wait in the poll loop would lose the partitions."""
         wait = error.retry_after
         if wait is None:
             wait = min(2.0**self._failures, _LONGEST_PAUSE)

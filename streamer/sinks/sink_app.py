@@ -58,8 +58,8 @@ class DeadLetterProducer:
         if unsent or self._errors:
             why = self._errors[0].str() if self._errors else f"no answer in {_FLUSH_SECONDS:.0f} s"
             raise StreamerError(
-                f"Kafka does not take dead letters ({why}): look at topic {DEAD_LETTERS}, then start the sink "
-                "again; it goes on where it stopped"
+                f"Kafka does not take dead letters ({why}): look at topic {DEAD_LETTERS}, then start the "
+                "sink again; it goes on where it stopped"
             )
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
@@ -143,8 +143,8 @@ def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
         raise StreamerError(str(error)) from None
     except RefusedError as error:
         raise StreamerError(
-            f"InfluxDB at {target.url} refuses a point of measurement {CHECK_POINTS!r} ({error}): look at the bucket's "
-            "retention, and at the type of its field"
+            f"InfluxDB at {target.url} refuses a point of measurement {CHECK_POINTS!r} ({error}): look at the "
+            "bucket's retention, and at the type of its field"
         ) from None
     finally:
         influx.close()

@@ -171,7 +171,7 @@ def test_alert_id_hangs_on_the_event_and_not_on_parameters(name, golden):
 
 
 def _raised_by(alert: Alert, event: Any) -> Any:
-    """Name the event that raised an alert; a refund that waited for its sale, not the one that released it."""
+    """Name the event that raised an alert; for a refund that waited for its sale, the refund."""
     if "end" in alert.evidence:
         return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
     if alert.event_time != getattr(event, "event_time", None):
@@ -198,7 +198,7 @@ def _raised_by(alert: Alert, event: Any) -> Any:
 @EXAMPLES
 @given(steps=logs("refunds", originals=False))
 def test_events_about_another_subject_have_no_effect(name, subject, steps):
-    """Lines and counts of others change nothing; only the clock that they move might, and logs never outrun it."""
+    """Others' lines and counts change nothing. Only the clock that they move might; no log outruns it."""
     alerts = alerts_of(short_memory(name, {}), *steps)
     for wanted in {getattr(step, subject) for step in steps if isinstance(step, PosEvent)}:
         alone = [step for step in steps if getattr(step, subject, wanted) == wanted]

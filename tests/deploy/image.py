@@ -21,8 +21,8 @@ PLACE = "/opt/retail-anomaly"
 def make_image(folder: Path) -> Path:
     """Run the first stage's commands in a copy of its files; return the image's environment.
 
-    The dependencies are installed once for each list of them, and the package once for each content: a test that
-    runs beside another in a second process finds it installed, and takes nothing away from under the other.
+    The dependencies are installed once for each list of them, and the package once for each content. Tests in
+    two processes can therefore use one installation side by side.
     """
     stage = RECIPE.read_text().split("\nFROM ")[1].replace("\\\n", " ")
     recipe = re.sub(r"^#.*\n", "", stage, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The rules for Prometheus: they ask for metrics that a process has, fire when they should, and each has its runbook."""
+"""Prometheus' rules ask for metrics that a process has, fire when they should, and each has its runbook."""
 
 from __future__ import annotations
 

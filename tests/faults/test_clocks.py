@@ -1,4 +1,4 @@
-"""Clocks that are wrong, and stores that are silent for a month, in the midst of which the streamer is killed."""
+"""Clocks that are wrong, and stores that are silent for a month; meanwhile the streamer is killed."""
 
 from __future__ import annotations
 

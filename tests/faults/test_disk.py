@@ -17,7 +17,7 @@ MIDWAY = len(log()) // 2
 
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path | None]:
-    """Mount a disk that can be filled where the process "a" keeps its state; None where that is not permitted.
+    """Mount a disk that can be filled where process "a" keeps its state; None where that is not permitted.
 
     Parametrised with "limit" it mounts none, and with "disk" the test is skipped where none may be mounted.
     """

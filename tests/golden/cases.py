@@ -44,7 +44,7 @@ def expected(name: str) -> Counter[tuple[Any, ...]]:
 
 
 def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
-    """Reduce alerts to the fields that the cases name; detectors that came after the cases have their own tests."""
+    """Reduce alerts to the fields that the cases name; newer detectors have tests of their own."""
     return Counter(
         (
             a.type,

@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 class Answer:
     """One answer, with InfluxDB's headers unless it is `foreign`.
 
-    `how` is `answer`, a status after `delay` seconds; `reset`; `hang`, which takes the lines and never says so; or
-    `drip`, whose headers come byte by byte, without an end.
+    `how` is `answer`, a status after `delay` seconds; `reset`; `hang`, which takes the lines and never says
+    so; or `drip`, whose headers come byte by byte, without an end.
     """
 
     status: int = 204

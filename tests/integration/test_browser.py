@@ -7,7 +7,8 @@ import pytest
 from tests.support.browser import BrowserError, pixels, share_of_ink
 
 BROKEN = """<!doctype html><title>x</title><body style="background: white">
-<script>console.error("said"); fetch("https://example.org/").catch(() => 0); setTimeout(() => thrown())</script>"""
+<script>console.error("said"); fetch("https://example.org/").catch(() => 0);
+setTimeout(() => thrown())</script>"""
 
 
 def test_errors_and_requests_of_a_page_are_noted(browser, tmp_path):

@@ -82,7 +82,10 @@ def test_port_taken_at_the_last_moment_is_replaced(kafka, tmp_path, monkeypatch)
 
 
 def test_broker_ends_with_the_process_that_started_it(kafka, tmp_path):
-    script = f"from tests.kafka import *; print(KafkaServer(__import__('pathlib').Path({str(tmp_path)!r})).start().pid)"
+    script = (
+        "from tests.kafka import *; "
+        f"print(KafkaServer(__import__('pathlib').Path({str(tmp_path)!r})).start().pid)"
+    )
     command = [
         sys.executable,
         "-W",

@@ -40,7 +40,8 @@ def overflow(page):
     return page.value("document.documentElement.scrollWidth - innerWidth"), page.value(
         "[...document.querySelectorAll('.main-svg, .alert, .tiles')].filter(one => {"
         "const box = one.closest('section, main').getBoundingClientRect();"
-        "return one.getBoundingClientRect().right > box.right + 1}).map(one => one.className.baseVal || one.className)"
+        "return one.getBoundingClientRect().right > box.right + 1})"
+        ".map(one => one.className.baseVal || one.className)"
     )
 
 

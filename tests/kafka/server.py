@@ -35,7 +35,8 @@ LOGGING = [
 ]
 
 # One node needs these. With few internal partitions the first consumer group joins at once.
-# Retention stays Kafka's own week on purpose: a topic made without explicit retention loses old events here too.
+# Retention stays Kafka's own week on purpose: a topic made without explicit retention loses old events here
+# too.
 PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -57,7 +58,8 @@ PROPERTIES = {
     "group.min.session.timeout.ms": "1000",
     # How often it looks for transactions that a killed process left open; 10 s by default.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-    # After a crash the controller refuses the new process until the old one's session has run out (9 s by default).
+    # After a crash the controller refuses the new process until the old one's session has run out (9 s by
+    # default).
     "broker.session.timeout.ms": "4000",
     "broker.heartbeat.interval.ms": "1000",
 }
@@ -121,7 +123,8 @@ class KafkaServer:
                 self.kill()
                 if attempt == PORT_ATTEMPTS or "Address already in use" not in self.log_tail(200):
                     raise
-                # Another process was quicker. New ports while no client knows ours, else the same a bit later.
+                # Another process was quicker. Take new ports while no client knows ours, otherwise try the
+                # same again a bit later.
                 time.sleep(0 if fresh else 1)
             except BaseException:
                 self.kill()
@@ -192,7 +195,8 @@ class KafkaServer:
                 start_new_session=True,
             )
         atexit.register(self.kill)
-        # However this process dies, the pipe closes and the broker ends (PR_SET_PDEATHSIG follows threads instead).
+        # However this process dies, the pipe closes and the broker ends (PR_SET_PDEATHSIG follows threads
+        # instead).
         self._guard = subprocess.Popen(
             ["sh", "-c", 'read -r _; kill -9 "$0"', str(self._process.pid)],
             stdin=subprocess.PIPE,

@@ -1,1 +1,1 @@
-"""The contract once more, as plainly as it can be written: slow, forgetting nothing, sharing no code with the package."""
+"""The contract once more, written as plainly as possible: it is slow, forgets nothing and shares no code."""

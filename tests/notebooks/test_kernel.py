@@ -77,7 +77,7 @@ _ = register(Twice, Twice.Parameters(count=2))
 def test_a_replay_sums_itself_up(cell):
     cell(SIMULATED)
     shown = html(cell("replay(events, progress=False)"))
-    assert "events of 1 stores" in shown
+    assert "events of 1 store" in shown
     assert "<th>REFUND_BURST</th>" in shown
 
 

@@ -24,7 +24,7 @@ from tests.support.browser import Browser, count_colour, pixels, share_of_ink
 PATIENCE_S = 120
 NOT_OURS = (
     "fontawesome",  # Voila's page asks for icons from elsewhere, which nothing here shows
-    "setData is not a function",  # Plotly's renderer for JupyterLab in Voila, which draws the figure all the same
+    "setData is not a function",  # Plotly's JupyterLab renderer in Voila; the figure is drawn all the same
 )
 TITLES = "[...document.querySelectorAll('.gtitle')].map(title => title.textContent)"
 AT = re.compile(r"(http://\S+?:\d+)/")

@@ -53,8 +53,8 @@ def alerts_of(world: tuple[int, int, int] = USUAL) -> Content:
 def kill_points(count: int, seed: int) -> list[str]:
     """Draw where each process in turn ends: after how many records, and how many seconds later.
 
-    The seconds, up to half a commit interval, let it end anywhere in its work and not only between two records.
-    All of them together end before the log does.
+    The seconds, up to half a commit interval, let it end anywhere in its work and not only between two
+    records. All of them together end before the log does.
     """
     share = len(log()) // (count + 1)
     rng = Random(seed)
@@ -126,7 +126,8 @@ class Scene:
     ) -> StreamerProcess:
         """Start a process; those of one name find each other's state.
 
-        Its pace is at most so many records a second; 0 is no limit, and `CRAWL` lets no log end before `finish`.
+        Its pace is at most so many records a second; 0 is no limit, and `CRAWL` lets no log end before
+        `finish`.
         """
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
@@ -166,7 +167,7 @@ class Scene:
     def held(
         self, point: str, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str
     ) -> Iterator[StreamerProcess]:
-        """Start a process and stand still in it at a point of its work; it goes on at the end of the block."""
+        """Start a process and stop it at a point of its work; it goes on at the end of the block."""
         for file in ("held", "go"):
             (self.gate / file).unlink(missing_ok=True)
         process = self.start(name, fault=f"hold:{point} {fault}", pace=pace, **variables)

@@ -1,24 +1,24 @@
 """The streamer's command with faults inside: `python -m tests.support.faulty`, options as usual.
 
-Points are exact where a signal from outside can only be near. ``FAULT`` names them, separated by spaces, each as
-``action:stage:count``:
+Points are exact where a signal from outside can only be near. ``FAULT`` names them, separated by spaces, each
+as ``action:stage:count``:
 
-- ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed; ``kill:processed:1200:0.03`` so many
-  seconds later, wherever it is by then.
+- ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed; ``kill:processed:1200:0.03`` so
+  many seconds later, wherever it is by then.
 - ``hold:delivered:3``: in its third commit make the file ``FAULT_GATE/held`` and wait for ``FAULT_GATE/go``.
 - ``crawl:processed:1200``: crawl from there on, see below.
 - ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
 
-The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose alerts
-and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose local state
-is not written; ``written``, the local state of one partition.
+The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose
+alerts and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose
+local state is not written; ``written``, the local state of one partition.
 
-With ``FAULT_COMMIT_EVERY=250`` it commits after that many records, or earlier if the commit interval is over: a fast
-machine, too, has many commits in a log.
+With ``FAULT_COMMIT_EVERY=250`` it commits after that many records, or earlier if the commit interval is over:
+a fast machine, too, has many commits in a log.
 
-With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it processes 50 a
-second, so that the log is never over before the test has seen its condition come true, and 300 a second while
-``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
+With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it
+processes 50 a second, so that the log is never over before the test has seen its condition come true,
+and 300 a second while ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
 """
 
 from __future__ import annotations

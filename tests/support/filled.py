@@ -1,4 +1,4 @@
-"""An InfluxDB filled by the real sink with simulated days: alerts, sales by interval, and the models' scores."""
+"""An InfluxDB filled by the real sink with simulated days: alerts, sales by interval, the models' scores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODELS = {
 
 
 def fill(server: InfluxServer, simulation: Simulation) -> tuple[int, int]:
-    """Write the alerts and figures of the simulation; return its first and last time in epoch milliseconds."""
+    """Write the simulation's alerts and figures; return its first and last time in epoch milliseconds."""
     events = list(simulation.events())
     influx = Influx(Target.of(server.environ), 10_000)
 

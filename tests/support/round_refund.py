@@ -1,4 +1,4 @@
-"""ROUND_REFUND: a cashier refunds a high, round amount. The detector that a test adds to a copy of the project."""
+"""ROUND_REFUND: a cashier refunds a high, round amount. A test adds the detector to a copy of the project."""
 
 from collections.abc import Sequence
 from typing import Annotated

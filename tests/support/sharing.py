@@ -1,4 +1,4 @@
-"""How several workers share the tests (`pytest -n 2`): file by file, in the order of a run with one worker."""
+"""How several workers share the tests (`pytest -n 2`): by file, in the order of a run with one worker."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from itertools import groupby
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Their tests are long and share no fixture that is dear to make. One by one, the workers end at the same time.
+# Their tests are long and share no costly fixture. One by one, the workers end at the same time.
 SINGLY = "tests/faults/"
 
 
 def scopes_of(collection: list[str]) -> dict[str, str]:
     """Return for each test the piece of work that it belongs to, pieces in the order of the tests.
 
-    Tests of one file that stand together are one piece: they share the fixtures of their module. A file whose tests
-    need Kafka in part is two pieces, since the order puts those tests later.
+    Tests of one file that stand together are one piece: they share the fixtures of their module. A file in
+    which only some tests need Kafka is two pieces, since the order puts those tests later.
 
     Examples
     --------

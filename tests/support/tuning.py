@@ -33,7 +33,7 @@ def only(*detectors: str, **parameters: dict[str, Any]) -> Settings:
 
 
 def plain_day(store: str, day: int, noon: int) -> tuple[list[Event], Truth]:
-    """Three refunds of 120 in six minutes, which are the incident; two of 60 at another till, which are honest."""
+    """Return an incident, three refunds of 120 in six minutes, and two honest ones of 60 at another till."""
     bad = burst(store, f"{store}-{day}-bad", noon, [120.0] * 3, "c-1")
     honest = burst(store, f"{store}-{day}-honest", noon + 2 * HOUR, [60.0] * 2, "c-2")
     sales = [

@@ -19,7 +19,7 @@ CASHIERS = ("c-1", "c-2", "c-3")
 
 @cache
 def weeks(seed: int = 1, days: int = DAYS, strange: bool = True) -> tuple[Event, ...]:
-    """Return a store's events; on day `OUTAGE` nothing is sold from noon to two, on `BURST` c-1 refunds a lot."""
+    """Return a store's events; on day `OUTAGE` nothing sells from 12 to 14, on `BURST` c-1 refunds a lot."""
     rng = random.Random(seed)
     events: list[Event] = []
     for day in range(days):

@@ -43,7 +43,8 @@ NEED = {
 }
 # Each of these needs an extra or runs without one; the package decides.
 MAY_NEED = [
-    "retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --output tuned.yaml --trials 1 --budget 99",
+    "retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --output tuned.yaml "
+    "--trials 1 --budget 99",
     "retail-anomaly replay out/events.jsonl --detectors refund_deviation,sales_deviation --output more.jsonl",
 ]
 # A command for each extra that no command of NEED is about.

@@ -1,4 +1,4 @@
-"""Parameters changed over stored state: new ones hold from the next event on, nothing forgotten comes back."""
+"""Parameters changed over stored state: they apply from the next event on, nothing forgotten comes back."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def test_alerts_go_to_standard_output_and_nothing_else_does(log, capsys):
     (alert,) = map(json.loads, captured.out.splitlines())
     assert (alert["type"], alert["employeeId"], alert["revision"]) == ("REFUND_WITHOUT_SALE", "c", 1)
     assert alert["detectedAt"] > TIME
-    assert "1 events of 1 stores" in captured.err
+    assert re.search(r"^1 event of 1 store in [\d.]+ s \([\d,]+ a second\): 1 alert$", captured.err, re.M)
     assert "1 REFUND_WITHOUT_SALE" in captured.err
 
 
@@ -62,7 +63,7 @@ def test_a_revision_counts_as_the_same_alert(log, capsys):
     assert main(["replay", str(log), "--detectors", "refund_burst"]) == 0
     captured = capsys.readouterr()
     assert [json.loads(line)["revision"] for line in captured.out.splitlines()][:2] == [1, 2]
-    assert ": 1 alerts (1 revised)" in captured.err.replace("1 alert ", "1 alerts ")
+    assert ": 1 alert (1 revised)\n" in captured.err
     assert "  1 REFUND_BURST" in captured.err
 
 
@@ -94,7 +95,7 @@ def test_configuration_reaches_the_detectors(log, capsys, monkeypatch, tmp_path)
     assert main(["replay", str(log), "--config", "config.yaml"]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "1 decisions still wait" in captured.err
+    assert "1 decision still waiting for time to pass beyond the end of the log\n" in captured.err
     monkeypatch.setenv("RETAIL__DETECTORS__REFUND_WITHOUT_SALE__ENABLED", "false")
     assert main(["replay", str(log)]) == 0
     assert capsys.readouterr().out == ""
@@ -147,7 +148,8 @@ def test_usage_errors_exit_with_2_and_failures_with_1(log, capsys, tmp_path):
         "evaluate --alerts alerts.jsonl --incidents incidents.jsonl --config config.yaml --html config.yaml",
         "tune log.jsonl --incidents incidents.jsonl --output log.jsonl",
         "tune log.jsonl --incidents incidents.jsonl --output incidents.jsonl",
-        "tune log.jsonl --incidents incidents.jsonl --output new.yaml --config config.yaml --html config.yaml",
+        "tune log.jsonl --incidents incidents.jsonl --output new.yaml "
+        "--config config.yaml --html config.yaml",
         "tune log.jsonl --incidents incidents.jsonl --output study --study study",
     ],
 )
@@ -207,7 +209,13 @@ def test_help_has_an_example(command, capsys):
 
 
 def run(*arguments, **how):
-    return subprocess.run([sys.executable, "-m", "retail_anomaly.cli", *arguments], capture_output=True, check=False, cwd=Path(__file__).parents[2], **how)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "retail_anomaly.cli", *arguments],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        **how,
+    )
 
 
 def test_standard_input(log):

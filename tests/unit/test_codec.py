@@ -290,7 +290,7 @@ def test_mapping_with_a_number_that_is_none_is_refused(field, number):
 
 
 def test_mapping_with_a_lone_surrogate_is_refused():
-    """JSON in UTF-8 can't carry it; a DataFrame can, and neither an alert id nor a page of state could be made of it."""
+    """JSON in UTF-8 can't carry it; a DataFrame can, but no alert id or page of state could be made of it."""
     with pytest.raises(InvalidEvent, match=r"^sku: "):
         from_mapping("pos-events", {**GOOD["pos-events"], "sku": "\ud800"})
 

@@ -79,7 +79,7 @@ def test_page_that_became_empty_is_written_and_so_wins_over_an_older_copy():
 
 
 def test_table_that_grows_leaves_no_old_page_behind():
-    """With keys of which none falls on page 0 of the larger table, the only old page is not among the new ones."""
+    """No key falls on page 0 of the larger table, so that the only old page is not among the new ones."""
     keys = [key for key in map(str, range(1_000)) if crc32(key.encode()) % 4][:129]
     table, disk = Table(int), dict[str, bytes]()
     for key in keys[:128]:

@@ -1,4 +1,4 @@
-"""A password in an address is refused by each command, never repeated, and the one line says where it goes."""
+"""Each command refuses a password in an address, never repeats it, and says in one line where it goes."""
 
 from __future__ import annotations
 

@@ -108,6 +108,11 @@ def test_alerts_are_a_table_on_a_terminal():
     assert "8 pieces [b]of sku-1[/b]." in shown.getvalue()
 
 
+def test_the_screen_takes_its_colours_without_loading_plotly():
+    code = "import sys, retail_anomaly.demo.screen; sys.exit('plotly' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_process_that_fails_is_named_with_its_own_words(tmp_path):
     process = Process(["retail-datagen", "write", "--stores", "0", "--out", str(tmp_path)], tmp_path / "log")
     with pytest.raises(ProcessError, match=r"^retail-datagen write failed: .*--stores"):
@@ -119,7 +124,7 @@ def test_a_process_that_fails_is_named_with_its_own_words(tmp_path):
 def test_a_process_gives_its_lines(tmp_path):
     process = Process(["retail-datagen", "write", "--stores", "1", "--out", str(tmp_path)], tmp_path / "log")
     (line,) = process.wait(30)
-    assert "6 incidents of 1 stores" in line
+    assert "6 incidents of 1 store" in line
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

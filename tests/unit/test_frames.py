@@ -38,8 +38,9 @@ def one(**cells):
 @pytest.mark.parametrize(
     "time",
     [
-        TIME, float(TIME), np.int64(TIME), str(TIME), MOMENT, MOMENT.tz_localize("UTC").tz_convert("Asia/Tokyo"),
-        MOMENT.to_pydatetime(), datetime.fromtimestamp(TIME / 1000, UTC), MOMENT.isoformat(), "2025-10-09T10:53:20+02:00",
+        TIME, float(TIME), np.int64(TIME), str(TIME),
+        MOMENT, MOMENT.tz_localize("UTC").tz_convert("Asia/Tokyo"), MOMENT.to_pydatetime(),
+        datetime.fromtimestamp(TIME / 1000, UTC), MOMENT.isoformat(), "2025-10-09T10:53:20+02:00",
     ],
 )  # fmt: skip
 def test_times_of_every_kind_are_epoch_milliseconds(time):
@@ -96,10 +97,14 @@ def test_text_of_every_dtype(dtype):
 @pytest.mark.parametrize(
     ("cells", "field"),
     [
-        ({"cashierId": None}, "cashierId"), ({"cashierId": ""}, "cashierId"), ({"cashierId": True}, "cashierId"),
-        ({"amount": -1}, "amount"), ({"amount": np.inf}, "amount"), ({"amount": "12,50"}, "amount"), ({"amount": -(10**400)}, "amount"),
-        ({"quantity": 1.5}, "quantity"), ({"quantity": 0}, "quantity"), ({"quantity": "few"}, "quantity"), ({"quantity": True}, "quantity"),
-        ({"eventTime": TIME // 1000}, "eventTime"), ({"eventTime": "yesterday"}, "eventTime"), ({"eventTime": None}, "eventTime"),
+        ({"cashierId": None}, "cashierId"), ({"cashierId": ""}, "cashierId"),
+        ({"cashierId": True}, "cashierId"),
+        ({"amount": -1}, "amount"), ({"amount": np.inf}, "amount"), ({"amount": "12,50"}, "amount"),
+        ({"amount": -(10**400)}, "amount"),
+        ({"quantity": 1.5}, "quantity"), ({"quantity": 0}, "quantity"), ({"quantity": "few"}, "quantity"),
+        ({"quantity": True}, "quantity"),
+        ({"eventTime": TIME // 1000}, "eventTime"), ({"eventTime": "yesterday"}, "eventTime"),
+        ({"eventTime": None}, "eventTime"),
     ],
 )  # fmt: skip
 def test_a_bad_row_has_its_number_its_field_and_what_stood_there(cells, field):
@@ -117,7 +122,8 @@ def test_a_bad_row_has_its_number_its_field_and_what_stood_there(cells, field):
 
 def test_rows_of_several_topics_keep_their_order():
     rows = [
-        {"topic": "staff-shifts", "employeeId": "c", "storeId": "s", "shiftStart": TIME, "shiftEnd": TIME + 1},
+        {"topic": "staff-shifts", "employeeId": "c", "storeId": "s",
+         "shiftStart": TIME, "shiftEnd": TIME + 1},
         {"topic": "pos-events", **SALE},
         {"topic": "security-events", "eventId": "g", "storeId": "s", "eventTime": TIME, "eventType": "GATE",
          "eventData": {"gateId": "g-1", "alarm": True}},
@@ -152,9 +158,11 @@ def test_the_frame_is_not_changed_and_its_index_does_not_matter():
 
 
 def alert(**changes):
-    fields = {"alert_id": "a", "revision": 1, "type": "SHRINKAGE", "detector": "inventory_shrinkage", "store_id": "s",
-              "employee_id": None, "risk_score": 1.0, "message": "m", "event_time": TIME, "opened_at": TIME,
-              "evidence": {"difference": 7}, "config_hash": "0", "detected_at": TIME + 1}  # fmt: skip
+    fields = {
+        "alert_id": "a", "revision": 1, "type": "SHRINKAGE", "detector": "inventory_shrinkage",
+        "store_id": "s", "employee_id": None, "risk_score": 1.0, "message": "m", "event_time": TIME,
+        "opened_at": TIME, "evidence": {"difference": 7}, "config_hash": "0", "detected_at": TIME + 1,
+    }  # fmt: skip
     return Alert(**{**fields, **changes})
 
 

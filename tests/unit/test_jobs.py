@@ -152,7 +152,9 @@ EVENTS = st.one_of(
         st.sampled_from([20.0, 150.0, 250.0]),
     ),
     st.builds(lambda s, at: ShiftEvent("c", s, TIME + at, TIME + at + 1), STORES, st.integers(0, 10**7)),
-    st.builds(lambda s, n, at: CountEvent(s, "k", n, TIME + at), STORES, st.integers(0, 30), st.integers(0, 10**6)),
+    st.builds(
+        lambda s, n, at: CountEvent(s, "k", n, TIME + at), STORES, st.integers(0, 30), st.integers(0, 10**6)
+    ),
     st.builds(
         lambda s, n, at: SecurityEvent(f"g{n}", s, TIME + at, "GATE", GateData("g", alarm=True)),
         STORES, st.integers(0, 9), st.integers(0, 10**6),
@@ -160,16 +162,22 @@ EVENTS = st.one_of(
 )  # fmt: skip
 BAD = st.sampled_from(
     [b"{\n", b"\n", b"\xff\n", b'{"storeId": "a"}\n', b'{"topic": "pos-events", "value": {"storeId": "b"}}\n',
-     b'{"topic": "storeId", "value": {"storeId": "b"}}\n', b'{"topic":"inventory-counts","value":{"storeId":""}}\n']
+     b'{"topic": "storeId", "value": {"storeId": "b"}}\n',
+     b'{"topic":"inventory-counts","value":{"storeId":""}}\n']
 )  # fmt: skip
 # A store may stand anywhere in a line, twice, spaced out or with escapes.
 TWISTED = st.sampled_from(
     [
-        b'{"topic":"inventory-counts","value":{"sku":"k","countedQty":%d,"eventTime":1760000000000,"storeId" : "a"}}\n',
-        b'{"topic":"inventory-counts","value":{"storeId":"b","sku":"k","countedQty":%d,"eventTime":1760000000000,"storeId":"a"}}\n',
-        b'{"topic":"inventory-counts","value":{"sku":"storeId","countedQty":%d,"eventTime":1760000000000,"storeId":"b"}}\n',
-        b'{"topic":"inventory-counts","value":{"sku":"k","countedQty":%d,"eventTime":1760000000000,"store\\u0049d":"a"}}\n',
-        b'{"value":{"sku":"k","countedQty":%d,"eventTime":1760000000000,"storeId":"\\u0061"},"topic":"inventory-counts"}\n',
+        b'{"topic":"inventory-counts","value":{"sku":"k","countedQty":%d,'
+        b'"eventTime":1760000000000,"storeId" : "a"}}\n',
+        b'{"topic":"inventory-counts","value":{"storeId":"b","sku":"k","countedQty":%d,'
+        b'"eventTime":1760000000000,"storeId":"a"}}\n',
+        b'{"topic":"inventory-counts","value":{"sku":"storeId","countedQty":%d,'
+        b'"eventTime":1760000000000,"storeId":"b"}}\n',
+        b'{"topic":"inventory-counts","value":{"sku":"k","countedQty":%d,'
+        b'"eventTime":1760000000000,"store\\u0049d":"a"}}\n',
+        b'{"value":{"sku":"k","countedQty":%d,'
+        b'"eventTime":1760000000000,"storeId":"\\u0061"},"topic":"inventory-counts"}\n',
     ]
 )
 LINES = st.lists(

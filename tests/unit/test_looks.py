@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.spare_looks import Look, spare_look
 from retail_anomaly.detectors import REGISTRY, RefundBurst, looks, register, unregister
 from retail_anomaly.plots import style
@@ -65,10 +66,10 @@ def test_a_detector_that_declares_none_gets_a_spare_look_that_no_other_has(plain
 
 
 def test_figures_draw_a_registered_detector_as_they_draw_its_alerts_in_a_process_that_does_not_know_it(plain):
-    drawn = style.look_of(plain)
+    drawn = look_of(plain)
     assert drawn == looks()[plain]
     unregister("plain")
-    assert style.look_of(plain) == drawn
+    assert look_of(plain) == drawn
 
 
 def test_a_look_is_stable_while_spare_ones_are_left_and_exists_when_none_is():

@@ -1,4 +1,4 @@
-"""A new detector is one file, one line in the registry and one section of the configuration; nothing else is edited.
+"""A new detector is one file, one line in the registry and one section of the configuration, nothing else.
 
 The tests add one to a copy of the project in just this way, run `make docs`, and then run there the tests and
 the code that list detectors.
@@ -49,7 +49,9 @@ from retail_anomaly.tune.space import Space
 from tests.support.events import MINUTE, refund
 
 detector = REGISTRY["round_refund"]
-refunds = [refund(n * MINUTE, transaction_id=f"t-{n}", amount=95.0 + 5 * n, store_id=f"s-{n % 2}") for n in range(40)]
+refunds = [
+    refund(n * MINUTE, transaction_id=f"t-{n}", amount=95.0 + 5 * n, store_id=f"s-{n % 2}") for n in range(40)
+]
 checked = check_detector(detector, refunds)
 settings = load_settings("own.yaml")
 space = Space("round_refund", settings.detectors.round_refund)

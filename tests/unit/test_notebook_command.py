@@ -40,7 +40,7 @@ def test_what_the_user_changed_is_kept_and_said(tmp_path, capsys):
     assert (tmp_path / "my_own.ipynb").read_text() == "mine too"
     assert (tmp_path / "10_explore_events.ipynb").exists()
     said = capsys.readouterr().err.splitlines()
-    assert said[0].endswith(": 1 files copied")
+    assert said[0].endswith(": 1 file copied")
     assert [line.partition(": kept as it is")[0] for line in said[1:]] == [str(mine)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import exp
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from retail_anomaly import plots
 from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.detectors import SalesDeviation, looks, register, unregister
 from tests.support.events import DAY, HOUR, MINUTE
 
 T0 = 1_760_000_000_000  # 2025-10-09, 08:53:20 in UTC
@@ -63,7 +65,8 @@ def test_the_interval_is_that_of_a_count_and_who_refunds_nothing_has_no_rung():
     one = list(rungs.y).index("a")
     assert set(rungs.y) == {"a", "b"}
     expected = 100 * 10.5 / 200
-    # Of a mean of 0.00135, one comes once in 741; of a mean of 8.9, no more than one: three standard deviations.
+    # With a mean of 0.00135, one comes once in 741; with a mean of 8.9, no more than one does: three standard
+    # deviations.
     low, high = rungs.x[one] - rungs.error_x.arrayminus[one], rungs.x[one] + rungs.error_x.array[one]
     assert low * expected == pytest.approx(0.00135, rel=1e-3)
     assert (1 + high * expected) * exp(-high * expected) == pytest.approx(0.00135, rel=1e-3)
@@ -168,6 +171,18 @@ def scores(*rows: tuple[int, float, float | None]) -> pd.DataFrame:
     )
 
 
+@pytest.fixture
+def renamed() -> Iterator[type[SalesDeviation]]:
+    """Give a registered detector whose alert type is not its name in capitals."""
+
+    class Renamed(SalesDeviation):
+        name = "till_pace"
+        alert_type = "SLOW_TILL"
+
+    yield register(Renamed)
+    unregister(Renamed.name)
+
+
 def test_the_band_closes_over_the_night_and_opens_with_the_first_interval():
     figure = plots.score_band(scores((0, 4, 0.1), (15, 5, 0.2), (800, 0, 0.999)), "s", zones="Europe/Berlin")
     drawn = {trace.name: trace for trace in figure.data}
@@ -190,6 +205,17 @@ def test_an_alert_stands_at_what_was_counted_and_says_why():
     assert list(alert.y) == [7]
     assert "Nothing sold." in alert.hovertext[0]
     assert figure.layout.title.text == "Sales of s beside what is usual, 1 alert"
+
+
+def test_alerts_about_scores_are_those_of_the_type_that_the_detector_names(renamed):
+    shown = plots.example_alerts().assign(
+        type=[renamed.alert_type, "SHRINKAGE"], store_id="s", employee_id=None
+    )
+    shown["opened_at"] = pd.to_datetime(T0, unit="ms", utc=True)
+    figure = plots.score_band(scores((0, 4, 0.1)).assign(detector=renamed.name), "s", alerts=shown)
+    (alert,) = [trace for trace in figure.data if trace.name == "Alert"]
+    assert list(alert.y) == [4]
+    assert alert.marker.color == looks()[renamed.alert_type].colour
 
 
 def test_a_model_that_still_learns_says_so():

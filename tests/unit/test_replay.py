@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from retail_anomaly.settings import Settings, build_engine, load
 
 TIME = 1_760_000_000_000
 MINUTE = 60_000
+RULES = ["refund_burst", "refund_without_sale", "security_correlation"]
+RULES += ["inventory_shrinkage", "stock_discrepancy"]
 
 
 def pos(kind, at, number="t", store="s", amount=20.0):
@@ -77,9 +80,20 @@ def test_a_log_a_folder_a_table_and_events_give_equal_alerts(tmp_path):
         pd.testing.assert_frame_equal(results[0], other)
 
 
+def test_a_result_of_one_counts_in_the_singular(tmp_path, monkeypatch):
+    path = log_of(tmp_path / "a.jsonl", [pos("REFUND", 0)])
+    assert re.search(r"1 event of 1 store in [\d.]+ s: 1 alert\.", ra.replay(path)._repr_html_())
+    path.write_bytes(path.read_bytes() + b"{\n")
+    monkeypatch.setenv("RETAIL__DETECTORS__REFUND_WITHOUT_SALE__MATCH_GRACE", "10m")
+    page = ra.replay(path, settings=load().settings)._repr_html_()
+    assert "1 line could not be read." in page
+    assert "1 decision still waiting for time to pass." in page
+
+
 def test_the_detectors_that_are_named_run():
     events = [pos("REFUND", n, f"t{n}", amount=150.0) for n in range(3)]
     assert set(ra.replay(events).alerts["type"]) >= {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
+    assert set(ra.replay(events, detectors=RULES).alerts["type"]) == {"REFUND_BURST", "REFUND_WITHOUT_SALE"}
     assert set(ra.replay(events, detectors=["refund_burst"]).alerts["type"]) == {"REFUND_BURST"}
     with pytest.raises(ra.SettingsError, match="unknown detector"):
         ra.replay(events, detectors=["bursts"])
@@ -200,7 +214,8 @@ def test_the_public_names_are_these():
 
 def test_what_is_slow_to_import_is_imported_when_it_is_asked_for():
     code = (
-        "import sys, retail_anomaly as ra; slow = {'pandas', 'plotly', 'optuna'}; print(sorted(slow & set(sys.modules)));"
+        "import sys, retail_anomaly as ra; slow = {'pandas', 'plotly', 'optuna'}; "
+        "print(sorted(slow & set(sys.modules)));"
         "print(all(getattr(ra, name) is not None for name in ra.__all__))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

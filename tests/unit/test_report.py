@@ -145,7 +145,8 @@ def test_stores_have_alerts_by_type_money_and_a_rate_by_their_own_days(write):
     )
     page = write(alerts, events=events, zones="Europe/Berlin").read_text("utf-8")
     assert cells(page, "Alerts by store") == [
-        ["Store", "Refund burst", "Shrinkage", "Alerts", "Risk 0.9 or more", "Money in question", "Alerts per store-day"],
+        ["Store", "Refund burst", "Shrinkage", "Alerts", "Risk 0.9 or more", "Money in question",
+         "Alerts per store-day"],
         ["store-1", "1", "1", "2", "1", "240.00", "2.00"],
         ["store-2", "0", "1", "1", "0", "0.00", "1.00"],
         ["All", "1", "2", "3", "1", "240.00", "1.50"],

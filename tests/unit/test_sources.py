@@ -162,7 +162,8 @@ def test_how_much_is_read(tmp_path):
     [
         (lambda folder: "no.jsonl", "no.jsonl: no such file or folder"),
         (lambda folder: folder, "has none of pos-events.jsonl, "),
-        (lambda folder: [values(folder / "pos-events.jsonl", []), table(folder / "pos-events.parquet", [sale(0)])] and folder,
+        (lambda folder: [values(folder / "pos-events.jsonl", []),
+                         table(folder / "pos-events.parquet", [sale(0)])] and folder,
          "has both pos-events.jsonl and pos-events.parquet"),
         (lambda folder: values(folder / "a.parquet", [sale(0)]), "can't be read as Parquet"),
         (lambda folder: values(folder / "a.csv", []), "can't be read as CSV"),

@@ -1,8 +1,8 @@
-"""Set a new InfluxDB 2 up: organisation, bucket, a database name for InfluxQL, and two tokens of least privilege.
+"""Set a new InfluxDB 2 up: organisation, bucket, a database name for InfluxQL, two tokens of least privilege.
 
-The sink's token may write to the bucket and nothing else, Grafana's may read it and nothing else. They are kept in
-the Kubernetes Secret TOKENS_SECRET or as files in TOKENS_FOLDER. Done again it changes nothing; a token that no
-longer works is replaced. Python's standard library is all it needs.
+The sink's token may write to the bucket and nothing else, Grafana's may read it and nothing else. They are
+kept in the Kubernetes Secret TOKENS_SECRET or as files in TOKENS_FOLDER. You can run it again: it changes
+nothing, except that a token that no longer works is replaced. It needs only Python's standard library.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Run a command over code that can be replaced: started again on SIGHUP, ended on SIGTERM. For `tilt up`.
 
-The packages are copied from the image into the folder LIVE_CODE, which comes first on the path; what Tilt puts there
-is what the next start runs. The image itself stays read-only.
+The packages are copied from the image into the folder LIVE_CODE, which comes first on the path. Tilt replaces
+files there, and the next start runs them. The image itself stays read-only.
 """
 
 import importlib.util

@@ -36,8 +36,8 @@ def message(cashier_id: str, cashier: CashierHistory, tails: RefundTails) -> str
     """
     refunds = "1 refund" if tails.observed == 1 else f"{tails.observed} refunds"
     return (
-        f"Cashier {cashier_id} made {refunds} on {date_of(cashier.day)} where {tails.expected:.1f} are usual; "
-        f"what stands out: {_WORDS[tails.deciding]}."
+        f"Cashier {cashier_id} made {refunds} on {date_of(cashier.day)} where {tails.expected:.1f} are "
+        f"usual; what stands out: {_WORDS[tails.deciding]}."
     )
 
 

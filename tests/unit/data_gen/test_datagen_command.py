@@ -19,7 +19,7 @@ from retail_anomaly.core.events import INPUT_TOPICS
 def test_write(tmp_path, capsys):
     assert main(["write", "--stores", "1", "--out", str(tmp_path / "new" / "folder")]) == 0
     out = capsys.readouterr()
-    assert re.match(r"[\d,]+ events and 6 incidents of 1 stores and 1 days in ", out.out)
+    assert re.match(r"[\d,]+ events and 6 incidents of 1 store and 1 day in ", out.out)
     assert out.err == ""
 
 
@@ -76,7 +76,8 @@ def test_write_with_every_option(tmp_path, capsys):
     faults = ["--late", "0.01", "--duplicates", "0.01", "--malformed", "0.01", "--clock-skew", "1"]
     world = ["--stores", "1", "--incident-rate", "1", "--distractor-rate", "0", "--earlier-sales"]
     assert main(["write", *arguments, *faults, *world, "--format", "parquet", "--out", str(out)]) == 0
-    assert re.match(r"[\d,]+ events and 2 incidents and [\d,]+ faults of 1 stores", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert re.match(r"[\d,]+ events and 2 incidents and [\d,]+ faults of 1 store and 1 day in ", said)
     assert {path.name for path in out.iterdir()} == {
         *(f"{topic}.parquet" for topic in INPUT_TOPICS),
         "incidents.jsonl",

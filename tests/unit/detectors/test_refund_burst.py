@@ -121,7 +121,7 @@ def test_worse_burst_is_a_revision_of_the_same_alert():
 
 @pytest.mark.parametrize(("revise_by", "risks"), [(0.05, [0.85, 0.9]), (0.05 + 1e-6, [0.85])])
 def test_risk_that_rises_by_the_step_is_worth_a_revision(revise_by, risks):
-    """A second line makes the last of three refunds one of 200: only the mean moves, from 100 to 133.333333."""
+    """A second line makes the last of three refunds one of 200: only the mean rises, 100 to 133.333333."""
     steps = [
         *refunds(0, 1, amount=100.0),
         *refunds(2, amount=100.0),

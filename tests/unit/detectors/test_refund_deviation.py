@@ -98,7 +98,7 @@ def test_sustained_refunds_are_still_flagged_after_two_weeks_and_are_learned_in_
 
 def test_a_level_that_no_other_has_is_flagged_for_weeks_and_one_that_others_have_is_learned_within_days():
     def flagged(usual):
-        """Return the days from 40 on, when c-2 begins to refund six times as much, on which c-2 is flagged."""
+        """Return the days on which c-2 is flagged, counted from day 40, its first with six refunds."""
         events = trade(70, lambda day, cashier: 6 if cashier == "c-2" and day >= 40 else usual(cashier))
         return {day - 40 for day in days_of(alerts_of(engine_of("refund_deviation"), *events), "c-2")}
 

@@ -185,8 +185,8 @@ def test_the_check_says_that_it_is_not_for_the_streamer_which_refuses_it(config,
     path = config(SVM)
     assert main(["config", "check", path]) == 0
     assert capsys.readouterr().out == (
-        f"{path}: all right for replay and notebooks, not for the streamer: detectors.refund_deviation.model: "
-        "river.anomaly.OneClassSVM has no state that can be stored\n"
+        f"{path}: all right for replay and notebooks, not for the streamer: "
+        "detectors.refund_deviation.model: river.anomaly.OneClassSVM has no state that can be stored\n"
     )
     assert streamer.main(["run", "--config", path]) == 2
     said = capsys.readouterr().err

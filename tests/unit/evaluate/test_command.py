@@ -99,7 +99,7 @@ def test_bad_lines_of_the_log_are_counted(files, tmp_path, capsys):
     with (tmp_path / "events.jsonl").open("a") as file:
         file.write("{\n")
     assert main([*files, "--events", "events.jsonl"]) == 0
-    assert capsys.readouterr().err == "1 lines of events.jsonl could not be read; replay names them\n"
+    assert capsys.readouterr().err == "1 line of events.jsonl could not be read; replay names them\n"
 
 
 @pytest.mark.parametrize(

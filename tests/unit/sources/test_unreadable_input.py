@@ -30,24 +30,64 @@ def logged(**changed):
 
 GATE = {"eventId": "e", "storeId": "s", "eventTime": TIME, "eventType": "GATE"}
 UNREADABLE = {
-    "seconds.jsonl": (logged(eventTime=TIME // 1000) * 3,
-        ["all 3 lines", "seconds.jsonl:1: eventTime: ", "its value is 1760000000", "epoch milliseconds from 2000"]),
-    "amounts.jsonl": (logged(amount="9,50"),
-        ["the only line", ":1: amount: ", 'its value is "9,50"', "accepted for amount: a number, such as 9.5"]),
-    "bare.jsonl": (json.dumps({"storeId": "s"}) + "\n",
-        [":1: topic: ", 'the line is {"storeId": "s"}', 'lines of the form {"topic": ..., "value": {...}}']),
-    "topic.jsonl": (json.dumps({"topic": "sales", "value": {"a": 1}}),
-        [":1: topic: ", 'got \'sales\'', 'the line is {"a": 1}', "the topic one of pos-events, "]),
-    "not.jsonl": ("store;amount\ns;1\n",
-        ["all 2 lines", "not.jsonl:1: line: expected JSON", "the line is store;amount", "lines of the form"]),
-    "pos-events.jsonl": ('{"cashier": "c"}\n[]\n',
-        [":1: transactionId: ", 'the line is {"cashier": "c"}', "in a field or column transactionId, or in another"]),
-    "staff-shifts.jsonl": ("[]\n",
-        [":1: value: expected a JSON object", "the line is []", "JSON objects with employeeId, storeId, shiftStart"]),
-    "security-events.jsonl": (json.dumps(GATE) + "\n",
-        ["eventData: ", "accepted for eventData: an object, or columns, with eventData.gateId, eventData.alarm"]),
-    "long.jsonl": (json.dumps({"note": "x" * 9_000}) + "\n", [f'the line is {{"note": "{"x" * 190}...; accepted']),
-}  # fmt: skip
+    "seconds.jsonl": (
+        logged(eventTime=TIME // 1000) * 3,
+        [
+            "all 3 lines",
+            "seconds.jsonl:1: eventTime: ",
+            "its value is 1760000000",
+            "epoch milliseconds from 2000",
+        ],
+    ),
+    "amounts.jsonl": (
+        logged(amount="9,50"),
+        [
+            "the only line",
+            ":1: amount: ",
+            'its value is "9,50"',
+            "accepted for amount: a number, such as 9.5",
+        ],
+    ),
+    "bare.jsonl": (
+        json.dumps({"storeId": "s"}) + "\n",
+        [":1: topic: ", 'the line is {"storeId": "s"}', 'lines of the form {"topic": ..., "value": {...}}'],
+    ),
+    "topic.jsonl": (
+        json.dumps({"topic": "sales", "value": {"a": 1}}),
+        [":1: topic: ", "got 'sales'", 'the line is {"a": 1}', "the topic one of pos-events, "],
+    ),
+    "not.jsonl": (
+        "store;amount\ns;1\n",
+        ["all 2 lines", "not.jsonl:1: line: expected JSON", "the line is store;amount", "lines of the form"],
+    ),
+    "pos-events.jsonl": (
+        '{"cashier": "c"}\n[]\n',
+        [
+            ":1: transactionId: ",
+            'the line is {"cashier": "c"}',
+            "in a field or column transactionId, or in another",
+        ],
+    ),
+    "staff-shifts.jsonl": (
+        "[]\n",
+        [
+            ":1: value: expected a JSON object",
+            "the line is []",
+            "JSON objects with employeeId, storeId, shiftStart",
+        ],
+    ),
+    "security-events.jsonl": (
+        json.dumps(GATE) + "\n",
+        [
+            "eventData: ",
+            "accepted for eventData: an object, or columns, with eventData.gateId, eventData.alarm",
+        ],
+    ),
+    "long.jsonl": (
+        json.dumps({"note": "x" * 9_000}) + "\n",
+        [f'the line is {{"note": "{"x" * 190}...; accepted'],
+    ),
+}
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_the_same_records_in_the_same_order(seed):
 
 
 class Client:
-    """A Kafka client over complete logs: it fetches batches ahead, and forgets those of a partition that stops."""
+    """A Kafka client over complete logs: it fetches ahead, and forgets batches of a partition that stops."""
 
     def __init__(self, logs: dict[tuple[str, int], list[Message]], batch: int) -> None:
         self.logs, self.batch = logs, batch

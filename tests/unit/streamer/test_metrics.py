@@ -184,7 +184,7 @@ def test_the_status_says_what_the_metrics_say(capsys: pytest.CaptureFixture[str]
     assert "records processed: pos-events 1,234" in said
     assert "alerts: REFUND_BURST 1" in said
     assert "dead letters: none" in said
-    assert "lag: 7 records in 1 partitions, most in pos-events[0]: 7" in said
+    assert "lag: 7 records in 1 partition, most in pos-events[0]: 7" in said
     assert "half within 0.25 s" in said
     assert "detecting: 8.0 µs an event" in said
     assert "checkpoints: 2, 525.0 ms each, the last committed 0 s ago" in said

@@ -22,5 +22,8 @@ def test_an_unknown_name_is_no_attribute():
 
 
 def test_a_feed_needs_neither_quix_nor_the_notebook_extra():
-    script = "import sys; from streamer.notebook import KafkaFeed; assert not {'quixstreams', 'ipywidgets'} & {*sys.modules}"
+    script = (
+        "import sys; from streamer.notebook import KafkaFeed; "
+        "assert not {'quixstreams', 'ipywidgets'} & {*sys.modules}"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -98,7 +98,10 @@ def test_an_alert_of_another_version_with_more_fields_is_written():
 
 
 def test_store_metrics_are_points_of_their_window():
-    raw = b'{"storeId":"s","windowStart":1,"windowEnd":2,"salesLines":3,"salesAmount":4,"refundLines":0,"refundAmount":0.5}'
+    raw = (
+        b'{"storeId":"s","windowStart":1,"windowEnd":2,'
+        b'"salesLines":3,"salesAmount":4,"refundLines":0,"refundAmount":0.5}'
+    )
     assert line(STORE_METRICS, raw).endswith(" 1000000")
     assert "salesAmount=4," in line(STORE_METRICS, raw)
 

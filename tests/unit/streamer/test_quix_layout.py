@@ -42,8 +42,8 @@ def test_requirements_are_enough_for_the_commands_of_an_image():
     hidden = [re.split(r"[<>=]", need)[0].lower() for need in project["dependencies"] if need not in listed]
     hidden.remove("rich")  # comes with typer
     assert "pandas" in hidden
-    # Import every module of the streamer, and those of the generator that send to Kafka. Parquet and the board are
-    # for analysts.
+    # Import every module of the streamer, and those of the generator that send to Kafka. Parquet and the
+    # board are for analysts.
     script = f"""
 import importlib, pkgutil, sys
 for name in {hidden}:

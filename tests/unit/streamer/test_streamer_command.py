@@ -77,7 +77,8 @@ def test_what_nobody_expected_is_one_line_too(capsys, monkeypatch):
     assert cli.main(["topics"]) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
-        r"retail-streamer: ZeroDivisionError: division by zero \(at test_streamer_command.py:\d+\): please report it",
+        r"retail-streamer: ZeroDivisionError: division by zero "
+        r"\(at test_streamer_command.py:\d+\): please report it",
         said,
     )
 
