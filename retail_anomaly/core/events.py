@@ -28,8 +28,8 @@ Millis: TypeAlias = Annotated[
         description="a time in epoch milliseconds, from 2000 to 2099",
     ),
 ]
-# Alerts and incidents may be later than the limit above: up to 9999-12-31, for a later time does not fit a
-# date.
+# Alerts and incidents may have been written before the limit above was set. They go up to 9999-12-31: a later
+# time does not fit a date.
 AnyMillis: TypeAlias = Annotated[
     int,
     Meta(
