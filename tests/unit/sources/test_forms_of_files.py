@@ -1,4 +1,4 @@
-"""Compressed files, suffixes in upper case, JSON arrays and Spark's folders hold the events of a plain file."""
+"""Compressed files, suffixes in capitals, JSON arrays and Spark folders hold the events of a plain file."""
 
 from __future__ import annotations
 
