@@ -143,8 +143,8 @@ def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:
         raise StreamerError(str(error)) from None
     except RefusedError as error:
         raise StreamerError(
-            f"InfluxDB at {target.url} refuses a point of measurement {CHECK_POINTS!r} ({error}): look at the "
-            "bucket's retention, and at the type of its field"
+            f"InfluxDB at {target.url} refuses a point of measurement {CHECK_POINTS!r} ({error}): look at "
+            "the bucket's retention, and at the type of its field"
         ) from None
     finally:
         influx.close()
