@@ -29,8 +29,8 @@ def frame_events(
     ----------
     frame
         The table. Timestamps become epoch milliseconds (naive ones are UTC); NaN, NaT, NA, None and
-        empty strings count as absent, and in an optional text also words such as NULL. Blanks around a cell are
-        no part of it. Whole numbers may come as floats, ids as numbers, flags as 1 and 0.
+        empty strings count as absent, and in an optional text also words such as NULL. Blanks around a cell
+        are no part of it. Whole numbers may come as floats, ids as numbers, flags as 1 and 0.
     topic
         The rows' topic; None when the column ``topic`` has it.
     columns

@@ -115,9 +115,19 @@ def test_flags_of_an_export_are_booleans():
 
 @pytest.mark.parametrize(
     ("cell", "alarm"),
-    [("1", True), ("0", False), (1, True), (0, False), (1.0, True), (np.int64(0), False), (np.bool_(True), True),
-     (" True ", True), ("FALSE", False), (Decimal(1), True)],
-)  # fmt: skip
+    [
+        ("1", True),
+        ("0", False),
+        (1, True),
+        (0, False),
+        (1.0, True),
+        (np.int64(0), False),
+        (np.bool_(True), True),
+        (" True ", True),
+        ("FALSE", False),
+        (Decimal(1), True),
+    ],
+)
 def test_a_flag_may_be_1_or_0(cell, alarm):
     frame = pd.DataFrame([{**GATE, "eventData.alarm": cell}], dtype="object")
     (event,), _ = read(frame, topic="security-events")
