@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
+from retail_anomaly.sources.unreadable import UnreadableError
 from retail_anomaly.whole_file import whole_file
 
 
@@ -84,18 +85,24 @@ def replay(
     types: Counter[str] = Counter()
     revised = 0
     began = time.perf_counter()
+    unreadable = None
     with ExitStack() as stack:
         letters = stack.enter_context(whole_file(dead_letters)) if dead_letters else None
-        target = stack.enter_context(whole_file(output)) if output else sys.stdout.buffer
         bad = BadLines(letters, show=_show)
-        for alert in run.alerts(bad, None):
-            target.write(encode(alert) + b"\n")
-            # A revision is the same alert again.
-            types[alert.type] += alert.revision == 1
-            revised += alert.revision == 2
-            if STDIN in logs:  # A pipe may never end: hand each alert over at once.
+        try:
+            with whole_file(output) if output else nullcontext(sys.stdout.buffer) as target:
+                for alert in run.alerts(bad, None):
+                    target.write(encode(alert) + b"\n")
+                    # A revision is the same alert again.
+                    types[alert.type] += alert.revision == 1
+                    revised += alert.revision == 2
+                    if STDIN in logs:  # A pipe may never end: hand each alert over at once.
+                        target.flush()
                 target.flush()
-        target.flush()
+        except UnreadableError as error:  # raised below, so that the dead letters are kept
+            unreadable = error
+    if unreadable is not None:
+        raise unreadable
     for line in _summary(run, types, revised, bad, time.perf_counter() - began):
         typer.echo(line, err=True)
     return 1 if strict and bad.count else 0

@@ -21,6 +21,7 @@ from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources.unreadable import UnreadableError
 from retail_anomaly.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -190,7 +191,13 @@ def replay(  # noqa: PLR0913 - by name only
     with ExitStack() as stack:
         letters = stack.enter_context(whole_file(dead_letters)) if dead_letters else None
         bad = BadLines(letters)
-        alerts = alerts_frame(run.alerts(bad, progress))
+        unreadable = None
+        try:
+            alerts = alerts_frame(run.alerts(bad, progress))
+        except UnreadableError as error:  # raised below, so that the dead letters are kept
+            unreadable = error
+    if unreadable is not None:
+        raise unreadable
     return ReplayResult(
         alerts=alerts,
         events=run.events,

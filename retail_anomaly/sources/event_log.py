@@ -194,12 +194,13 @@ def read_values(
     number = 0
     for line in lines:
         number += 1
-        raw = line.removeprefix(BOM_UTF8).rstrip(b"\r\n")
-        if raw.isspace() or not raw:
+        value = line.removeprefix(BOM_UTF8)
+        if value.isspace() or not value:
             continue
         try:
-            event = _event(topic, raw, columns)
+            event = _event(topic, value, columns)
         except InvalidEvent as error:
+            raw = value.rstrip(b"\r\n")
             reject(BadLine(f"{name}:{number}", number, topic, error, raw))
             continue
         yield event

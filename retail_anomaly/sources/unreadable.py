@@ -28,6 +28,10 @@ _LOG_LINE: Final = (
 )
 
 
+class UnreadableError(SourceError):
+    """The input was read to its end, and none of its lines or rows is an event."""
+
+
 class Unreadable:
     """Passes bad lines on, and raises an error at the end if there was no event among them.
 
@@ -44,7 +48,7 @@ class Unreadable:
     []
     >>> unreadable.check(0)
     Traceback (most recent call last):
-    retail_anomaly.sources.base.SourceError: ...
+    retail_anomaly.sources.unreadable.UnreadableError: ...
     """
 
     def __init__(self, reject: Reject) -> None:
@@ -64,7 +68,7 @@ class Unreadable:
             raise unreadable(self._first, self._count)
 
 
-def unreadable(first: BadLine, count: int) -> SourceError:
+def unreadable(first: BadLine, count: int) -> UnreadableError:
     """Describe an input without an event: the first bad line, its value and the accepted forms.
 
     Examples
@@ -80,7 +84,7 @@ def unreadable(first: BadLine, count: int) -> SourceError:
     accepted for eventTime: epoch milliseconds from 2000 to 2099, such as 1760000000000
     """
     lines = "the only line is" if count == 1 else f"all {count:,} lines are"
-    return SourceError(
+    return UnreadableError(
         f"no event can be read, {lines} unreadable; first {first}; {_value(first)}; {_accepted(first)}"
     )
 

@@ -163,7 +163,18 @@ def test_every_command_that_reads_events_fails(dates, tmp_path, capsys, command)
 def test_the_dead_letters_of_an_unreadable_input_are_kept(dates, tmp_path):
     letters = tmp_path / "dead.jsonl"
     assert main(["replay", str(dates), "--dead-letters", str(letters)]) == 1
-    assert len(letters.read_text().splitlines()) == len(dates.read_text().splitlines()) - 1
+    kept = letters.read_text()
+    assert len(kept.splitlines()) == len(dates.read_text().splitlines()) - 1
+    with pytest.raises(ra.SourceError):
+        ra.replay(dates, dead_letters=tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_text() == kept
+
+
+def test_the_alerts_of_an_earlier_replay_stay_when_no_event_can_be_read(dates, tmp_path):
+    output = tmp_path / "alerts.jsonl"
+    output.write_text("old\n")
+    assert main(["replay", str(dates), "--output", str(output)]) == 1
+    assert output.read_text() == "old\n"
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\n \r\n\n", "\ufeff", "\ufeff\n"])
