@@ -9,6 +9,7 @@ from data_gen.records import SimulatedRecord
 from data_gen.simulate import Simulation
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.extras import require
 from retail_anomaly.whole_file import whole_file
 
 EVENTS_FILE: Final = "events.jsonl"
@@ -82,6 +83,11 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
     Counter
         Records by topic, and ``incidents``, ``distractors`` and ``faults``.
 
+    Raises
+    ------
+    UsageError
+        Parquet is asked for, and PyArrow is not installed.
+
     Examples
     --------
     >>> import tempfile
@@ -92,6 +98,8 @@ def write_files(simulation: Simulation, out: Path, layout: str = "jsonl") -> Cou
     >>> written["incidents"]
     6
     """
+    if layout == "parquet":
+        require("pyarrow")
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -129,7 +137,7 @@ def drain(truth: list[Any], file: IO[bytes]) -> int:
 def _writer(layout: str, out: Path, stack: ExitStack) -> Writer:
     if layout == "jsonl":
         return LogWriter(stack.enter_context(whole_file(out / EVENTS_FILE)))
-    from data_gen.parquet import ParquetFiles  # Here: a log needs no Arrow.
+    from data_gen.parquet import ParquetFiles  # Here: only the extra `parquet` installs PyArrow.
 
     return ParquetFiles(
         {topic: stack.enter_context(whole_file(out / f"{topic}.parquet")) for topic in INPUT_TOPICS}

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import require
 from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.core.extras import require
 from retail_anomaly.demo.interrupts import Interrupts
 from retail_anomaly.demo.processes import ProcessError, Processes
 

@@ -5,12 +5,10 @@
 
 import errno
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -18,18 +16,15 @@ import typer
 
 from retail_anomaly.core.credentials import masked
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.core.extras import DISTRIBUTION, missing_extra
 
-DISTRIBUTION: Final = "retail-anomaly"
 DONE: Final = 0
 FAILED: Final = 1
 MISUSED: Final = 2
-# Extras that a user never needs to run a command.
-_FOR_DEVELOPERS: Final = ("all", "dev", "docs")
 # typer returns this after Ctrl-C, or raises KeyboardInterrupt or Abort: it depends on its release.
 _INTERRUPTED: Final = 130
 # typer raises this for a command line that it does not understand; it has no public name.
 _TYPER_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
-_REQUIREMENT: Final = re.compile(r"^(?P<name>[\w.-]+).*?(?:extra\s*==\s*['\"](?P<extra>[\w.-]+)['\"])?$")
 
 Tell: TypeAlias = Callable[[str, BaseException | None], None]
 """Reports a message and the error behind it."""
@@ -141,48 +136,6 @@ def installed_version() -> str:
         return "unknown"
 
 
-def missing_extra(module: str) -> str | None:
-    """Return how to install one of our optional dependencies, or None for a module that is none of them.
-
-    The extras are those of the installed package, so that no second list can differ from them.
-
-    Examples
-    --------
-    >>> missing_extra("quixstreams.models")
-    "quixstreams is not installed: pip install 'retail-anomaly[streamer]'"
-    >>> missing_extra("antigravity")
-    """
-    wanted = _normal(module.partition(".")[0])
-    try:
-        requirements = metadata.requires(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:  # The folders were copied and not installed.
-        return f"{wanted} is not installed: pip install {wanted}"
-    found = [match for text in requirements if (match := _REQUIREMENT.match(text))]
-    extras = [match["extra"] for match in found if _normal(match["name"]) == wanted]
-    if not extras:
-        return None
-    extra = next((extra for extra in extras if extra not in (None, *_FOR_DEVELOPERS)), None)
-    source = f"'{DISTRIBUTION}[{extra}]'" if extra else wanted
-    return f"{wanted} is not installed: pip install {source}"
-
-
-def require(*modules: str) -> None:
-    """Check that optional dependencies are there, before a command begins to need them.
-
-    Raises
-    ------
-    UsageError
-        One is not; the text says how to install it.
-
-    Examples
-    --------
-    >>> require("json", "typer")
-    """
-    for module in modules:
-        if find_spec(module) is None:
-            raise UsageError(missing_extra(module) or f"{module} is not installed")
-
-
 def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
     """Check that a command writes over no file that it reads, nor twice to one file.
 
@@ -264,7 +217,3 @@ def _path_of(error: Exception) -> str | None:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,5 +1,6 @@
 """Tables: DataFrames, Parquet and CSV files, read in batches of rows."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
+from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import MissingColumnsError, SourceError
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
@@ -39,6 +39,8 @@ class TableSource:
     ------
     SourceError
         The file can't be read, or has no column for a field that events must have.
+    UsageError
+        The file is Parquet, and PyArrow is not installed.
 
     Examples
     --------
@@ -82,7 +84,7 @@ class TableSource:
             mine = [True] * len(raw) if share.everything else self._own_rows(raw, share)
             places = list(compress(count(self._read + 1), mine))
             numbers = Numbered(places)
-            own = raw.filter(pa.array(mine)) if isinstance(raw, pa.RecordBatch) else raw[mine]
+            own = raw[mine] if isinstance(raw, pd.DataFrame) else raw.filter(mine)
             for event in self._events(_frame(own), reject_own, numbers):
                 yield places[numbers.number - 1], event
             self._read += len(raw)
@@ -108,7 +110,7 @@ class TableSource:
         column = self._store_column()
         rows = pd.DataFrame(index=range(len(raw)))
         if column is not None:
-            rows = _frame(raw.select([column]) if isinstance(raw, pa.RecordBatch) else raw[[column]])
+            rows = _frame(raw[[column]] if isinstance(raw, pd.DataFrame) else raw.select([column]))
         stores = frame_stores(rows, self._columns)
         owned = {store: share.owns(store) for store in {s for s in stores if isinstance(s, str) and s}}
         return [
@@ -162,7 +164,7 @@ class TableSource:
                 compression=compression_of(self._table),
             )
             return header.iloc[0].tolist(), None
-        with pq.ParquetFile(self._table) as file:
+        with self._open_parquet() as file:
             return file.schema_arrow.names, file.metadata.num_rows
 
     def _batches(self, columns: list[str]) -> Iterator[pd.DataFrame]:
@@ -187,8 +189,14 @@ class TableSource:
                 ) as chunks:
                     yield from chunks
                 return
-            with pq.ParquetFile(self._table) as file:
+            with self._open_parquet() as file:
                 yield from file.iter_batches(_BATCH_ROWS, columns=columns)
+
+    def _open_parquet(self) -> Any:
+        require("pyarrow")
+        from pyarrow.parquet import ParquetFile  # Here: only the extra `parquet` installs it.
+
+        return ParquetFile(self._table)
 
     def _check(self) -> None:
         """Refuse a table with two columns of one name, or without one for a mapped or required field."""
@@ -223,13 +231,7 @@ class TableSource:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (
-            pa.ArrowException,
-            pd.errors.ParserError,
-            pd.errors.EmptyDataError,
-            UnicodeError,
-            *DAMAGED,
-        ) as error:
+        except _reading_errors() as error:
             kind = "CSV" if self._is_csv else "Parquet"
             raise self._damaged(kind, error) from None
         except OSError as error:
@@ -243,8 +245,15 @@ class TableSource:
 
 
 def _frame(batch: Any) -> pd.DataFrame:
-    if isinstance(batch, pa.RecordBatch):
-        # Not by way of floats, which hold whole numbers up to 2**53 only.
-        frame: pd.DataFrame = batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
-        return frame
-    return batch  # type: ignore[no-any-return]
+    if isinstance(batch, pd.DataFrame):
+        return batch
+    # Not by way of floats, which hold whole numbers up to 2**53 only.
+    frame: pd.DataFrame = batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return frame
+
+
+def _reading_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of a damaged file; PyArrow's are among them if it is there to raise one."""
+    csv = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, *DAMAGED)
+    pyarrow = sys.modules.get("pyarrow")
+    return (*csv, pyarrow.ArrowException) if pyarrow else csv

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import require
 from retail_anomaly.cli.options import names_in
+from retail_anomaly.core.extras import require
 from streamer.cli.options import (
     Broker,
     Config,

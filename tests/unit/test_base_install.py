@@ -14,6 +14,7 @@ from tests.support.base_install import run_without
 RUN = [
     "retail-datagen write --stores 1 --days 2 --incident-rate 1 --out out",
     "retail-datagen world --stores 1",
+    "retail-anomaly replay tills.csv --output tills.jsonl",
     "retail-anomaly replay out/events.jsonl --output alerts.jsonl",
     "retail-anomaly report --alerts alerts.jsonl --incidents out/incidents.jsonl --events out/events.jsonl",
     "retail-anomaly evaluate --alerts alerts.jsonl --incidents out/incidents.jsonl --events out/events.jsonl",
@@ -40,6 +41,9 @@ NEED = {
     "retail-streamer state": "streamer",
     "retail-streamer broker": "streamer",
     "retail-datagen stream --broker localhost:1": "streamer",
+    "retail-datagen write --stores 1 --days 1 --format parquet --out tables": "parquet",
+    "retail-anomaly replay tills.parquet": "parquet",
+    "retail-anomaly replay folder": "parquet",
 }
 # Each of these needs an extra or runs without one; the package decides.
 MAY_NEED = [
@@ -52,6 +56,10 @@ OTHER_EXTRAS = {
     "river": "retail-anomaly config check river.yaml",
     "tune": "retail-anomaly tune log.jsonl --incidents incidents.jsonl --output tuned.yaml",
 }
+TILLS = """\
+transactionId,storeId,cashierId,sku,amount,eventType,eventTime
+t1,store-1,anna,4711,20.0,REFUND,2025-10-09T10:00:00Z
+"""
 RIVER = "detectors: {refund_deviation: {enabled: true, model: river.anomaly.HalfSpaceTrees}}"
 FOR_DEVELOPERS = {"all", "dev", "docs"}
 _REQUIREMENT = re.compile(r"^(?P<name>[\w-]+)[^;]*(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
@@ -71,13 +79,23 @@ def modules_by_extra() -> dict[str, set[str]]:
 BY_EXTRA = modules_by_extra()
 
 
+def with_inputs(folder):
+    """Write the files that the commands read; no command gets as far as to read the Parquet ones."""
+    (folder / "tills.csv").write_text(TILLS)
+    (folder / "tills.parquet").touch()
+    (folder / "folder").mkdir()
+    (folder / "folder/pos-events.parquet").touch()
+    (folder / "river.yaml").write_text(RIVER)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """Run every command without any extra."""
     commands = [*RUN, *NEED, *MAY_NEED]
     answers = run_without(
         sorted(set().union(*BY_EXTRA.values())), [shlex.split(command) for command in commands],
-        tmp_path_factory.mktemp("base"),
+        with_inputs(tmp_path_factory.mktemp("base")),
     )  # fmt: skip
     return dict(zip(commands, answers, strict=True))
 
@@ -108,10 +126,9 @@ def test_a_base_install_runs_or_names_an_extra(base, command):
 
 @pytest.mark.parametrize("extra", BY_EXTRA)
 def test_a_missing_extra_is_the_one_that_is_named(extra, tmp_path):
-    (tmp_path / "river.yaml").write_text(RIVER)
     commands = [command for command, needed in NEED.items() if needed == extra][:2] or [OTHER_EXTRAS[extra]]
     for answer in run_without(
-        sorted(BY_EXTRA[extra]), [shlex.split(command) for command in commands], tmp_path
+        sorted(BY_EXTRA[extra]), [shlex.split(command) for command in commands], with_inputs(tmp_path)
     ):
         assert answer.code == 2
         assert f"retail-anomaly[{extra}" in answer.err

@@ -6,8 +6,9 @@ import pytest
 import typer
 
 from retail_anomaly import __version__
-from retail_anomaly.cli.frame import missing_extra, new_app, refuse_to_overwrite, run_command
+from retail_anomaly.cli.frame import new_app, refuse_to_overwrite, run_command
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.core.extras import missing_extra
 
 
 @pytest.fixture
@@ -99,6 +100,10 @@ def test_only_our_own_optional_dependencies_are_offered_for_installation():
         "confluent-kafka is not installed: pip install 'retail-anomaly[streamer]'"
     )
     assert missing_extra("no_such_module") is None
+
+
+def test_of_several_extras_with_a_module_the_smallest_is_offered():
+    assert missing_extra("pyarrow") == "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
 
 
 def test_an_input_is_recognised_by_another_name_and_through_links(tmp_path, monkeypatch):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import random
+import sys
 
 import pandas as pd
 import pytest
 
+from retail_anomaly import replay
 from retail_anomaly.core import codec
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
 from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns
@@ -190,3 +193,23 @@ def test_a_missing_column_says_what_to_do():
         open_input(frame, columns=Columns({"cashierId": "clrk"}))
     with pytest.raises(SourceError, match="unknown topic 'sales'"):
         open_input(frame, topic="sales")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_parquet_without_pyarrow_is_an_error_that_names_the_extra(tmp_path, monkeypatch, jobs):
+    path = table(tmp_path / "a.parquet", [sale(0)])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError) as raised:
+        replay(path, jobs=jobs)
+    assert str(raised.value) == "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
+
+
+def test_csv_and_frames_are_read_without_pyarrow(tmp_path, monkeypatch):
+    events = [sale(0), sale(1, number=1)]
+    frame = pd.DataFrame([json.loads(codec.encode(event)) for event in events])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert read(tmp_path / "a.csv") == read(frame) == events
+    (tmp_path / "bad.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(SourceError, match="can't be read as CSV"):
+        read(tmp_path / "bad.csv")

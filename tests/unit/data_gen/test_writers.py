@@ -19,6 +19,7 @@ from data_gen.parquet import ParquetFiles
 from data_gen.records import SimulatedRecord
 from data_gen.writers import write_files
 from retail_anomaly.core.codec import decode, encode, topic_of
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS, CountEvent, time_of
 from retail_anomaly.sources import open_input
 
@@ -203,3 +204,10 @@ def test_speedup_follows_event_time():
     assert pace.wait(1_060_000) == pytest.approx(1.0)
     now = 53.0
     assert pace.wait(1_120_000) == 0
+
+
+def test_parquet_without_pyarrow_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"pip install 'retail-anomaly\[parquet\]'"):
+        write_files(Simulation(stores=1, days=1), tmp_path / "out", "parquet")
+    assert not (tmp_path / "out").exists()
