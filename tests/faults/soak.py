@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -47,7 +48,7 @@ class Sample:
     """The measurements of one moment."""
 
     hour: float
-    """Hours of event time since the start."""
+    """Hours of event time since the start, of the records that are processed."""
     resident: int
     """Bytes of memory."""
     state_bytes: int
@@ -93,14 +94,16 @@ def soak(address: str, folder: Path, *, seconds: float, hours_a_second: float, s
         feed.start()
         samples = []
         try:
-            with closing(_changelog_sizes(address, group)) as sizes:
-                # Until so many hours are sent, not until a deadline: a slow machine takes longer.
-                while feed.hours < seconds * hours_a_second and feed.is_alive():
+            with closing(_changelog_sizes(address, group)) as sizes, streamer.offsets() as offsets:
+                hour = 0.0
+                # Until so many hours are processed, not until a deadline: a slow machine takes longer.
+                while hour < seconds * hours_a_second and feed.is_alive():
                     assert streamer.running, streamer.tail()
+                    hour = feed.hour_of(offsets.progress().processed)
                     state_bytes, state_keys = next(sizes)
                     samples.append(
                         Sample(
-                            feed.hours,
+                            hour,
                             process.memory_info().rss,
                             state_bytes,
                             state_keys,
@@ -123,8 +126,7 @@ class _Feed(threading.Thread):
 
     def __init__(self, address: str, stores: int, hours_a_second: float, over: threading.Event) -> None:
         super().__init__(daemon=True)
-        self.hours = 0.0
-        self.sent = 0
+        self._hours = array("d")  # of each record sent
         self._address = address
         self._stores = stores
         self._pace = hours_a_second * HOUR_MS
@@ -144,9 +146,16 @@ class _Feed(threading.Thread):
             elif self._over.is_set():
                 break
             producer.produce(topic_of(event), encode(event), event.store_id.encode(), timestamp=at)
-            self.hours = (at - first) / HOUR_MS
-            self.sent += 1
+            self._hours.append((at - first) / HOUR_MS)
         assert producer.flush(60) == 0
+
+    @property
+    def sent(self) -> int:
+        return len(self._hours)
+
+    def hour_of(self, records: int) -> float:
+        """Return the hour of event time that so many of the first records reach."""
+        return self._hours[records - 1] if records else 0.0
 
 
 def _disk_bytes(folder: Path) -> int:

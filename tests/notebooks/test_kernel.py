@@ -114,5 +114,6 @@ def test_a_store_that_is_called_like_markup_is_text(cell):
 
 
 def test_what_matters_is_what_the_package_offers(cell):
-    (listed,) = cell("import retail_anomaly; retail_anomaly.__dir__() == retail_anomaly.__all__")
+    cell("import retail_anomaly as ra")
+    (listed,) = cell("dir(ra) == sorted([*ra.__all__, '__version__'])")
     assert listed.data["text/plain"] == "True"

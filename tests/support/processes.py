@@ -100,8 +100,12 @@ class StreamerProcess:
 
     def committed(self) -> int:
         """Return how many input records the group has committed."""
-        with GroupOffsets(self._properties, self._group) as offsets:
+        with self.offsets() as offsets:
             return offsets.progress().processed
+
+    def offsets(self) -> GroupOffsets:
+        """Return a look at the group's offsets, to be closed."""
+        return GroupOffsets(self._properties, self._group)
 
     def kill(self) -> None:
         """End it as a crash does."""
