@@ -14,7 +14,7 @@ from streamer.errors import StreamerError
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
 from streamer.quix.membership import MemberApplication
-from streamer.sinks.influx import (
+from streamer.sinks.influx_client import (
     CHECK_POINTS,
     Influx,
     RefusedError,
@@ -22,8 +22,8 @@ from streamer.sinks.influx import (
     TooLargeError,
     UnavailableError,
 )
+from streamer.sinks.influx_sink import InfluxSink
 from streamer.sinks.points import sink_topics
-from streamer.sinks.sink import InfluxSink
 
 _FLUSH_SECONDS: Final = 30.0
 # InfluxDB is slower than Kafka: a backlog waits in Kafka, not in this process.

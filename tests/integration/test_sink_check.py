@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer import cli
-from streamer.sinks.influx import CHECK_POINTS
+from streamer.sinks.influx_client import CHECK_POINTS
 from tests.influx import Answer, InfluxServer, ScriptedServer
 from tests.influx.server import TOKEN
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streamer.errors import StreamerError
-from streamer.sinks.influx import (
+from streamer.sinks.influx_client import (
     CHECK_POINTS,
     STOP_SECONDS,
     Influx,
@@ -223,7 +223,7 @@ def test_an_answer_that_drips_is_waited_for_no_longer_than_the_timeout():
 
 @pytest.mark.parametrize("how", ["hang", "drip"])
 def test_a_request_ends_soon_after_the_process_was_asked_to_stop(how: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("streamer.sinks.influx.STOP_SECONDS", 0.2)
+    monkeypatch.setattr("streamer.sinks.influx_client.STOP_SECONDS", 0.2)
     assert STOP_SECONDS <= 4
     with ScriptedServer(judge=lambda _lines: Answer(how=how)) as server:
         influx = Influx(dataclasses.replace(TARGET, url=server.url), 30_000)

@@ -16,10 +16,10 @@ from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import ALERTS
 from streamer.errors import StreamerError
 from streamer.observe.counts import ProcessCounts
-from streamer.sinks import sink as sink_module
-from streamer.sinks.influx import Influx
+from streamer.sinks import influx_sink as sink_module
+from streamer.sinks.influx_client import Influx
+from streamer.sinks.influx_sink import InfluxSink
 from streamer.sinks.points import line
-from streamer.sinks.sink import InfluxSink
 from tests.influx import Answer, ScriptedServer
 from tests.support.alerts import alert_records, an_alert
 from tests.unit.streamer.test_influx_answers import TARGET

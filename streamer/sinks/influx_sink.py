@@ -15,7 +15,7 @@ from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from streamer.sinks import points
-from streamer.sinks.influx import RefusedError, TooLargeError, UnavailableError
+from streamer.sinks.influx_client import RefusedError, TooLargeError, UnavailableError
 
 _log = structlog.stdlib.get_logger("retail-streamer")
 
@@ -27,7 +27,7 @@ _LONGEST_PAUSE: Final = 15.0
 
 
 class Writes(Protocol):
-    """Takes lines, as `streamer.sinks.influx.Influx` does."""
+    """Takes lines, as `streamer.sinks.influx_client.Influx` does."""
 
     def write(self, lines: Sequence[str]) -> None:
         """Write lines, or raise the error that keeps them from being written."""
@@ -171,7 +171,7 @@ class InfluxSink(BatchingSink):
                 parts.extendleft((part[self._limit :], part[: self._limit]))
                 continue
             try:
-                self._try(part, deadline)
+                self._write_with_retries(part, deadline)
             except RefusedError as error:
                 if len(part) > 1:
                     middle = len(part) // 2
@@ -201,7 +201,7 @@ class InfluxSink(BatchingSink):
             if parts and time.monotonic() > deadline:
                 self._come_again(self._records_done - before, len(records))
 
-    def _try(self, part: Sequence[SinkRecord], deadline: float) -> None:
+    def _write_with_retries(self, part: Sequence[SinkRecord], deadline: float) -> None:
         lines = [record.line for record in part]
         for pause in (*self._pauses, None):
             began = time.monotonic()
