@@ -13,7 +13,7 @@ from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.tail import Tail
 from streamer.sinks.alert_columns import ALERT_COLUMNS, alert_of
-from streamer.sinks.influx_client import Target
+from streamer.sinks.influx_target import Target
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,26 +13,22 @@ import secrets
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Final, NamedTuple, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from retail_anomaly.core.credentials import has_credentials
-from retail_anomaly.core.errors import RetailAnomalyError
 from streamer.errors import StreamerError
 from streamer.sinks.http_client import Answer, HttpClient
-
-URL: Final = "INFLUXDB_URL"
-TOKEN: Final = "INFLUXDB_TOKEN"  # noqa: S105 - a name
-BUCKET: Final = "INFLUXDB_BUCKET"
-ORG: Final = "INFLUXDB_ORG"
-CA: Final = "INFLUXDB_SSL_CA_CERT"
-
-RETRY_AFTER_SECONDS: Final = (1.0, 300.0)
-"""Shortest and longest wait: a server's ``Retry-After`` is honoured within these limits."""
+from streamer.sinks.influx_answers import (
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+    is_named,
+    refusal,
+    retry_after,
+)
+from streamer.sinks.influx_target import BUCKET, CA, ORG, TOKEN, URL, Target
 
 CHECK_POINTS: Final = "retail_anomaly_check"
 """Measurement of the points that only test whether writes are taken; no dashboard shows it."""
@@ -47,121 +43,6 @@ _TRANSIENT_STATUSES: Final = (408, 425, 500, 502, 503, 504)
 _READ_PAUSES: Final = (0.2, 0.5)
 """Seconds between the tries of reading a point back."""
 _FORM: Final = "application/x-www-form-urlencoded"
-
-
-class RefusedError(RetailAnomalyError):
-    """InfluxDB will never take at least one of the lines."""
-
-
-class TooLargeError(RetailAnomalyError):
-    """The request has more bytes than are taken at once.
-
-    Parameters
-    ----------
-    reason
-        The answer.
-    by_influx
-        Whether InfluxDB said so. A proxy's limit is no reason to give a line up.
-
-    Examples
-    --------
-    >>> TooLargeError("request too large").by_influx
-    True
-    """
-
-    def __init__(self, reason: str, *, by_influx: bool = True) -> None:
-        super().__init__(reason)
-        self.by_influx = by_influx
-
-
-class UnavailableError(RetailAnomalyError):
-    """Nothing is wrong with the lines; another time they may be taken.
-
-    Parameters
-    ----------
-    reason
-        The cause, and where to look.
-    retry_after
-        Seconds that the server asks for; None if it did not ask.
-    timed_out
-        Whether no answer came in time.
-
-    Examples
-    --------
-    >>> UnavailableError("answers 503", 2.0).retry_after
-    2.0
-    """
-
-    def __init__(self, reason: str, retry_after: float | None = None, *, timed_out: bool = False) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-        self.timed_out = timed_out
-
-
-@dataclass(frozen=True)
-class Target:
-    """The address, bucket and token of an InfluxDB. Its repr leaves the token out.
-
-    Parameters
-    ----------
-    url
-        The server's address.
-    bucket
-        Version 2: the bucket. Version 1: ``database/retention-policy``, or the database alone.
-        Version 3: the database.
-    org
-        Version 2: the organization. The other versions ignore it.
-    token
-        Version 1 with authentication: ``username:password``.
-    ca
-        A file with the certificate authority of the server; None: the usual authorities.
-
-    Examples
-    --------
-    >>> Target("http://localhost:8086", "retail", "shops", "secret")
-    Target(url='http://localhost:8086', bucket='retail', org='shops', ca=None)
-    """
-
-    url: str
-    bucket: str
-    org: str
-    token: str = field(repr=False)
-    ca: str | None = None
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Self:
-        """Read the target from the environment: it comes from nowhere else.
-
-        Raises
-        ------
-        StreamerError
-            A variable is missing, or is no address; the message names the variable, never a secret.
-
-        Examples
-        --------
-        >>> Target.of({"INFLUXDB_URL": "http://db:8086", "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}).org
-        '-'
-        """
-        missing = [name for name in (URL, TOKEN, BUCKET) if not environ.get(name)]
-        if missing:
-            raise StreamerError(
-                f"not set in the environment: {', '.join(missing)}; InfluxDB is named by {URL}, {TOKEN}, "
-                f"{BUCKET} and, for version 2, {ORG}"
-            )
-        url = environ[URL].strip()
-        if has_credentials(url):
-            raise StreamerError(
-                f"{URL} holds a user name or password: put them into {TOKEN} as username:password"
-            )
-        if not _is_address(url):
-            raise StreamerError(f"{URL}: expected an address such as http://influxdb:8086, without a query")
-        return cls(
-            url,
-            environ[BUCKET].strip(),
-            (environ.get(ORG) or "-").strip(),
-            environ[TOKEN].strip(),
-            environ.get(CA) or None,
-        )
 
 
 class Influx:
@@ -407,80 +288,6 @@ class _CheckPoint(NamedTuple):
         except (ValueError, LookupError, TypeError, AttributeError):
             said = refusal(answer) or answer.words(80)
         return None, f"a query is answered with {answer.status}" + (f" ({said})" if said else "")
-
-
-def is_named(answer: Answer) -> bool:
-    """Return whether an answer has a header that only InfluxDB sends.
-
-    Examples
-    --------
-    >>> is_named(Answer(204, {"x-influxdb-version": "v2.7.11"}, b"")), is_named(Answer(204, {}, b""))
-    (True, False)
-    """
-    return any(name.startswith(("x-influx", "x-platform-error-code")) for name in answer.headers)
-
-
-def refusal(answer: Answer) -> str:
-    """Return the message of an answer in the form of InfluxDB's errors, in one line; "" for any other answer.
-
-    Version 2 sends JSON with texts ``code`` and ``message``, versions 1 and 3 with a text ``error``.
-
-    Examples
-    --------
-    >>> refusal(Answer(400, {}, b'{"code": "invalid", "message": "unable to parse"}'))
-    'unable to parse'
-    >>> refusal(Answer(400, {}, b'{"message": "Bad request", "request_id": "7"}'))
-    ''
-    """
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    said = body.get("message" if isinstance(body.get("code"), str) else "error")
-    return " ".join(said.split())[:300] if isinstance(said, str) else ""
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises if it is no number
-    except ValueError:
-        return False
-    # A query could hold a token, and the address is printed.
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-
-
-def retry_after(value: str | None, now: datetime) -> float:
-    """Read the header ``Retry-After``, seconds or a date, as seconds within `RETRY_AFTER_SECONDS`.
-
-    Parameters
-    ----------
-    value
-        The header; None, or text that can't be read, gives the shortest wait.
-    now
-        The present time, for a date.
-
-    Examples
-    --------
-    >>> now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-    >>> retry_after("7", now), retry_after("Thu, 01 Jan 2026 12:00:30 GMT", now), retry_after("99999", now)
-    (7.0, 30.0, 300.0)
-    """
-    shortest, longest = RETRY_AFTER_SECONDS
-    seconds = shortest
-    if value is not None:
-        try:
-            seconds = float(value)
-        except ValueError:
-            try:
-                date = parsedate_to_datetime(value)
-            except ValueError:
-                return shortest
-            seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
-    # max() before min(): NaN then gives the shortest wait.
-    return min(max(shortest, seconds), longest)
 
 
 def _kind(error: Exception) -> str:

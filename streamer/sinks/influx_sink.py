@@ -15,7 +15,7 @@ from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from streamer.sinks import points
-from streamer.sinks.influx_client import RefusedError, TooLargeError, UnavailableError
+from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError
 
 _log = structlog.stdlib.get_logger("retail-streamer")
 

@@ -14,15 +14,10 @@ from streamer.errors import StreamerError
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
 from streamer.quix.membership import MemberApplication
-from streamer.sinks.influx_client import (
-    CHECK_POINTS,
-    Influx,
-    RefusedError,
-    Target,
-    TooLargeError,
-    UnavailableError,
-)
+from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError
+from streamer.sinks.influx_client import CHECK_POINTS, Influx
 from streamer.sinks.influx_sink import InfluxSink
+from streamer.sinks.influx_target import Target
 from streamer.sinks.points import sink_topics
 
 _FLUSH_SECONDS: Final = 30.0

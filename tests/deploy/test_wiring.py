@@ -11,7 +11,7 @@ import yaml
 from retail_anomaly.settings import Settings, flatten
 from streamer.kafka.connection import VARIABLES
 from streamer.observe.logs import VARIABLE as LOG_LEVEL
-from streamer.sinks import influx_client
+from streamer.sinks import influx_target
 from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 
 OURS = ("retail-anomaly:0.1.0", "registry.example.com")
@@ -20,11 +20,11 @@ NAMES = {
     LOG_LEVEL,
     "LIVE_CODE",
     "TZ",
-    influx_client.URL,
-    influx_client.ORG,
-    influx_client.BUCKET,
-    influx_client.TOKEN,
-    influx_client.CA,
+    influx_target.URL,
+    influx_target.ORG,
+    influx_target.BUCKET,
+    influx_target.TOKEN,
+    influx_target.CA,
 }
 BOOTSTRAP = {"INFLUXDB_RETENTION_SECONDS", "TOKENS_SECRET", "INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN"}
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
@@ -340,7 +340,7 @@ def test_external_kafka_gets_its_secrets_in_every_process(helm):
     assert {name.rpartition("retail-anomaly-")[2] for name in knows} == {"sink", "test-sink", "grafana"}
     for name, container in knows.items():
         if not name.endswith("grafana"):
-            assert {"name": influx_client.CA, "value": "/etc/influxdb-tls/ca.crt"} in container["env"]
+            assert {"name": influx_target.CA, "value": "/etc/influxdb-tls/ca.crt"} in container["env"]
     source = yaml.safe_load(pick(manifests, "ConfigMap", "grafana")["data"]["datasource.yaml"])[
         "datasources"
     ][0]

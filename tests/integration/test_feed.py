@@ -15,7 +15,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.notebook.feed import InfluxFeed, KafkaFeed
 from streamer.notebook.running import RunningStreamer
-from streamer.sinks.influx_client import Target
+from streamer.sinks.influx_target import Target
 from tests.influx import InfluxServer
 from tests.kafka import produce
 from tests.support.alerts import alert_records, an_alert

@@ -15,8 +15,9 @@ from retail_anomaly.settings import build_engine, load
 from streamer.kafka.topic_plan import SCORES
 from streamer.kafka.topics import STORE_METRICS
 from streamer.observe.counts import ProcessCounts
-from streamer.sinks.influx_client import Influx, Target
+from streamer.sinks.influx_client import Influx
 from streamer.sinks.influx_sink import InfluxSink
+from streamer.sinks.influx_target import Target
 from tests.influx import InfluxServer
 
 WINDOW_MS = 5 * 60_000

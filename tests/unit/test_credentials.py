@@ -19,7 +19,7 @@ from streamer import cli as streamer_cli
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.observe import logs
-from streamer.sinks.influx_client import Target
+from streamer.sinks.influx_target import Target
 
 BROKER = "me:hunter2/@x@kafka:9092"
 COMMANDS = ["run", "metrics", "sink", "topics", "lag"]

@@ -15,7 +15,7 @@ from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.sources.columns import ColumnsError
 from streamer.errors import OvertakenError
-from streamer.sinks.influx_client import UnavailableError
+from streamer.sinks.influx_answers import UnavailableError
 
 PACKAGES = ("retail_anomaly", "streamer", "data_gen")
 # Errors whose `__init__` takes more than a text.

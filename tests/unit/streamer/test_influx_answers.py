@@ -11,16 +11,9 @@ from typing import Any
 import pytest
 
 from streamer.errors import StreamerError
-from streamer.sinks.influx_client import (
-    CHECK_POINTS,
-    STOP_SECONDS,
-    Influx,
-    RefusedError,
-    Target,
-    TooLargeError,
-    UnavailableError,
-    retry_after,
-)
+from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError, retry_after
+from streamer.sinks.influx_client import CHECK_POINTS, STOP_SECONDS, Influx
+from streamer.sinks.influx_target import Target
 from tests.influx import Answer, ScriptedServer
 
 ENVIRON = {
