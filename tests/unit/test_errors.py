@@ -13,6 +13,7 @@ from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.memory import StateFormatError
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.settings import SettingsError
+from retail_anomaly.sources.base import MissingColumnsError
 from retail_anomaly.sources.columns import ColumnsError
 from streamer.errors import OvertakenError
 from streamer.sinks.influx_answers import UnavailableError
@@ -22,6 +23,7 @@ PACKAGES = ("retail_anomaly", "streamer", "data_gen")
 SAMPLES = {
     InvalidEvent: InvalidEvent("amount", "amount: expected a number >= 0"),
     InvalidRecord: InvalidRecord("riskScore", "riskScore: expected a number from 0 to 1, got 7"),
+    MissingColumnsError: MissingColumnsError("a.csv has no column sku", "name it", "article"),
     OvertakenError: OvertakenError("Broker: Unknown member"),
     StateFormatError: StateFormatError("store-1", 9),
     UnavailableError: UnavailableError("answers 503", 2.0, timed_out=True),
