@@ -1,5 +1,6 @@
 """The optional dependencies: which extra of our package installs a module that is missing."""
 
+import json
 import re
 from importlib import metadata
 from importlib.util import find_spec
@@ -13,25 +14,34 @@ _FOR_DEVELOPERS: Final = ("all", "dev", "docs")
 _REQUIREMENT: Final = re.compile(r"^(?P<name>[\w.-]+).*?(?:extra\s*==\s*['\"](?P<extra>[\w.-]+)['\"])?$")
 
 
-def missing_extra(module: str) -> str | None:
+def missing_extra(module: str, package: metadata.Distribution | None = None) -> str | None:
     """Return how to install one of our optional dependencies, or None for a module that is none of them.
 
     The extras are those of the installed package, so that no second list can differ from them. If several
-    extras bring the module, the smallest is named.
+    extras bring the module, the smallest is named. If the package was installed from a folder, as
+    ``pip install .`` does, the text says how to install the extra from there too: pip may find none elsewhere.
+
+    Parameters
+    ----------
+    module
+        The module that is missing.
+    package
+        The installed package; None: ours.
 
     Examples
     --------
-    >>> missing_extra("quixstreams.models")
-    "quixstreams is not installed: pip install 'retail-anomaly[streamer]'"
-    >>> missing_extra("pyarrow.parquet")
-    "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
+    >>> missing_extra("quixstreams.models")  # doctest: +ELLIPSIS
+    "quixstreams is not installed: pip install 'retail-anomaly[streamer]'..."
+    >>> missing_extra("pyarrow.parquet")  # doctest: +ELLIPSIS
+    "pyarrow is not installed: pip install 'retail-anomaly[parquet]'..."
     >>> missing_extra("antigravity")
     """
     wanted = _normal(module.partition(".")[0])
     try:
-        requirements = metadata.requires(DISTRIBUTION) or []
+        package = package or metadata.distribution(DISTRIBUTION)
     except metadata.PackageNotFoundError:  # The folders were copied and not installed.
         return f"{wanted} is not installed: pip install {wanted}"
+    requirements = package.requires or []
     brought: dict[str | None, list[str]] = {}
     for match in filter(None, map(_REQUIREMENT.match, requirements)):
         brought.setdefault(match["extra"], []).append(_normal(match["name"]))
@@ -40,8 +50,10 @@ def missing_extra(module: str) -> str | None:
         return None
     ours = [extra for extra in extras if extra not in (None, *_FOR_DEVELOPERS)]
     extra = min(ours, key=lambda extra: len(brought[extra]), default=None)
-    source = f"'{DISTRIBUTION}[{extra}]'" if extra else wanted
-    return f"{wanted} is not installed: pip install {source}"
+    if extra is None:
+        return f"{wanted} is not installed: pip install {wanted}"
+    advice = f"{wanted} is not installed: pip install '{DISTRIBUTION}[{extra}]'"
+    return f"{advice}, or in the project's folder pip install '.[{extra}]'" if _of_folder(package) else advice
 
 
 def require(*modules: str) -> None:
@@ -59,6 +71,11 @@ def require(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise UsageError(missing_extra(module) or f"{module} is not installed")
+
+
+def _of_folder(package: metadata.Distribution) -> bool:
+    """Tell whether pip installed the package from a folder, editable or not."""
+    return "dir_info" in json.loads(package.read_text("direct_url.json") or "{}")
 
 
 def _normal(name: str) -> str:

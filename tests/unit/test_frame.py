@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 import typer
 
@@ -44,7 +46,7 @@ def raising(error):
         (
             ModuleNotFoundError("No module named 'quixstreams'", name="quixstreams.models"),
             2,
-            "quixstreams is not installed: pip install 'retail-anomaly[streamer]'",
+            missing_extra("quixstreams"),
         ),
     ],
 )
@@ -95,15 +97,43 @@ def test_an_error_can_be_told_in_another_way():
     assert told == ["Missing command (see prog --help)"]
 
 
+@pytest.mark.parametrize(
+    ("direct_url", "advice"),
+    [
+        (None, "pip install 'retail-anomaly[tune]'"),
+        (
+            '{"url": "file:///w/retail_anomaly-1.whl", "archive_info": {}}',
+            "pip install 'retail-anomaly[tune]'",
+        ),
+        (
+            '{"url": "file:///home/me/shop", "dir_info": {}}',
+            "pip install 'retail-anomaly[tune]', or in the project's folder pip install '.[tune]'",
+        ),
+        (
+            '{"url": "file:///home/me/shop", "dir_info": {"editable": true}}',
+            "pip install 'retail-anomaly[tune]', or in the project's folder pip install '.[tune]'",
+        ),
+    ],
+)
+def test_a_package_that_was_installed_from_a_folder_gets_its_extra_from_there(tmp_path, direct_url, advice):
+    (tmp_path / "METADATA").write_text("Name: retail-anomaly\nRequires-Dist: optuna>=4; extra == 'tune'\n")
+    if direct_url is not None:
+        (tmp_path / "direct_url.json").write_text(direct_url)
+    package = metadata.Distribution.at(tmp_path)
+    assert missing_extra("optuna", package) == f"optuna is not installed: {advice}"
+
+
 def test_only_our_own_optional_dependencies_are_offered_for_installation():
-    assert missing_extra("confluent_kafka.admin") == (
+    assert missing_extra("confluent_kafka.admin").startswith(
         "confluent-kafka is not installed: pip install 'retail-anomaly[streamer]'"
     )
     assert missing_extra("no_such_module") is None
 
 
 def test_of_several_extras_with_a_module_the_smallest_is_offered():
-    assert missing_extra("pyarrow") == "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
+    assert missing_extra("pyarrow").startswith(
+        "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
+    )
 
 
 def test_an_input_is_recognised_by_another_name_and_through_links(tmp_path, monkeypatch):

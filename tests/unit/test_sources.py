@@ -14,6 +14,7 @@ from retail_anomaly import replay
 from retail_anomaly.core import codec
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import CountEvent, GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
+from retail_anomaly.core.extras import missing_extra
 from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
@@ -201,7 +202,7 @@ def test_parquet_without_pyarrow_is_an_error_that_names_the_extra(tmp_path, monk
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError) as raised:
         replay(path, jobs=jobs)
-    assert str(raised.value) == "pyarrow is not installed: pip install 'retail-anomaly[parquet]'"
+    assert str(raised.value) == missing_extra("pyarrow")
 
 
 def test_csv_and_frames_are_read_without_pyarrow(tmp_path, monkeypatch):
