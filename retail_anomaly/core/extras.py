@@ -19,7 +19,7 @@ def missing_extra(module: str, package: metadata.Distribution | None = None) -> 
 
     The extras are those of the installed package, so that no second list can differ from them. If several
     extras bring the module, the smallest is named. If the package was installed from a folder, as
-    ``pip install .`` does, the text says how to install the extra from there too: pip may find none elsewhere.
+    ``pip install .`` does, the text names that way too, since pip may find none elsewhere.
 
     Parameters
     ----------
