@@ -119,10 +119,43 @@ def write_whole(path: Path | str, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def check_writable(path: Path | str) -> None:
+    """Check that `whole_file` can write a file, before the work whose result it takes. Nothing is written.
+
+    Raises
+    ------
+    OSError
+        It is a folder, its folder is missing, or you may not write it. The error names `path`.
+
+    Examples
+    --------
+    >>> check_writable("nowhere/report.html")
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/report.html'
+    """
+    name = str(path)
+    with _named(name):
+        try:
+            old = Path(path).stat()
+        except FileNotFoundError:
+            old = None
+        if old is not None and stat.S_ISDIR(old.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if old is not None and not stat.S_ISREG(old.st_mode):
+            return  # A pipe or a device is opened only to write to it.
+        target = _target(name)
+        folder = target.parent.stat()
+        if not stat.S_ISDIR(folder.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if old is None and not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    if old is not None and _descriptor(Path(path)) is None:
+        _check_replaceable(name, target)
+
+
 @contextmanager
 def _replacing(name: str, old: os.stat_result | None) -> Iterator[BinaryIO]:
-    # A relative path stays one: a folder above it may be closed to this user.
-    target = Path(os.path.realpath(name) if Path(name).is_symlink() else name)
+    target = _target(name)
     if old is not None:
         _check_replaceable(name, target)
     part = target.with_name(f"{_PREFIX}{os.urandom(6).hex()}.part")
@@ -141,6 +174,11 @@ def _replacing(name: str, old: os.stat_result | None) -> Iterator[BinaryIO]:
                     os.fsync(file.fileno())
         with _named(name):
             _rename(part, target)
+
+
+def _target(name: str) -> Path:
+    # A relative path stays one: a folder above it may be closed to this user.
+    return Path(os.path.realpath(name) if Path(name).is_symlink() else name)
 
 
 def _rename(part: Path, target: Path) -> None:

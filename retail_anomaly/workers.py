@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -174,12 +175,27 @@ class _Raised(msgspec.Struct):
     error: Exception
 
 
+def _search_path() -> list[str]:
+    """Return where a worker looks for modules: as this process does, also after a change of folder."""
+    path = []
+    for entry in sys.path:
+        # The finder of a relative folder keeps the place where it was first searched.
+        finder = sys.path_importer_cache.get(entry) if entry else None
+        path.append(os.path.abspath(getattr(finder, "path", entry)))  # noqa: PTH100 - "" is here
+    # "" means the current folder, which may have been another one when a detector was imported from it.
+    tops = {kind.__module__.partition(".")[0] for kind, _ in own_detectors().values()}
+    for file in (getattr(sys.modules.get(top), "__file__", None) for top in tops):
+        if file is not None:
+            folder = Path(file).absolute().parent
+            path.append(str(folder.parent if Path(file).stem == "__init__" else folder))
+    return list(dict.fromkeys(path))
+
+
 class _Worker:
     """One process, seen from the one that has started it; it ends with the stack."""
 
     def __init__(self, name: str, stack: ExitStack) -> None:
         self._name = name
-        path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is here
         self._process = subprocess.Popen(
             # -P: the working directory is on the path only if it is on ours.
             [sys.executable, "-P", "-c", _COMMAND],
@@ -187,7 +203,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             # Ctrl-C then reaches this process alone, which ends the others.
             process_group=0,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path())},
         )
         stack.callback(self._end)
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
@@ -259,7 +275,7 @@ def serve() -> None:
     pipes = _Pipes()
     messages = iter(pipes)
     try:
-        for detector, parameters in next(messages, ()):
+        for detector, parameters in _detectors(messages):
             register(detector, parameters)
         # No work: the other side ended before it sent any.
         for work, arguments in islice(messages, 1):
@@ -268,6 +284,16 @@ def serve() -> None:
         pipes.tell(_Raised(_portable(error)))
     else:
         pipes.tell(_Done())
+
+
+def _detectors(messages: Iterator[Any]) -> Any:
+    try:
+        return next(messages, ())
+    except ImportError as error:
+        raise WorkerError(
+            f"another process can't import a registered detector ({error}): put its folder on PYTHONPATH, or "
+            "use one process, jobs=1"
+        ) from None
 
 
 def _portable(error: Exception) -> Exception:

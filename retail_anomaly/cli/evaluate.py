@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite, require_folders
+from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
 from retail_anomaly.cli.options import (
     INCIDENTS_HELP,
     AlertsFile,
@@ -62,7 +62,7 @@ def evaluate(
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, *logs])
-    require_folders(html, output)
+    require_writable(html, output)
     from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents

@@ -3,12 +3,12 @@
 `retail-anomaly`, `retail-streamer` and `retail-datagen` all run inside `run_command`.
 """
 
-import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -17,6 +17,7 @@ import typer
 from retail_anomaly.core.credentials import masked
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import DISTRIBUTION, missing_extra
+from retail_anomaly.whole_file import check_writable
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -86,6 +87,7 @@ def run_command(
     2
     """
     try:
+        _require_standard_output()
         result = app(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if result == _INTERRUPTED:
@@ -107,6 +109,13 @@ def run_command(
 def print_error(name: str, message: str) -> None:
     """Print an error of the program `name` on standard error, in one line."""
     typer.echo(f"{name}: {message}", err=True)
+
+
+def _require_standard_output() -> None:
+    # Python has no stream for a descriptor that was closed when it started, as by `>&-` in a shell. The next
+    # file that a command opens would get this descriptor.
+    if sys.stdout is None:
+        raise RetailAnomalyError("standard output is closed")
 
 
 def _explained(error: BaseException, name: str) -> tuple[str, int]:
@@ -159,34 +168,37 @@ def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str
     retail_anomaly.core.errors.UsageError: --output and --html name the same file: a
     """
     given = {option: path for option, path in outputs.items() if path is not None}
-    written: dict[Path, str] = {}
-    for option, path in given.items():
-        if (other := written.setdefault(path.resolve(), option)) != option:
+    for (other, one), (option, path) in combinations(given.items(), 2):
+        if one.resolve() == path.resolve() or _are_one_file(one, path):
             raise UsageError(f"{other} and {option} name the same file: {path}")
     for read in (Path(name) for name in inputs if name is not None):
         for option, path in given.items():
-            if path.is_file() and read.is_file() and path.samefile(read):
+            if _are_one_file(path, read):
                 raise UsageError(f"{option} would overwrite {read}, which this command reads")
 
 
-def require_folders(*outputs: Path | None) -> None:
-    """Check, before a command does its work, that the folders of the files that it writes are there.
+def require_writable(*outputs: Path | None) -> None:
+    """Check, before a command does its work, that it can write its files.
 
     Raises
     ------
-    FileNotFoundError
-        A folder is missing; the error names the file.
+    OSError
+        A file is a folder, its folder is missing, or you may not write it; the error names the file.
 
     Examples
     --------
-    >>> require_folders(Path("report.html"), None)
-    >>> require_folders(Path("nowhere/report.html"))
+    >>> require_writable(Path("report.html"), None)
+    >>> require_writable(Path("nowhere/report.html"))
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/report.html'
     """
     for path in outputs:
-        if path is not None and not path.absolute().parent.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        if path is not None:
+            check_writable(path)
+
+
+def _are_one_file(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.samefile(other)
 
 
 def _show_version(context: typer.Context, wanted: bool) -> None:

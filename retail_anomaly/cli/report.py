@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite, require_folders
+from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
 from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of, our_column_names
+from retail_anomaly.core.errors import UsageError
+from retail_anomaly.sources import STDIN
 
 
 def report(
@@ -30,9 +32,13 @@ def report(
 
     Example: retail-anomaly report --alerts alerts.jsonl --output report.html
     """
+    if events is not None and _can_be_read_only_once(events):
+        raise UsageError(
+            f"--events: the page reads the log twice, and {events} can be read only once: give a file"
+        )
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--output": output}, [alerts, incidents, config, *logs])
-    require_folders(output)
+    require_writable(output)
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality
@@ -59,3 +65,8 @@ def report(
         zones=zones,
     )
     typer.echo(f"Written: {output}", err=True)
+
+
+def _can_be_read_only_once(events: Path) -> bool:
+    """Tell whether a log is standard input or another pipe."""
+    return str(events) == STDIN or (events.exists() and not events.is_file() and not events.is_dir())

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite
+from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
 from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in, our_column_names
-from retail_anomaly.core.errors import UsageError
 from retail_anomaly.tune import TuneError
 from retail_anomaly.whole_file import write_whole
 
@@ -66,9 +65,10 @@ def tune(
     Example: retail-anomaly tune out/events.jsonl --incidents out/incidents.jsonl --budget 1
     --output tuned.yaml
     """
-    outputs = {"--output": output, "--html": html}
-    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config, study])
-    _require_folders(output, html)
+    outputs = {"--output": output, "--html": html, "--study": study}
+    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config])
+    # The search may take hours.
+    require_writable(*outputs.values())
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
     from retail_anomaly.tune.procedure import tune as search
@@ -104,10 +104,3 @@ def tune(
 
         write_tuning(tuning, html)
         typer.echo(f"Written: {html}", err=True)
-
-
-def _require_folders(*outputs: Path | None) -> None:
-    """Check before the search, which may take hours, that its result can be written."""
-    for path in outputs:
-        if path is not None and not path.absolute().parent.is_dir():
-            raise UsageError(f"{path.parent}: no such folder")

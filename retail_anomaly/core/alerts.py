@@ -6,11 +6,13 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.events import AnyMillis, Event, PosEvent
+from retail_anomaly.core.events import AnyMillis, Event, PosEvent, Text
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
 
-_Revision: TypeAlias = Annotated[int, Meta(ge=1, description="a whole number >= 1")]
+_Revision: TypeAlias = Annotated[
+    int, Meta(ge=1, le=2**31 - 1, description="a whole number >= 1 and < 2147483648")
+]
 _Risk: TypeAlias = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 
 
@@ -49,11 +51,11 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
     ('a', 1)
     """
 
-    alert_id: str
+    alert_id: Text
     revision: _Revision
-    type: str
+    type: Text
     detector: str
-    store_id: str
+    store_id: Text
     employee_id: str | None
     risk_score: _Risk
     message: str

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -23,8 +24,11 @@ _LABELS: Final = {
     "difference": "Unexplained pieces",
     "missing": "Missing pieces",
 }
-# 2000-01-01 in milliseconds: an integer from here on, in a field named like a time, is a time.
+# 2000 to 9999 in milliseconds: such an integer, in a field named like a time, is a time.
 _FIRST_TIME: Final = 946_684_800_000
+_LAST_TIME: Final = 253_402_300_799_999
+# As for the amount of an event; more could become infinite in a sum.
+_MOST: Final = 1e300
 
 
 def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple[str, str]]:
@@ -56,18 +60,20 @@ def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple
 
 
 def at_stake(evidence: Mapping[str, Any]) -> float | None:
-    """Return the money that an alert's evidence is about, or None when it counts pieces.
+    """Return the money that an alert's evidence is about; None when it counts pieces or has no number there.
 
     Examples
     --------
     >>> at_stake({"averageAmount": 120.0, "totalRefunds": 3}), at_stake({"missing": 7})
     (360.0, None)
+    >>> at_stake({"saleAmount": "much"})
     """
     if "averageAmount" in evidence and "totalRefunds" in evidence:
-        return round(float(evidence["averageAmount"]) * int(evidence["totalRefunds"]), 2)
+        average, refunds = _number(evidence["averageAmount"]), _number(evidence["totalRefunds"])
+        return None if average is None or refunds is None else _number(round(average * int(refunds), 2))
     for name in ("amount", "saleAmount"):
         if name in evidence:
-            return float(evidence[name])
+            return _number(evidence[name])
     return None
 
 
@@ -110,8 +116,21 @@ def money_once(alerts: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _transactions(evidence: Mapping[str, Any]) -> list[str]:
-    one = evidence.get("transactionId")
-    return [one] if one is not None else list(evidence.get("transactionIds") or ())
+    one, several = evidence.get("transactionId"), evidence.get("transactionIds")
+    if one is not None:
+        return [str(one)]
+    return [str(name) for name in several] if isinstance(several, list | tuple | np.ndarray) else []
+
+
+def _number(value: object) -> float | None:
+    """Return a number of evidence as a float; None if another program wrote something else there."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) <= _MOST else None
 
 
 def _label(name: str) -> str:
@@ -128,7 +147,7 @@ def _value(name: str, value: object, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        if value >= _FIRST_TIME and name.lower().endswith(("start", "end", "time", "at")):
+        if _FIRST_TIME <= value <= _LAST_TIME and name.lower().endswith(("start", "end", "time", "at")):
             return local_text(utc_times([value])[0], zone)
         return f"{value:,}"
     if isinstance(value, float):

@@ -8,22 +8,26 @@ Examples
 >>> from retail_anomaly.tune import tune
 >>> tune([], None, budget=0)
 Traceback (most recent call last):
-retail_anomaly.tune.TuneError: --budget: expected alerts a store-day, more than 0, got 0
+retail_anomaly.tune.TuneUsageError: --budget: expected alerts a store-day, more than 0, got 0
 """
 
 from typing import TYPE_CHECKING, Any
 
-from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 
 if TYPE_CHECKING:
     from retail_anomaly.tune.procedure import tune
     from retail_anomaly.tune.tuning import Tuning
 
-__all__ = ["TuneError", "Tuning", "tune"]
+__all__ = ["TuneError", "TuneUsageError", "Tuning", "tune"]
 
 
 class TuneError(RetailAnomalyError, ValueError):
     """These detectors can't be tuned, or not that way; the text is one line that says what to do next."""
+
+
+class TuneUsageError(UsageError, TuneError):
+    """An argument of `tune` makes no sense, whatever the log: a command ends with exit code 2."""
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from retail_anomaly.evaluate import Scorecard, scorecard
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
-from retail_anomaly.tune import TuneError
+from retail_anomaly.tune import TuneError, TuneUsageError
 from retail_anomaly.tune.all_store_shares import AllStoreShares
 from retail_anomaly.tune.choose import choose, combined
 from retail_anomaly.tune.identity import study_identity
@@ -216,7 +216,7 @@ def _jobs(log: Where, jobs: int) -> int:
     if jobs == 1 or not detectors_are_importable():
         return 1
     if not open_input(log).divisible:
-        raise TuneError(
+        raise TuneUsageError(
             "several processes read the log each for itself, and standard input and events in memory can be "
             "read only once: give files, or jobs=1 (--jobs 1)"
         )
@@ -225,13 +225,13 @@ def _jobs(log: Where, jobs: int) -> int:
 
 def _check(*, budget: float, trials: int, split: float, jobs: int) -> None:
     if not 0 < budget < float("inf"):
-        raise TuneError(f"--budget: expected alerts a store-day, more than 0, got {budget:g}")
+        raise TuneUsageError(f"--budget: expected alerts a store-day, more than 0, got {budget:g}")
     if trials < 1:
-        raise TuneError(f"--trials: expected 1 or more, got {trials}")
+        raise TuneUsageError(f"--trials: expected 1 or more, got {trials}")
     if not 0 < split < 1:
-        raise TuneError(f"--split: expected a share of the days between 0 and 1, got {split:g}")
+        raise TuneUsageError(f"--split: expected a share of the days between 0 and 1, got {split:g}")
     if jobs < 1:
-        raise TuneError(f"--jobs: expected 1 or more, got {jobs}")
+        raise TuneUsageError(f"--jobs: expected 1 or more, got {jobs}")
 
 
 def _spaces(settings: Settings, detectors: Sequence[str] | None) -> list[Space]:
@@ -241,16 +241,18 @@ def _spaces(settings: Settings, detectors: Sequence[str] | None) -> list[Space]:
                 f"unknown detector {name!r}; the detectors are {', '.join(settings.detectors)}"
             )
         if not settings.detectors[name].enabled:
-            raise TuneError(f"{name} is not enabled, so it can't be tuned: enable it in the configuration")
+            raise TuneUsageError(
+                f"{name} is not enabled, so it can't be tuned: enable it in the configuration"
+            )
         if not settings.detectors[name].ranges():
-            raise TuneError(f"{name} has no parameter that is tuned")
+            raise TuneUsageError(f"{name} has no parameter that is tuned")
     spaces = [
         Space(name, parameters)
         for name, parameters in settings.detectors.items()
         if (parameters.enabled if detectors is None else name in detectors) and parameters.ranges()
     ]
     if not spaces:
-        raise TuneError("no enabled detector has a parameter that is tuned")
+        raise TuneUsageError("no enabled detector has a parameter that is tuned")
     return spaces
 
 

@@ -11,8 +11,6 @@ import structlog
 
 from retail_anomaly.core.credentials import masked
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-VARIABLE: Final = "RETAIL_LOG_LEVEL"
 _NOTICE: Final = "The httpx module is deprecated"
 
 
@@ -24,7 +22,7 @@ def configure(level: str = "info", stream: IO[str] | None = None) -> None:
     Parameters
     ----------
     level
-        One of `LEVELS`; less important messages are left out.
+        ``debug``, ``info``, ``warning`` or ``error``; less important messages are left out.
     stream
         The place, standard error by default. A terminal gets readable lines, anything else JSON.
     """

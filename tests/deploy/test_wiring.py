@@ -10,14 +10,13 @@ import yaml
 
 from retail_anomaly.settings import Settings, flatten
 from streamer.kafka.connection import VARIABLES
-from streamer.observe.logs import VARIABLE as LOG_LEVEL
 from streamer.sinks import influx_target
 from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 
 OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting.
 NAMES = {
-    LOG_LEVEL,
+    "RETAIL_LOG_LEVEL",
     "LIVE_CODE",
     "TZ",
     influx_target.URL,

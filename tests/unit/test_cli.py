@@ -151,11 +151,15 @@ def test_usage_errors_exit_with_2_and_failures_with_1(log, capsys, tmp_path):
         "tune log.jsonl --incidents incidents.jsonl --output new.yaml "
         "--config config.yaml --html config.yaml",
         "tune log.jsonl --incidents incidents.jsonl --output study --study study",
+        "tune log.jsonl --incidents incidents.jsonl --output new.yaml --study new.yaml",
+        "tune log.jsonl --incidents incidents.jsonl --output new.yaml --study log.jsonl",
+        "replay log.jsonl --output study --dead-letters hardlink-of-study",
     ],
 )
 def test_no_command_overwrites_a_file_that_it_reads_or_writes_one_twice(arguments, log, capsys, tmp_path):
     for name in ("alerts.jsonl", "incidents.jsonl", "config.yaml", "card.json", "study"):
         (tmp_path / name).write_text("{}\n")
+    (tmp_path / "hardlink-of-study").hardlink_to(tmp_path / "study")
     (tmp_path / "folder").mkdir()
     shutil.copy(log, tmp_path / "folder" / "pos-events.jsonl")
     before = contents(tmp_path)
@@ -221,6 +225,15 @@ def run(*arguments, **how):
 def test_standard_input(log):
     done = run("replay", "-", input=log.read_bytes())
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+
+
+@pytest.mark.parametrize("arguments", ["--version", "config show"])
+def test_a_closed_standard_output_is_one_line(arguments):
+    command = f'"{sys.executable}" -m retail_anomaly.cli {arguments} >&-'
+    done = subprocess.run(
+        ["sh", "-c", command], stderr=-1, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert (done.returncode, done.stderr) == (1, "retail-anomaly: standard output is closed\n")
 
 
 def test_a_reader_that_stops_early_gets_no_traceback(log):

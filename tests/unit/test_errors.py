@@ -15,6 +15,7 @@ from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.sources.base import MissingColumnsError
 from retail_anomaly.sources.columns import ColumnsError
+from retail_anomaly.tune import TuneUsageError
 from streamer.errors import OvertakenError
 from streamer.sinks.influx_answers import UnavailableError
 
@@ -68,5 +69,7 @@ def test_errors_about_values_are_still_value_errors(kind):
 
 def test_a_wrong_request_exits_with_2_and_a_failure_with_1():
     codes = {kind: kind.exit_code for kind in EXCEPTIONS if issubclass(kind, RetailAnomalyError)}
-    assert {kind for kind, code in codes.items() if code == 2} == {UsageError, SettingsError, ColumnsError}
+    assert {kind for kind, code in codes.items() if code == 2} == {
+        *(UsageError, SettingsError, ColumnsError, TuneUsageError)
+    }
     assert set(codes.values()) == {1, 2}

@@ -106,7 +106,11 @@ def test_a_missing_field_of_an_incident_is_named(tmp_path, name):
     ("change", "said"),
     [
         ({"alertId": 1}, "alertId: expected text, got 1"),
-        ({"revision": 0}, "revision: expected a whole number >= 1, got 0"),
+        ({"revision": 0}, "revision: expected a whole number >= 1 and < 2147483648, got 0"),
+        ({"revision": 10**30}, f"revision: expected a whole number >= 1 and < 2147483648, got {10**30}"),
+        ({"alertId": ""}, 'alertId: expected text, got ""'),
+        ({"type": ""}, 'type: expected text, got ""'),
+        ({"storeId": ""}, 'storeId: expected text, got ""'),
         ({"riskScore": "high"}, 'riskScore: expected a number from 0 to 1, got "high"'),
         ({"riskScore": 1.5}, "riskScore: expected a number from 0 to 1, got 1.5"),
         ({"riskScore": None}, "riskScore: expected a number from 0 to 1, got null"),

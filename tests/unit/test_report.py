@@ -1,5 +1,7 @@
 """The report: one page, nothing from outside, everything escaped."""
 
+import json
+import os
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -336,6 +338,31 @@ def test_command_names_what_is_wrong_in_one_line(command, capsys, arguments, mes
     error = capsys.readouterr().err
     assert error.startswith(f"retail-anomaly: {message}")
     assert error.count("\n") == 1
+
+
+def test_a_log_that_can_be_read_only_once_is_refused(command, capsys, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for events in ("-", "pipe"):
+        assert command("--alerts", "alerts.jsonl", "--events", events) == 2
+        assert capsys.readouterr().err == (
+            f"retail-anomaly: --events: the page reads the log twice, and {events} can be read only once: "
+            "give a file\n"
+        )
+
+
+@pytest.mark.parametrize("wrong", [None, "", "x", [], {}, True, 10**400, [{}], "2025"])
+def test_evidence_of_an_unexpected_type_is_shown_and_no_money(command, tmp_path, wrong):
+    names = ["saleAmount", "amount", "averageAmount", "totalRefunds", "transactionIds", "shiftEnd", "sku"]
+    names += ["pValues", "component", "sold"]
+    alert = msgspec.json.decode((tmp_path / "alerts.jsonl").read_bytes())
+    alerts = [
+        {**alert, "alertId": name, "evidence": {"averageAmount": 1.0, "totalRefunds": 1, name: wrong}}
+        for name in names
+    ]
+    alerts.append({**alert, "evidence": {"saleAmount": wrong}})
+    (tmp_path / "alerts.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in alerts))
+
+    assert command("--alerts", "alerts.jsonl", "--events", "events.jsonl") == 0
 
 
 def test_the_advice_to_map_columns_is_given_only_where_a_command_can_map_them(command, capsys, tmp_path):

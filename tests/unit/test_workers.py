@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -129,6 +131,54 @@ with Workers(echo, [("a",), ("b",)]) as workers:
         assert len(children) == 2
         process.send_signal(signal.SIGKILL)
     wait_until(lambda: all(is_gone(int(pid)) for pid in children))
+
+
+@pytest.mark.parametrize("entry", ["rules", ""])
+def test_a_detector_is_found_after_a_change_of_folder(entry, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "own.py").write_text("import retail_anomaly as ra\nclass Own(ra.detectors.RefundBurst):\n"
+                                  "    name = 'own'\n    alert_type = 'OWN'\n")  # fmt: skip
+    program = f"""
+import os, sys
+sys.path.insert(0, {entry!r})
+import own, retail_anomaly as ra
+from retail_anomaly.workers import Workers
+from tests.support import works
+ra.register(own.Own)
+os.chdir("/")
+with Workers(works.detectors, [()]) as workers:
+    print([list(found) for found in workers.one_each()])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=rules if entry == "" else tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert (ended.stdout, ended.stderr) == ("[['own']]\n", "")
+
+
+def test_a_detector_that_a_worker_cannot_import_is_one_line(monkeypatch):
+    module = ModuleType("made_up")
+    kind = type(
+        "MadeUp", (works.Importable,), {"__module__": "made_up", "name": "made_up", "alert_type": "M"}
+    )
+    vars(module)["MadeUp"] = kind
+    monkeypatch.setitem(sys.modules, "made_up", module)
+    register(kind, works.Importable.Parameters())
+    try:
+        with (
+            Workers(works.detectors, [()]) as workers,
+            pytest.raises(
+                WorkerError, match=r"can't import a registered detector \(No module named 'made_up'"
+            ),
+        ):
+            workers.one_each()
+    finally:
+        unregister("made_up")
 
 
 # --- Programs that tune and replay in two processes -------------------------------------------

@@ -102,6 +102,15 @@ def test_bad_lines_of_the_log_are_counted(files, tmp_path, capsys):
     assert capsys.readouterr().err == "1 line of events.jsonl could not be read; replay names them\n"
 
 
+@pytest.mark.parametrize("option", ["--html", "--output"])
+def test_a_file_that_cannot_be_written_is_said_before_any_result(files, option, capsys, tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    assert main([*files, option, "nowhere/card.json"]) == 1
+    assert capsys.readouterr() == ("", "retail-anomaly: nowhere/card.json: No such file or directory\n")
+    assert main([*files, option, "folder.json"]) == 1
+    assert capsys.readouterr() == ("", "retail-anomaly: folder.json: Is a directory\n")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "code", "said"),
     [

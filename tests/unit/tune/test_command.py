@@ -84,14 +84,18 @@ def test_configuration_is_written_and_read_by_the_other_commands(folder, capsys,
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--budget", "0"], 1, "--budget: expected"),
+        (["--budget", "0"], 2, "--budget: expected"),
         (["--budget", "0.1", "--trials", "1"], 1, "keeps the budget of 0.1"),
         (["--trials", "0"], 2, "--trials"),
         (["--objective", "fame"], 2, "--objective"),
-        (["--split", "2"], 1, "--split: expected"),
+        (["--budget", "nan"], 2, "--budget: expected"),
+        (["--split", "2"], 2, "--split: expected"),
+        (["--split", "nan"], 2, "--split: expected"),
         (["--detectors", "nobody"], 2, "unknown detector 'nobody'"),
         (["--config", "missing.yaml"], 2, "missing.yaml: cannot be read"),
-        (["--html", "nowhere/page.html"], 2, "nowhere: no such folder"),
+        (["--html", "nowhere/page.html"], 1, "nowhere/page.html: No such file or directory"),
+        (["--study", "nowhere/study"], 1, "nowhere/study: No such file or directory"),
+        (["--html", "."], 1, ".: Is a directory"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(options, code, said, folder, capsys):
