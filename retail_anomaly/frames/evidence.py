@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from retail_anomaly.core.stakes import at_stake, cited_transactions
 from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
 
@@ -27,8 +27,6 @@ _LABELS: Final = {
 # 2000 to 9999 in milliseconds: such an integer, in a field named like a time, is a time.
 _FIRST_TIME: Final = 946_684_800_000
 _LAST_TIME: Final = 253_402_300_799_999
-# As for the amount of an event; more could become infinite in a sum.
-_MOST: Final = 1e300
 
 
 def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple[str, str]]:
@@ -57,24 +55,6 @@ def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple
         else:
             items.append((_label(name), _value(name, value, zone)))
     return items
-
-
-def at_stake(evidence: Mapping[str, Any]) -> float | None:
-    """Return the money that an alert's evidence is about; None when it counts pieces or has no number there.
-
-    Examples
-    --------
-    >>> at_stake({"averageAmount": 120.0, "totalRefunds": 3}), at_stake({"missing": 7})
-    (360.0, None)
-    >>> at_stake({"saleAmount": "much"})
-    """
-    if "averageAmount" in evidence and "totalRefunds" in evidence:
-        average, refunds = _number(evidence["averageAmount"]), _number(evidence["totalRefunds"])
-        return None if average is None or refunds is None else _number(round(average * int(refunds), 2))
-    for name in ("amount", "saleAmount"):
-        if name in evidence:
-            return _number(evidence[name])
-    return None
 
 
 def money_once(alerts: pd.DataFrame) -> "pd.Series[float]":
@@ -108,29 +88,11 @@ def money_once(alerts: pd.DataFrame) -> "pd.Series[float]":
     for row in np.argsort(-stakes, kind="stable"):  # NaN comes last
         # A refund can have the number of the sale that it takes back.
         kind = "sale" if "saleAmount" in evidence[row] else "refund"
-        cited = {(stores[row], kind, name) for name in _transactions(evidence[row])}
+        cited = {(stores[row], kind, name) for name in cited_transactions(evidence[row])}
         if cited:
             stakes[row] *= len(cited - counted) / len(cited)
             counted |= cited
     return pd.Series(stakes, alerts.index)
-
-
-def _transactions(evidence: Mapping[str, Any]) -> list[str]:
-    one, several = evidence.get("transactionId"), evidence.get("transactionIds")
-    if one is not None:
-        return [str(one)]
-    return [str(name) for name in several] if isinstance(several, list | tuple | np.ndarray) else []
-
-
-def _number(value: object) -> float | None:
-    """Return a number of evidence as a float; None if another program wrote something else there."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if abs(number) <= _MOST else None
 
 
 def _label(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 from html import escape
 from typing import Any
 
-from retail_anomaly.frames.evidence import at_stake
+from retail_anomaly.core.stakes import at_stake
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from retail_anomaly.frames.evidence import at_stake, evidence_items
+from retail_anomaly.core.stakes import at_stake
+from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
 from retail_anomaly.plots.style import colour_of
