@@ -34,7 +34,8 @@ def cited_transactions(evidence: Mapping[str, Any]) -> list[str]:
     >>> cited_transactions({"transactionIds": ["t-1", "t-2"]}), cited_transactions({"transactionId": 7})
     (['t-1', 't-2'], ['7'])
     """
-    one, several = evidence.get("transactionId"), evidence.get("transactionIds")
+    one: Any = evidence.get("transactionId")
+    several: Any = evidence.get("transactionIds")
     if one is not None:
         return [str(one)]
     # Lists become arrays on their way through Parquet; the core knows no NumPy.
