@@ -5,7 +5,7 @@ show` takes to run, and not every installation has them.
 """
 
 from retail_anomaly.cli.config import config_app
-from retail_anomaly.cli.demo import demo
+from retail_anomaly.cli.demo.command import demo
 from retail_anomaly.cli.evaluate import evaluate
 from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.notebook import notebook

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from retail_anomaly.cli.demo.interrupts import Interrupts
+from retail_anomaly.cli.demo.outcome import DemoOutcome, replay_command
+from retail_anomaly.cli.demo.processes import Process, ProcessError, Processes
+from retail_anomaly.cli.demo.screen import Screen
+from retail_anomaly.cli.demo.simulated_day import counts_of, last_report
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.demo.interrupts import Interrupts
-from retail_anomaly.demo.outcome import DemoOutcome, replay_command
-from retail_anomaly.demo.processes import Process, ProcessError, Processes
-from retail_anomaly.demo.screen import Screen
-from retail_anomaly.demo.simulated_day import counts_of, last_report
 from retail_anomaly.evaluate import incidents_frame
 
 TIME = 1_760_000_000_000
@@ -109,7 +109,7 @@ def test_alerts_are_a_table_on_a_terminal():
 
 
 def test_the_screen_takes_its_colours_without_loading_plotly():
-    code = "import sys, retail_anomaly.demo.screen; sys.exit('plotly' in sys.modules)"
+    code = "import sys, retail_anomaly.cli.demo.screen; sys.exit('plotly' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from retail_anomaly.cli.demo.interrupts import Interrupts
+from retail_anomaly.cli.demo.processes import ProcessError, Processes
 from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import require
-from retail_anomaly.demo.interrupts import Interrupts
-from retail_anomaly.demo.processes import ProcessError, Processes
 
 
 def demo(
@@ -46,9 +46,9 @@ def demo(
     require("quixstreams")
     from rich.console import Console
 
-    from retail_anomaly.demo.outcome import write_outcome
-    from retail_anomaly.demo.screen import Screen
-    from retail_anomaly.demo.simulated_day import DemoPlan, run_day
+    from retail_anomaly.cli.demo.outcome import write_outcome
+    from retail_anomaly.cli.demo.screen import Screen
+    from retail_anomaly.cli.demo.simulated_day import DemoPlan, run_day
 
     screen = Screen(Console())
     with Interrupts() as interrupts:

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
+from retail_anomaly.cli.demo.interrupts import Interrupts
 from retail_anomaly.core.errors import RetailAnomalyError
-from retail_anomaly.demo.interrupts import Interrupts
 
 # A streamer needs less than this for its last checkpoint.
 _GRACE_SECONDS: Final = 20.0
@@ -29,7 +29,7 @@ class ProcessError(RetailAnomalyError):
     --------
     >>> raise ProcessError("retail-streamer run: no Kafka answers")
     Traceback (most recent call last):
-    retail_anomaly.demo.processes.ProcessError: retail-streamer run: no Kafka answers
+    retail_anomaly.cli.demo.processes.ProcessError: retail-streamer run: no Kafka answers
     """
 
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import msgspec
 
+from retail_anomaly.cli.demo.outcome import INCIDENTS_FILE, DemoOutcome
+from retail_anomaly.cli.demo.processes import Process, ProcessError, Processes
+from retail_anomaly.cli.demo.screen import Screen
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.demo.outcome import INCIDENTS_FILE, DemoOutcome
-from retail_anomaly.demo.processes import Process, ProcessError, Processes
-from retail_anomaly.demo.screen import Screen
 from retail_anomaly.evaluate import read_incidents
 from retail_anomaly.frames.words import plural
 
