@@ -30,7 +30,6 @@ ABOUT = {
     },
     "retail_anomaly": {
         "cli": "retail-anomaly: one frame for all commands",
-        "demo": "a store day through the real streamer",
         "report": "the HTML page about alerts",
         "tune": "search for parameters",
         "evaluate": "alerts against incidents: the scorecard",
