@@ -42,6 +42,7 @@ ABOUT = {
         "workers": "stores shared among processes",
         "whole_file": "files replaced when complete",
         "detectors": "one file for each detector, and the registry",
+        "cases": "alerts to cases, verdicts, reading order",
         "detector": "one import for authors",
         "models": "statistics that learn online",
         "core": "events, engine, memory, alerts",

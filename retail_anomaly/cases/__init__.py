@@ -1,0 +1,23 @@
+"""From alert to verdict: alerts become cases, and people decide about them.
+
+The topics `alert-actions` and `alert-cases` carry the decisions and the cases.
+"""
+
+from retail_anomaly.cases.actions import Action, Scope, decode_action
+from retail_anomaly.cases.case import Case, CaseAlert, CaseSubject
+from retail_anomaly.cases.precision import Precision, Prior, prioritised, reading_order
+from retail_anomaly.cases.triage import Triage
+
+__all__ = [
+    "Action",
+    "Case",
+    "CaseAlert",
+    "CaseSubject",
+    "Precision",
+    "Prior",
+    "Scope",
+    "Triage",
+    "decode_action",
+    "prioritised",
+    "reading_order",
+]

@@ -1,0 +1,153 @@
+"""The probability that an alert is right, by its type, and the order in which to read cases."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from retail_anomaly.cases.actions import Verdict
+from retail_anomaly.cases.case import Case, CaseAlert
+
+_PositiveNumber = Annotated[float, Meta(gt=0, le=1e9, description="a number > 0")]
+_PLACES: Final = 6
+
+
+class Prior(msgspec.Struct, frozen=True):
+    """What is believed of a type of alert before anybody judged one.
+
+    Parameters
+    ----------
+    a, b
+        As if `a` of `a` + `b` alerts had been confirmed.
+
+    Examples
+    --------
+    >>> Prior().a / (Prior().a + Prior().b)
+    0.2
+    """
+
+    a: _PositiveNumber = 1.0
+    b: _PositiveNumber = 4.0
+
+
+class Precision:
+    """The share of alerts that are right, by type, from verdicts and priors.
+
+    Parameters
+    ----------
+    priors
+        By alert type.
+    default
+        For the other types.
+
+    Notes
+    -----
+    The share is the mean of a Beta distribution, (a + confirmed) / (a + b + confirmed + benign + training).
+    The verdict ``unclear`` changes nothing.
+
+    Examples
+    --------
+    >>> precision = Precision()
+    >>> precision.count("REFUND_BURST", "confirmed")
+    >>> precision.of("REFUND_BURST"), precision.of("SHRINKAGE")
+    (0.3333333333333333, 0.2)
+    """
+
+    def __init__(self, priors: Mapping[str, Prior] | None = None, default: Prior | None = None) -> None:
+        self._priors = dict(priors or {})
+        self._default = default or Prior()
+        self._confirmed: dict[str, int] = {}
+        self._wrong: dict[str, int] = {}
+
+    @classmethod
+    def of_cases(cls, cases: Iterable[Case], priors: Mapping[str, Prior] | None = None) -> "Precision":
+        """Count the verdicts of cases."""
+        precision = cls(priors)
+        for case in cases:
+            for alert in case.alerts:
+                precision.count(alert.type, alert.verdict)
+        return precision
+
+    def count(self, alert_type: str, verdict: Verdict | None, times: int = 1) -> None:
+        """Count a verdict on an alert of a type; with `times` -1 take it back."""
+        if verdict == "confirmed":
+            self._confirmed[alert_type] = self._confirmed.get(alert_type, 0) + times
+        elif verdict in ("benign", "training"):
+            self._wrong[alert_type] = self._wrong.get(alert_type, 0) + times
+
+    def of(self, alert_type: str) -> float:
+        """Return the share of alerts of this type that are right."""
+        prior = self._priors.get(alert_type, self._default)
+        confirmed = self._confirmed.get(alert_type, 0)
+        return (prior.a + confirmed) / (prior.a + prior.b + confirmed + self._wrong.get(alert_type, 0))
+
+    def judged(self, alert_type: str) -> tuple[int, int]:
+        """Return how many alerts of this type were confirmed, and how many were not."""
+        return self._confirmed.get(alert_type, 0), self._wrong.get(alert_type, 0)
+
+    def types(self) -> list[str]:
+        """Return the types of which an alert was judged, in alphabetical order."""
+        return sorted(self._confirmed.keys() | self._wrong.keys())
+
+
+def prioritised(case: Case, precision: Precision) -> Case:
+    """Return a case with its priority and expected loss.
+
+    Parameters
+    ----------
+    case
+        The case.
+    precision
+        The precision of the store's group.
+
+    Returns
+    -------
+    Case
+        Its priority is 1 - prod(1 - p). An alert's p is the precision of its type; a confirmed alert's is 1,
+        that of one judged benign or training is 0, and so is that of one under a snooze or an allow entry.
+        The expected loss sums p times the money of the alerts. Of a transaction that several alerts cite,
+        the money counts once.
+
+    Examples
+    --------
+    >>> from retail_anomaly.cases.case import CaseSubject
+    >>> alert = CaseAlert("a", 1, "SHRINKAGE", "inventory_shrinkage", None, 1.0, "10 pieces.", 1, 1)
+    >>> case = Case("c", 1, "s", CaseSubject("store", "s"), 1, 1, "open", None, (alert, alert), ())
+    >>> prioritised(case, Precision()).priority
+    0.36
+    """
+    missed, shares = 1.0, []
+    for alert in case.alerts:
+        p = _probability(alert, precision)
+        missed *= 1 - p
+        if alert.money is not None and p > 0:
+            shares.append((p * alert.money, alert.transaction_ids))
+    loss, counted = 0.0, set[str]()
+    for share, cited in sorted(shares, key=lambda each: -each[0]):
+        new = set(cited) - counted
+        loss += share * (len(new) / len(set(cited)) if cited else 1)
+        counted |= new
+    return msgspec.structs.replace(case, priority=round(1 - missed, _PLACES), expected_loss=round(loss, 2))
+
+
+def reading_order(cases: Iterable[Case]) -> list[Case]:
+    """Return the open cases in the order in which to read them.
+
+    The most probable come first; among equally probable ones the higher expected loss, then the newer case.
+
+    Examples
+    --------
+    >>> reading_order([])
+    []
+    """
+    waiting = [case for case in cases if case.state == "open"]
+    return sorted(
+        waiting, key=lambda case: (-case.priority, -case.expected_loss, -case.newest_at, case.case_id)
+    )
+
+
+def _probability(alert: CaseAlert, precision: Precision) -> float:
+    if alert.suppressed_by is not None or alert.verdict in ("benign", "training"):
+        return 0.0
+    return 1.0 if alert.verdict == "confirmed" else precision.of(alert.type)

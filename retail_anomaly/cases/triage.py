@@ -1,0 +1,280 @@
+"""Triage: a store's alerts and actions in, its changed cases out.
+
+`Triage.process` has the interface of the engine, so that a host that keeps the memory of stores for the
+detectors keeps it for cases too. Its outcome does not depend on the order of the actions: a case is a
+function of the alerts in their order and of the set of actions.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+
+import msgspec
+
+from retail_anomaly.cases.actions import Action, Scope
+from retail_anomaly.cases.case import Case, CaseAlert, case_id, subject_of
+from retail_anomaly.cases.precision import Prior, prioritised
+from retail_anomaly.cases.state import CasesState, CaseState
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.collections import Load
+from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.stakes import at_stake, cited_transactions
+
+_DAY: Final = 86_400_000
+# CONTRACT of the topic `alert-cases`: an alert joins a case whose newest alert is at most so much older ...
+_JOINS: Final = _DAY
+# ... and whose first one is less than so much older.
+_LONGEST: Final = 7 * _DAY
+_WAITS: Final = 7 * _DAY
+_MOST_CITED: Final = 50
+_STATE: Final = "cases"
+
+
+class Triage:
+    """Gathers alerts in cases and applies actions to them.
+
+    Parameters
+    ----------
+    memory
+        How long a case is remembered after its newest alert, in milliseconds.
+    priors
+        What is believed of each type of alert before anybody judged one.
+
+    Examples
+    --------
+    >>> triage = Triage()
+    >>> store = triage.new_store("store-1")
+    >>> alert = Alert(alert_id="a", revision=1, type="SHRINKAGE", detector="inventory_shrinkage",
+    ...     store_id="store-1", employee_id=None, risk_score=1.0, message="10 pieces are missing.",
+    ...     event_time=1_760_000_000_000, opened_at=1_760_000_000_000, evidence={"sku": "sku-1"},
+    ...     config_hash="0")
+    >>> [case] = triage.process(alert, store)
+    >>> case.subject.id, case.state, case.priority
+    ('sku-1', 'open', 0.2)
+    >>> action = Action("v", 1_760_000_060_000, "kim", "verdict", "store-1", "found them", alert_id="a",
+    ...     verdict="benign")
+    >>> [case] = triage.process(action, store)
+    >>> case.state, case.revision, case.priority
+    ('closed', 2, 0.0)
+    """
+
+    needs_ticks: Final = False
+
+    def __init__(self, *, memory: int = 90 * _DAY, priors: Mapping[str, Prior] | None = None) -> None:
+        self._memory = memory
+        self._priors = dict(priors or {})
+        self.config_hashes: dict[str, str] = {}
+
+    def new_store(self, store_id: str) -> StoreMemory:
+        """Return the empty memory of a store, for a host that keeps no state."""
+        store = self._empty_store(store_id)
+        store.untrack()
+        return store
+
+    def load_store(self, store_id: str, load: Load) -> StoreMemory:
+        """Return the memory of a store, restored from its records."""
+        store = self._empty_store(store_id)
+        store.restore(load)
+        return store
+
+    def process(self, record: Alert | Action, store: StoreMemory) -> list[Case]:
+        """Take one alert or action of a store.
+
+        Parameters
+        ----------
+        record
+            An alert or an action whose ``store_id`` is the store's.
+        store
+            The store's memory; it is changed.
+
+        Returns
+        -------
+        list of Case
+            The cases that changed; none for a record that was seen before.
+        """
+        state = _state(store)
+        if isinstance(record, Alert):
+            state.pass_time(max(record.event_time, record.opened_at))
+            changed = self._take_alert(record, state)
+        else:
+            state.pass_time(record.time)
+            changed = self._take_action(record, state)
+        cases = [self._case(name, state) for name in changed]
+        state.forget(self._memory, _WAITS)
+        return cases
+
+    def cases(self, store: StoreMemory) -> list[Case]:
+        """Return all cases of a store that are remembered, in the order in which they were opened."""
+        state = _state(store)
+        return [self._case(name, state) for name, _ in state.cases.items()]
+
+    def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
+        """Return how many actions wait for their alert or case; time alone releases none."""
+        return len(_state(store).waiting), None
+
+    def _empty_store(self, store_id: str) -> StoreMemory:
+        return StoreMemory(store_id, max_late=_DAY, dedupe_memory=_DAY, detectors={_STATE: CasesState()})
+
+    def _take_alert(self, alert: Alert, state: CasesState) -> list[str]:
+        known = state.alerts.get(alert.alert_id)
+        if known is not None and alert.revision <= known.shown.revision:
+            return []
+        name = self._case_of(alert, state) if known is None else known.case_id
+        case = state.case(name)
+        state.keep_alert(_shown(alert), name, _scope_of(alert))
+        case.revision += 1
+        case.newest_at = max(case.newest_at, alert.opened_at)
+        state.cases.put(name, case)
+        if known is None:
+            for action in state.entries_of(alert.type):
+                self._suppress(action, alert.alert_id, state)
+            for action in state.released(alert.alert_id, name):
+                self._apply(action, name, state)
+        return [name]
+
+    def _case_of(self, alert: Alert, state: CasesState) -> str:
+        """Return the case that a new alert joins or opens."""
+        subject = subject_of(alert)
+        key = f"{subject.type}/{subject.id}"
+        name = state.newest.get(key)
+        case = state.cases.get(name) if name is not None else None
+        if (
+            name is not None
+            and case is not None
+            and alert.opened_at - case.newest_at <= _JOINS
+            and alert.opened_at - case.first_at < _LONGEST
+        ):
+            case.alert_ids.append(alert.alert_id)
+            return name
+        name = case_id(alert.store_id, subject, alert.alert_id)
+        state.newest.put(key, name)
+        state.cases.put(
+            name,
+            CaseState(
+                store_id=alert.store_id,
+                subject=subject,
+                alert_ids=[alert.alert_id],
+                first_at=alert.opened_at,
+                newest_at=alert.opened_at,
+            ),
+        )
+        return name
+
+    def _take_action(self, action: Action, state: CasesState) -> list[str]:
+        if action.scope is not None:
+            return self._enter(action, state)
+        known = state.alerts.get(action.alert_id) if action.alert_id is not None else None
+        name = known.case_id if known is not None else action.case_id
+        if name is None or state.cases.get(name) is None:
+            state.waiting.put(action.action_id, action)
+            return []
+        return self._apply(action, name, state)
+
+    def _enter(self, action: Action, state: CasesState) -> list[str]:
+        """Keep a snooze or an allow entry, and mark the alerts that it covers."""
+        if state.entries.get(action.action_id) is not None:
+            return []
+        state.entries.put(action.action_id, action)
+        changed = dict[str, None]()
+        for alert_id, alert in list(state.alerts.items()):
+            if self._suppress(action, alert_id, state):
+                changed[alert.case_id] = None
+        return list(changed)
+
+    def _suppress(self, action: Action, alert_id: str, state: CasesState) -> bool:
+        alert = state.alert(alert_id)
+        covered = action.scope is not None and _covers(action.scope, alert.scope)
+        if not (covered and action.time <= alert.shown.opened_at <= action.ends):
+            return False
+        alert.suppressed_by.append(action.action_id)
+        state.alerts.put(alert_id, alert)
+        case = state.case(alert.case_id)
+        case.revision += 1
+        state.cases.put(alert.case_id, case)
+        return True
+
+    def _apply(self, action: Action, name: str, state: CasesState) -> list[str]:
+        case = state.case(name)
+        if any(taken.action_id == action.action_id for taken in case.actions):
+            return []
+        case.actions = sorted([*case.actions, action], key=lambda each: each.order)
+        case.revision += 1
+        state.cases.put(name, case)
+        return [name]
+
+    def _case(self, name: str, state: CasesState) -> Case:
+        """Return a case as its alerts and actions make it, and count its verdicts."""
+        case = state.case(name)
+        alerts = sorted(self._alerts(case, name, state), key=lambda each: (each.opened_at, each.alert_id))
+        assigned = [action for action in case.actions if action.action == "assign"]
+        built = Case(
+            case_id=name,
+            revision=case.revision,
+            store_id=case.store_id,
+            subject=case.subject,
+            opened_at=alerts[0].opened_at,
+            newest_at=case.newest_at,
+            state="open" if _reopened(case) or any(alert.waits for alert in alerts) else "closed",
+            assignee=(assigned[-1].assignee or assigned[-1].by) if assigned else None,
+            alerts=tuple(alerts),
+            actions=tuple(case.actions),
+        )
+        return prioritised(built, state.precision(self._priors))
+
+    def _alerts(self, case: CaseState, name: str, state: CasesState) -> Iterator[CaseAlert]:
+        verdicts = [action for action in case.actions if action.action == "verdict"]
+        for alert_id in case.alert_ids:
+            kept = state.alert(alert_id)
+            about = [
+                action.verdict
+                for action in verdicts
+                if action.alert_id == alert_id
+                or (action.case_id == name and kept.shown.opened_at <= action.time)
+            ]
+            verdict = about[-1] if about else None
+            state.note_verdict(alert_id, verdict)
+            yield msgspec.structs.replace(
+                kept.shown,
+                verdict=verdict,
+                suppressed_by=state.first_entry(kept.suppressed_by),
+            )
+
+
+def _state(store: StoreMemory) -> CasesState:
+    return cast(CasesState, store.detectors[_STATE])
+
+
+def _shown(alert: Alert) -> CaseAlert:
+    return CaseAlert(
+        alert_id=alert.alert_id,
+        revision=alert.revision,
+        type=alert.type,
+        detector=alert.detector,
+        employee_id=alert.employee_id,
+        risk_score=alert.risk_score,
+        message=alert.message,
+        event_time=alert.event_time,
+        opened_at=alert.opened_at,
+        money=at_stake(alert.evidence),
+        transaction_ids=tuple(cited_transactions(alert.evidence)[:_MOST_CITED]),
+    )
+
+
+def _scope_of(alert: Alert) -> Scope:
+    sku, card = alert.evidence.get("sku"), alert.evidence.get("cardToken")
+    return Scope(
+        type=alert.type,
+        employee_id=alert.employee_id or None,
+        sku=sku if isinstance(sku, str) else None,
+        card_token=card if isinstance(card, str) else None,
+    )
+
+
+def _covers(entry: Scope, alert: Scope) -> bool:
+    named = {field: getattr(entry, field) for field in entry.__struct_fields__}
+    return all(value is None or getattr(alert, field) == value for field, value in named.items())
+
+
+def _reopened(case: CaseState) -> bool:
+    """Tell whether the newest of the verdicts and reopenings is a reopening."""
+    last = [action for action in case.actions if action.action in ("verdict", "reopen")][-1:]
+    return bool(last) and last[0].action == "reopen"
