@@ -8,11 +8,14 @@ import shutil
 import signal
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import combinations
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Final
+
+from retail_anomaly.core.errors import UsageError
 
 _PREFIX: Final = ".retail-anomaly-"
 _BUFFER_BYTES: Final = 1 << 16
@@ -151,6 +154,42 @@ def check_writable(path: Path | str) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if old is not None and _descriptor(Path(path)) is None:
         _check_replaceable(name, target)
+
+
+def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Check that no file is written that is also read, nor one file twice.
+
+    Parameters
+    ----------
+    outputs
+        Files to be written, by the option or argument that names them; None where it was not given.
+    inputs
+        Files to be read; None where an option was not given. What is no file, such as ``-``, is ignored.
+
+    Raises
+    ------
+    UsageError
+        An output is an input, also by way of a link, or the same file as another output.
+
+    Examples
+    --------
+    >>> refuse_to_overwrite({"--output": Path("alerts.jsonl")}, ["log.jsonl", "-", None])
+    >>> refuse_to_overwrite({"--output": Path("a"), "--html": Path("a")}, [])
+    Traceback (most recent call last):
+    retail_anomaly.core.errors.UsageError: --output and --html name the same file: a
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    for (other, one), (option, path) in combinations(given.items(), 2):
+        if one.resolve() == path.resolve() or _are_one_file(one, path):
+            raise UsageError(f"{other} and {option} name the same file: {path}")
+    for read in (Path(name) for name in inputs if name is not None):
+        for option, path in given.items():
+            if _are_one_file(path, read):
+                raise UsageError(f"{option} would overwrite {read}, which is read too")
+
+
+def _are_one_file(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.samefile(other)
 
 
 @contextmanager

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
+from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import (
     INCIDENTS_HELP,
     AlertsFile,
     ConfigFile,
     Page,
-    files_of,
     our_column_names,
 )
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.frames.words import plural
-from retail_anomaly.whole_file import write_whole
+from retail_anomaly.sources.read_files import files_of
+from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,16 +6,15 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from retail_anomaly.core.credentials import masked
-from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.extras import DISTRIBUTION, missing_extra
 from retail_anomaly.whole_file import check_writable
 
@@ -145,38 +144,6 @@ def installed_version() -> str:
         return "unknown"
 
 
-def refuse_to_overwrite(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
-    """Check that a command writes over no file that it reads, nor twice to one file.
-
-    Parameters
-    ----------
-    outputs
-        Files to be written, by the option that names them; None where the option was not given.
-    inputs
-        Files to be read; None where an option was not given. What is no file, such as ``-``, is ignored.
-
-    Raises
-    ------
-    UsageError
-        An output is an input, also by way of a link, or the same file as another output.
-
-    Examples
-    --------
-    >>> refuse_to_overwrite({"--output": Path("alerts.jsonl")}, ["log.jsonl", "-", None])
-    >>> refuse_to_overwrite({"--output": Path("a"), "--html": Path("a")}, [])
-    Traceback (most recent call last):
-    retail_anomaly.core.errors.UsageError: --output and --html name the same file: a
-    """
-    given = {option: path for option, path in outputs.items() if path is not None}
-    for (other, one), (option, path) in combinations(given.items(), 2):
-        if one.resolve() == path.resolve() or _are_one_file(one, path):
-            raise UsageError(f"{other} and {option} name the same file: {path}")
-    for read in (Path(name) for name in inputs if name is not None):
-        for option, path in given.items():
-            if _are_one_file(path, read):
-                raise UsageError(f"{option} would overwrite {read}, which this command reads")
-
-
 def require_writable(*outputs: Path | None) -> None:
     """Check, before a command does its work, that it can write its files.
 
@@ -195,10 +162,6 @@ def require_writable(*outputs: Path | None) -> None:
     for path in outputs:
         if path is not None:
             check_writable(path)
-
-
-def _are_one_file(one: Path, other: Path) -> bool:
-    return one.is_file() and other.is_file() and one.samefile(other)
 
 
 def _show_version(context: typer.Context, wanted: bool) -> None:

@@ -7,8 +7,6 @@ from typing import Annotated, Final
 
 import typer
 
-from retail_anomaly.core.events import INPUT_TOPICS
-
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="Configuration file (YAML). `retail-anomaly config show` lists its keys."),
@@ -31,25 +29,6 @@ def names_in(text: str | None) -> list[str] | None:
     >>> names_in(None)
     """
     return None if text is None else [name.strip() for name in text.split(",")]
-
-
-def files_of(*logs: str | Path) -> list[Path]:
-    """Return the files that a replay of these logs reads: in a folder, the files named after a topic.
-
-    Examples
-    --------
-    >>> files_of("log.jsonl", "-")
-    [PosixPath('log.jsonl'), PosixPath('-')]
-    """
-    found: list[Path] = []
-    for log in map(Path, logs):
-        files = log.rglob("*") if log.is_dir() else [log]
-        found += [
-            file
-            for file in files
-            if file == log or file.name.partition(".")[0] in INPUT_TOPICS or file.suffix == ".parquet"
-        ]
-    return found
 
 
 @contextmanager

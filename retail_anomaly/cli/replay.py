@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite
-from retail_anomaly.cli.options import ConfigFile, files_of, names_in
+from retail_anomaly.cli.options import ConfigFile, names_in
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
@@ -20,8 +19,9 @@ from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
+from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.sources.unreadable import UnreadableError
-from retail_anomaly.whole_file import whole_file
+from retail_anomaly.whole_file import refuse_to_overwrite, whole_file
 
 
 def replay(

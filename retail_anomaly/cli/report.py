@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
-from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, files_of, our_column_names
+from retail_anomaly.cli.frame import require_writable
+from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, our_column_names
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.sources import STDIN
+from retail_anomaly.sources.read_files import files_of
+from retail_anomaly.whole_file import refuse_to_overwrite
 
 
 def report(

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite, require_writable
-from retail_anomaly.cli.options import INCIDENTS_HELP, Page, files_of, names_in, our_column_names
+from retail_anomaly.cli.frame import require_writable
+from retail_anomaly.cli.options import INCIDENTS_HELP, Page, names_in, our_column_names
+from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.tune import TuneError
-from retail_anomaly.whole_file import write_whole
+from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
 
 
 def tune(

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Final
@@ -12,6 +14,17 @@ DISTRIBUTION: Final = "retail-anomaly"
 # Extras that a user never needs to run a command.
 _FOR_DEVELOPERS: Final = ("all", "dev", "docs")
 _REQUIREMENT: Final = re.compile(r"^(?P<name>[\w.-]+).*?(?:extra\s*==\s*['\"](?P<extra>[\w.-]+)['\"])?$")
+
+
+class MissingExtraError(UsageError, ModuleNotFoundError):
+    """An optional dependency is not installed; the text is one line that says how to install it.
+
+    Examples
+    --------
+    >>> raise MissingExtraError("river is not installed: pip install 'retail-anomaly[river]'")
+    Traceback (most recent call last):
+    retail_anomaly.core.extras.MissingExtraError: river is not installed: pip install 'retail-anomaly[river]'
+    """
 
 
 def missing_extra(module: str, package: metadata.Distribution | None = None) -> str | None:
@@ -61,7 +74,7 @@ def require(*modules: str) -> None:
 
     Raises
     ------
-    UsageError
+    MissingExtraError
         One is not; the text says how to install it.
 
     Examples
@@ -70,7 +83,30 @@ def require(*modules: str) -> None:
     """
     for module in modules:
         if find_spec(module) is None:
-            raise UsageError(missing_extra(module) or f"{module} is not installed")
+            raise MissingExtraError(missing_extra(module) or f"{module} is not installed", name=module)
+
+
+@contextmanager
+def extra_imports() -> Iterator[None]:
+    """Import optional dependencies in this block: a missing one is an error that says how to install it.
+
+    Raises
+    ------
+    MissingExtraError
+        A module of an extra is missing. The error of any other missing module stays as it is.
+
+    Examples
+    --------
+    >>> with extra_imports():
+    ...     import msgspec
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        advice = missing_extra(error.name or "")
+        if advice is None or isinstance(error, MissingExtraError):
+            raise
+        raise MissingExtraError(advice, name=error.name) from None
 
 
 def _of_folder(package: metadata.Distribution) -> bool:

@@ -10,12 +10,14 @@ from math import isfinite
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from river.base import AnomalyDetector
-
+from retail_anomaly.core.extras import extra_imports
 from retail_anomaly.core.local_time import QUARTER, LocalTime
 from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.refunds import CashierHistory, RefundLine, RefundModel, StoreRefunds
 from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
+
+with extra_imports():
+    from river.base import AnomalyDetector
 
 _BUCKETS: Final = 64
 _EARLIEST: Final = 946_684_800_000

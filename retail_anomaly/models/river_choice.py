@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.extras import extra_imports
 
 PACKAGED: Final = "packaged"
 """The name of the model that this package brings."""
@@ -65,7 +66,8 @@ class RiverChoice(msgspec.Struct, frozen=True):
             The class does not exist, is not a detector or transformer, or does not take the arguments.
             The text begins with the setting that is wrong.
         """
-        from river import base
+        with extra_imports():
+            from river import base
 
         chosen = _find("model", self.model, (base.AnomalyDetector, base.SupervisedAnomalyDetector))
         scaler = None

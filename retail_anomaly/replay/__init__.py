@@ -21,8 +21,9 @@ from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.sources.unreadable import UnreadableError
-from retail_anomaly.whole_file import whole_file
+from retail_anomaly.whole_file import refuse_to_overwrite, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,6 +162,8 @@ def replay(  # noqa: PLR0913 - by name only
         The source isn't there or can't be read.
     ColumnsError, SettingsError
         A column or a detector that there isn't.
+    UsageError
+        `dead_letters` is a file that the source is read from.
 
     Examples
     --------
@@ -188,6 +191,8 @@ def replay(  # noqa: PLR0913 - by name only
         jobs=jobs,
         listener=judged.append if scores else None,
     )
+    if dead_letters is not None:
+        refuse_to_overwrite({"dead_letters": Path(dead_letters)}, files_of(source))
     with ExitStack() as stack:
         letters = stack.enter_context(whole_file(dead_letters)) if dead_letters else None
         bad = BadLines(letters)

@@ -14,6 +14,7 @@ retail_anomaly.tune.TuneUsageError: --budget: expected alerts a store-day, more 
 from typing import TYPE_CHECKING, Any
 
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
+from retail_anomaly.core.extras import extra_imports
 
 if TYPE_CHECKING:
     from retail_anomaly.tune.procedure import tune
@@ -32,11 +33,11 @@ class TuneUsageError(UsageError, TuneError):
 
 def __getattr__(name: str) -> Any:
     if name == "tune":
-        from retail_anomaly.tune.procedure import tune
-
+        with extra_imports():
+            from retail_anomaly.tune.procedure import tune
         return tune
     if name == "Tuning":
-        from retail_anomaly.tune.tuning import Tuning
-
+        with extra_imports():
+            from retail_anomaly.tune.tuning import Tuning
         return Tuning
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

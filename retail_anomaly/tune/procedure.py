@@ -1,14 +1,15 @@
 """The tuning procedure: search, choose, and measure the choice on days that took no part in it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import pandas as pd
 
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
+from retail_anomaly.replay.interrupts import Interrupts
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
@@ -94,6 +95,8 @@ def tune(  # noqa: PLR0913 - by name only
         The log can't be read.
     SettingsError
         There is no detector of this name.
+    MissingExtraError
+        Optuna is not installed.
 
     Notes
     -----
@@ -108,20 +111,25 @@ def tune(  # noqa: PLR0913 - by name only
     jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)
     enabled = [name for name, parameters in settings.detectors.items() if parameters.enabled]
-    with quiet(), _bar(trials, progress) as advance, AllStoreShares(log, jobs) as stores:
+    with (
+        Interrupts() as interrupts,
+        quiet(),
+        _bar(trials, progress) as advance,
+        AllStoreShares(log, jobs) as stores,
+    ):
         facts = stores.facts
         truth = SplitTruth.of(facts, incidents, settings, split=split, objective=objective)
         most = int(budget * truth.tuned_store_days + 1e-9)
         stores.begin(truth.incidents[TUNED], truth.days.cuts, most)
         outcomes = stores.outcomes(settings, enabled, limited=False)
         base = {name: Trial(settings.detectors[name], outcomes[name]) for name in enabled}
-        running = searches(
-            spaces,
-            file=None if study is None else Path(study),
-            identity=study_identity(facts, truth, settings, budget=budget, objective=objective),
-            seed=seed,
-        )
-        _search(running, base, stores, settings, trials=trials, truth=truth, budget=budget, advance=advance)
+        identity = study_identity(facts, truth, settings, budget=budget, objective=objective)
+        with interrupts.held():
+            running = searches(
+                spaces, file=None if study is None else Path(study), identity=identity, seed=seed
+            )
+        steps = _Steps(advance, interrupts)
+        _search(running, base, stores, settings, trials=trials, truth=truth, budget=budget, steps=steps)
         tried = {search.space.detector: search.tried for search in running}
         front = choose(spaces, base, tried, truth.worth, most)
         if not front:
@@ -158,7 +166,7 @@ def _search(
     trials: int,
     truth: SplitTruth,
     budget: float,
-    advance: Advance,
+    steps: "_Steps",
 ) -> None:
     """Try proposals until every search has enough of them."""
     known: dict[tuple[str, Parameters], TrialOutcome] = {
@@ -167,8 +175,9 @@ def _search(
     for search in running:
         known |= {(search.space.detector, one.parameters): one.outcome for one in search.tried}
     while lacking := [search for search in running if len(search.tried) < trials]:
-        advance(min(len(search.tried) for search in lacking))
-        proposed = {search.space.detector: search.propose() for search in lacking}
+        steps.begin(min(len(search.tried) for search in lacking))
+        with steps.whole():
+            proposed = {search.space.detector: search.propose() for search in lacking}
         # Parameters that were tried before are not run again.
         new = {name: one for name, one in proposed.items() if (name, one) not in known}
         if new:
@@ -177,13 +186,32 @@ def _search(
         for search in lacking:
             parameters = proposed[search.space.detector]
             outcome = known[search.space.detector, parameters]
-            search.learn(
-                parameters,
-                outcome,
-                worth=truth.worth(frozenset(outcome.found)),
-                excess=outcome.alerts / truth.tuned_store_days - budget,
-            )
-    advance(trials)
+            with steps.whole():
+                search.learn(
+                    parameters,
+                    outcome,
+                    worth=truth.worth(frozenset(outcome.found)),
+                    excess=outcome.alerts / truth.tuned_store_days - budget,
+                )
+    steps.begin(trials)
+
+
+class _Steps(NamedTuple):
+    """The steps of the search: they are shown, and a signal does not stop one in the middle of a write.
+
+    Optuna leaves its lock file behind if an interrupt comes at a wrong moment, and the next search then
+    waits for half a minute.
+    """
+
+    advance: Advance
+    interrupts: Interrupts
+
+    def begin(self, done: int) -> None:
+        self.interrupts.check()
+        self.advance(done)
+
+    def whole(self) -> AbstractContextManager[None]:
+        return self.interrupts.held()
 
 
 def _card(alerts: pd.DataFrame, truth: SplitTruth, part: str, settings: Settings) -> Scorecard:

@@ -8,6 +8,8 @@ Each name is loaded when it is first used: the board needs the notebook extra, t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from retail_anomaly.core.extras import extra_imports
+
 if TYPE_CHECKING:
     from streamer.kafka.connection import Connection
     from streamer.kafka.embedded_broker import EmbeddedBroker
@@ -37,7 +39,8 @@ _MODULES: Final = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    with extra_imports():
+        return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from retail_anomaly.cli.demo.interrupts import Interrupts
 from retail_anomaly.cli.demo.outcome import DemoOutcome, replay_command
 from retail_anomaly.cli.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.cli.demo.screen import Screen
 from retail_anomaly.cli.demo.simulated_day import counts_of, last_report
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
+from retail_anomaly.replay.interrupts import Interrupts
 
 TIME = 1_760_000_000_000
 ENDLESS = ("--stores", "100", "--days", "3650", "--out")

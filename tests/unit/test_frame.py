@@ -8,9 +8,10 @@ import pytest
 import typer
 
 from retail_anomaly import __version__
-from retail_anomaly.cli.frame import new_app, refuse_to_overwrite, run_command
+from retail_anomaly.cli.frame import new_app, run_command
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import missing_extra
+from retail_anomaly.whole_file import refuse_to_overwrite
 
 
 @pytest.fixture

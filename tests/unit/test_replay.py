@@ -16,6 +16,7 @@ import pytest
 import retail_anomaly as ra
 from retail_anomaly.core import codec
 from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import CountEvent, PosEvent, ShiftEvent
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, build_engine, load
@@ -246,3 +247,13 @@ def test_a_year_of_a_shop_is_replayed_within_seconds():
     assert ra.replay(frame).events["pos-events"] == rows
     # 541,909 rows are to take less than 30 s; here with room for a slow machine.
     assert time.process_time() - began < 30 * rows / 541_909 * 2
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_dead_letters_never_replace_the_input(inside, tmp_path):
+    log = tmp_path / "pos-events.jsonl"
+    log.write_text("{}\n")
+    source = tmp_path if inside else [log]
+    with pytest.raises(UsageError, match=r"dead_letters would overwrite .*pos-events\.jsonl"):
+        ra.replay(source, dead_letters=log)
+    assert log.read_text() == "{}\n"

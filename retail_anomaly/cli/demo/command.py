@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.demo.interrupts import Interrupts
 from retail_anomaly.cli.demo.processes import ProcessError, Processes
 from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import require
+from retail_anomaly.replay.interrupts import Interrupts
 
 
 def demo(

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
-from retail_anomaly.cli.demo.interrupts import Interrupts
 from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.replay.interrupts import Interrupts
 
 # A streamer needs less than this for its last checkpoint.
 _GRACE_SECONDS: Final = 20.0

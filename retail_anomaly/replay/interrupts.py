@@ -32,11 +32,14 @@ class Interrupts:
         self._before: dict[int, Any] = {}
         self._holding = 0
         self._pending = False
+        self._came = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-            self._before = {number: signal.signal(number, self._interrupt) for number in numbers}
+            # An ignored signal stays ignored: `nohup` has the command outlive its terminal.
+            heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._interrupt) for number in heard}
         return self
 
     def __exit__(
@@ -63,7 +66,17 @@ class Interrupts:
                 self._pending = False
                 raise KeyboardInterrupt
 
+    def check(self) -> None:
+        """Raise an interrupt again that was lost.
+
+        Python drops the exception if a signal comes while a destructor or a callback of the garbage collector
+        runs. Call this between the steps of long work, never while an interrupt is being handled.
+        """
+        if self._came:
+            raise KeyboardInterrupt
+
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True
         if self._holding:
             self._pending = True
         else:
