@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames.alerts import alerts_frame, read_alerts
+    from retail_anomaly.frames.cases import triage
     from retail_anomaly.frames.incidents import incidents_frame, read_incidents
     from retail_anomaly.frames.quality import data_quality
 
@@ -78,6 +79,7 @@ __all__ = [
     "replay",
     "replay_events",
     "scorecard",
+    "triage",
 ]
 
 # Imported when you first use them: pandas and Plotly take longer to import than all the rest, and the
@@ -88,6 +90,7 @@ _LATER: Final = {
     "incidents_frame": "frames.incidents",
     "read_incidents": "frames.incidents",
     "data_quality": "frames.quality",
+    "triage": "frames.cases",
     **dict.fromkeys(
         [
             *(

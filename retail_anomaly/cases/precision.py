@@ -13,7 +13,7 @@ _PositiveNumber = Annotated[float, Meta(gt=0, le=1e9, description="a number > 0"
 _PLACES: Final = 6
 
 
-class Prior(msgspec.Struct, frozen=True):
+class Prior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is believed of a type of alert before anybody judged one.
 
     Parameters

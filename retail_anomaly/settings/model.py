@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from retail_anomaly.cases import Prior
 from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
@@ -57,6 +58,10 @@ class StoreSettings(_Section, frozen=True):
     time_zone: Annotated[
         str, Meta(description="IANA name of the time zone that decides the store's day and hours.")
     ] = "UTC"
+    group: Annotated[
+        str,
+        Meta(description="Stores of one group share the verdicts on their alerts: they order the cases."),
+    ] = ""
 
     def __post_init__(self) -> None:
         try:
@@ -65,6 +70,30 @@ class StoreSettings(_Section, frozen=True):
             raise ValueError(
                 f"time_zone: expected an IANA name such as Europe/Berlin, got {self.time_zone!r}"
             ) from None
+
+
+class CaseSettings(_Section, frozen=True):
+    """Cases, and the order in which people read them.
+
+    Examples
+    --------
+    >>> CaseSettings().memory
+    Duration('90d')
+    """
+
+    memory: Annotated[Duration, Meta(description="How long a case is remembered after its newest alert.")] = (
+        Duration(90 * _DAY)
+    )
+    priors: Annotated[
+        dict[str, Prior],
+        Meta(
+            description="Precision of a type of alert before anybody judged one, by type: as if `a` of "
+            "`a` + `b` alerts had been confirmed. Without an entry: 1 of 5."
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._require_positive("memory")
 
 
 class TopicSettings(_Section, frozen=True):
@@ -218,6 +247,7 @@ class Settings(_Section, frozen=True):
         dict[str, StoreSettings],
         Meta(description="Settings by store id. You only list stores that are not in UTC."),
     ] = msgspec.field(default_factory=dict)
+    cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
 
@@ -233,6 +263,11 @@ class Settings(_Section, frozen=True):
         """
         store = self.stores.get(store_id)
         return ZoneInfo(store.time_zone if store else "UTC")
+
+    def group(self, store_id: str) -> str:
+        """Return a store's group; a store that `stores` does not list is in the group without a name."""
+        store = self.stores.get(store_id)
+        return store.group if store else ""
 
 
 def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) -> Settings:

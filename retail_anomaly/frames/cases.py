@@ -1,0 +1,198 @@
+"""Triage in a notebook: alerts and actions in, cases in reading order out."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import pandas as pd
+
+from retail_anomaly.cases import (
+    Action,
+    Case,
+    Precision,
+    Triage,
+    decode_action,
+    prioritised,
+    reading_order,
+)
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.records import InvalidRecord, decode_record, record_from
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.json_lines import read_json_lines
+from retail_anomaly.frames.times import epoch_millis, utc_times
+from retail_anomaly.frames.words import plural
+from retail_anomaly.settings import Settings
+
+Alerts: TypeAlias = "pd.DataFrame | Iterable[Alert] | str | Path"
+Actions: TypeAlias = "Iterable[Action | Mapping[str, Any]] | str | Path"
+_TIMES: Final = ("event_time", "opened_at", "detected_at")
+_SHOWN_ROWS: Final = 10
+
+
+class CaseBook:
+    """Cases, and the order in which to read them.
+
+    Parameters
+    ----------
+    cases
+        All cases, each with its priority.
+    precision
+        The precision of each type of alert, by store group.
+
+    Examples
+    --------
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> book = triage(example_alerts())
+    >>> book
+    CaseBook(2 cases, 2 of them open)
+    """
+
+    def __init__(self, cases: Iterable[Case], precision: Mapping[str, Precision]) -> None:
+        self.cases = list(cases)
+        self.precision = dict(precision)
+
+    def reading_order(self) -> list[Case]:
+        """Return the open cases, the one to read first at the front."""
+        return reading_order(self.cases)
+
+    def frame(self) -> pd.DataFrame:
+        """Return all cases as a DataFrame in reading order, closed ones last; times are in UTC.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a case: ``case_id``, ``store_id``, ``subject``, ``state``, ``assignee``, ``priority``,
+            ``expected_loss``, ``alerts``, ``types``, ``opened_at``, ``newest_at``, ``message``.
+        """
+        waiting = self.reading_order()
+        closed = [case for case in self.cases if case.state == "closed"]
+        rows = [_row(case) for case in chain(waiting, closed)]
+        frame = pd.DataFrame(rows, columns=_COLUMNS)
+        return frame.assign(opened_at=utc_times(frame["opened_at"]), newest_at=utc_times(frame["newest_at"]))
+
+    def __repr__(self) -> str:
+        return f"CaseBook({plural(len(self.cases), 'case')}, {len(self.reading_order())} of them open)"
+
+    def _repr_html_(self) -> str:
+        waiting = self.reading_order()
+        rows = [
+            (
+                case.subject.id,
+                case.store_id,
+                f"{case.priority:.2f}",
+                f"{case.expected_loss:,.2f}",
+                _said(case),
+            )
+            for case in waiting[:_SHOWN_ROWS]
+        ]
+        more = len(waiting) - len(rows)
+        notes = [f"{plural(len(waiting), 'open case')} of {len(self.cases):,}, in reading order."]
+        notes += [f"{more:,} more: see frame()."] if more else []
+        table = html_table(rows, ["about", "store", "priority", "expected loss", "newest alert"])
+        return "\n".join([*map(html_paragraph, notes), table])
+
+
+def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None = None) -> CaseBook:
+    """Gather alerts in cases, apply the actions of the people who read them, and order the cases for reading.
+
+    Parameters
+    ----------
+    alerts
+        A DataFrame of alerts, `Alert` objects, or an alerts file.
+    actions
+        `Action` objects, mappings with the names of the topic ``alert-actions``, or a file of JSON lines.
+    settings
+        ``cases`` and ``stores.ID.group`` count. By default the packaged ones.
+
+    Returns
+    -------
+    CaseBook
+        The cases. Their order by priority uses the verdicts of all stores of the same group.
+
+    Raises
+    ------
+    InvalidRecord
+        An action or an alert is wrong; the text names file, line and field. The error is a ValueError.
+
+    Examples
+    --------
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> verdict = {"actionId": "v", "time": 1_760_000_000_000, "by": "kim", "action": "verdict",
+    ...     "storeId": "store-1", "alertId": "a2", "verdict": "benign", "reason": "the shelf was moved"}
+    >>> triage(example_alerts(), [verdict]).frame()[["subject", "state", "priority"]].values.tolist()
+    [['c-1', 'open', 0.2], ['sku-1', 'closed', 0.0]]
+    """
+    settings = settings or Settings()
+    steps = Triage(memory=settings.cases.memory, priors=settings.cases.priors)
+    stores: dict[str, StoreMemory] = {}
+    records: list[Alert | Action] = [*_alerts(alerts), *_actions(actions)]
+    # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
+    for record in sorted(records, key=_time):
+        store = stores.get(record.store_id)
+        if store is None:
+            store = stores[record.store_id] = steps.new_store(record.store_id)
+        steps.process(record, store)
+    groups: dict[str, list[Case]] = {}
+    for store_id, store in stores.items():
+        groups.setdefault(settings.group(store_id), []).extend(steps.cases(store))
+    precision = {name: Precision.of_cases(cases, settings.cases.priors) for name, cases in groups.items()}
+    return CaseBook(
+        (prioritised(case, precision[name]) for name, cases in groups.items() for case in cases), precision
+    )
+
+
+_COLUMNS: Final = [
+    *("case_id", "store_id", "subject", "state", "assignee", "priority", "expected_loss"),
+    *("alerts", "types", "opened_at", "newest_at", "message"),
+]
+
+
+def _row(case: Case) -> tuple[object, ...]:
+    types = sorted({alert.type for alert in case.alerts})
+    return (
+        *(case.case_id, case.store_id, case.subject.id, case.state, case.assignee),
+        *(case.priority, case.expected_loss, len(case.alerts), types),
+        *(case.opened_at, case.newest_at, _said(case)),
+    )
+
+
+def _said(case: Case) -> str:
+    return case.alerts[-1].message
+
+
+def _time(record: Alert | Action) -> int:
+    return record.time if isinstance(record, Action) else record.event_time
+
+
+def _alerts(alerts: Alerts) -> Iterable[Alert]:
+    if isinstance(alerts, str | Path):
+        return read_json_lines(alerts, partial(decode_record, Alert))
+    if not isinstance(alerts, pd.DataFrame):
+        return alerts
+    expect_columns(alerts, Alert.__struct_fields__, "alerts")
+    plain = alerts[list(Alert.__struct_fields__)].copy()
+    for name in _TIMES:
+        known = plain[name].notna()
+        times = pd.Series(None, index=plain.index, dtype=object)
+        times[known] = [int(each) for each in epoch_millis(plain.loc[known, name])]
+        plain[name] = times
+    plain["employee_id"] = plain["employee_id"].astype(object).where(plain["employee_id"].notna(), None)
+    return [Alert(**{str(name): value for name, value in row.items()}) for row in plain.to_dict("records")]
+
+
+def _actions(actions: Actions) -> Iterable[Action]:
+    if isinstance(actions, str | Path):
+        return read_json_lines(actions, decode_action)
+    return [_action(number, each) for number, each in enumerate(actions, 1)]
+
+
+def _action(number: int, action: Action | Mapping[str, Any]) -> Action:
+    try:
+        return record_from(Action, msgspec.to_builtins(action))
+    except InvalidRecord as error:
+        raise InvalidRecord(error.field, f"action {number}: {error}") from None
