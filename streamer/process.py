@@ -4,7 +4,7 @@ A process declares a `QuixProcess`: its consumer group, its topics and a functio
 `run` does the rest, and is the same for all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,9 @@ from msgspec import structs
 
 from retail_anomaly.settings import Settings
 from streamer.kafka.connection import Connection
+from streamer.kafka.record_limits import RecordLimits, record_limits
 from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts
 from streamer.observe.health import served
 from streamer.observe.metrics import Metrics
@@ -27,6 +29,22 @@ _log: Final = structlog.stdlib.get_logger("retail-streamer")
 
 
 @dataclass(frozen=True)
+class TopicFacts:
+    """What the broker says of a process's topics.
+
+    Parameters
+    ----------
+    stamped_at_append
+        Those whose record timestamps the broker sets.
+    limits
+        The largest records of those that the process writes to.
+    """
+
+    stamped_at_append: frozenset[str] = frozenset()
+    limits: RecordLimits = field(default_factory=RecordLimits)
+
+
+@dataclass(frozen=True)
 class Wiring:
     """The surroundings that a process's `define` may need.
 
@@ -34,12 +52,12 @@ class Wiring:
     ----------
     counts
         Counts the records, alerts and dead letters of the process.
-    stamped_at_append
-        Its topics whose record timestamps the broker sets.
+    topics
+        The facts about its topics.
     """
 
     counts: ProcessCounts
-    stamped_at_append: frozenset[str] = frozenset()
+    topics: TopicFacts = field(default_factory=TopicFacts)
 
 
 Define = Callable[[MemberApplication, Wiring], None]
@@ -66,7 +84,7 @@ class QuixProcess:
     ahead_kb
         Most kilobytes that are fetched ahead.
     beside
-        Makes a context that is open while the process runs.
+        Makes a context that is open while the process runs; it gives the work that goes on meanwhile.
     about
         Further facts for the first line of its log.
     """
@@ -79,7 +97,7 @@ class QuixProcess:
     has_state: bool = True
     commit_every: int = 0
     ahead_kb: int = AHEAD_KB
-    beside: Callable[[Connection], AbstractContextManager[object]] = lambda _connection: nullcontext()
+    beside: Callable[[Connection], AbstractContextManager[Sequence[Background]]] = lambda _: nullcontext(())
     about: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -101,8 +119,8 @@ def settings_of(settings: Settings, **changes: Any) -> Settings:
 
 def ensure_process_topics(
     process: QuixProcess, connection: Connection, *, create: bool | None = None
-) -> frozenset[str]:
-    """Check that the topics of a process are there, and return those that the broker stamps.
+) -> TopicFacts:
+    """Check that the topics of a process are there, and return what the broker says of them.
 
     Parameters
     ----------
@@ -119,14 +137,17 @@ def ensure_process_topics(
         The broker does not answer, or a topic is missing or unfit.
     """
     if connection.broker is None:
-        return frozenset()
+        return TopicFacts()
     reports = ensure_topics(
         connection,
         TopicPlan.of(process.settings),
         (*process.inputs, *process.outputs),
         create=process.settings.streamer.manage_topics if create is None else create,
     )
-    return frozenset(report.name for report in reports if report.stamped_at_append)
+    return TopicFacts(
+        frozenset(report.name for report in reports if report.stamped_at_append),
+        record_limits(connection, process.outputs, process.group),
+    )
 
 
 def build(
@@ -134,7 +155,7 @@ def build(
     connection: Connection,
     *,
     counts: ProcessCounts | None = None,
-    stamped_at_append: frozenset[str] = frozenset(),
+    topics: TopicFacts | None = None,
     create_topics: bool | None = None,
 ) -> MemberApplication:
     """Build the application of a process; the broker is asked for its topics.
@@ -147,8 +168,8 @@ def build(
         The broker.
     counts
         Counts the work; by default nobody reads the counts.
-    stamped_at_append
-        The topics whose record timestamps the broker sets, as `ensure_process_topics` returns them.
+    topics
+        The facts about its topics, as `ensure_process_topics` returns them.
     create_topics
         Whether to create the topics of the state; by default as `streamer.manage_topics` says.
 
@@ -158,6 +179,7 @@ def build(
         Ready for `run`.
     """
     counts = counts or ProcessCounts()
+    topics = topics or TopicFacts()
     app = new_application(
         process.settings,
         connection=connection,
@@ -165,8 +187,9 @@ def build(
         create_topics=create_topics,
         commit_every=process.commit_every,
         ahead_kb=process.ahead_kb,
+        limits=topics.limits,
     )
-    process.define(app, Wiring(counts, stamped_at_append))
+    process.define(app, Wiring(counts, topics))
     return app
 
 
@@ -190,8 +213,8 @@ def run(process: QuixProcess, connection: Connection) -> int:
         process.name, process.group, Path(streamer.state_dir) / process.group if process.has_state else None
     )
     with explained():
-        stamped = ensure_process_topics(process, connection)
-        app = build(process, connection, counts=metrics, stamped_at_append=stamped)
+        topics = ensure_process_topics(process, connection)
+        app = build(process, connection, counts=metrics, topics=topics)
         metrics.recovering = lambda: app.recovering
         app.on_checkpoint(metrics.checkpoint)
         _log.info(
@@ -201,7 +224,7 @@ def run(process: QuixProcess, connection: Connection) -> int:
             processing_guarantee=streamer.processing_guarantee,
             **process.about,
         )
-        with process.beside(connection), served(metrics, streamer):
+        with process.beside(connection) as metrics.background, served(metrics, streamer):
             app.run()
     metrics.log_stop()
     return 0

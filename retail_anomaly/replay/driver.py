@@ -10,6 +10,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import EVENT_TYPES, Event, ShiftEvent
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.quorum_clock import QuorumClock
 from retail_anomaly.sources import Place
 
 Order: TypeAlias = tuple[Place, int, int, str]
@@ -67,8 +68,8 @@ class Replay:
     def alerts(self, events: Iterable[Event]) -> Iterator[Alert]:
         """Process events and yield the alerts they raise, stamped with the time of their emission.
 
-        A store that waits for time to pass, and that no event comes from, is ticked when the newest
-        event time of all stores reaches its due time.
+        A store that waits for time to pass, and that no event comes from, is ticked when the clock of the
+        stores (`QuorumClock`) reaches its due time.
         """
         ticks, step = self._ticks, self._step
         for event in events:
@@ -77,7 +78,9 @@ class Replay:
                 now = _now()
                 for alert in raised:
                     yield alert.detected(now)
-            if ticks is not None and not isinstance(event, ShiftEvent) and ticks.pass_time(event.event_time):
+            if ticks is None or isinstance(event, ShiftEvent):
+                continue
+            if ticks.pass_time(event.store_id, event.event_time):
                 for _, alert in ticks.run(self.stores):
                     yield alert.detected(_now())
 
@@ -103,7 +106,9 @@ class Replay:
             raised = step(event) if ticks is None or owns(event.store_id) else ()
             for alert in raised:
                 yield (place, 0, 0, ""), alert.detected(_now())
-            if ticks is not None and not isinstance(event, ShiftEvent) and ticks.pass_time(event.event_time):
+            if ticks is None or isinstance(event, ShiftEvent):
+                continue
+            if ticks.pass_time(event.store_id, event.event_time):
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
 
@@ -120,11 +125,11 @@ class Replay:
 
 
 class _Ticks:
-    """Which stores wait for time to pass, and the newest event time of all."""
+    """Which stores wait for time to pass, and the time that most stores have reached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._newest = 0
+        self._clock = QuorumClock()
         self._due: list[tuple[int, str]] = []
         self._expected: dict[str, int] = {}  # the due time that stands for a store in the heap
 
@@ -135,20 +140,19 @@ class _Ticks:
             self._expected[store.store_id] = due
             heappush(self._due, (due, store.store_id))
 
-    def pass_time(self, event_time: int) -> bool:
-        """Move the newest time; tell whether a store has waited long enough."""
-        if event_time <= self._newest:
-            return False
-        self._newest = event_time
-        return bool(self._due) and self._due[0][0] <= event_time
+    def pass_time(self, store_id: str, event_time: int) -> bool:
+        """Move the clock; tell whether a store has waited long enough."""
+        self._clock.see(store_id, event_time)
+        return bool(self._due) and self._due[0][0] <= (self._clock.time or 0)
 
     def run(self, stores: Mapping[str, StoreMemory]) -> Iterator[tuple[int, Alert]]:
         """Tick the stores that have waited long enough; yield the due time with each alert."""
-        while self._due and self._due[0][0] <= self._newest:
+        now = self._clock.time or 0
+        while self._due and self._due[0][0] <= now:
             due, store_id = heappop(self._due)
             if self._expected.get(store_id) == due:  # else a due time that was overtaken
                 del self._expected[store_id]
-                for alert in self._engine.tick(self._newest, stores[store_id]):
+                for alert in self._engine.tick(now, stores[store_id]):
                     yield due, alert
                 self.expect(stores[store_id])
 

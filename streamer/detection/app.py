@@ -1,7 +1,7 @@
 """The process `run`: it raises alerts."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings
@@ -10,6 +10,7 @@ from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
 from streamer.kafka.topic_plan import ALIGNED, SCORES
+from streamer.observe.background import Background
 from streamer.observe.metrics import Metrics
 from streamer.process import QuixProcess, Wiring
 from streamer.quix.application import encoding_topic, raw_topic
@@ -40,24 +41,33 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     engine = build_streaming_engine(settings, only)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
+        limits = wiring.topics.limits
         raised = define_pipeline(
             # With the ticks' topic even if no detector waits for time: the state is named after the topics.
             {name: app.dataframe(raw_topic(app, name)) for name in ALIGNED},
-            alerts=encoding_topic(app, ALERTS),
-            dead_letters=encoding_topic(app, DEAD_LETTERS),
+            alerts=encoding_topic(app, ALERTS, limits),
+            dead_letters=encoding_topic(app, DEAD_LETTERS, limits),
             engine=engine,
-            scores=encoding_topic(app, SCORES) if streamer.scores else None,
+            scores=encoding_topic(app, SCORES, limits) if streamer.scores else None,
+            internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
             max_ahead=settings.max_ahead,
-            stamped_at_append=wiring.stamped_at_append,
+            stamped_at_append=wiring.topics.stamped_at_append,
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
         )
         raised.update(wiring.counts.raised)
 
-    def ticks(connection: Connection) -> AbstractContextManager[object]:
+    @contextmanager
+    def ticks(connection: Connection) -> Iterator[Sequence[Background]]:
         if connection.broker is None or not engine.needs_ticks:
-            return nullcontext()
-        return Ticker(connection, streamer.tick_interval)
+            yield ()
+            return
+        trouble = "no ticks at present: silent stores wait"
+        with (
+            Ticker(connection, streamer.tick_interval, settings.max_ahead) as ticker,
+            Background("ticks", streamer.tick_interval / 1000, ticker, trouble=trouble) as work,
+        ):
+            yield (work,)
 
     return QuixProcess(
         name="run",

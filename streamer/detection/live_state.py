@@ -24,6 +24,8 @@ from quixstreams.state import PartitionTransaction
 
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StoreMemory
+from streamer.detection.record_parts import RecordParts
+from streamer.kafka.record_limits import USUAL
 from streamer.observe.heap_memory import return_freed
 from streamer.quix.commit_step import CommitStep
 
@@ -31,17 +33,19 @@ _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
 # A partition's own record, beside those of its stores: when each store that waits for time is due.
-_DUE: Final = b"due"
+_DUE: Final = "due"
 _read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
 
 class _PartitionState:
     """The live stores of one partition."""
 
-    __slots__ = ("due", "due_written", "entries", "source", "stores", "touched", "written")
+    __slots__ = ("due", "due_written", "entries", "own", "parts", "source", "stores", "touched", "written")
 
-    def __init__(self, source: object, due: dict[str, int]) -> None:
+    def __init__(self, source: object, due: dict[str, int], own: RecordParts) -> None:
         self.source = source  # the opened state these objects were read from
+        self.own = own  # of the partition's own record
+        self.parts: dict[str, RecordParts] = {}  # by store
         self.due = due  # by store; current for stores not touched since the last flush
         self.due_written = dict(due)
         self.stores: dict[str, StoreMemory] = {}
@@ -59,10 +63,13 @@ class LiveState(CommitStep):
         The dataframe; its state is registered here.
     engine
         Makes and reads stores' memories.
+    most_bytes
+        The largest value that the changelog takes.
     """
 
-    def __init__(self, sdf: StreamingDataFrame, engine: Engine) -> None:
+    def __init__(self, sdf: StreamingDataFrame, engine: Engine, *, most_bytes: int = USUAL) -> None:
         super().__init__()
+        self._most_bytes = most_bytes
         sdf.register_store()
         self._context = sdf.processing_context
         self._context.sink_manager.register(self)
@@ -91,8 +98,10 @@ class LiveState(CommitStep):
         live = self._partition(partition)
         store = live.stores.get(store_id)
         if store is None:
+            get = self._reader(store_id, partition)
+            parts = live.parts[store_id] = RecordParts(get)
             store = live.stores[store_id] = self._engine.load_store(
-                store_id, self._reader(store_id, partition)
+                store_id, lambda name: parts.read(name, get)
             )
             self._note_changes(store.written_with)
         live.touched.add(store_id)
@@ -124,14 +133,15 @@ class LiveState(CommitStep):
             for store_id in live.touched:
                 state = self._state(store_id, partition)
                 live.entries[store_id] = live.stores[store_id].entries()
+                parts = live.parts[store_id]
                 for name, content in live.stores[store_id].records():
-                    if content is None:
-                        state.delete(name.encode())
-                    else:
-                        state.set_bytes(name.encode(), content)
+                    parts.write(name, content, state, self._most_bytes)
+                parts.write_counts(state)
             self._note_due(live)
             if live.due != live.due_written:
-                self._own_state(partition).set_bytes(_DUE, msgspec.msgpack.encode(live.due))
+                own = self._state("", partition)
+                live.own.write(_DUE, msgspec.msgpack.encode(live.due), own, self._most_bytes)
+                live.own.write_counts(own)
                 live.due_written = dict(live.due)
             live.touched.clear()
         # The messages and records of a commit interval have been freed. Kept by malloc, they would take as
@@ -177,8 +187,10 @@ class LiveState(CommitStep):
         live = self._live.get(partition)
         source = self._opened.get(partition)
         if live is None or live.source is not source:
-            packed = self._own_state(partition).get_bytes(_DUE) if self._engine.needs_ticks else None
-            live = self._live[partition] = _PartitionState(source, _read_due(packed) if packed else {})
+            get = self._reader("", partition)  # no store has an empty id
+            own = RecordParts(get)
+            packed = own.read(_DUE, get) if self._engine.needs_ticks else None
+            live = self._live[partition] = _PartitionState(source, _read_due(packed) if packed else {}, own)
         return live
 
     def _note_due(self, live: _PartitionState) -> None:
@@ -197,10 +209,6 @@ class LiveState(CommitStep):
 
     def _state(self, store_id: str, partition: int) -> State[Any, Any]:
         return self._transaction(partition).as_state(prefix=store_id.encode())
-
-    def _own_state(self, partition: int) -> State[Any, Any]:
-        # No store has an empty id.
-        return self._transaction(partition).as_state(prefix=b"")
 
     def _transaction(self, partition: int) -> _Transaction:
         return self._context.checkpoint.get_store_transaction(stream_id=self._stream_id, partition=partition)

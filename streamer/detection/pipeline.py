@@ -6,6 +6,7 @@ A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memo
 
 from collections.abc import Callable, Collection, Mapping
 from functools import reduce
+from typing import Any, Final
 
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -18,9 +19,12 @@ from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_scores
 from streamer.detection.live_state import LiveState
 from streamer.detection.record_reader import Decode, RecordReader, RekeyingReader, read_tick
+from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer
+
+_KEY_CHARACTERS: Final = 1_024
 
 
 def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipeline
@@ -30,6 +34,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     dead_letters: Topic,
     engine: Engine,
     scores: Topic | None = None,
+    internal_bytes: int = USUAL,
     rekey: bool = False,
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
@@ -50,6 +55,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         The detectors to run.
     scores
         Output topic of all scores of the models, which encodes them itself; None leaves the scores out.
+    internal_bytes
+        The largest value, in bytes, of the topics that Quix makes for state and repartitions.
     rekey
         Repartition the events by their store first, for producers that key by something else.
     max_ahead
@@ -82,25 +89,25 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             max_ahead=max_ahead if name in stamped_at_append else None,
         )
         decoded.append(
-            _rekeyed(raw, RekeyingReader(reader), dead_letters)
+            _rekeyed(raw, RekeyingReader(reader, internal_bytes), dead_letters)
             if rekey
             else raw.apply(reader.read, metadata=True)
         )
     # concat() makes Quix read the topics in the order of their records' timestamps.
     merged = reduce(StreamingDataFrame.concat, decoded)
-    state = LiveState(merged, engine)
+    state = LiveState(merged, engine, most_bytes=internal_bytes)
     process: Process = engine.process
     if metrics is not None:
         metrics.entries = state.entries
         process = SampledTimer(process, metrics.processed_in)
     detect = Detection(engine, state, clock=clock, process=process)
     if scores is None:
-        raised = merged.apply(detect, expand=True)
+        raised = merged.apply(detect, expand=True).set_headers(_no_headers)
     else:
-        scored = merged.apply(with_scores(detect, engine), expand=True)
+        scored = merged.apply(with_scores(detect, engine), expand=True).set_headers(_no_headers)
         _send(scored, Score, scores, key=_store_key)
         raised = scored.filter(lambda outcome: not isinstance(outcome, Score))
-    _send(raised, DeadLetter, dead_letters)
+    _send(raised, DeadLetter, dead_letters, key=_short_key)
     # A tick has no key, and its alerts are about several stores.
     _send(raised, Alert, alerts, key=_store_key)
     return raised
@@ -111,8 +118,10 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
 
     The repartition topic carries the bytes of the producer: the detectors see the event that was sent.
     """
-    _send(raw.apply(reader.read, metadata=True), DeadLetter, dead_letters)
-    keyed = raw.filter(reader.is_good, metadata=True).group_by(
+    # The headers of a record may be as large as its value, and a repartition adds the store's id.
+    bare = raw.set_headers(_no_headers)
+    _send(bare.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=_short_key)
+    keyed = bare.filter(reader.is_good, metadata=True).group_by(
         reader.store_key,
         name="store",
         key_serializer="bytes",
@@ -127,10 +136,19 @@ def _send(
     sdf: StreamingDataFrame,
     kind: type[Alert] | type[DeadLetter] | type[Score],
     topic: Topic,
-    key: Callable[[Alert | Score], bytes] | None = None,
+    key: Callable[[Any], bytes | None],
 ) -> None:
     sdf.filter(lambda value: isinstance(value, kind)).to_topic(topic, key=key)
 
 
 def _store_key(value: Alert | Score) -> bytes:
     return value.store_id.encode()
+
+
+def _short_key(letter: DeadLetter) -> bytes | None:
+    """Return a dead letter's key, unless it is too long to be a store's."""
+    return None if letter.key is None or len(letter.key) > _KEY_CHARACTERS else letter.key.encode()
+
+
+def _no_headers(*_: object) -> list[tuple[str, bytes]]:
+    return []

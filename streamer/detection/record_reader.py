@@ -8,6 +8,7 @@ from quixstreams import message_context
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from streamer.detection.ticks import Tick
+from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 
 Decode: TypeAlias = Callable[[str, bytes | None], Event]
@@ -42,10 +43,19 @@ class RecordReader:
         self._check_key = check_key
         self._max_ahead = max_ahead
 
-    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Event | DeadLetter:
+    def read(
+        self,
+        raw: bytes | None,
+        key: bytes | None,
+        timestamp: int,
+        _headers: Any,
+        most_bytes: int | None = None,
+    ) -> Event | DeadLetter:
         """Return the event, or the dead letter that a record without one becomes."""
         try:
             event = self._decode(self._topic, raw)
+            if most_bytes is not None and raw is not None and len(raw) > most_bytes:
+                raise InvalidEvent(None, f"value: expected at most {most_bytes} bytes, got {len(raw)}")
             if self._check_key and key != event.store_id.encode():
                 raise InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
             if self._max_ahead is not None:
@@ -66,10 +76,13 @@ class RekeyingReader:
     ----------
     reader
         Reads a record.
+    most_bytes
+        The largest value that the repartition topic takes; a larger one is a dead letter.
     """
 
-    def __init__(self, reader: RecordReader) -> None:
+    def __init__(self, reader: RecordReader, most_bytes: int = USUAL) -> None:
         self._reader = reader
+        self._most_bytes = most_bytes
         self._place: tuple[str, int, int] | None = None
         self._outcome: Event | DeadLetter | None = None
 
@@ -78,7 +91,7 @@ class RekeyingReader:
         where = message_context()
         place = (where.topic, where.partition, where.offset)
         if self._outcome is None or place != self._place:
-            self._outcome = self._reader.read(raw, key, timestamp, headers)
+            self._outcome = self._reader.read(raw, key, timestamp, headers, self._most_bytes)
             self._place = place
         return self._outcome
 

@@ -16,6 +16,7 @@ from rocksdict import AccessType, Options, Rdict
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StateFormatError
 from retail_anomaly.detectors import REGISTRY
+from streamer.detection.record_parts import PARTS, RecordParts, collection_of
 from streamer.detection.state_report import Amount, PartitionReport, StateReport, StoreReport
 from streamer.errors import StreamerError
 from streamer.quix.state_folder import PartitionFolder, joined_key, partition_folders, split_key
@@ -104,18 +105,21 @@ def _records(opened: Rdict) -> Iterator[tuple[bytes, bytes]]:
 def _read_store(
     opened: Rdict, store_id: str, partition: int, sizes: dict[str, int], report: StateReport
 ) -> StoreReport:
+
+    def get(name: str) -> bytes | None:
+        return cast(bytes | None, opened.get(joined_key(store_id, name)))
+
     # Default parameters serve: they don't change how state is read.
     engine = Engine(detector(detector.Parameters(), 0) for detector in REGISTRY.values())
     try:
-        memory = engine.load_store(
-            store_id, lambda name: cast(bytes | None, opened.get(joined_key(store_id, name)))
-        )
+        parts = RecordParts(get)
+        memory = engine.load_store(store_id, lambda name: parts.read(name, get))
     except StateFormatError as error:
         raise StreamerError(str(error)) from None
     store = StoreReport(store=store_id, partition=partition, clock=memory.clock)
     found: dict[str, Amount] = defaultdict(Amount)
     for name, size in sizes.items():
-        found[name.partition("/")[0]].add(Amount(0, 1, size))
+        found["header" if name == PARTS else collection_of(name)].add(Amount(0, 1, size))
     for name, collection in memory.collections().items():
         times = (
             collection.times()

@@ -1,34 +1,38 @@
 """Ticks: they tell the time to stores that send no events.
 
 A tick is a record beside the events, so after a crash it is processed again as they are. Its timestamp is no
-earlier than that of any event that was there when it was made. Read in the order of timestamps, it comes
-after all of them, however far behind the streamer is.
+earlier than that of any event that was there in its partition when it was made. Read in the order of
+timestamps, it comes after all of them, however far behind the streamer is.
+
+Its time is that of most stores (`QuorumClock`), of valid events alone: a store whose clock is wrong, or a
+record with an absurd timestamp, passes no time in other stores.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Self
 
 import msgspec
-import structlog
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from retail_anomaly.core.codec import InvalidEvent
-from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.events import INPUT_TOPICS, ShiftEvent
+from retail_anomaly.core.quorum_clock import QuorumClock
+from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
+from streamer.kafka.newest_records import NewestRecords
 from streamer.kafka.topic_plan import TICKS
 
 _REQUEST_SECONDS: Final = 10.0
 _MINUTE: Final = 60_000
 LIVE: Final = 60 * _MINUTE
-"""Milliseconds. While the newest event is younger than this, ticks follow the clock. After that, or in a
-history that is sent again, time stands still until the next event."""
+"""Milliseconds. While most stores' newest events are younger than this, ticks follow the clock. After that,
+or in a history that is sent again, time stands still until the next event."""
 BEHIND: Final = _MINUTE
 """Milliseconds by which ticks are behind the clock: events of that time may still be on their way."""
-
-_log = structlog.stdlib.get_logger("retail-streamer")
+_LOOK: Final = 50
+"""Newest records of each partition that are looked at for a tick."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -62,15 +66,17 @@ class Tick(msgspec.Struct, frozen=True):
             raise InvalidEvent(None, f'value: expected a tick such as {{"time": 0}} ({error})') from None
 
 
-def tick_time(newest: int, clock: int) -> int:
+def tick_time(reached: int, clock: int, max_ahead: int = LIVE) -> int:
     """Return the time of a tick.
 
     Parameters
     ----------
-    newest
-        Timestamp of the newest event of all stores, in epoch milliseconds.
+    reached
+        The time that most stores have reached, in epoch milliseconds.
     clock
         The wall clock.
+    max_ahead
+        How far, in milliseconds, a tick may be ahead of the wall clock.
 
     Examples
     --------
@@ -80,11 +86,11 @@ def tick_time(newest: int, clock: int) -> int:
     >>> tick_time(now - 86_400_000, now) - now  # yesterday's events, sent again
     -86400000
     """
-    return max(newest, clock - BEHIND) if clock - newest <= LIVE else newest
+    return min(max(reached, clock - BEHIND) if clock - reached <= LIVE else reached, clock + max_ahead)
 
 
 class Ticker:
-    """Makes ticks for all partitions, in a thread of its own, for the length of a `with` block.
+    """Makes ticks for all partitions; `Background` calls it again and again.
 
     Every process of a group makes ticks, so that none are missing when a process ends. A second tick of the
     same time changes nothing.
@@ -95,6 +101,8 @@ class Ticker:
         The broker.
     interval
         Time between two ticks, in milliseconds.
+    max_ahead
+        How far, in milliseconds, a tick may be ahead of the wall clock.
     clock
         Gives the time of day in epoch milliseconds.
     """
@@ -103,52 +111,70 @@ class Ticker:
         self,
         connection: Connection,
         interval: int,
+        max_ahead: int = LIVE,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         client = connection.properties()
         self._admin = AdminClient({**client, "log_level": 0})
         self._producer = Producer({**client, "enable.idempotence": True, "log_level": 0})
+        self._events = NewestRecords(client, _LOOK)
         self._interval = interval
+        self._max_ahead = max_ahead
         self._clock = clock
+        self._stores = QuorumClock()
         self._last = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
         self._producer.flush(_REQUEST_SECONDS)
+        self._events.close()
 
-    def _run(self) -> None:
-        failed = False
-        while not self._stop.wait(self._interval / 1000):
-            try:
-                self._tick()
-                failed = False
-            except KafkaException as error:
-                if not failed:  # log an outage once
-                    _log.warning("no ticks at present: silent stores wait", reason=error.args[0].str())
-                failed = True
+    def __call__(self) -> None:
+        """Make a tick, unless the last one is as new.
 
-    def _tick(self) -> None:
+        Raises
+        ------
+        KafkaException
+            The broker does not answer.
+        StreamerError
+            A topic is missing.
+        """
         topics = self._admin.list_topics(timeout=_REQUEST_SECONDS).topics
-        newest = self._newest(
-            TopicPartition(name, number) for name in INPUT_TOPICS for number in topics[name].partitions
-        )
-        now = tick_time(newest, self._clock())
-        if newest < 0 or now < self._last + self._interval:
+        if missing := [name for name in (*INPUT_TOPICS, TICKS) if name not in topics]:
+            raise StreamerError(f"missing: {', '.join(missing)}")
+        partitions = [TopicPartition(name, each) for name in INPUT_TOPICS for each in topics[name].partitions]
+        self._look(partitions)
+        if self._stores.time is None:
             return
-        self._last = now
+        clock = self._clock()
+        now = tick_time(self._stores.time, clock, self._max_ahead)
+        if now < self._last + self._interval:
+            return
+        newest = self._newest(partitions)
         for number in topics[TICKS].partitions:
-            self._producer.produce(TICKS, msgspec.json.encode(Tick(now)), partition=number, timestamp=now)
+            # Behind all that is there in its partition. Kafka refuses timestamps too far ahead.
+            at = max(now, min(newest.get(number, now), clock + self._max_ahead))
+            self._producer.produce(TICKS, msgspec.json.encode(Tick(now)), partition=number, timestamp=at)
         self._producer.poll(0)
+        self._last = now
 
-    def _newest(self, partitions: Iterable[TopicPartition]) -> int:
-        """Return the newest timestamp of all records; -1 without records."""
+    def _look(self, partitions: list[TopicPartition]) -> None:
+        """Let the clock of the stores see the newest events."""
+        for topic, value in self._events.of(partitions):
+            try:
+                event = decode(topic, value)
+            except InvalidEvent:
+                continue
+            if not isinstance(event, ShiftEvent):
+                self._stores.see(event.store_id, event.event_time)
+
+    def _newest(self, partitions: list[TopicPartition]) -> dict[int, int]:
+        """Return the newest timestamp of the input topics' records, by number of partition."""
         wanted = {partition: OffsetSpec.max_timestamp() for partition in partitions}
-        found = self._admin.list_offsets(wanted, request_timeout=_REQUEST_SECONDS)
-        return max((future.result().timestamp for future in found.values()), default=-1)
+        newest: dict[int, int] = {}
+        for partition, future in self._admin.list_offsets(wanted, request_timeout=_REQUEST_SECONDS).items():
+            stamp = future.result().timestamp
+            newest[partition.partition] = max(stamp, newest.get(partition.partition, stamp))
+        return newest

@@ -116,7 +116,7 @@ class RunningStreamer:
             process,
             connection,
             counts=self.progress,
-            stamped_at_append=ensure_process_topics(process, connection, create=True),
+            topics=ensure_process_topics(process, connection, create=True),
             create_topics=True,
         )
         self._producer = Producer(

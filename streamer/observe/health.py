@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from retail_anomaly.settings import StreamerSettings
 from streamer.errors import StreamerError
 from streamer.observe.metrics import Metrics
+
+_NOT_YET: Final = "not in its group yet, or reading state back"
 
 
 @contextmanager
@@ -74,7 +77,9 @@ class _Request(BaseHTTPRequestHandler):
         elif path == "/healthz":
             self._say(metrics.alive, "the poll loop is alive", "the poll loop is stuck")
         elif path == "/readyz":
-            self._say(metrics.ready, "ready", "not in its group yet, or reading state back")
+            troubled = metrics.troubled
+            why = f"fails at present: {', '.join(troubled)}; see the log" if troubled else _NOT_YET
+            self._say(metrics.ready, "ready", why)
         else:
             self._send(404, b"/metrics, /healthz, /readyz\n")
 

@@ -4,7 +4,7 @@ Counts are collected when Prometheus asks. Durations are observed as they happen
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter
+from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts
 
 _LATENCY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600, 86_400)
@@ -44,6 +45,8 @@ class Metrics(ProcessCounts, Collector):
         Tells whether state is being read back.
     entries
         Counts the entries of the state, by collection.
+    background
+        The work beside the poll loop.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Metrics(ProcessCounts, Collector):
         self.registry = registry = CollectorRegistry()
         self.recovering: Callable[[], bool] = lambda: False
         self.entries: Callable[[], Mapping[str, int]] = dict
+        self.background: Sequence[Background] = ()
         self._about = [process, group]
         self._state_dir = state_dir
         self._waits = 0
@@ -88,8 +92,13 @@ class Metrics(ProcessCounts, Collector):
 
     @property
     def ready(self) -> bool:
-        """Whether the process has its place in the group and has read its state back."""
-        return self.alive and self.joined and not self.recovering()
+        """Whether the process has its place, has read its state back, and all its work goes on."""
+        return self.alive and self.joined and not self.recovering() and not self.troubled
+
+    @property
+    def troubled(self) -> list[str]:
+        """The names of the work beside the poll loop that fails at present."""
+        return [work.name for work in self.background if not work.well]
 
     def raised(self, outcome: Alert | DeadLetter) -> None:
         """Count an alert or a dead letter, and how long the alert took."""
@@ -122,7 +131,7 @@ class Metrics(ProcessCounts, Collector):
         yield about
         yield _gauge(
             "retail_ready",
-            "1 if the process has its place in the group and has read its state back.",
+            "1 if the process has its place in the group, has read its state back, and all its work goes on.",
             float(self.ready),
         )
         yield _gauge(

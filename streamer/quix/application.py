@@ -6,9 +6,9 @@ from quixstreams.models import Topic
 from quixstreams.models.serializers import SerializationContext, Serializer
 from quixstreams.state.rocksdb import RocksDBOptions
 
-from retail_anomaly.core.codec import encode
 from retail_anomaly.settings import Settings
 from streamer.kafka.connection import Connection
+from streamer.kafka.record_limits import USUAL, RecordLimits, encoded_within
 from streamer.observe.counts import ProcessCounts
 from streamer.quix.exactly_once import ExactlyOnceApplication
 from streamer.quix.failures import on_processing_error
@@ -46,6 +46,7 @@ def new_application(
     create_topics: bool | None = None,
     commit_every: int = 0,
     ahead_kb: int = AHEAD_KB,
+    limits: RecordLimits | None = None,
 ) -> MemberApplication:
     """Return an application without a pipeline.
 
@@ -63,9 +64,11 @@ def new_application(
         Commit after this many records, if the commit interval has not passed before; 0: never.
     ahead_kb
         Most kilobytes that are fetched ahead.
+    limits
+        The largest records of the topics that it writes to.
     """
     streamer = settings.streamer
-    producer: dict[str, Any] = dict(_PRODUCER)
+    producer: dict[str, Any] = {**_PRODUCER, **(limits or RecordLimits()).producer()}
     consumer = {
         **_CONSUMER,
         "queued.max.messages.kbytes": ahead_kb,
@@ -124,7 +127,7 @@ def raw_topic(app: MemberApplication, name: str) -> Topic:
     )
 
 
-def encoding_topic(app: MemberApplication, name: str) -> Topic:
+def encoding_topic(app: MemberApplication, name: str, limits: RecordLimits | None = None) -> Topic:
     """Return a topic to write: it takes alerts, scores and dead letters as objects, and keys as bytes.
 
     Parameters
@@ -133,12 +136,20 @@ def encoding_topic(app: MemberApplication, name: str) -> Topic:
         The application.
     name
         The topic's name.
+    limits
+        The largest records of the topics; what is larger is shortened.
     """
-    return app.topic(name, key_serializer="bytes", value_serializer=JsonValue())
+    most = (limits or RecordLimits()).value_bytes(name)
+    return app.topic(name, key_serializer="bytes", value_serializer=JsonValue(most))
 
 
 class JsonValue(Serializer):
     """Writes a struct as JSON when it is produced, so that a pipeline's steps see the struct itself.
+
+    Parameters
+    ----------
+    most
+        Bytes of the largest value; see `encoded_within` for a larger one.
 
     Examples
     --------
@@ -146,6 +157,10 @@ class JsonValue(Serializer):
     b'{"a":1}'
     """
 
+    def __init__(self, most: int = USUAL) -> None:
+        super().__init__()
+        self._most = most
+
     def __call__(self, value: object, ctx: SerializationContext | None = None) -> bytes:
         """Return the value as JSON in UTF-8."""
-        return encode(value)
+        return encoded_within(value, self._most)

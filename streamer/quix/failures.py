@@ -8,7 +8,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.error_callbacks import default_on_processing_error
 from quixstreams.exceptions import QuixException
-from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
+from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError, KafkaProducerDeliveryError
 from quixstreams.models.topics.exceptions import (
     CreateTopicFailure,
     TopicConfigurationMismatch,
@@ -79,6 +79,12 @@ def explained() -> Iterator[None]:
         yield
     except StateFormatError as error:
         raise StreamerError(str(error)) from error
+    except KafkaProducerDeliveryError as error:
+        refused: KafkaError = error.args[0]
+        advice = "start the streamer again, it goes on from its last commit"
+        if refused.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            advice = "a topic's max.message.bytes was lowered meanwhile: raise it, or " + advice
+        raise StreamerError(f"{refused.str()}: {advice}") from error
     except QuixException as error:
         advice = next(
             (text for kind, text in _ADVICE if isinstance(error, kind)),

@@ -1,16 +1,18 @@
 """The process `sink`: alerts, store metrics and scores from Kafka to InfluxDB."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Final
 
 from confluent_kafka import KafkaError, Message
 from quixstreams.kafka import Producer
 
-from retail_anomaly.core.codec import DeadLetter, encode
+from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import DEAD_LETTERS
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
+from streamer.kafka.record_limits import USUAL, encoded_within
+from streamer.observe.background import Background
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
 from streamer.quix.membership import MemberApplication
@@ -21,6 +23,7 @@ from streamer.sinks.influx_target import Target
 from streamer.sinks.points import sink_topics
 
 _FLUSH_SECONDS: Final = 30.0
+_KEY_BYTES: Final = 4_096
 # InfluxDB is slower than Kafka: a backlog waits in Kafka, not in this process.
 _AHEAD_KB: Final = 1_024
 
@@ -32,10 +35,13 @@ class DeadLetterProducer:
     ----------
     producer
         The application's, outside of any transaction.
+    most
+        Bytes of the largest value that the topic takes.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, most: int = USUAL) -> None:
         self._producer = producer
+        self._most = most
         self._errors: list[KafkaError] = []
 
     def __call__(self, letters: Sequence[tuple[bytes | None, DeadLetter]]) -> None:
@@ -48,7 +54,9 @@ class DeadLetterProducer:
         """
         self._errors.clear()
         for key, letter in letters:
-            self._producer.produce(DEAD_LETTERS, encode(letter), key, on_delivery=self._delivered)
+            short = key if key is not None and len(key) <= _KEY_BYTES else None
+            written = encoded_within(letter, self._most)
+            self._producer.produce(DEAD_LETTERS, written, short, on_delivery=self._delivered)
         unsent = self._producer.flush(_FLUSH_SECONDS)
         if unsent or self._errors:
             why = self._errors[0].str() if self._errors else f"no answer in {_FLUSH_SECONDS:.0f} s"
@@ -90,7 +98,7 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         app.at_stop(influx.stop_soon)
-        bury = DeadLetterProducer(app.get_producer())
+        bury = DeadLetterProducer(app.get_producer(), wiring.topics.limits.value_bytes(DEAD_LETTERS))
         sink = InfluxSink(influx, bury=bury, observer=wiring.counts, batch=streamer.sink.batch)
         for name in topics:
             app.dataframe(raw_topic(app, name)).sink(sink)
@@ -110,9 +118,15 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
         has_state=False,
         commit_every=streamer.sink.batch,
         ahead_kb=_AHEAD_KB,
-        beside=lambda _connection: closing(influx),
+        beside=lambda _connection: _closing(influx),
         about={"influxdb": target.url},
     )
+
+
+@contextmanager
+def _closing(influx: Influx) -> Iterator[Sequence[Background]]:
+    with closing(influx):
+        yield ()
 
 
 def check_influx(settings: Settings, environ: Mapping[str, str]) -> str:

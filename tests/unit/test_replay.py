@@ -100,20 +100,50 @@ def test_the_detectors_that_are_named_run():
         ra.replay(events, detectors=["bursts"])
 
 
-def test_a_silent_store_is_ticked_when_the_newest_time_of_the_log_reaches_its_due_time(holding):
+def trading(at, *stores):
+    """Two sales of each store: from its second event on a store counts for the clock."""
+    return [pos("SALE", at, f"{store}-{at}-{n}", store) for n in range(2) for store in stores]
+
+
+def test_a_silent_store_is_ticked_when_most_stores_have_reached_its_due_time(holding):
     run = Replay(holding)
-    events = [pos("REFUND", 0, "t1", "silent"), pos("SALE", 10 * MINUTE - 1, "a", "loud")]
+    events = [
+        pos("SALE", 0, "t0", "silent"),
+        pos("REFUND", 0, "t1", "silent"),
+        *trading(10 * MINUTE - 1, "loud", "louder"),
+        pos("SALE", 10 * MINUTE, "a", "loud"),
+    ]
     assert list(run.alerts(events)) == []
     assert run.held == 1
-    (alert,) = run.alerts([pos("SALE", 10 * MINUTE, "b", "loud")])
+    (alert,) = run.alerts([pos("SALE", 10 * MINUTE, "b", "louder")])
     assert (alert.store_id, alert.event_time) == ("silent", TIME)
     assert run.held == 0
 
 
+def test_a_store_whose_clock_is_ahead_releases_nothing_that_others_hold(holding):
+    run = Replay(holding)
+    events = [*trading(0, "a", "b"), pos("REFUND", MINUTE, "t1", "a"), *trading(50 * MINUTE, "ahead")]
+    assert list(run.alerts([*events, pos("SALE", 5 * MINUTE, "t1", "a")])) == []
+    assert list(run.alerts([pos("SALE", 12 * MINUTE, "t2", "a")])) == []
+    assert run.held == 0
+
+
+def test_of_two_stores_one_alone_passes_no_time_until_the_other_has_closed(holding):
+    run = Replay(holding)
+    held = [*trading(0, "a"), pos("REFUND", MINUTE, "t1", "a")]
+    alone = [pos("SALE", 50 * MINUTE + n, f"x{n}", "b") for n in range(110)]
+    assert list(run.alerts([*held, *alone[:50]])) == []
+    assert [alert.store_id for alert in run.alerts(alone[50:])] == ["a"]
+
+
 def test_shifts_do_not_move_the_time_and_the_end_of_a_log_releases_nothing(holding):
     run = Replay(holding)
-    later = ShiftEvent("c", "loud", TIME + 60 * MINUTE, TIME + 61 * MINUTE)
-    assert list(run.alerts([pos("REFUND", 0, "t1", "silent"), later])) == []
+    later = [
+        ShiftEvent(f"c{n}", store, TIME + 60 * MINUTE, TIME + 61 * MINUTE)
+        for n in range(2)
+        for store in ("loud", "louder")
+    ]
+    assert list(run.alerts([pos("REFUND", 0, "t1", "silent"), *later])) == []
     assert run.held == 1
 
 
@@ -121,14 +151,14 @@ def test_a_tick_looks_for_the_sale_again(holding):
     events = [
         pos("REFUND", 0, "t1", "silent"),
         pos("SALE", -MINUTE, "t1", "silent"),
-        pos("SALE", 20 * MINUTE, "b", "loud"),
+        *trading(20 * MINUTE, "loud", "louder"),
     ]
     assert list(ra.replay_events(events, holding)) == []
 
 
 def test_ticks_of_many_stores_come_by_due_time_each_once(holding):
     refunds = [pos("REFUND", n, f"t{n}", f"s{n % 5}") for n in range(20)]
-    loud = [pos("SALE", minute * MINUTE, f"x{minute}", "loud") for minute in range(1, 30)]
+    loud = [event for n in range(1, 30) for event in trading(n * MINUTE, *(f"loud-{i}" for i in range(6)))]
     alerts = list(ra.replay_events(refunds + loud, holding))
     # The tenth minute releases the first refund, the eleventh the others, store by store.
     expected = [0, *range(1, 20, 5), *range(2, 20, 5), *range(3, 20, 5), *range(4, 20, 5), *range(5, 20, 5)]

@@ -37,11 +37,13 @@ def without_sales(events, start, end):
 
 @pytest.mark.parametrize("resumes", [True, False], ids=["", "for good"])
 def test_a_silent_store_alerts_within_half_an_hour_although_no_event_of_it_comes(resumes):
-    """Another store's events let time pass in a replay."""
+    """Other stores' events let time pass in a replay."""
     noon = MONDAY + 35 * DAY + 12 * HOUR
     events = without_sales(trade(36, lambda day: 12), noon, noon + (2 if resumes else 24) * HOUR)
     other = [
-        PosEvent(f"o-{n}", "store-other", "c", "sku", 1.0, "SALE", noon + n * 5 * MINUTE) for n in range(12)
+        PosEvent(f"o-{n}", store, "c", "sku", 1.0, "SALE", noon + n * 5 * MINUTE)
+        for n in range(-1, 12)
+        for store in ("store-other", "store-another")
     ]
     merged = sorted([*events, *other], key=lambda event: event.event_time)
     seen = []

@@ -1,0 +1,76 @@
+"""The newest records of many partitions, looked at from time to time."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+_SECONDS: Final = 10.0
+
+
+class NewestRecords:
+    """Reads, at each look, the records that came since the last one: of each partition the newest few.
+
+    Parameters
+    ----------
+    client
+        Client settings for confluent-kafka, ``bootstrap.servers`` among them.
+    most
+        Records of a partition at one look.
+    """
+
+    def __init__(self, client: Mapping[str, Any], most: int) -> None:
+        self._consumer = Consumer(
+            {
+                **client,
+                "group.id": "never-joined",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "latest",
+                "fetch.wait.max.ms": 50,
+                "max.partition.fetch.bytes": 1 << 18,
+                "queued.max.messages.kbytes": 1_024,
+                "log_level": 0,
+            }
+        )
+        self._most = most
+        self._seen: dict[tuple[str, int], int] = {}  # by partition, the offset behind the last look
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close()
+
+    def of(self, partitions: Sequence[TopicPartition]) -> Iterator[tuple[str, bytes | None]]:
+        """Yield topic and value of the records, in the order of each partition.
+
+        Raises
+        ------
+        KafkaException
+            The broker does not answer.
+        """
+        ends: dict[tuple[str, int], int] = {}
+        starts = []
+        for partition in partitions:
+            place = partition.topic, partition.partition
+            oldest, end = self._consumer.get_watermark_offsets(partition, _SECONDS)
+            start = max(self._seen.get(place, 0), end - self._most, oldest)
+            self._seen[place] = end
+            if start < end:
+                ends[place] = end
+                starts.append(TopicPartition(*place, start))
+        self._consumer.assign(starts)
+        deadline = time.monotonic() + _SECONDS
+        while ends and time.monotonic() < deadline:
+            for message in self._consumer.consume(1_000, timeout=0.2):
+                place = message.topic() or "", message.partition() or 0
+                error = message.error()
+                if error is not None:
+                    if error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    ends.pop(place, None)
+                    continue
+                if (message.offset() or 0) + 1 >= ends.get(place, 0):
+                    ends.pop(place, None)
+                yield place[0], message.value()
+        self._consumer.unassign()

@@ -1,0 +1,59 @@
+"""The clock over stores, which no single store can move."""
+
+from __future__ import annotations
+
+import pytest
+
+from retail_anomaly.core.quorum_clock import QuorumClock
+
+HOUR = 3_600_000
+
+
+def clock_of(*events: tuple[str, int]) -> QuorumClock:
+    clock = QuorumClock()
+    for store, time in events:
+        clock.see(store, time)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("times", "reached"),
+    [
+        ({"a": 5}, 5),
+        ({"a": 5, "b": 9}, 5),
+        ({"a": 5, "b": 9, "c": 7}, 7),
+        ({"a": 5, "b": 9, "c": 7, "d": 8}, 7),
+        ({"a": 5, "b": 9, "c": HOUR}, 9),
+        ({"a": 5, "b": 9, "c": 7, "d": HOUR, "e": HOUR}, 9),
+    ],
+)
+def test_more_than_half_of_the_stores_have_reached_the_time(times: dict[str, int], reached: int) -> None:
+    assert clock_of(*times.items(), *times.items()).time == reached
+
+
+def test_a_store_does_not_count_before_its_second_event() -> None:
+    assert clock_of(("a", 5)).time is None
+    assert clock_of(("a", 5), ("a", 6), ("once", HOUR), ("another", HOUR)).time == 6
+
+
+def test_a_late_event_does_not_move_a_store_back() -> None:
+    assert clock_of(("a", 5), ("a", 9), ("a", 1)).time == 9
+
+
+def test_closed_stores_do_not_hold_the_clock() -> None:
+    closed = [(store, 5) for store in "abcdefgh" for _ in range(2)]
+    trading = [(store, 6 + n) for n in range(500) for store in ("x", "y", "z")]
+    assert clock_of(*closed, *trading[:6]).time == 5
+    assert clock_of(*closed, *trading).time == 505
+
+
+def test_a_wrong_first_store_is_overruled_by_those_that_come() -> None:
+    assert clock_of(("ahead", HOUR), ("ahead", HOUR), ("a", 1), ("a", 2), ("b", 1), ("b", 3)).time == 3
+
+
+def test_invented_stores_do_not_move_it_and_are_forgotten() -> None:
+    clock = clock_of(("a", 5), ("a", 6), ("b", 5), ("b", 7))
+    for number in range(30_000):
+        clock.see(f"invented-{number}", HOUR)
+    assert clock.time == 6
+    assert len(clock._once) == 10_000
