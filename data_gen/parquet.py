@@ -91,7 +91,8 @@ def _type(described: Any) -> pa.DataType:
     if isinstance(described, kinds.Metadata):  # a type with a description
         described = described.type
     if isinstance(described, kinds.UnionType):  # with None
-        return _type(next(kind for kind in described.types if not isinstance(kind, kinds.NoneType)))
+        # Without None. A quantity is an integer or a float: its column holds both.
+        return _type([kind for kind in described.types if not isinstance(kind, kinds.NoneType)][-1])
     if isinstance(described, kinds.StructType):
         return pa.struct([(field.encode_name, _type(field.type)) for field in described.fields])
     plain: dict[Any, pa.DataType] = {

@@ -10,9 +10,19 @@ from retail_anomaly.core.collections import Table, TimedIds
 from retail_anomaly.core.detector import Detector, reaches
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.episode import Episode
-from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import (
+    CountEvent,
+    Event,
+    GateData,
+    MovementEvent,
+    PosEvent,
+    SecurityEvent,
+    ShiftEvent,
+    TillEvent,
+)
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
+from retail_anomaly.core.quantities import Number, rounded
 from retail_anomaly.core.registry import register, unregister
 from retail_anomaly.core.score import Score
 
@@ -25,6 +35,8 @@ __all__ = [
     "Episode",
     "Event",
     "GateData",
+    "MovementEvent",
+    "Number",
     "Parameters",
     "PosEvent",
     "Range",
@@ -33,8 +45,10 @@ __all__ = [
     "ShiftEvent",
     "StoreMemory",
     "Table",
+    "TillEvent",
     "TimedIds",
     "reaches",
     "register",
+    "rounded",
     "unregister",
 ]

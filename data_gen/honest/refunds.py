@@ -107,9 +107,9 @@ def refunds(day: StoreDay, brought: list[Brought]) -> None:
         for line in visit.lines:
             day.events.append(day.refund(receipt, cashier, line, at, original))
             if rng.random() < DAMAGED:
-                day.stock.refund_without_goods(line.sku, line.quantity)
+                day.stock.refund_without_goods(line.sku, int(line.quantity))
             else:
-                day.stock.put_back(line.sku, line.quantity)
+                day.stock.put_back(line.sku, int(line.quantity))
 
 
 def _taken_by(day: StoreDay, at: int, draw: float) -> str:

@@ -190,7 +190,7 @@ def fake_refunds(
             continue
         line = rng.choice(sold)
         left.remove(line)
-        day.stock.refund_without_goods(line.sku, line.quantity)
+        day.stock.refund_without_goods(line.sku, int(line.quantity))
         paid = None if amount is None else amount(line)
         events.append(day.refund(day.number("t"), course.employee, line, at, line.transaction_id, paid))
     course.commit(day, events)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.events import AnyMillis, Event, PosEvent, Text
+from retail_anomaly.core.events import IMPLIED, AnyMillis, CountEvent, Event, PosEvent, Text
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.quantities import whole
 
 _Revision: TypeAlias = Annotated[
     int, Meta(ge=1, le=2**31 - 1, description="a whole number >= 1 and < 2147483648")
@@ -109,12 +110,17 @@ def alert_id(alert_type: str, event: Event) -> str:
     >>> alert_id("X", sale) == alert_id("X", same)
     True
     """
+    # The case of the type, 1 for 1.0, an implied 1 and the sign of a zero differ between senders: equal events
+    # get equal ids.
     if isinstance(event, PosEvent):
-        # The case of the type, 1 for 1.0 and the sign of a zero differ between senders: equal events get
-        # equal ids.
         event = msgspec.structs.replace(
-            event, event_type=event.event_type.upper(), amount=float(event.amount) + 0.0
+            event,
+            event_type=event.event_type.upper(),
+            amount=float(event.amount) + 0.0,
+            quantity=IMPLIED if event.quantity == 1 else whole(event.quantity),
         )
+    elif isinstance(event, CountEvent):
+        event = msgspec.structs.replace(event, counted_qty=whole(event.counted_qty))
     digest = blake2b(alert_type.encode(), digest_size=16)
     digest.update(b"\x00")
     digest.update(msgspec.json.encode(event, order="deterministic"))

@@ -12,7 +12,16 @@ from zoneinfo import ZoneInfo
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Load
 from retail_anomaly.core.detector import Detector
-from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import (
+    REFUND,
+    SALE,
+    CountEvent,
+    Event,
+    PosEvent,
+    SecurityEvent,
+    ShiftEvent,
+    TillEvent,
+)
 from retail_anomaly.core.local_time import UTC
 from retail_anomaly.core.memory import StoreMemory
 
@@ -141,11 +150,21 @@ class Engine:
             if store.seen_security.add_unless_since(event.event_id, time, since):
                 for detector in self._on_security:
                     alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
-        else:
+        elif isinstance(event, TillEvent):
+            time = event.event_time
+            store.advance(time)
+            if store.first_pos_time is None:
+                store.first_pos_time = time
+            if event.event_id is not None:
+                store.seen_pos.add_unless_since(event.event_id, time, store.clock - self.dedupe_memory)
+        elif isinstance(event, CountEvent):
             time = event.event_time
             store.advance(time)
             for detector in self._on_count:
                 alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
+        else:
+            time = event.event_time
+            store.advance(time)
         if self._on_time:
             alerts.extend(self.tick(time, store))
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.

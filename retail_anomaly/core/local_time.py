@@ -1,6 +1,7 @@
 """The store's own days and quarter hours."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,24 @@ QUARTER: Final = 900_000
 """A quarter of an hour in milliseconds."""
 QUARTERS: Final = 96
 """Quarters in a day."""
+
+
+@lru_cache(maxsize=1_024)  # A log repeats its days.
+def is_date(text: str) -> bool:
+    """Tell whether a text is a day of the calendar as ``YYYY-MM-DD``.
+
+    Examples
+    --------
+    >>> is_date("2025-10-09"), is_date("2025-02-30"), is_date("20251009")
+    (True, False, False)
+    """
+    if len(text) != len("YYYY-MM-DD") or text[4] != "-" or text[7] != "-":
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class LocalTime:

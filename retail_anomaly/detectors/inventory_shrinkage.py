@@ -10,11 +10,13 @@ from retail_anomaly.detector import (
     CountEvent,
     Detector,
     DetectorState,
+    Number,
     Parameters,
     PosEvent,
     Range,
     StoreMemory,
     Table,
+    rounded,
 )
 
 
@@ -36,7 +38,7 @@ class InventoryShrinkageState(DetectorState):
     """Pieces of each sku sold since its last count."""
 
     def __init__(self) -> None:
-        self.sold: Table[int] = Table(int)
+        self.sold: Table[int | float] = Table(Number)
 
 
 class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinkageState]):
@@ -79,9 +81,9 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         self, event: CountEvent, state: InventoryShrinkageState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Compare the count with the pieces sold, and start again from zero."""
-        sold = state.sold.get(event.sku) or 0
+        sold = rounded(state.sold.get(event.sku) or 0)
         state.sold.drop(event.sku)
-        difference = sold - event.counted_qty
+        difference = rounded(sold - event.counted_qty)
         threshold = self.parameters.threshold
         if difference < threshold:
             return ()

@@ -16,6 +16,7 @@ from retail_anomaly.detector import (
     Range,
     StoreMemory,
     Table,
+    rounded,
 )
 
 
@@ -36,9 +37,9 @@ class StockDiscrepancyParameters(Parameters, frozen=True):
 class SkuStock(msgspec.Struct, array_like=True, gc=False):
     """A sku's last count, and the pieces sold and refunded since."""
 
-    counted: int
-    sold: int = 0
-    refunded: int = 0
+    counted: int | float
+    sold: int | float = 0
+    refunded: int | float = 0
 
 
 class StockDiscrepancyState(DetectorState):
@@ -101,8 +102,9 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         state.stock.put(event.sku, SkuStock(event.counted_qty))
         if stock is None:
             return ()
-        expected = stock.counted - stock.sold + stock.refunded
-        missing = expected - event.counted_qty
+        sold, refunded = rounded(stock.sold), rounded(stock.refunded)
+        expected = rounded(stock.counted - sold + refunded)
+        missing = rounded(expected - event.counted_qty)
         threshold = self.parameters.threshold
         if missing < threshold:
             return ()
@@ -114,14 +116,14 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
                 risk=min(1.0, missing / (2 * threshold)),
                 message=(
                     f"{event.counted_qty} pieces of {event.sku} are counted where {expected} were "
-                    f"expected after {stock.sold} sold and {stock.refunded} refunded: {missing} "
+                    f"expected after {sold} sold and {refunded} refunded: {missing} "
                     "are missing."
                 ),
                 evidence={
                     "sku": event.sku,
                     "previousCount": stock.counted,
-                    "sold": stock.sold,
-                    "refunded": stock.refunded,
+                    "sold": sold,
+                    "refunded": refunded,
                     "expected": expected,
                     "counted": event.counted_qty,
                     "missing": missing,

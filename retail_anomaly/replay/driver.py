@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.events import EVENT_TYPES, Event, ShiftEvent
+from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, ShiftEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.quorum_clock import QuorumClock
 from retail_anomaly.sources import Place
@@ -53,7 +53,9 @@ class Replay:
     @property
     def events(self) -> Counter[str]:
         """How many events were processed, by topic."""
-        return Counter({topic: self._counts[kind] for topic, kind in EVENT_TYPES.items()})
+        counts = Counter({topic: self._counts[kind] for topic, kind in EVENT_TYPES.items()})
+        counts[POS_EVENTS] += self._counts[TillEvent]
+        return counts
 
     @property
     def store_count(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from retail_anomaly.core.quantities import whole
 from retail_anomaly.sources.columns import Kind
 
 # In lower case; NA is not among them, for it can be a store.
@@ -117,6 +118,11 @@ def _number(cell: Any) -> Any:
     return _parsed(float, cell) if isinstance(cell, Real | Decimal | str) else cell
 
 
+def _decimal(cell: Any) -> Any:
+    number = _number(cell)
+    return whole(number) if isinstance(number, float) else number
+
+
 def _parsed(kind: Callable[[Any], Any], cell: Any) -> Any:
     try:
         return kind(cell)
@@ -156,6 +162,7 @@ def time_cell(cell: Any) -> Any:
 CONVERT: Final[dict[Kind, Callable[[Any], Any]]] = {
     "text": _text,
     "integer": _integer,
+    "decimal": _decimal,
     "number": _number,
     "flag": _flag,
 }

@@ -9,7 +9,7 @@ from msgspec.inspect import BoolType, FloatType, IntType, Metadata, StructType, 
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import EVENT_TYPES
 
-Kind: TypeAlias = Literal["text", "integer", "number", "flag"]
+Kind: TypeAlias = Literal["text", "integer", "decimal", "number", "flag"]
 
 
 class ColumnsError(UsageError, ValueError):
@@ -20,19 +20,23 @@ def _kinds(struct: StructType, prefix: str = "") -> dict[str, Kind]:
     found: dict[str, Kind] = {}
     for field in struct.fields:
         name, kind = f"{prefix}{field.encode_name}", field.type
-        if isinstance(kind, UnionType):  # with None: optional
-            kind = kind.types[0]
-        if isinstance(kind, Metadata):
-            kind = kind.type
-        if isinstance(kind, StructType):
-            found |= _kinds(kind, f"{name}.")
-        elif isinstance(kind, IntType):
-            found[name] = "integer"
-        elif isinstance(kind, FloatType):
-            found[name] = "number"
+        parts = kind.types if isinstance(kind, UnionType) else (kind,)  # with None: optional
+        parts = tuple(part.type if isinstance(part, Metadata) else part for part in parts)
+        if isinstance(parts[0], StructType):
+            found |= _kinds(parts[0], f"{name}.")
         else:
-            found[name] = "flag" if isinstance(kind, BoolType) else "text"
+            found[name] = _kind({type(part) for part in parts})
     return found
+
+
+def _kind(parts: set[type]) -> Kind:
+    if {IntType, FloatType} <= parts:
+        return "decimal"
+    if IntType in parts:
+        return "integer"
+    if FloatType in parts:
+        return "number"
+    return "flag" if BoolType in parts else "text"
 
 
 def _struct(event_type: type) -> StructType:

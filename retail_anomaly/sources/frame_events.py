@@ -63,8 +63,8 @@ def frame_events(
     for number, row_topic, row in zip(numbers, topics, rows, strict=True):
         try:
             try:
-                event: Event = msgspec.convert(row, EVENT_TYPES[row_topic])
-            except (msgspec.ValidationError, KeyError):
+                event = codec.checked(msgspec.convert(row, EVENT_TYPES[row_topic]))
+            except (msgspec.ValidationError, InvalidEvent, KeyError):
                 # A second look: `convert` is too strict for some events, and it does not name the fault.
                 event = codec.from_mapping(row_topic, row)
         except InvalidEvent as error:

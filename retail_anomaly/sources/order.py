@@ -14,6 +14,7 @@ from retail_anomaly.core.events import (
     POS_EVENTS,
     SECURITY_EVENTS,
     STAFF_SHIFTS,
+    STOCK_MOVEMENTS,
     Event,
     time_of,
 )
@@ -22,7 +23,7 @@ from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.store_share import Place, Share
 
 # At equal times shifts go first, so that a refund at a shift's start is on shift.
-_TIES: Final = (STAFF_SHIFTS, POS_EVENTS, SECURITY_EVENTS, INVENTORY_COUNTS)
+_TIES: Final = (STAFF_SHIFTS, POS_EVENTS, SECURITY_EVENTS, INVENTORY_COUNTS, STOCK_MOVEMENTS)
 _RUN_EVENTS: Final = 250_000
 
 Item: TypeAlias = tuple[int, int, Event]

@@ -13,6 +13,7 @@ _LONGEST: Final = 200
 _FORMS: Final = {
     "text": "text that is not empty",
     "integer": "a whole number, such as 3 or 3.0",
+    "decimal": "a number, such as 3 or 0.42",
     "number": "a number, such as 9.5, not negative",
     "flag": "true or false",
     "time": "epoch milliseconds from 2000 to 2099, such as 1760000000000",

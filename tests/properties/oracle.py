@@ -294,10 +294,10 @@ def stock_discrepancies(history: History, *, threshold: int) -> dict[int, list[F
     return found
 
 
-def _pieces(history: History, kind: str, sku: str, after: int, upto: int) -> int:
+def _pieces(history: History, kind: str, sku: str, after: int, upto: int) -> int | float:
     return sum(e.quantity for i, e in history.lines(kind, upto) if i > after and e.sku == sku)
 
 
-def _of_count(event: CountEvent, pieces: int, threshold: int, evidence: dict[str, Any]) -> Finding:
-    risk = min(1.0, float(round(Fraction(pieces, 2 * threshold), 6)))
+def _of_count(event: CountEvent, pieces: int | float, threshold: int, evidence: dict[str, Any]) -> Finding:
+    risk = min(1.0, float(round(Fraction(pieces) / (2 * threshold), 6)))
     return Finding(event.store_id, event.manager_id, event.event_time, event.event_time, 1, risk, evidence)

@@ -28,7 +28,7 @@ def test_what_is_no_mapping_is_refused(text):
 def test_errors_name_the_field():
     with pytest.raises(ColumnsError, match="unknown field 'cashier'; the fields are transactionId"):
         Columns({"cashier": "x"})
-    with pytest.raises(ColumnsError, match="quantity: expected integer, got 'few'"):
+    with pytest.raises(ColumnsError, match="quantity: expected decimal, got 'few'"):
         Columns.parse("quantity=:few")
 
 

@@ -54,7 +54,7 @@ def test_the_result_of_a_log(tmp_path):
     assert result.alerts[["type", "employee_id"]].to_numpy().tolist() == [["REFUND_WITHOUT_SALE", "c"]]
     assert result.alerts["evidence"][0]["transactionId"] == "t2"
     assert before <= result.alerts["detected_at"][0] <= pd.Timestamp.now("UTC")
-    assert result.events == {"pos-events": 3, "staff-shifts": 1, "security-events": 0, "inventory-counts": 0}
+    assert +result.events == {"pos-events": 3, "staff-shifts": 1}
     assert (result.bad_lines, result.held, result.stores) == (1, 0, 1)
     assert result.bad_reasons == {"transactionId: expected a value, the field is missing": 1}
     assert json.loads((tmp_path / "dead.jsonl").read_text())["offset"] == 5

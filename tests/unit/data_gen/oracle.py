@@ -57,8 +57,8 @@ def _one_store(events: list[Event]) -> Iterable[Finding]:
             sale = max(dear, key=lambda s: s.event_time)
             yield Finding("security_correlation", alarm.store_id, sale.cashier_id, sale.transaction_id)
 
-    sold_since: dict[str, int] = {}
-    expected: dict[str, int] = {}
+    sold_since: dict[str, int | float] = {}
+    expected: dict[str, int | float] = {}
     for event in events:
         if isinstance(event, PosEvent):
             quantity = event.quantity if event.event_type == "SALE" else -event.quantity

@@ -45,10 +45,10 @@ def lines(path, topic, *values):
     ("name", "taken", "refused"),
     [
         ("float_times.jsonl", [TIME], [(2, "eventTime")]),
-        ("count_fraction.jsonl", [3], [(2, "countedQty"), (3, "countedQty")]),
+        ("count_fraction.jsonl", [3, 2.5], [(3, "countedQty")]),
     ],
 )
-def test_whole_numbers_of_a_log_are_read_and_fractions_are_not(name, taken, refused):
+def test_numbers_of_a_log_are_read_whole_ones_as_integers(name, taken, refused):
     events, bad = read(INPUTS / name)
     assert [getattr(event, "counted_qty", event.event_time) for event in events] == taken
     assert bad == refused
@@ -77,7 +77,14 @@ def test_a_whole_number_in_a_table_may_be_of_any_kind(quantity):
     assert (event.quantity, bad) == (3, [])
 
 
-@pytest.mark.parametrize("quantity", ["3.5", "0.0", "three", "nan", "1e400", 2.5, True, Decimal("2.5")])
+@pytest.mark.parametrize("quantity", [0.42, "0.42", " 0.42", "42e-2", Decimal("0.42")])
+def test_a_weight_in_a_table_may_be_of_any_kind(quantity):
+    frame = pd.DataFrame([VALUES["pos-events"] | {"quantity": quantity}], dtype="object")
+    (event,), bad = read(frame)
+    assert (event.quantity, bad) == (0.42, [])
+
+
+@pytest.mark.parametrize("quantity", ["-3.5", "0.0", "three", "nan", "1e400", -2.5, True, Decimal("-2.5")])
 def test_any_other_number_in_a_table_is_a_bad_row(quantity):
     frame = pd.DataFrame(
         [VALUES["pos-events"], VALUES["pos-events"] | {"quantity": quantity}], dtype="object"
