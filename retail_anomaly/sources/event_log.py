@@ -152,7 +152,7 @@ def read_log(
     ...         b'"countedQty": 3, "eventTime": 1760000000000}}')
     >>> [event.counted_qty for event in read_log([line, b""], "a.jsonl", print)]
     [3]
-    >>> list(read_log([b'{"topic": "sales", "value": {}}'], "a.jsonl", print))  # doctest: +ELLIPSIS
+    >>> list(read_log([b'{"topic": "sales", "value": {}}'], "a.jsonl", print))
     a.jsonl:1: topic: expected one of pos-events, staff-shifts, ..., stock-movements, got 'sales'
     []
     """
