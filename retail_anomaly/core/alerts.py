@@ -110,8 +110,8 @@ def alert_id(alert_type: str, event: Event) -> str:
     >>> alert_id("X", sale) == alert_id("X", same)
     True
     """
-    # The case of the type, 1 for 1.0, an implied 1 and the sign of a zero differ between senders: equal events
-    # get equal ids.
+    # The case of the type, 1 for 1.0, an implied 1 and the sign of a zero differ between senders: equal
+    # events get equal ids.
     if isinstance(event, PosEvent):
         event = msgspec.structs.replace(
             event,
