@@ -41,6 +41,7 @@ ABOUT = {
         "contract": "checks that every detector passes",
         "workers": "stores shared among processes",
         "whole_file": "files replaced when complete",
+        "rules": "rules as data, and the packs",
         "detectors": "one file for each detector, and the registry",
         "cases": "alerts to cases, verdicts, reading order",
         "detector": "one import for authors",

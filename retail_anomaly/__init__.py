@@ -23,6 +23,7 @@ from retail_anomaly.detectors import Detector, Parameters, register
 
 # `retail_anomaly.replay` is the function; `from retail_anomaly.replay import ...` still finds the module.
 from retail_anomaly.replay import ReplayResult, replay, replay_events
+from retail_anomaly.rules import Rule, RuleError
 from retail_anomaly.settings import Settings, SettingsError, build_engine, load_settings
 from retail_anomaly.sources import SourceError
 from retail_anomaly.sources.columns import ColumnsError
@@ -55,6 +56,8 @@ __all__ = [
     "PosEvent",
     "ReplayResult",
     "RetailAnomalyError",
+    "Rule",
+    "RuleError",
     "Scorecard",
     "SecurityEvent",
     "Settings",

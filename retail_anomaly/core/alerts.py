@@ -88,6 +88,35 @@ class Alert(msgspec.Struct, frozen=True, rename="camel"):
         return html_paragraph(self.message) + html_table(rows)
 
 
+class ShadowAlert(Alert, frozen=True, rename="camel"):
+    """An alert that nobody is to read yet: it goes to the topic ``shadow-alerts`` and nowhere else.
+
+    Examples
+    --------
+    >>> alert = Alert(alert_id="a", revision=1, type="DRAWER_OPENED", detector="rule:drawer_opened",
+    ...     store_id="store-1", employee_id=None, risk_score=0.5, message="Opened 5 times.",
+    ...     event_time=1, opened_at=1, evidence={}, config_hash="0")
+    >>> ShadowAlert.of(alert).key == alert.key
+    True
+    """
+
+    @classmethod
+    def of(cls, alert: Alert) -> "ShadowAlert":
+        """Return an alert's twin for the shadow."""
+        return cls(**{name: getattr(alert, name) for name in alert.__struct_fields__})
+
+
+def derived_alert_id(alert_type: str, cause: str) -> str:
+    """Hash an alert's type and the id of the alert that gives rise to it.
+
+    Examples
+    --------
+    >>> derived_alert_id("RULE_FLOOD", "a") == derived_alert_id("RULE_FLOOD", "a")
+    True
+    """
+    return blake2b(f"{alert_type}\x00{cause}".encode(), digest_size=16).hexdigest()
+
+
 def alert_id(alert_type: str, event: Event) -> str:
     """Hash an alert's type, its store and the event that raised it.
 

@@ -5,16 +5,21 @@ look at its kind. It does no I/O and reads no clock. The memory of a store is a 
 holds and passes in.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Load
 from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.dispatch import Dispatch, IndexedDetector
 from retail_anomaly.core.events import (
+    INVENTORY_COUNTS,
+    POS_EVENTS,
     REFUND,
     SALE,
+    SECURITY_EVENTS,
+    STOCK_MOVEMENTS,
     CountEvent,
     Event,
     PosEvent,
@@ -27,6 +32,8 @@ from retail_anomaly.core.memory import StoreMemory
 
 _DAY: Final = 86_400_000
 AnyDetector = Detector[Any, Any]
+INDEXED: Final = "rules"
+"""The name of the state that the rules share."""
 
 
 class Engine:
@@ -42,6 +49,8 @@ class Engine:
         How long a repeated event id is recognised after it was first seen, in milliseconds.
     zone
         Returns a store's time zone by its id.
+    own_rules
+        By store, the rules that run there in place of those among the detectors.
 
     Examples
     --------
@@ -63,15 +72,21 @@ class Engine:
         max_late: int = _DAY,
         dedupe_memory: int = _DAY,
         zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
+        own_rules: Mapping[str, Sequence[IndexedDetector[Any, Any]]] | None = None,
     ) -> None:
         self._zone = zone
         self.detectors = tuple(detectors)
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
         self.config_hashes = {detector.name: detector.config_hash for detector in self.detectors}
+        indexed = [d for d in self.detectors if isinstance(d, IndexedDetector)]
+        self._own_rules = {store: Dispatch(rules) for store, rules in (own_rules or {}).items()}
+        self._dispatch = Dispatch(indexed) if indexed or self._own_rules else None
         self._on_security = self._overriding("on_security")
         self._on_count = self._overriding("on_count")
-        self._on_time = tuple(d for d in self._overriding("on_time") if d.needs_time)
+        self._on_time = tuple(
+            d for d in self._overriding("on_time") if d.needs_time and not isinstance(d, IndexedDetector)
+        )
 
     def new_store(self, store_id: str) -> StoreMemory:
         """Return the empty memory of a new store, for a host that keeps no state, such as a replay.
@@ -140,6 +155,8 @@ class Engine:
                     raised = step(event, state, store)
                     if raised:
                         alerts.extend(raised)
+                if store.dispatch is not None:
+                    alerts += _ask_rules(POS_EVENTS, kind, event, store, training=event.training)
         elif isinstance(event, ShiftEvent):
             store.keep_shift(event)
             return alerts
@@ -150,22 +167,34 @@ class Engine:
             if store.seen_security.add_unless_since(event.event_id, time, since):
                 for detector in self._on_security:
                     alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
+                if store.dispatch is not None:
+                    alerts += _ask_rules(SECURITY_EVENTS, event.event_type.upper(), event, store)
         elif isinstance(event, TillEvent):
             time = event.event_time
             store.advance(time)
             if store.first_pos_time is None:
                 store.first_pos_time = time
-            if event.event_id is not None:
-                store.seen_pos.add_unless_since(event.event_id, time, store.clock - self.dedupe_memory)
+            event_id = event.event_id
+            is_new = event_id is None or store.seen_pos.add_unless_since(
+                event_id, time, store.clock - self.dedupe_memory
+            )
+            if is_new and store.dispatch is not None:
+                alerts += _ask_rules(
+                    POS_EVENTS, event.event_type.upper(), event, store, training=event.training
+                )
         elif isinstance(event, CountEvent):
             time = event.event_time
             store.advance(time)
             for detector in self._on_count:
                 alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
+            if store.dispatch is not None:
+                alerts += _ask_rules(INVENTORY_COUNTS, "", event, store)
         else:
             time = event.event_time
             store.advance(time)
-        if self._on_time:
+            if store.dispatch is not None:
+                alerts += _ask_rules(STOCK_MOVEMENTS, "", event, store)
+        if self._on_time or store.dispatch is not None:
             alerts.extend(self.tick(time, store))
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
@@ -190,26 +219,36 @@ class Engine:
         alerts: list[Alert] = []
         for detector in self._on_time:
             alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
+        if store.dispatch is not None:
+            alerts += store.dispatch.pass_time(time, store.indexed, store)
         return alerts
 
     @property
     def needs_ticks(self) -> bool:
         """Whether a detector has decisions that may wait for time to pass."""
-        return bool(self._on_time)
+        dispatches = [self._dispatch, *self._own_rules.values()]
+        return bool(self._on_time) or any(each is not None and each.timed for each in dispatches)
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many decisions wait for time to pass, and when the first of them is due."""
         count, first = 0, None
-        for detector in self._on_time:
-            waiting = detector.waiting(store.detectors[detector.name])
+        timed = store.dispatch.timed if store.dispatch is not None else ()
+        for detector, state in [
+            *((d, store.detectors[d.name]) for d in self._on_time),
+            *((d, store.indexed) for d in timed),
+        ]:
+            waiting = detector.waiting(state)
             if waiting is not None:
                 count += waiting[0]
                 first = waiting[1] if first is None else min(first, waiting[1])
         return count, first
 
     def _empty_store(self, store_id: str) -> StoreMemory:
-        states = {detector.name: detector.new_state() for detector in self.detectors}
-        return StoreMemory(
+        states = {d.name: d.new_state() for d in self.detectors if not isinstance(d, IndexedDetector)}
+        dispatch = self._own_rules.get(store_id, self._dispatch)
+        if dispatch is not None and dispatch.detectors:
+            states[INDEXED] = dispatch.detectors[0].new_state()
+        store = StoreMemory(
             store_id,
             max_late=self.max_late,
             dedupe_memory=self.dedupe_memory,
@@ -219,8 +258,22 @@ class Engine:
             config_hashes=self.config_hashes,
             zone=self._zone(store_id),
         )
+        if INDEXED in states:
+            store.dispatch, store.indexed = dispatch, states[INDEXED]
+        return store
 
     def _overriding(self, method: str) -> tuple[AnyDetector, ...]:
         """Return the detectors that override a method, and so look at its kind of event."""
         base = getattr(Detector, method)
         return tuple(d for d in self.detectors if getattr(type(d), method) is not base)
+
+
+def _ask_rules(
+    topic: str, kind: str, event: Event, store: StoreMemory, *, training: bool = False
+) -> list[Alert]:
+    alerts: list[Alert] = []
+    for matches, step in store.dispatch.steps(topic, kind, training):
+        names = matches(event, store)
+        if names:
+            alerts.extend(step(names, event, store.indexed, store))
+    return alerts

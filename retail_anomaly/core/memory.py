@@ -100,6 +100,9 @@ class StoreMemory:
         The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
         Event time of the store's first POS event.
+    dispatch, indexed
+        The index of the rules, and the state that they share, see `retail_anomaly.core.dispatch`; the engine
+        sets them if there are rules.
     local
         Tells the store's days and hours.
     written_with
@@ -120,7 +123,9 @@ class StoreMemory:
         "_max_late",
         "clock",
         "detectors",
+        "dispatch",
         "first_pos_time",
+        "indexed",
         "local",
         "next_sweep",
         "on_refund",
@@ -152,6 +157,8 @@ class StoreMemory:
         self.detectors = detectors
         self.on_sale = on_sale
         self.on_refund = on_refund
+        self.dispatch: Any = None
+        self.indexed: Any = None
         self.shifts = Shifts(max_late)
         # Four buckets cover the memory: an id is then found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)

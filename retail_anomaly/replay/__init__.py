@@ -17,7 +17,8 @@ from retail_anomaly.frames.words import plural
 from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
-from retail_anomaly.settings import Settings
+from retail_anomaly.rules import Rule
+from retail_anomaly.settings import Settings, with_rules
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
@@ -78,6 +79,8 @@ class ReplayResult:
         How long it took.
     scores
         One row per score of a model, see `retail_anomaly.core.score.Score`; None unless you ask for them.
+    shadow
+        The alerts of rules in the shadow, one row an alert, in the form of `alerts`.
     """
 
     alerts: "pd.DataFrame"
@@ -88,6 +91,7 @@ class ReplayResult:
     stores: int
     seconds: float
     scores: "pd.DataFrame | None" = None
+    shadow: "pd.DataFrame | None" = None
 
     def _repr_html_(self) -> str:
         types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
@@ -121,6 +125,7 @@ def replay(  # noqa: PLR0913 - by name only
     progress: bool | None = None,
     jobs: int = 1,
     scores: bool = False,
+    rules: Iterable[Rule | str | Path | Mapping[str, Any]] = (),
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -150,6 +155,9 @@ def replay(  # noqa: PLR0913 - by name only
     scores
         Keep the models' score of every interval, with or without an alert. One process then does all the
         work.
+    rules
+        Declarative rules that run too: rules, their files or mappings. The alerts of those in the shadow are
+        in ``result.shadow``.
 
     Returns
     -------
@@ -182,14 +190,16 @@ def replay(  # noqa: PLR0913 - by name only
     began = time.perf_counter()
     mapped = Columns(columns, constants)
     judged: list[Score] = []
+    shadow: list[Alert] = []
     run = open_replay(
         source,
         topic,
         mapped,
-        settings or Settings(),
+        with_rules(settings or Settings(), rules),
         detectors,
         jobs=jobs,
         listener=judged.append if scores else None,
+        shadow=shadow.append,
     )
     if dead_letters is not None:
         refuse_to_overwrite({"dead_letters": Path(dead_letters)}, files_of(source))
@@ -212,4 +222,5 @@ def replay(  # noqa: PLR0913 - by name only
         stores=run.store_count,
         seconds=time.perf_counter() - began,
         scores=scores_frame(judged) if scores else None,
+        shadow=alerts_frame(shadow),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import TypeAlias
 
-from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, ShiftEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
@@ -25,6 +25,8 @@ class Replay:
     ----------
     engine
         The detectors.
+    shadow
+        Takes the alerts of rules in the shadow; by default they are dropped.
 
     Attributes
     ----------
@@ -43,8 +45,9 @@ class Replay:
     (2, 0)
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, shadow: Callable[[Alert], object] = bool) -> None:
         self._engine = engine
+        self._shadow = shadow
         self._counts: Counter[type] = Counter()
         # Nothing is paid for ticks where no detector waits.
         self._ticks = _Ticks(engine) if engine.needs_ticks else None
@@ -70,21 +73,18 @@ class Replay:
     def alerts(self, events: Iterable[Event]) -> Iterator[Alert]:
         """Process events and yield the alerts they raise, stamped with the time of their emission.
 
-        A store that waits for time to pass, and that no event comes from, is ticked when the clock of the
-        stores (`QuorumClock`) reaches its due time.
+        Alerts in the shadow are not among them. A store that waits for time to pass, and that no event comes
+        from, is ticked when the clock of the stores (`QuorumClock`) reaches its due time.
         """
         ticks, step = self._ticks, self._step
         for event in events:
             raised = step(event)
             if raised:
-                now = _now()
-                for alert in raised:
-                    yield alert.detected(now)
+                yield from self._live(raised)
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
             if ticks.pass_time(event.store_id, event.event_time):
-                for _, alert in ticks.run(self.stores):
-                    yield alert.detected(_now())
+                yield from self._live(alert for _, alert in ticks.run(self.stores))
 
     def placed_alerts(
         self, events: Iterable[tuple[Place, Event]], owns: Callable[[str], bool]
@@ -101,7 +101,7 @@ class Replay:
         Yields
         ------
         tuple of Order and Alert
-            The alerts of `alerts`, each with its place among those of other stores.
+            The alerts of `alerts` and those in the shadow, each with its place among those of other stores.
         """
         ticks, step = self._ticks, self._step
         for place, event in events:
@@ -113,6 +113,14 @@ class Replay:
             if ticks.pass_time(event.store_id, event.event_time):
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
+
+    def _live(self, raised: Iterable[Alert]) -> Iterator[Alert]:
+        now = _now()
+        for alert in raised:
+            if isinstance(alert, ShadowAlert):
+                self._shadow(alert.detected(now))
+            else:
+                yield alert.detected(now)
 
     def _step(self, event: Event) -> list[Alert]:
         store_id = event.store_id

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
-from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
@@ -56,6 +56,7 @@ def open_replay(
     *,
     jobs: int = 1,
     listener: Callable[[Score], None] | None = None,
+    shadow: Callable[[Alert], object] = bool,
 ) -> Pass:
     """Open a source for a replay in one or several processes.
 
@@ -76,6 +77,8 @@ def open_replay(
         How many processes share the stores; 0: one for each core.
     listener
         Called with each score of the models.
+    shadow
+        Called with each alert of a rule in the shadow; by default they are dropped.
 
     Raises
     ------
@@ -102,10 +105,10 @@ def open_replay(
         detector.listener = listener
     source = open_input(where, topic, columns)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
-        return _ReplayHere(Replay(engine), source)
+        return _ReplayHere(Replay(engine, shadow), source)
     shares = source.shares(jobs, everything=engine.needs_ticks)
     return _ReplayInWorkers(
-        [ShareTask(where, topic, columns, settings, detectors, share) for share in shares]
+        [ShareTask(where, topic, columns, settings, detectors, share) for share in shares], shadow
     )
 
 
@@ -135,8 +138,9 @@ class _ReplayHere:
 class _ReplayInWorkers:
     """A replay in several processes, one share of the stores each."""
 
-    def __init__(self, tasks: Sequence[ShareTask]) -> None:
+    def __init__(self, tasks: Sequence[ShareTask], shadow: Callable[[Alert], object]) -> None:
         self._tasks = tasks
+        self._shadow = shadow
         self.events: Counter[str] = Counter()
         self.held = 0
         self.store_count = 0
@@ -156,6 +160,8 @@ class _ReplayInWorkers:
                 for item in merged.complete():
                     if isinstance(item, BadLine):
                         unreadable(item)
+                    elif isinstance(item, ShadowAlert):
+                        self._shadow(item)
                     else:
                         yield item
                 if update is not None:

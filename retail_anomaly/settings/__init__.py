@@ -9,14 +9,17 @@ from retail_anomaly.settings.model import (
     StreamerSettings,
     TopicSettings,
     build_engine,
-    flatten,
     with_parameters,
+    with_rules,
 )
+from retail_anomaly.settings.rule_settings import RuleSettings
 from retail_anomaly.settings.schema import json_schema
+from retail_anomaly.settings.section import flatten
 
 __all__ = [
     "DetectorSettings",
     "Loaded",
+    "RuleSettings",
     "Settings",
     "SettingsError",
     "StoreSettings",
@@ -28,4 +31,5 @@ __all__ = [
     "load",
     "load_settings",
     "with_parameters",
+    "with_rules",
 ]

@@ -1,13 +1,12 @@
 """The check of settings: from values with their sources to typed sections."""
 
-import difflib
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.nearest import nearest
 from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 from retail_anomaly.settings.given import DEFAULT, Given, Tree, first_source
 from retail_anomaly.settings.kinds import bare, fields_of, is_literal, is_mapping, is_section, value_kind
@@ -44,9 +43,7 @@ def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), defaul
     for key, given in tree.items():
         at = (*path, key)
         if key not in hints:
-            raise SettingsError(
-                f"{first_source(given)}: unknown key {'.'.join(at)}; {_suggestion(key, hints)}"
-            )
+            raise SettingsError(f"{first_source(given)}: unknown key {'.'.join(at)}; {nearest(key, hints)}")
         values[key] = _checked_value(hints[key], given, at)
     try:
         if isinstance(default, DetectorSettings):
@@ -59,6 +56,8 @@ def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), defaul
 
 
 def _checked_value(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
+    if kind is Any:
+        return _plain(given)
     if is_section(kind):
         # A detector that was registered with parameters of its own has these as its defaults.
         registered = default_parameters().get(path[1]) if path[0] == "detectors" and len(path) == 2 else None
@@ -74,6 +73,10 @@ def _mapping(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> dict[str,
         values = "keys below them" if is_section(below) else "values"
         raise _wrong(path, given.source, f"expected names with {values}, got {given.value!r}")
     return {key: _checked_value(below, value, (*path, key)) for key, value in given.items()}
+
+
+def _plain(given: Tree | Given) -> Any:
+    return given.value if isinstance(given, Given) else {key: _plain(below) for key, below in given.items()}
 
 
 def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
@@ -104,10 +107,3 @@ def _wrong(path: tuple[str, ...], source: str, expected: str) -> SettingsError:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: the closest known name, else all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"

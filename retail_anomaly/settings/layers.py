@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retail_anomaly.settings.check import checked
-from retail_anomaly.settings.given import DEFAULT, Tree, lay_over, leaf_sources
-from retail_anomaly.settings.model import Settings, flatten
+from retail_anomaly.settings.given import DEFAULT, Given, Tree, lay_over, leaf_sources
+from retail_anomaly.settings.model import Settings
+from retail_anomaly.settings.section import flatten
 from retail_anomaly.settings.variables import environment_values, flag_values
 from retail_anomaly.settings.yaml_file import read_yaml
 
@@ -62,7 +63,7 @@ def load(
     """
     tree: Tree = {}
     if path is not None:
-        lay_over(tree, read_yaml(Path(path)))
+        lay_over(tree, _found_beside(Path(path), read_yaml(Path(path))))
     for layer in (
         environment_values(os.environ if environ is None else environ),
         flag_values(flags or {}),
@@ -96,3 +97,24 @@ def load_settings(path: Path | str | None = None) -> Settings:
         As `load` does.
     """
     return load(path).settings
+
+
+def _found_beside(path: Path, tree: Tree) -> Tree:
+    """Replace the names of rule files that stand beside the configuration file by their paths."""
+    rules = tree.get("rules")
+    if not isinstance(rules, dict):
+        return tree
+    given = rules.get("files")
+    if isinstance(given, Given) and isinstance(given.value, list):
+        rules["files"] = Given([_beside(path, file) for file in given.value], given.source)
+    lists = rules.get("lists")
+    if isinstance(lists, dict):
+        for name, values in lists.items():
+            if isinstance(values, Given) and isinstance(values.value, str):
+                lists[name] = Given(_beside(path, values.value), values.source)
+    return tree
+
+
+def _beside(path: Path, file: object) -> object:
+    beside = path.parent / file if isinstance(file, str) else None
+    return str(beside) if beside is not None and beside.exists() else file

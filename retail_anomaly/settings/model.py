@@ -4,7 +4,8 @@ The parameters of a detector are defined in the detector's own file and nowhere 
 `config.yaml` beside this file repeats them for readers, and a test compares the two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,9 +17,11 @@ from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import UsageError
-from retail_anomaly.core.markup import html_table
 from retail_anomaly.detectors import REGISTRY, Parameters, own_detectors
+from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.settings.detector_settings import DetectorSettings
+from retail_anomaly.settings.rule_settings import RuleSettings, rules_in_force
+from retail_anomaly.settings.section import Section
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
@@ -30,23 +33,7 @@ class SettingsError(UsageError, ValueError):
     """A setting is unknown, impossible or unreadable; the text names the setting and its source."""
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    def _require_positive(self, *names: str) -> None:
-        for name in names:
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: expected a duration above 0")
-
-    def _repr_html_(self) -> str:
-        """Show every value, and the default beside those that differ."""
-        defaults = flatten(type(self)())
-        rows = [
-            (path, str(value), "" if value == defaults.get(path) else str(defaults.get(path, "")))
-            for path, value in flatten(self).items()
-        ]
-        return html_table(rows, ["key", "value", "default, where it differs"])
-
-
-class StoreSettings(_Section, frozen=True):
+class StoreSettings(Section, frozen=True):
     """The settings of one store.
 
     Examples
@@ -62,6 +49,10 @@ class StoreSettings(_Section, frozen=True):
         str,
         Meta(description="Stores of one group share the verdicts on their alerts: they order the cases."),
     ] = ""
+    rules: Annotated[
+        dict[str, Any],
+        Meta(description="Keys to lay over a rule in this store, by its id: {no_sale_abuse: {window: 4h}}."),
+    ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -72,7 +63,7 @@ class StoreSettings(_Section, frozen=True):
             ) from None
 
 
-class CaseSettings(_Section, frozen=True):
+class CaseSettings(Section, frozen=True):
     """Cases, and the order in which people read them.
 
     Examples
@@ -93,10 +84,10 @@ class CaseSettings(_Section, frozen=True):
     ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._require_positive("memory")
+        self.require_positive("memory")
 
 
-class TopicSettings(_Section, frozen=True):
+class TopicSettings(Section, frozen=True):
     """The topics that the streamer creates.
 
     Examples
@@ -121,10 +112,10 @@ class TopicSettings(_Section, frozen=True):
     ] = Duration(3650 * _DAY)
 
     def __post_init__(self) -> None:
-        self._require_positive("retention")
+        self.require_positive("retention")
 
 
-class SinkSettings(_Section, frozen=True):
+class SinkSettings(Section, frozen=True):
     """Writing to InfluxDB; its address and token come from environment variables.
 
     Examples
@@ -142,14 +133,14 @@ class SinkSettings(_Section, frozen=True):
     )
 
     def __post_init__(self) -> None:
-        self._require_positive("interval", "timeout")
+        self.require_positive("interval", "timeout")
         # Kafka expels a process from its group that polls no records for five minutes.
         for name, most in (("interval", _MINUTE), ("timeout", _MINUTE // 2)):
             if getattr(self, name) > most:
                 raise ValueError(f"{name}: expected at most {Duration(most)}")
 
 
-class StreamerSettings(_Section, frozen=True):
+class StreamerSettings(Section, frozen=True):
     """The streamer's own settings.
 
     Examples
@@ -216,12 +207,12 @@ class StreamerSettings(_Section, frozen=True):
     topics: TopicSettings = msgspec.field(default_factory=TopicSettings)
 
     def __post_init__(self) -> None:
-        self._require_positive("session_timeout", "store_metrics_window", "tick_interval")
+        self.require_positive("session_timeout", "store_metrics_window", "tick_interval")
         if has_credentials(self.broker):
             raise ValueError(f"broker: {KAFKA_CREDENTIALS}")
 
 
-class Settings(_Section, frozen=True):
+class Settings(Section, frozen=True):
     """All settings.
 
     Examples
@@ -249,10 +240,11 @@ class Settings(_Section, frozen=True):
     ] = msgspec.field(default_factory=dict)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
+    rules: RuleSettings = msgspec.field(default_factory=RuleSettings)
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
 
     def __post_init__(self) -> None:
-        self._require_positive("max_late", "max_ahead", "dedupe_memory")
+        self.require_positive("max_late", "max_ahead", "dedupe_memory")
 
     def zone(self, store_id: str) -> ZoneInfo:
         """Return a store's time zone: the one place where it is chosen.
@@ -289,6 +281,43 @@ def with_parameters(settings: Settings, parameters: Mapping[str, Parameters]) ->
     return msgspec.structs.replace(settings, detectors=settings.detectors.replaced(parameters))
 
 
+def with_rules(settings: Settings, rules: Iterable[Rule | str | Path | Mapping[str, Any]]) -> Settings:
+    """Return settings with further declarative rules.
+
+    Parameters
+    ----------
+    settings
+        The settings, which stay as they are.
+    rules
+        Rules, files and folders with rules, or mappings.
+
+    Raises
+    ------
+    RuleError
+        A file can't be read.
+
+    Examples
+    --------
+    >>> counted = {"id": "a", "events": {"e": {"eventType": "NO_SALE"}}, "window": "1h",
+    ...     "when": {"count": "e", "gte": 2}}
+    >>> len(with_rules(Settings(), [counted]).rules.inline)
+    1
+    """
+    added = [
+        rule
+        for given in rules
+        for rule in (
+            [given.written]
+            if isinstance(given, Rule)
+            else [dict(given)]
+            if isinstance(given, Mapping)
+            else [each.written for each in load_rules([given])]
+        )
+    ]
+    section = msgspec.structs.replace(settings.rules, inline=(*settings.rules.inline, *added))
+    return msgspec.structs.replace(settings, rules=section) if added else settings
+
+
 def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
     """Build the engine that the settings describe.
 
@@ -317,6 +346,13 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
     ['refund_burst']
     """
     known = {**REGISTRY, **{name: detector for name, (detector, _) in own_detectors().items()}}
+    rules = rules_in_force(
+        settings.rules,
+        {name: store.rules for name, store in settings.stores.items()},
+        settings.max_late,
+        only,
+    )
+    known |= {rule.name: type(rule) for rule in rules.everywhere}
     for name in only or ():
         if name not in known:
             raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(known)}")
@@ -325,32 +361,12 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
         for name, parameters in settings.detectors.items()
         if (parameters.enabled if only is None else name in only)
     ]
-    if not detectors:
+    if not detectors and not rules.everywhere and not rules.by_store:
         raise SettingsError(f"no detector is enabled; the detectors are {', '.join(known)}")
     return Engine(
-        detectors,
+        [*detectors, *rules.everywhere],
+        own_rules=rules.by_store,
         max_late=settings.max_late,
         dedupe_memory=settings.dedupe_memory,
         zone=settings.zone,
     )
-
-
-def flatten(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
-    """Return every value of a section by its dotted path.
-
-    Examples
-    --------
-    >>> flatten(Settings())["detectors.refund_burst.count"]
-    3
-    """
-    found: dict[str, Any] = {}
-    for name in section.__struct_fields__:
-        value, path = getattr(section, name), f"{prefix}{name}"
-        parts = value if isinstance(value, Mapping) and value else {"": value}
-        for key, part in parts.items():
-            part_path = f"{path}.{key}" if key else path
-            if isinstance(part, msgspec.Struct):
-                found |= flatten(part, f"{part_path}.")
-            else:
-                found[part_path] = part
-    return found

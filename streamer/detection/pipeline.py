@@ -12,7 +12,7 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
 from retail_anomaly.core import codec
-from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.score import Score
@@ -33,6 +33,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     alerts: Topic,
     dead_letters: Topic,
     engine: Engine,
+    shadow: Topic | None = None,
     scores: Topic | None = None,
     internal_bytes: int = USUAL,
     rekey: bool = False,
@@ -53,6 +54,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         Output topics, which encode the values themselves (`encoding_topic`).
     engine
         The detectors to run.
+    shadow
+        Output topic of the alerts of rules in the shadow, which encodes them itself; None drops them.
     scores
         Output topic of all scores of the models, which encodes them itself; None leaves the scores out.
     internal_bytes
@@ -109,6 +112,9 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         raised = scored.filter(lambda outcome: not isinstance(outcome, Score))
     _send(raised, DeadLetter, dead_letters, key=_short_key)
     # A tick has no key, and its alerts are about several stores.
+    if shadow is not None:
+        _send(raised, ShadowAlert, shadow, key=_store_key)
+    raised = raised.filter(lambda outcome: not isinstance(outcome, ShadowAlert))
     _send(raised, Alert, alerts, key=_store_key)
     return raised
 
@@ -134,7 +140,7 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
 
 def _send(
     sdf: StreamingDataFrame,
-    kind: type[Alert] | type[DeadLetter] | type[Score],
+    kind: type[Alert | DeadLetter | Score],
     topic: Topic,
     key: Callable[[Any], bytes | None],
 ) -> None:

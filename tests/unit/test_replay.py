@@ -230,6 +230,8 @@ def test_the_public_names_are_these():
             "PosEvent",
             "ReplayResult",
             "RetailAnomalyError",
+            "Rule",
+            "RuleError",
             "Scorecard",
             "SecurityEvent",
             "Settings",

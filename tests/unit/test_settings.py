@@ -127,7 +127,7 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("stores: {a: {time_zone: Mars}}",
          "stores.a.time_zone: expected an IANA name such as Europe/Berlin, got 'Mars'"),
         ("stores: {a: {time_zone: Europe}}", "got 'Europe'"),
-        ("stores: {a: 1}", "stores.a: expected keys below it (time_zone, group), got 1"),
+        ("stores: {a: 1}", "stores.a: expected keys below it (time_zone, group, rules), got 1"),
         ("stores: 1", "stores: expected names with keys below them, got 1"),
         ("streamer: {processing_guarantee: once}", "expected one of at-least-once, exactly-once, got 'once'"),
         ("streamer: {broker: ''}", "streamer.broker: expected `str` of length >= 1, got ''"),
@@ -160,7 +160,7 @@ def test_a_missing_file(tmp_path):
         ("RETAIL__DETECTORS__REFUND_BURST__CUONT", "1", "did you mean count?"),
         ("RETAIL__DETECTORS", "1", "detectors: expected keys below it"),
         ("RETAIL__STREAMER__BROKER__X", "1", "streamer.broker: expected one value"),
-        ("RETAIL__STORES__a", "UTC", "stores.a: expected keys below it (time_zone, group)"),
+        ("RETAIL__STORES__a", "UTC", "stores.a: expected keys below it (time_zone, group, rules)"),
     ],
 )
 def test_a_wrong_variable_is_named(name, value, message):

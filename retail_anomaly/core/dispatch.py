@@ -1,0 +1,96 @@
+"""The way of an event to the rules that look at it: one index for all of them.
+
+A declarative rule looks at events of any topic and type. Asking each rule about each event would cost more
+than all else, so an index by topic and type keeps those that may match, with the tests that are left when
+both are known.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
+
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.events import Event
+from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.parameters import P
+
+Matches: TypeAlias = Callable[[Any, StoreMemory], int]
+"""Tells under which names an event counts, one bit a name; 0: under none."""
+Step: TypeAlias = Callable[[int, Any, Any, StoreMemory], Sequence[Alert]]
+Steps: TypeAlias = tuple[tuple[Matches, Step], ...]
+
+NEVER: Final = 2**62
+"""A time that does not come."""
+# Types are the senders' own words. Beyond so many the index is made anew for each event.
+_MOST_TYPES: Final = 512
+
+
+class SharedState(DetectorState):
+    """The state of all indexed detectors in one store: one, so that few records hold it.
+
+    Attributes
+    ----------
+    next_due
+        When the first of their decisions that wait for time is due, in epoch milliseconds.
+    """
+
+    next_due = 0  # after a restart, look at once
+
+
+X = TypeVar("X", bound=SharedState)
+
+
+class IndexedDetector(Detector[P, X]):
+    """A detector that looks at events of any topic by way of an index; all of them share one state."""
+
+    @abstractmethod
+    def matches(self, topic: str, kind: str, training: bool) -> Matches | None:
+        """Return the test of events of a topic and a type in capitals; None if none can match."""
+
+    @abstractmethod
+    def step(self, names: int, event: Event, state: X, store: StoreMemory) -> Sequence[Alert]:
+        """Look at an event that matches under some names."""
+
+
+class Dispatch:
+    """The index of some detectors.
+
+    Parameters
+    ----------
+    detectors
+        The detectors, in the order in which an event passes them.
+
+    Attributes
+    ----------
+    timed
+        Those that wait for time to pass.
+    """
+
+    def __init__(self, detectors: Iterable[IndexedDetector[Any, Any]]) -> None:
+        self.detectors = tuple(detectors)
+        self.timed = tuple(detector for detector in self.detectors if detector.needs_time)
+        self._index: dict[tuple[str, str, bool], Steps] = {}
+
+    def steps(self, topic: str, kind: str, training: bool = False) -> Steps:
+        """Return the tests and steps for events of a topic and a type in capitals."""
+        key = (topic, kind, training)
+        found = self._index.get(key)
+        if found is None:
+            found = tuple(
+                (matches, detector.step)
+                for detector in self.detectors
+                if (matches := detector.matches(topic, kind, training)) is not None
+            )
+            if len(self._index) < _MOST_TYPES:
+                self._index[key] = found
+        return found
+
+    def pass_time(self, time: int, state: SharedState, store: StoreMemory) -> list[Alert]:
+        """Let the detectors that wait for time look at it, if one of their decisions is due."""
+        if time < state.next_due:
+            return []
+        raised = [alert for each in self.timed for alert in each.on_time(time, state, store)]
+        due = [waiting[1] for each in self.timed if (waiting := each.waiting(state)) is not None]
+        state.next_due = min(due, default=NEVER)
+        return raised

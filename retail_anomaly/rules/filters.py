@@ -1,0 +1,140 @@
+"""The check of event filters."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from retail_anomaly.core.nearest import nearest
+from retail_anomaly.rules.model import EventFilter, FieldTest
+from retail_anomaly.rules.vocabulary import FIELDS, MODIFIERS, NUMERIC, POS, WEEKDAYS, Kind
+from retail_anomaly.rules.written import Written
+
+
+def text_of(given: Written, key: str) -> str:
+    """Return a value that must be text; YAML's own idea of ``0012`` or ``no`` does not count.
+
+    Raises
+    ------
+    RuleError
+        It is no text.
+    """
+    text = given.text or (given.value if isinstance(given.value, str) else "")
+    if not text or isinstance(given.value, dict | list) or given.value is None:
+        raise given.error(f"{key}: expected text, got {given.plain()!r}")
+    return text
+
+
+def number_of(given: Written, key: str) -> float:
+    """Return a value that must be a number.
+
+    Raises
+    ------
+    RuleError
+        It is no number.
+    """
+    value = given.value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise given.error(f"{key}: expected a number, got {given.plain()!r}")
+    return float(value)
+
+
+def check_filters(name: str, given: Written, lists: Mapping[str, Written]) -> tuple[EventFilter, ...]:
+    """Return the filters of an event name.
+
+    Parameters
+    ----------
+    name
+        The event's name.
+    given
+        A mapping of tests, or a list of such mappings.
+    lists
+        The named lists that a test may refer to, as ``$name``.
+
+    Raises
+    ------
+    RuleError
+        A field, a modifier or a list is unknown, or a value does not fit its field.
+    """
+    options = given.value if isinstance(given.value, list) else [given]
+    if not options:
+        raise given.error(f"{name}: expected tests such as {{eventType: NO_SALE}}")
+    return tuple(_filter(name, option, lists) for option in options)
+
+
+def _filter(name: str, given: Written, lists: Mapping[str, Written]) -> EventFilter:
+    if not isinstance(given.value, dict):
+        raise given.error(f"{name}: expected tests such as {{eventType: NO_SALE}}, got {given.plain()!r}")
+    chosen = given.value.get("topic")
+    topic = POS if chosen is None else text_of(chosen, f"{name}.topic")
+    if topic not in FIELDS:
+        raise given.value["topic"].error(f"{name}: unknown topic {topic}; {nearest(topic, FIELDS)}")
+    tests = [_test(key, item, FIELDS[topic], lists) for key, item in given.value.items() if key != "topic"]
+    return EventFilter(topic, tuple(tests))
+
+
+def _test(key: str, given: Written, fields: Mapping[str, Kind], lists: Mapping[str, Written]) -> FieldTest:
+    field, bar, modifier = key.partition("|")
+    if field not in fields:
+        raise given.error(f"unknown field {field}; {nearest(field, fields)}")
+    if bar and modifier not in MODIFIERS:
+        raise given.error(f"{field}: unknown modifier {modifier}; {nearest(modifier, MODIFIERS)}")
+    kind = fields[field]
+    if modifier in ("", "not"):
+        return FieldTest(field, modifier, _values(key, given, field, kind, lists))
+    if modifier in NUMERIC:
+        _require(kind is Kind.NUMBER, given, key, "a field with numbers")
+        return FieldTest(field, modifier, number_of(given, key))
+    if modifier == "exists":
+        _require(isinstance(given.value, bool), given, key, "true or false")
+        return FieldTest(field, modifier, given.value)
+    if modifier == "startswith":
+        _require(kind is Kind.TEXT, given, key, "a field with text")
+        return FieldTest(field, modifier, text_of(given, key))
+    if modifier == "field":
+        return FieldTest(field, modifier, _other(key, given, kind, fields))
+    _require(kind is Kind.NUMBER, given, key, "a field with numbers")
+    pair = given.value
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise given.error(
+            f"{key}: expected a field and a number such as [listPrice, 0.5], got {given.plain()!r}"
+        )
+    return FieldTest(field, modifier, (_other(key, pair[0], kind, fields), number_of(pair[1], key)))
+
+
+def _require(holds: bool, given: Written, key: str, expected: str) -> None:
+    if not holds:
+        raise given.error(f"{key}: expected {expected}, got {given.plain()!r}")
+
+
+def _other(key: str, given: Written, kind: Kind, fields: Mapping[str, Kind]) -> str:
+    other = text_of(given, key)
+    if other not in fields:
+        raise given.error(f"{key}: unknown field {other}; {nearest(other, fields)}")
+    if fields[other] is not kind:
+        raise given.error(f"{key}: expected another field with {kind.value}, got {other}")
+    return other
+
+
+def _values(
+    key: str, given: Written, field: str, kind: Kind, lists: Mapping[str, Written]
+) -> tuple[Any, ...]:
+    if given.text.startswith("$"):
+        name = given.text[1:]
+        if name not in lists:
+            known = nearest(name, lists) if lists else "name it in `lists`"
+            raise given.error(f"{key}: unknown list {name}; {known}")
+        given = lists[name]
+    options = given.value if isinstance(given.value, list) else [given]
+    return tuple(_value(key, option, field, kind) for option in options)
+
+
+def _value(key: str, given: Written, field: str, kind: Kind) -> Any:
+    if kind is Kind.NUMBER:
+        return number_of(given, key)
+    if kind is Kind.FLAG:
+        _require(isinstance(given.value, bool), given, key, "true or false")
+        return given.value
+    text = text_of(given, key)
+    if field == "weekday" and text not in WEEKDAYS:
+        raise given.error(f"{key}: unknown day {text}; {nearest(text, WEEKDAYS)}")
+    return text.upper() if field == "eventType" else text
