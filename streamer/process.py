@@ -36,11 +36,14 @@ class TopicFacts:
     ----------
     stamped_at_append
         Those whose record timestamps the broker sets.
+    partitions
+        Their numbers of partitions.
     limits
         The largest records of those that the process writes to.
     """
 
     stamped_at_append: frozenset[str] = frozenset()
+    partitions: Mapping[str, int] = field(default_factory=dict)
     limits: RecordLimits = field(default_factory=RecordLimits)
 
 
@@ -146,6 +149,7 @@ def ensure_process_topics(
     )
     return TopicFacts(
         frozenset(report.name for report in reports if report.stamped_at_append),
+        {report.name: report.partitions for report in reports if report.partitions is not None},
         record_limits(connection, process.outputs, process.group),
     )
 

@@ -91,6 +91,8 @@ class InvalidKind(StrEnum):
     """One field is missing or wrong."""
     KEY_MISMATCH = "key_mismatch"
     """The record's key is not its store."""
+    WRONG_PARTITION = "wrong_partition"
+    """The record's key belongs into another partition."""
     TIME_AHEAD = "time_ahead"
     """The event time is too far after the record's timestamp."""
     CARD_NUMBER = "card_number"

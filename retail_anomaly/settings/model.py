@@ -179,6 +179,14 @@ class StreamerSettings(Section, frozen=True):
             description="Accept messages whose key is not their storeId. Each passes through one more topic."
         ),
     ] = False
+    wrong_partition: Annotated[
+        Literal["dead-letter", "warn"],
+        Meta(
+            description="A record in another partition than Kafka's partitioner gives its key, so that its "
+            "store's events may not meet. dead-letter: it goes to dead-letters. warn: it is processed, "
+            "counted and logged once."
+        ),
+    ] = "dead-letter"
     manage_topics: Annotated[
         bool, Meta(description="Create missing topics. Turn it off if somebody else creates your topics.")
     ] = True

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings
 from streamer.detection.pipeline import define_pipeline
+from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
@@ -42,6 +43,10 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         limits = wiring.topics.limits
+        partitions = {wiring.topics.partitions.get(name) for name in ALIGNED}
+        number = partitions.pop() if len(partitions) == 1 else None  # None: on Quix Cloud
+        accept = streamer.wrong_partition == "warn"
+        placing = number and Placing(number, wiring.counts.misplaced, accept=accept)
         raised = define_pipeline(
             # With the ticks' topic even if no detector waits for time: the state is named after the topics.
             {name: app.dataframe(raw_topic(app, name)) for name in ALIGNED},
@@ -51,6 +56,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             scores=encoding_topic(app, SCORES, limits) if streamer.scores else None,
             internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
+            placing=placing or None,
             max_ahead=settings.max_ahead,
             stamped_at_append=wiring.topics.stamped_at_append,
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,

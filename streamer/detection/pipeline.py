@@ -18,7 +18,7 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_scores
 from streamer.detection.live_state import LiveState
-from streamer.detection.record_reader import Decode, RecordReader, RekeyingReader, read_tick
+from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, read_tick
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
@@ -37,6 +37,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     scores: Topic | None = None,
     internal_bytes: int = USUAL,
     rekey: bool = False,
+    placing: Placing | None = None,
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
     clock: Callable[[], int] = wall_clock,
@@ -62,6 +63,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         The largest value, in bytes, of the topics that Quix makes for state and repartitions.
     rekey
         Repartition the events by their store first, for producers that key by something else.
+    placing
+        Checks that records are in the partition of their key; None: any will do.
     max_ahead
         How far, in milliseconds, an event may be ahead of its record's timestamp in the topics of
         `stamped_at_append`; None: any distance.
@@ -90,6 +93,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             # A repartition sets the key from the store, so there is nothing to check.
             check_key=not rekey,
             max_ahead=max_ahead if name in stamped_at_append else None,
+            placing=None if rekey else placing,
         )
         decoded.append(
             _rekeyed(raw, RekeyingReader(reader, internal_bytes), dead_letters)

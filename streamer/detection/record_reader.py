@@ -7,11 +7,45 @@ from quixstreams import message_context
 
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
-from streamer.detection.ticks import Tick
+from streamer.detection.ticks import LIVE, Tick
+from streamer.kafka.partitioner import KeyPartitions
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 
 Decode: TypeAlias = Callable[[str, bytes | None], Event]
+
+
+class Placing:
+    """Checks that records are in the partition of their key, where all events of a store meet.
+
+    Parameters
+    ----------
+    partitions
+        Partitions of each input topic.
+    note
+        Is told the topic of each record that is in another one.
+    accept
+        Whether such a record is processed all the same.
+    """
+
+    def __init__(self, partitions: int, note: Callable[[str], None], *, accept: bool) -> None:
+        self._keys = KeyPartitions(partitions)
+        self._note = note
+        self._accept = accept
+
+    def check(self, topic: str, key: bytes, partition: int) -> None:
+        """Check a record.
+
+        Raises
+        ------
+        InvalidEvent
+            It is in another partition than its key's, and that is not accepted.
+        """
+        if self._keys.of(key) == partition:
+            return
+        self._note(topic)
+        if not self._accept:
+            raise InvalidEvent("key", "wrong_partition", InvalidKind.WRONG_PARTITION)
 
 
 class RecordReader:
@@ -27,6 +61,8 @@ class RecordReader:
         Whether a record's key must be its event's store.
     max_ahead
         How far, in milliseconds, an event may be ahead of its record's timestamp; None: any distance.
+    placing
+        Tells whether a record is in the partition of its key; None: any will do.
 
     Examples
     --------
@@ -37,11 +73,20 @@ class RecordReader:
     3
     """
 
-    def __init__(self, topic: str, decode: Decode, *, check_key: bool, max_ahead: int | None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        decode: Decode,
+        *,
+        check_key: bool,
+        max_ahead: int | None,
+        placing: Placing | None = None,
+    ) -> None:
         self._topic = topic
         self._decode = decode
         self._check_key = check_key
         self._max_ahead = max_ahead
+        self._placing = placing
 
     def read(
         self,
@@ -58,6 +103,8 @@ class RecordReader:
                 raise InvalidEvent(None, f"value: expected at most {most_bytes} bytes, got {len(raw)}")
             if self._check_key and key != event.store_id.encode():
                 raise InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
+            if self._placing is not None and key is not None:
+                self._placing.check(self._topic, key, message_context().partition)
             if self._max_ahead is not None:
                 _check_ahead(event, timestamp, self._max_ahead)
         except InvalidEvent as error:
@@ -109,7 +156,11 @@ class RekeyingReader:
 def read_tick(raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
     """Return the tick, or the dead letter that a record without one becomes."""
     try:
-        return Tick.decode(raw)
+        tick = Tick.decode(raw)
+        # The ticker stamps a tick with its time or later; the broker may stamp it with an earlier one.
+        if not 0 <= tick.time <= timestamp + LIVE:
+            raise InvalidEvent("time", f"time: expected at most the record's timestamp {timestamp}")
+        return tick
     except InvalidEvent as error:
         return _dead_letter(error, TICKS, raw, key, timestamp)
 

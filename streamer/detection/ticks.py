@@ -162,9 +162,9 @@ class Ticker:
 
     def _look(self, partitions: list[TopicPartition]) -> None:
         """Let the clock of the stores see the newest events."""
-        for topic, value in self._events.of(partitions):
+        for message in self._events.of(partitions):
             try:
-                event = decode(topic, value)
+                event = decode(message.topic() or "", message.value())
             except InvalidEvent:
                 continue
             if not isinstance(event, ShiftEvent):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 _SECONDS: Final = 10.0
 
@@ -41,8 +41,8 @@ class NewestRecords:
         """Close the connections."""
         self._consumer.close()
 
-    def of(self, partitions: Sequence[TopicPartition]) -> Iterator[tuple[str, bytes | None]]:
-        """Yield topic and value of the records, in the order of each partition.
+    def of(self, partitions: Sequence[TopicPartition]) -> Iterator[Message]:
+        """Yield the records, in the order of each partition.
 
         Raises
         ------
@@ -72,5 +72,5 @@ class NewestRecords:
                     continue
                 if (message.offset() or 0) + 1 >= ends.get(place, 0):
                     ends.pop(place, None)
-                yield place[0], message.value()
+                yield message
         self._consumer.unassign()

@@ -72,6 +72,7 @@ class ProcessCounts:
         self._alerts: Counter[str] = Counter()
         self._dead_letters: Counter[str] = Counter()
         self._written: Counter[str] = Counter()
+        self._misplaced: Counter[str] = Counter()
         self.lag: Mapping[tuple[str, int], int] = {}
         self.joined = False
         self.heard = time.monotonic()
@@ -86,6 +87,16 @@ class ProcessCounts:
             self._alerts[outcome.type] += 1
         else:
             self._dead_letters[_reason(outcome)] += 1
+
+    def misplaced(self, topic: str) -> None:
+        """Count a record whose key belongs into another partition; the first of a topic is logged."""
+        self._misplaced[topic] += 1
+        if self._misplaced[topic] == 1:
+            structlog.stdlib.get_logger("retail-streamer").warning(
+                "records are in another partition than their key's: a store's events may not meet; have "
+                "every producer use Kafka's partitioner (librdkafka: partitioner=murmur2_random)",
+                topic=topic,
+            )
 
     def written(self, topic: str, records: int) -> None:
         """Count records that InfluxDB has acknowledged."""
@@ -131,4 +142,6 @@ def _reason(letter: DeadLetter) -> str:
         return "refused by InfluxDB"
     if letter.kind is InvalidKind.KEY_MISMATCH:
         return "key_mismatch"
+    if letter.kind is InvalidKind.WRONG_PARTITION:
+        return "wrong_partition"
     return letter.field or "value"

@@ -150,6 +150,12 @@ class Metrics(ProcessCounts, Collector):
             "retail_dead_letters", "Records that became dead letters.", "reason", self._dead_letters
         )
         yield _counter(
+            "retail_wrong_partition",
+            "Records whose key belongs into another partition by Kafka's partitioner.",
+            "topic",
+            self._misplaced,
+        )
+        yield _counter(
             "retail_sink_points", "Records that InfluxDB has acknowledged.", "topic", self._written
         )
         waits = CounterMetricFamily(

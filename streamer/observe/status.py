@@ -78,6 +78,8 @@ class Status:
         yield f"  records processed: {_listed(self.by('retail_events_total', 'topic'))}"
         yield f"  alerts: {_listed(self.by('retail_alerts_total', 'type'))}"
         yield f"  dead letters: {_listed(self.by('retail_dead_letters_total', 'reason'))}"
+        if misplaced := self.by("retail_wrong_partition_total", "topic"):
+            yield f"  in another partition than their key's: {_listed(misplaced)}"
         if written := self.by("retail_sink_points_total", "topic"):
             yield f"  written to InfluxDB: {_listed(written)}"
         if requests := self.by("retail_sink_request_seconds_count", "outcome"):

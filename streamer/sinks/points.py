@@ -92,6 +92,9 @@ def line(topic: str, raw: bytes | None) -> str:
         raise InvalidEvent(field, f"{field or 'value'}: {said[:1].lower()}{said[1:]}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({error})") from None
+    except (ArithmeticError, ValueError) as error:
+        # JSON has numbers of any length; a float and a line have not.
+        raise InvalidEvent(None, f"value: expected numbers that InfluxDB can hold ({error})") from None
     return written
 
 

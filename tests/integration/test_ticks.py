@@ -27,6 +27,7 @@ PARTITIONS = 3
 CONFIG = """
 streamer:
   tick_interval: 200ms
+  wrong_partition: warn
 detectors:
   refund_without_sale:
     match_grace: 10m

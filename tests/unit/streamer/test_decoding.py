@@ -13,7 +13,9 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
 from retail_anomaly.settings import Settings, build_engine
-from streamer.detection.record_reader import RecordReader, RekeyingReader
+from streamer.detection.record_reader import RecordReader, RekeyingReader, read_tick
+from streamer.detection.ticks import Tick
+from streamer.kafka.topic_plan import TICKS
 from tests.support.brokerless import BrokerlessPipeline
 
 SALE = encode(PosEvent("t-1", "store-1", "c-1", "sku", 9.5, "SALE", 1_760_000_000_000))
@@ -77,3 +79,21 @@ def test_a_record_that_cannot_be_read_has_no_store(at):
     assert not reader.is_good(b"{", b"", 1, [])
     with pytest.raises(RuntimeError, match="before it is read"):
         reader.store_key(b"{")
+
+
+@pytest.mark.parametrize(
+    ("tick", "good"),
+    [
+        (b'{"time": 1760000000000}', True),
+        (b'{"time": 1760003600000}', True),
+        (b'{"time": 1760003600001}', False),
+        (b'{"time": 253370764800000}', False),
+        (b'{"time": -1}', False),
+        (b'{"time": 1%b}' % (b"0" * 400), False),
+        (b"{}", False),
+        (None, False),
+    ],
+)
+def test_a_tick_ahead_of_its_record_is_a_dead_letter(at, tick: bytes | None, good: bool):
+    at(TICKS, 0)
+    assert isinstance(read_tick(tick, None, 1_760_000_000_000, []), Tick) is good

@@ -150,3 +150,21 @@ def test_every_field_of_an_alert_has_its_column_and_comes_back_from_it():
     alert = an_alert(employee_id="c-7", evidence={"amount": 2.5, "transactionIds": ["a"]})
     assert {column.name for column in ALERT_COLUMNS} == {f.encode_name for f in msgspec.structs.fields(Alert)}
     assert alert_of({column.column: value for column, value in alert_values(alert)}) == alert
+
+
+HUGE = [b"1" + b"0" * 400, b"-1" + b"0" * 400, b"9" * 4_000, b"9" * 4_300, b"9" * 5_000, b"1e400"]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=lambda number: f"{len(number)} characters")
+@pytest.mark.parametrize("place", [b"%b", b"[%b]", b'{"y": [%b]}'])
+def test_a_number_beyond_every_limit_in_the_evidence_is_written_or_refused_and_ends_nothing(
+    number: bytes, place: bytes
+) -> None:
+    alert = msgspec.json.encode(an_alert()).replace(
+        b'"evidence":{', b'"evidence":{"x":' + place % number + b",", 1
+    )
+    try:
+        written = line(ALERTS, alert)
+    except InvalidEvent:
+        return
+    assert written.startswith("alerts,")
