@@ -265,11 +265,19 @@ def checked(event: Event) -> Event:
     >>> checked(CountEvent("s", "k", 3.0, 1_760_000_000_000)).counted_qty
     3
     """
-    if isinstance(event, PosEvent | TillEvent):
-        _check_texts(event)
+    if isinstance(event, PosEvent):
         quantity = event.quantity
+        if event.card_token or event.customer_token or event.gift_card_token:
+            _check_tokens(event)
+        if event.business_date or event.original_business_date:
+            _check_dates(event)
         if quantity.__class__ is float and quantity.is_integer():
             return msgspec.structs.replace(event, quantity=int(quantity))
+    elif isinstance(event, TillEvent):
+        _check_tokens(event)
+        _check_dates(event)
+        if event.quantity is not None:
+            return msgspec.structs.replace(event, quantity=whole(event.quantity))
     elif isinstance(event, CountEvent):
         if event.counted_qty.__class__ is float:
             return msgspec.structs.replace(event, counted_qty=whole(event.counted_qty))
@@ -376,7 +384,7 @@ def _decode_lenient(topic: str, raw: bytes, strict: str) -> Event:
     return from_mapping(topic, value)
 
 
-def _check_texts(event: PosEvent | TillEvent) -> None:
+def _check_tokens(event: PosEvent | TillEvent) -> None:
     for name, token in (
         ("customerToken", event.customer_token),
         ("cardToken", event.card_token),
@@ -384,6 +392,9 @@ def _check_texts(event: PosEvent | TillEvent) -> None:
     ):
         if token is not None and is_card_number(token):
             raise _card_number(name)
+
+
+def _check_dates(event: PosEvent | TillEvent) -> None:
     for name, day in (
         ("businessDate", event.business_date),
         ("originalBusinessDate", event.original_business_date),
