@@ -9,6 +9,8 @@ from retail_anomaly.core.events import ShiftEvent
 class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A shift that the store remembers: start and end in epoch milliseconds, both inclusive.
 
+    State of version 1 has no shift ids.
+
     Examples
     --------
     >>> Shift(1, 9, "CASHIER").covers(9)
@@ -18,6 +20,7 @@ class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
     start: int
     end: int
     role: str | None
+    shift_id: str | None = None
 
     def covers(self, time: int) -> bool:
         """Tell whether the shift was worked at `time`."""
@@ -27,7 +30,8 @@ class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Shifts(Table[list[Shift]]):
     """The shifts of each employee, by employee id.
 
-    An employee's newest shift never expires: it tells that the employee's shifts are known.
+    An employee's newest shift never expires: it tells that the employee's shifts are known. An employee all of
+    whose shifts were cancelled stays known, with an empty list.
 
     Parameters
     ----------
@@ -44,18 +48,31 @@ class Shifts(Table[list[Shift]]):
     (False, True)
     >>> shifts.off_shift("c-2", 1_760_000_000_000) is None
     True
+    >>> shifts.keep(msgspec.structs.replace(morning, cancelled=True), clock=1_760_000_000_000)
+    >>> shifts.off_shift("c-1", 1_760_000_000_000)
+    True
     """
 
     __slots__ = ("_max_late",)
 
     def __init__(self, max_late: int) -> None:
-        super().__init__(list[Shift], time=lambda shifts: max(shift.start for shift in shifts))
+        super().__init__(list[Shift], time=_newest)
         self._max_late = max_late
 
     def keep(self, event: ShiftEvent, clock: int) -> None:
-        """Remember a shift; it replaces one of the same employee and start."""
-        shifts = [shift for shift in self.get(event.employee_id) or () if shift.start != event.shift_start]
-        shifts.append(Shift(event.shift_start, event.shift_end, event.role))
+        """Remember a shift, or take a cancelled one out.
+
+        It replaces one of the same employee and start, and one of the same id, which may be another employee's:
+        shifts are swapped.
+        """
+        if event.shift_id is not None:
+            self._drop(event.shift_id)
+        known = self.get(event.employee_id)
+        shifts = [shift for shift in known or () if shift.start != event.shift_start]
+        if not event.cancelled:
+            shifts.append(Shift(event.shift_start, event.shift_end, event.role, event.shift_id))
+        elif known is None:
+            return
         self.put(event.employee_id, self._unexpired(shifts, clock))
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
@@ -79,7 +96,18 @@ class Shifts(Table[list[Shift]]):
             if len(unexpired) < len(shifts):
                 self.put(employee, unexpired)
 
+    def _drop(self, shift_id: str) -> None:
+        for employee, shifts in self.items():
+            others = [shift for shift in shifts if shift.shift_id != shift_id]
+            if len(others) < len(shifts):
+                self.put(employee, others)
+                return
+
     def _unexpired(self, shifts: list[Shift], clock: int) -> list[Shift]:
-        newest = max(shift.start for shift in shifts)
+        newest = _newest(shifts)
         oldest = clock - self._max_late
         return [shift for shift in shifts if shift.end >= oldest or shift.start == newest]
+
+
+def _newest(shifts: list[Shift]) -> int | None:
+    return max((shift.start for shift in shifts), default=None)

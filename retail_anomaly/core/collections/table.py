@@ -27,7 +27,8 @@ class Table(Generic[E]):
     due
         Returns the time at which an entry expires, in epoch milliseconds. None: entries never expire.
     time
-        Returns the time of an entry in epoch milliseconds, for `times`. None: entries have no time.
+        Returns the time of an entry in epoch milliseconds, for `times`, or None for one that has none. None:
+        entries have no time.
 
     Notes
     -----
@@ -55,7 +56,7 @@ class Table(Generic[E]):
         self,
         entry_type: type[E],
         due: Callable[[E], int] | None = None,
-        time: Callable[[E], int] | None = None,
+        time: Callable[[E], int | None] | None = None,
     ) -> None:
         self._decode = msgspec.msgpack.Decoder(dict[str, entry_type]).decode  # type: ignore[valid-type]
         self._due = due
@@ -104,10 +105,10 @@ class Table(Generic[E]):
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and the newest entry, or None if no entry has one."""
-        if self._time is None or not self._entries:
+        if self._time is None:
             return None
-        times = [self._time(entry) for entry in self._entries.values()]
-        return min(times), max(times)
+        times = [time for entry in self._entries.values() if (time := self._time(entry)) is not None]
+        return (min(times), max(times)) if times else None
 
     def describe(self) -> list[int]:
         """Return the number of pages."""
