@@ -30,8 +30,8 @@ class Shift(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Shifts(Table[list[Shift]]):
     """The shifts of each employee, by employee id.
 
-    An employee's newest shift never expires: it tells that the employee's shifts are known. An employee all of
-    whose shifts were cancelled stays known, with an empty list.
+    An employee's newest shift never expires: it tells that the employee's shifts are known. An employee whose
+    shifts were all cancelled stays known, with an empty list.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class Shifts(Table[list[Shift]]):
     def keep(self, event: ShiftEvent, clock: int) -> None:
         """Remember a shift, or take a cancelled one out.
 
-        It replaces one of the same employee and start, and one of the same id, which may be another employee's:
-        shifts are swapped.
+        It replaces one of the same employee and start, and one of the same id. That one may be another
+        employee's: shifts are swapped.
         """
         if event.shift_id is not None:
             self._drop(event.shift_id)
