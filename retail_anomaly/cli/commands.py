@@ -8,6 +8,7 @@ from retail_anomaly.cli.config import config_app
 from retail_anomaly.cli.demo.command import demo
 from retail_anomaly.cli.evaluate import evaluate
 from retail_anomaly.cli.frame import new_app
+from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
@@ -17,3 +18,4 @@ app = new_app("Find refund abuse, theft and stock losses in the events of shops.
 for command in (demo, replay, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(config_app, name="config")
+app.add_typer(import_app, name="import")

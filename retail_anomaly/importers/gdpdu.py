@@ -1,0 +1,220 @@
+"""GDPdU's `index.xml`: which tables an export has, and how each is written."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import msgspec
+
+from retail_anomaly.importers.export_files import DAMAGED, ExportError, ExportFiles, leads_out
+from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.importers.safe_xml import local_name, read_xml
+
+INDEX: Final = "index.xml"
+_ENCODINGS: Final = {
+    "ANSI": "cp1252",
+    "Macintosh": "mac_roman",
+    "OEM": "cp850",
+    "UTF16": "utf-16",
+    "UTF7": "utf-7",
+    "UTF8": "utf-8-sig",
+}
+_COLUMNS: Final = ("VariablePrimaryKey", "VariableColumn")
+_LINE_ENDS: Final = ("\r\n", "\n", "\r", "")
+
+
+class GdpduTable(msgspec.Struct, frozen=True):
+    """A table that `index.xml` describes.
+
+    Parameters
+    ----------
+    file, name
+        Its file, as the export names it, and its own name, such as ``Bonkopf``.
+    encoding
+        Of the file, as Python names it.
+    decimal, grouping
+        The decimal symbol, and the one between groups of digits.
+    separator, quote
+        Between fields, and around a text; an empty quote: none.
+    first
+        The number of the first line that counts, from 1.
+    columns
+        The names in upper case, in the order of the file.
+    """
+
+    file: str
+    name: str
+    encoding: str
+    decimal: str
+    grouping: str
+    separator: str
+    quote: str
+    first: int
+    columns: tuple[str, ...]
+
+    def number(self, text: str) -> float | None:
+        """Return a number as this table writes it, or None.
+
+        Groups of digits count only beside a decimal symbol: alone they could as well be decimals.
+
+        Examples
+        --------
+        >>> table = GdpduTable("lines.csv", "Bonpos", "utf-8", ",", ".", ";", '"', 2, ())
+        >>> table.number("1.234,50"), table.number("-0,42"), table.number("1.000")
+        (1234.5, -0.42, None)
+        """
+        if self.grouping and self.grouping in text:
+            whole, symbol, _ = text.partition(self.decimal)
+            groups = whole.lstrip("+-").split(self.grouping)
+            if not symbol or not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:]):
+                return None
+            text = text.replace(self.grouping, "")
+        elif self.decimal != "." and "." in text:
+            return None
+        try:
+            number = float(text.replace(self.decimal, "."))
+        except ValueError:
+            return None
+        return number if abs(number) < 1e15 else None
+
+
+def read_index(export: ExportFiles, index: str, report: ImportReport) -> list[GdpduTable]:
+    """Return the tables that an `index.xml` lists and the export holds.
+
+    Parameters
+    ----------
+    export
+        The export.
+    index
+        The name of its `index.xml`; the tables stand beside it.
+    report
+        Told of tables without a file.
+
+    Raises
+    ------
+    ExportError
+        It is no such description, or names a file outside of the export.
+    """
+    place = f"{export.name}: {index}"
+    with export.open(index) as file:
+        root = read_xml(file, place)
+    folder = PurePosixPath(index).parent
+    known = {name.lower(): name for name in export.names}
+    tables = []
+    for table in _named(root, "Table"):
+        url = (_text(table, "URL") or "").strip()
+        if not url or leads_out(url):
+            raise ExportError(f"{place}: the URL {url!r} names no file of the export: refused")
+        file_name = known.get(str(folder / url.replace("\\", "/")).lower())
+        if file_name is None:
+            report.skip(PurePosixPath(url).name, "listed in index.xml and not in the export")
+            continue
+        tables.append(_table(table, file_name, place))
+    if not tables:
+        raise ExportError(f"{place}: expected the description of tables (DataSet/Media/Table), found none")
+    return tables
+
+
+def rows(
+    export: ExportFiles, table: GdpduTable, names: Sequence[str], report: ImportReport
+) -> Iterator[list[str]]:
+    """Yield the rows of a table that are whole: its named columns, in this order.
+
+    Parameters
+    ----------
+    export, table
+        The export, and its table.
+    names
+        The columns; one that the table lacks is empty.
+    report
+        Told of rows that are not whole, and of the row after which the file is damaged.
+    """
+    path = PurePosixPath(table.file).name
+    read = 0
+    with export.open(table.file) as raw:
+        lines = TextIOWrapper(raw, table.encoding, errors="replace", newline="")
+        reader = csv.reader(lines, **_form(table))
+        try:
+            columns, first_row = _beginning(reader, table)
+            place = {column: index for index, column in enumerate(columns)}
+            picks = [place.get(name, -1) for name in names]
+            for row in chain(first_row, reader):
+                read += 1
+                if len(row) != len(columns):
+                    if not row:
+                        continue
+                    if len(row) < len(columns):
+                        report.skip(path, "a row with fewer fields than columns, as at the end of a cut file")
+                        continue
+                    if any(row[len(columns) :]):
+                        report.skip(path, "a row with more fields than columns")
+                        continue
+                    del row[len(columns) :]
+                row.append("")  # index -1: the cell of a column that this table lacks
+                yield [row[pick].strip() for pick in picks]
+        except (*DAMAGED, csv.Error):
+            report.skip(path, f"damaged after row {read:,}; the rows before it were read")
+
+
+def _beginning(reader: Iterator[list[str]], table: GdpduTable) -> tuple[Sequence[str], list[list[str]]]:
+    """Return the columns in the order of the file, and the first row if it is no header."""
+    for _ in range(table.first - 2):
+        next(reader, None)
+    row = next(reader, None)
+    if row is None:
+        return table.columns, []
+    named = [cell.strip().lstrip("\ufeff").upper() for cell in row]
+    if 2 * len(set(named) & set(table.columns)) >= len(table.columns):
+        return named, []
+    return table.columns, [] if table.first > 1 else [row]
+
+
+def _form(table: GdpduTable) -> dict[str, Any]:
+    if not table.quote:
+        return {"delimiter": table.separator, "quoting": csv.QUOTE_NONE}
+    return {"delimiter": table.separator, "quotechar": table.quote}
+
+
+def _table(table: Any, file_name: str, place: str) -> GdpduTable:
+    layout = next(_named(table, "VariableLength"), None)
+    where = f"{place}: {PurePosixPath(file_name).name}"
+    if layout is None:
+        raise ExportError(f"{where}: expected VariableLength, a table with separators")
+    names = (_text(column, "Name") for column in layout if local_name(column) in _COLUMNS)
+    separator = _symbol(layout, "ColumnDelimiter", ";")
+    quote = _symbol(layout, "TextEncapsulator", '"')
+    if len(separator) != 1 or len(quote) > 1 or _symbol(layout, "RecordDelimiter", "") not in _LINE_ENDS:
+        raise ExportError(f"{where}: expected separators of one character and rows that end in a line break")
+    first = _text(next(_named(table, "Range"), table), "From") or "1"
+    decimal = _symbol(table, "DecimalSymbol", ",")
+    grouping = _symbol(table, "DigitGroupingSymbol", "," if decimal == "." else ".")
+    return GdpduTable(
+        file=file_name,
+        name=_text(table, "Name") or "",
+        encoding=next((_ENCODINGS[tag] for tag in map(local_name, table) if tag in _ENCODINGS), "cp1252"),
+        decimal=decimal,
+        grouping="" if grouping == decimal else grouping,
+        separator=separator,
+        quote=quote,
+        first=int(first) if first.isdecimal() else 1,
+        columns=tuple((name or "").strip().upper() for name in names),
+    )
+
+
+def _named(parent: Any, name: str) -> Iterator[Any]:
+    return (element for element in parent.iter() if local_name(element) == name)
+
+
+def _text(parent: Any, name: str) -> str | None:
+    """Return the text of a child, stripped; None if there is no such child."""
+    child = next((each for each in parent if local_name(each) == name), None)
+    return None if child is None else (child.text or "").strip()
+
+
+def _symbol(parent: Any, name: str, default: str) -> str:
+    """Return a symbol as it stands, since it may be a blank or a tab; `default` if it is not given."""
+    child = next((each for each in parent if local_name(each) == name), None)
+    return default if child is None else (child.text or "")

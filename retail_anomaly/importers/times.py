@@ -1,0 +1,54 @@
+"""Times of an export as epoch milliseconds."""
+
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+
+class Moment(NamedTuple):
+    """A time that was read.
+
+    Parameters
+    ----------
+    time
+        Epoch milliseconds.
+    zoned
+        Whether the export gave its offset from UTC.
+    date
+        Its date in the store's zone, ``YYYY-MM-DD``.
+    """
+
+    time: int
+    zoned: bool
+    date: str
+
+
+def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
+    """Return a time in ISO 8601, or None. A time without a zone is the store's.
+
+    Parameters
+    ----------
+    text
+        The time, such as ``2026-03-02T10:15:00+01:00``.
+    zone
+        The store's zone. Of an hour that a clock shows twice, the first is meant.
+
+    Examples
+    --------
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> read_moment("2026-03-02T10:15:00", berlin)
+    Moment(time=1772442900000, zoned=False, date='2026-03-02')
+    >>> read_moment("2026-03-02T23:30:00Z", berlin)
+    Moment(time=1772494200000, zoned=True, date='2026-03-03')
+    >>> read_moment("noon", berlin)
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        zoned = moment.tzinfo is not None
+        if not zoned:
+            moment = moment.replace(tzinfo=zone)
+        # Half a millisecond is added because a float below a whole one would lose it.
+        time = int(moment.timestamp() * 1000 + 0.5)
+        return Moment(time, zoned, moment.astimezone(zone).strftime("%Y-%m-%d"))
+    except (ValueError, OverflowError):
+        return None
