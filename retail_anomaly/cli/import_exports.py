@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from retail_anomaly.cli.frame import refuse_to_overwrite
 from retail_anomaly.cli.options import ConfigFile
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.settings import load
@@ -55,6 +56,38 @@ def dsfinvk(
 
     settings = load(config).settings
     report = import_dsfinvk(exports, out, settings, zone=_zone(time_zone), store=store)
+    for line in report.lines():
+        typer.echo(line)
+
+
+@import_app.command()
+def poslog(
+    logs: Annotated[list[Path], typer.Argument(metavar="FILE...", help="POSLog files (XML), of any size.")],
+    *,
+    out: Out,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            help="How the tills write it: poslog-2, poslog-6, or a YAML file of paths. Default: by the first "
+            "transaction of each file."
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    time_zone: Zone = None,
+    store: Store = None,
+) -> None:
+    """Import ARTS POSLog, the XML of many tills.
+
+    It ends with a report of the events and of all paths that could not be mapped. docs/import.md has each
+    reading.
+
+    Example: retail-anomaly import poslog tlog-*.xml --time-zone America/Chicago --out events
+    """
+    from retail_anomaly.importers.poslog import import_poslog
+
+    refuse_to_overwrite({"--out": out / "pos-events.jsonl"}, logs)
+    settings = load(config).settings
+    report = import_poslog(logs, out, settings, dialect=dialect, zone=_zone(time_zone), store=store)
     for line in report.lines():
         typer.echo(line)
 

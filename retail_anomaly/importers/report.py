@@ -45,9 +45,9 @@ class ImportReport:
         self.unmapped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
 
-    def skip(self, path: str, reason: str, count: int = 1) -> None:
-        """Count something that could not be mapped."""
-        _add(self.unmapped, f"{path}: {_plain(reason)}", count)
+    def skip(self, path: str, reason: str = "", count: int = 1) -> None:
+        """Count something that could not be mapped; without a reason there is no field for it."""
+        _add(self.unmapped, _plain(f"{path}: {reason}" if reason else path), count)
 
     def note(self, text: str, count: int = 1) -> None:
         """Count a reading that you should know of."""

@@ -1,7 +1,7 @@
 """XML from strangers: nothing is fetched, no entity is expanded."""
 
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 from lxml import etree
 
@@ -15,7 +15,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "no_network": True,
     "huge_tree": False,
 }
-XML_ERRORS: Final = (etree.XMLSyntaxError,)
+Malformed: TypeAlias = etree.XMLSyntaxError
 
 
 def read_xml(file: IO[bytes], name: str) -> Any:
@@ -43,24 +43,39 @@ def read_xml(file: IO[bytes], name: str) -> Any:
     return tree.getroot()
 
 
-def elements(file: IO[bytes], name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the start and the end of each element of an XML file of any size.
+def elements(file: IO[bytes], name: str, tag: str) -> Iterator[Any]:
+    """Yield each element of a name; each is gone when the next one is asked for, so a file may have any size.
 
-    The caller clears elements that it has read. A malformed end raises `XML_ERRORS` after the elements that
-    stand before it.
+    Parameters
+    ----------
+    file, name
+        The file, and its name in errors.
+    tag
+        The elements' name without a namespace.
 
     Raises
     ------
     ExportError
         The file defines entities.
+    lxml.etree.XMLSyntaxError
+        It is malformed or cut off; the elements before that place have been yielded.
     """
-    walk = etree.iterparse(file, events=("start", "end"), remove_comments=True, remove_pis=True, **_OPTIONS)
+    walk = etree.iterparse(
+        file, events=("end",), tag=f"{{*}}{tag}", remove_comments=True, remove_pis=True, **_OPTIONS
+    )
     checked = False
-    for event, element in walk:
+    for _, element in walk:
         if not checked:
             _refuse_entities(element.getroottree(), name)
             checked = True
-        yield event, element
+        yield element
+        # Or the elements would stay in memory as children of the root.
+        element.clear()
+        parent = element.getparent()
+        while parent is not None and element.getprevious() is not None:
+            del parent[0]
+    if walk.root is not None:
+        _refuse_entities(walk.root.getroottree(), name)
 
 
 def local_name(element: Any) -> str:

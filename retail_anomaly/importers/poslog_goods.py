@@ -1,0 +1,254 @@
+"""The lines of a POSLog transaction as parts of events."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from retail_anomaly.importers.card_numbers import is_card_number
+from retail_anomaly.importers.dialect import Dialect
+from retail_anomaly.importers.pos_elements import PosRecord
+from retail_anomaly.importers.report import ImportReport
+
+_YES: Final = frozenset({"true", "1", "yes", "y"})
+_CENT: Final = 0.005
+
+
+def is_set(text: str) -> bool:
+    """Tell whether a flag is set.
+
+    Examples
+    --------
+    >>> is_set("true"), is_set("1"), is_set("false"), is_set("")
+    (True, True, False, False)
+    """
+    return text.lower() in _YES
+
+
+class Good(NamedTuple):
+    """A line that sells or takes back goods.
+
+    Parameters
+    ----------
+    number
+        Its number in the transaction, as it stands.
+    sku, amount, quantity
+        The article, the line's total and the pieces, as they stand: negative where the till says so.
+    event
+        The event's fields.
+    links
+        The links of the line.
+    voided, voids
+        Whether it is flagged as voided, and the number of the line that it then voids, if it names one.
+    """
+
+    number: str
+    sku: str
+    amount: float
+    quantity: float | None
+    event: dict[str, Any]
+    links: list[PosRecord]
+    voided: bool
+    voids: str
+
+
+class Goods:
+    """Reads the goods of transactions.
+
+    Parameters
+    ----------
+    dialect
+        Where the fields are.
+    report
+        Told of lines that can't be mapped.
+    """
+
+    def __init__(self, dialect: Dialect, report: ImportReport) -> None:
+        self._dialect = dialect
+        self._report = report
+
+    def of(self, transaction: PosRecord) -> list[Good]:
+        """Return the goods of a transaction in the order of its lines."""
+        found = []
+        for line in transaction.parts.get("lines", ()):
+            for part, event_type in (("sales", "SALE"), ("returns", "REFUND")):
+                for item in line.parts.get(part, ()):
+                    good = self._good(line, item, event_type)
+                    if good is not None:
+                        found.append(good)
+        return found
+
+    def tender(self, transaction: PosRecord) -> str | None:
+        """Return the kind of payment with the largest sum."""
+        fields = self._dialect.tenders.fields
+        sums: defaultdict[str, float] = defaultdict(float)
+        for line in transaction.parts.get("lines", ()):
+            if is_set(line.first(self._dialect.lines.fields["voided"])):
+                continue
+            for tender in line.parts.get("tenders", ()):
+                paid = _number(tender.first(fields["amount"])) or 0.0
+                sums[tender.first(fields["kind"])] += paid - (_number(tender.first(fields["change"])) or 0.0)
+        sums.pop("", None)
+        if not sums:
+            return None
+        kind = max(sums, key=lambda kind: abs(sums[kind]))
+        return self._dialect.tender_kinds.get(kind, kind.lower())
+
+    def totals(self, transaction: PosRecord) -> list[float]:
+        """Return the totals that a transaction states."""
+        paths = self._dialect.totals.fields["amount"]
+        amounts = (_number(total.first(paths)) for total in transaction.parts.get("totals", ()))
+        return [amount for amount in amounts if amount is not None]
+
+    def _good(self, line: PosRecord, item: PosRecord, event_type: str) -> Good | None:
+        paths = (self._dialect.sales if event_type == "SALE" else self._dialect.returns).fields
+        in_line = self._dialect.lines.fields
+        where = f"{self._dialect.lines.elements[0]}/{'Sale' if event_type == 'SALE' else 'Return'}"
+        sku = next((text for path in paths["sku"] if (text := _article(item.values.get(path, "")))), "")
+        if not sku:
+            self._report.skip(where, "without an article")
+            return None
+        quantity = _number(item.first(paths["quantity"]))
+        unit_price = _number(item.first(paths["unit_price"]))
+        amount = _number(item.first(paths["amount"]))
+        if amount is None:
+            if unit_price is None:
+                self._report.skip(where, "without an amount")
+                return None
+            amount = round(unit_price * (1 if quantity is None else quantity), 2)
+            self._report.note("lines without ExtendedAmount: amount is price times quantity")
+        voided = is_set(line.first(in_line["voided"]))
+        if event_type == "SALE" and not voided and (amount < 0 or (quantity or 0) < 0):
+            self._report.note("Sale elements with a negative amount: a REFUND")
+            event_type = "REFUND"
+        event: dict[str, Any] = {"eventType": event_type, "sku": sku, "amount": abs(amount)}
+        if quantity:
+            event["quantity"] = abs(quantity)
+        number = line.first(in_line["number"])
+        if number.isdecimal() and len(number) < 10:
+            event["lineNumber"] = int(number)
+        event["entryMethod"] = line.first(in_line["entry_method"])
+        event |= self._prices(line, item, paths, amount)
+        links = [*item.parts.get("links", ()), *line.parts.get("links", ())]
+        return Good(number, sku, amount, quantity, event, links, voided, item.first(paths["voids_line"]))
+
+    def _prices(
+        self, line: PosRecord, item: PosRecord, paths: dict[str, list[str]], amount: float
+    ) -> dict[str, Any]:
+        """Return the prices of a line, and who allowed them to be changed."""
+        fields = self._dialect.modifications.fields
+        changes = [
+            change
+            for change in item.parts.get("modifications", ())
+            if not is_set(change.first(fields["voided"]))
+        ]
+        quantity = _number(item.first(paths["quantity"])) or 1
+        unit_price = _number(item.first(paths["unit_price"]))
+        if unit_price is None and changes:
+            new = [_new_price(change, fields) for change in changes]
+            stated = [price for price in new if price is not None]
+            unit_price = stated[-1] if stated else round(amount / quantity, 6)
+        before = [_number(change.first(fields["previous_price"])) for change in changes]
+        list_price = next((price for price in before if price is not None), None)
+        if list_price is None:
+            list_price = _number(item.first(paths["list_price"]))
+        discount = _number(item.first(paths["discount"]))
+        approvers = (
+            *(change.first(fields["approver"]) for change in changes),
+            item.first(paths["approver"]),
+            line.first(self._dialect.lines.fields["approver"]),
+        )
+        reasons = (*(change.first(fields["reason"]) for change in changes), item.first(paths["reason"]))
+        prices = {"unitPrice": unit_price, "listPrice": list_price, "discountAmount": discount or None}
+        found: dict[str, Any] = {name: abs(price) for name, price in prices.items() if price is not None}
+        found["approverId"] = next(filter(None, approvers), "")
+        found["reasonCode"] = next(filter(None, reasons), "")
+        return found
+
+
+def in_receipt(goods: Sequence[Good], totals: Sequence[float]) -> Iterator[Good]:
+    """Yield the goods of a receipt as they become events: a voided line's sale, once, and its LINE_VOID.
+
+    Parameters
+    ----------
+    goods
+        The goods in the order of the lines.
+    totals
+        The totals that the transaction states.
+
+    Notes
+    -----
+    A flag may stand on the line itself, or on a second line that takes an earlier one back: one that names
+    it, one with a negative amount, or one without which the lines do not add up to a total.
+    """
+    by_number = {good.number: good for good in goods if good.number}
+    earlier = _takes_earlier_back(goods, totals, by_number)
+    for good in goods:
+        if not good.voided:
+            yield good
+            continue
+        named = _named(good, by_number)
+        if named is not None and named.voided:
+            continue  # Its own flag has made the LINE_VOID.
+        if named is None and not (_is_negative(good) or earlier):
+            yield good
+        yield good._replace(event=good.event | {"eventType": "LINE_VOID"})
+
+
+def _takes_earlier_back(goods: Sequence[Good], totals: Sequence[float], by_number: dict[str, Good]) -> bool:
+    """Tell whether flagged lines that say nothing else take earlier lines back, by the receipt's total."""
+    open_ones = [
+        good for good in goods if good.voided and not _is_negative(good) and _named(good, by_number) is None
+    ]
+    if not open_ones:
+        return False
+    kept = sum(_signed(good) for good in goods if not good.voided)
+    kept -= sum(
+        abs(good.amount)
+        for good in goods
+        if good.voided and good not in open_ones and not _doubly(good, by_number)
+    )
+    taken = sum(_signed(good) for good in open_ones)
+    return not _among(kept, totals) and _among(kept - taken, totals)
+
+
+def _doubly(good: Good, by_number: dict[str, Good]) -> bool:
+    named = _named(good, by_number)
+    return named is not None and named.voided
+
+
+def _named(good: Good, by_number: dict[str, Good]) -> Good | None:
+    """Return the earlier line of the same article that a flagged line names."""
+    named = by_number.get(good.voids)
+    return named if named is not None and named is not good and named.sku == good.sku else None
+
+
+def _is_negative(good: Good) -> bool:
+    return good.amount < 0 or (good.quantity or 0) < 0
+
+
+def _signed(good: Good) -> float:
+    return -abs(good.amount) if good.event["eventType"] == "REFUND" else good.amount
+
+
+def _among(amount: float, totals: Iterable[float]) -> bool:
+    return any(abs(amount - total) < _CENT for total in totals)
+
+
+def _new_price(change: PosRecord, fields: dict[str, list[str]]) -> float | None:
+    price = _number(change.first(fields["new_price"]))
+    if price is None and change.first(fields["action"]).lower() == "replace":
+        price = _number(change.first(fields["amount"]))
+    return price
+
+
+def _article(text: str) -> str:
+    # An EAN has at most 14 digits; 15 and more that pass as a card number may be one.
+    return "" if len(text) > 14 and is_card_number(text) else text
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text) if text else None
+    except ValueError:
+        return None
+    return number if number is None or abs(number) < 1e15 else None

@@ -1,0 +1,219 @@
+"""POSLog transactions as events."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from retail_anomaly.importers.card_numbers import is_card_number
+from retail_anomaly.importers.dialect import Dialect
+from retail_anomaly.importers.dsfinvk_receipt import NOBODY
+from retail_anomaly.importers.pos_elements import PosRecord
+from retail_anomaly.importers.poslog_goods import Good, Goods, in_receipt, is_set
+from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.importers.times import read_moment
+
+_KINDS: Final = ("finished", "suspended", "cancelled", "voided", "post_voided")
+# Texts that a till or its user writes, where a card number may stand.
+_FREE_TEXTS: Final = ("customerToken", "reasonCode", "approverId", "entryMethod", "tender")
+
+
+class Transactions:
+    """Makes the events of transactions, one after the other: a suspended one waits until it is resumed.
+
+    Parameters
+    ----------
+    dialect
+        Where the fields are.
+    zone
+        The time zone of a store, for times without a zone.
+    store
+        The id of the store; None: as each transaction says.
+    report
+        Told of transactions that become no event.
+    """
+
+    def __init__(
+        self, dialect: Dialect, zone: Callable[[str], ZoneInfo], store: str | None, report: ImportReport
+    ) -> None:
+        self._dialect = dialect
+        self._zone = zone
+        self._store = store
+        self._report = report
+        self._goods = Goods(dialect, report)
+        self._kinds = {text.lower(): kind for kind in _KINDS for text in getattr(dialect.statuses, kind)}
+        self._suspended: dict[tuple[str, str], list[Good]] = {}
+
+    def events(self, transaction: PosRecord) -> Iterator[dict[str, Any]]:
+        """Yield the events of a transaction, as JSON has them."""
+        self._report.receipts += 1
+        fields = self._dialect.fields
+        kind = self._kind(transaction)
+        if kind == "cancelled":
+            self._report.note("cancelled transactions: left out")
+            return
+        common = self._common(transaction) if kind else None
+        if common is None:
+            return
+        for event_type, paths in self._dialect.control.items():
+            if transaction.has(paths):
+                yield self._safe(common | self._control(transaction, event_type))
+                return
+        links = transaction.parts.get("links", [])
+        void = self._link(links, self._dialect.link_reasons.void)
+        if kind == "post_voided" or (void is not None and kind != "suspended"):
+            yield self._safe(common | self._void(transaction, "POST_VOID", void, common))
+            return
+        if kind == "voided":
+            yield self._safe(common | self._void(transaction, "VOID", None, common))
+            return
+        goods = self._resumed(common, links, list(self._lines(transaction)))
+        if kind == "suspended":
+            self._suspended[common["storeId"], common["transactionId"]] = goods
+            return
+        common["tender"] = self._goods.tender(transaction)
+        common["customerToken"] = transaction.first(fields["customer"])
+        for place, good in enumerate(goods):
+            event = common | good.event
+            event["eventId"] = f"{common['eventId']}/{place}"
+            if event["eventType"] == "REFUND":
+                event |= self._original(common, [*good.links, *links])
+            yield self._safe(event)
+
+    def close(self) -> None:
+        """Tell of suspended transactions that nobody resumed."""
+        if self._suspended:
+            self._report.note("suspended transactions that were not resumed: left out", len(self._suspended))
+
+    def knows_store(self, transaction: PosRecord) -> bool:
+        """Tell whether the dialect finds the store of a transaction."""
+        return bool(transaction.first(self._dialect.fields["store"]))
+
+    def _kind(self, transaction: PosRecord) -> str | None:
+        fields = self._dialect.fields
+        if is_set(transaction.first(fields["cancelled"])):
+            return "cancelled"
+        status = transaction.first(fields["status"]).rpartition(":")[2]
+        kind = self._kinds.get(status.lower())
+        if kind is None:
+            self._report.skip(f"{self._dialect.transaction}/{fields['status'][0]}", status)
+        return kind
+
+    def _common(self, transaction: PosRecord) -> dict[str, Any] | None:
+        """Return the fields that all events of a transaction have; None if one is missing that they need."""
+        fields, name = self._dialect.fields, self._dialect.transaction
+        store = self._store or transaction.first(fields["store"])
+        number = _number_text(transaction.first(fields["number"]))
+        register = transaction.first(fields["register"])
+        if not store or not number:
+            self._report.skip(name, "without a store or a number")
+            return None
+        moment = read_moment(transaction.first(fields["time"]), self._zone(store))
+        if moment is None:
+            self._report.skip(name, "without a time in ISO 8601")
+            return None
+        if not moment.zoned:
+            self._report.note(f"times without a zone: read as {self._zone(store).key}")
+        cashier = transaction.first(fields["cashier"])
+        if not cashier:
+            self._report.note("transactions without a cashier: cashierId is unknown")
+        day = transaction.first(fields["business_date"])[:10]
+        common: dict[str, Any] = {
+            "storeId": store,
+            "cashierId": cashier or NOBODY,
+            "eventTime": moment.time,
+            "transactionId": _transaction(register, number),
+            "registerId": register,
+            "businessDate": day,
+            "eventId": f"{_transaction(register, number)}/{day or moment.date}",
+        }
+        if is_set(transaction.first(fields["training"])):
+            common["training"] = True
+        return common
+
+    def _control(self, transaction: PosRecord, event_type: str) -> dict[str, Any]:
+        fields = self._dialect.control_fields
+        event: dict[str, Any] = {
+            "eventType": event_type,
+            "reasonCode": transaction.first(fields["reason"]),
+            "approverId": transaction.first(fields["approver"]),
+        }
+        if event_type != "NO_SALE" and (text := transaction.first(fields["amount"])):
+            try:
+                event["amount"] = abs(float(text))
+            except ValueError:
+                self._report.skip(fields["amount"][0], "no number")
+        return event
+
+    def _void(
+        self, transaction: PosRecord, event_type: str, link: PosRecord | None, common: dict[str, Any]
+    ) -> dict[str, Any]:
+        fields = self._dialect.fields
+        event = {
+            "eventType": event_type,
+            "approverId": transaction.first(fields["approver"]),
+            "reasonCode": transaction.first(fields["reason"]),
+        }
+        if link is None:
+            if event_type == "POST_VOID":
+                self._report.note("post-voids without a link: of their own number")
+            return event
+        return event | self._target(common, link)
+
+    def _lines(self, transaction: PosRecord) -> Iterator[Good]:
+        return in_receipt(self._goods.of(transaction), self._goods.totals(transaction))
+
+    def _resumed(self, common: dict[str, Any], links: list[PosRecord], goods: list[Good]) -> list[Good]:
+        """Return the goods of a transaction that resumes another one: its own, or else the other's."""
+        link = self._link(links, self._dialect.link_reasons.resume)
+        if link is None:
+            return goods
+        number = self._target(common, link)["originalTransactionId"]
+        waiting = self._suspended.pop((common["storeId"], number), [])
+        return goods or waiting
+
+    def _original(self, common: dict[str, Any], links: list[PosRecord]) -> dict[str, Any]:
+        resume = self._dialect.link_reasons.resume
+        link = next((link for link in links if not self._is(link, resume)), None)
+        return {} if link is None else self._target(common, link)
+
+    def _target(self, common: dict[str, Any], link: PosRecord) -> dict[str, Any]:
+        """Return the reference to the transaction that a link names."""
+        fields = self._dialect.links.fields
+        register = link.first(fields["register"])
+        if not register:
+            self._report.note("links without a register: that of their own transaction")
+            register = common["registerId"]
+        number = _number_text(link.first(fields["number"]))
+        if not number:
+            self._report.skip(self._dialect.links.elements[0], "without a number")
+            return {"originalTransactionId": ""}
+        return {
+            "originalTransactionId": _transaction(register, number),
+            "originalRegisterId": register,
+            "originalBusinessDate": link.first(fields["business_date"])[:10],
+            "originalStoreId": link.first(fields["store"]) if self._store is None else "",
+        }
+
+    def _link(self, links: Iterable[PosRecord], reasons: list[str]) -> PosRecord | None:
+        return next((link for link in links if self._is(link, reasons)), None)
+
+    def _is(self, link: PosRecord, reasons: list[str]) -> bool:
+        reason = link.first(self._dialect.links.fields["reason"]).rpartition(":")[2].lower()
+        return any(reason == text.lower() for text in reasons)
+
+    def _safe(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an event without card numbers."""
+        for name in _FREE_TEXTS:
+            if (text := event.get(name)) and is_card_number(text):
+                self._report.skip(self._dialect.transaction, f"{name} that is a card number")
+                event[name] = ""
+        return event
+
+
+def _transaction(register: str, number: str) -> str:
+    return f"{register}/{number}" if register else number
+
+
+def _number_text(number: str) -> str:
+    """Return the number of a transaction as all elements have it: ``0012`` is ``12``."""
+    return (number.lstrip("0") or "0") if number.isdecimal() else number

@@ -1,0 +1,391 @@
+"""POSLog files become events as docs/import.md says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from retail_anomaly.importers.dialect import DialectError
+from retail_anomaly.importers.export_files import ExportError
+from retail_anomaly.importers.poslog import import_poslog
+from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.settings import Settings
+from retail_anomaly.settings.model import StoreSettings
+from tests.support.poslog import item, link, log, tender, total, transaction
+from tests.support.till_export import NOON_MS
+
+CARD = "4111111111111111"
+
+
+def imported(tmp_path: Path, *texts: str, **options: Any) -> tuple[list[dict[str, Any]], ImportReport]:
+    files = [tmp_path / f"{number}.xml" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text, "utf-8")
+    report = import_poslog(files, tmp_path / "events", **options)
+    lines = (tmp_path / "events" / "pos-events.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines], report
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [event["eventType"] for event in events]
+
+
+@pytest.mark.parametrize("version", [2, 6])
+@pytest.mark.parametrize("prefix", ["", "arts"])
+def test_a_sale_is_read_in_both_dialects(tmp_path, version, prefix):
+    sold = transaction(
+        "0042", item("apples", 1.26, 0.42, unit=2.99), tender(1.26, "CreditDebit"), version=version
+    )
+
+    (event,), report = imported(tmp_path, log(sold, version=version, prefix=prefix))
+
+    assert event == {
+        "eventType": "SALE",
+        "storeId": "9",
+        "cashierId": "c-1",
+        "transactionId": "3/42",
+        "registerId": "3",
+        "businessDate": "2026-03-02",
+        "eventTime": NOON_MS,
+        "eventId": "3/42/2026-03-02/0",
+        "lineNumber": 1,
+        "sku": "apples",
+        "amount": 1.26,
+        "quantity": 0.42,
+        "unitPrice": 2.99,
+        "entryMethod": "Scanned",
+        "tender": "card",
+    }
+    assert report.unmapped == {
+        "Transaction/CurrencyCode": 1,
+        "Transaction/RetailTransaction/LineItem/Sale/@ItemType": 1,
+        "Transaction/RetailTransaction/LineItem/Sale/Description": 1,
+    }
+
+
+@pytest.mark.parametrize("in_line", [True, False])
+def test_a_return_refers_to_its_sale(tmp_path, in_line):
+    to = link("0007", register="4", day="2026-02-27", store="9")
+    parts = [item("a", 5.0, 1, to, kind="Return")] if in_line else [item("a", 5.0, 1, kind="Return"), to]
+
+    (event,), _ = imported(tmp_path, log(transaction(8, *parts)))
+
+    assert event["eventType"] == "REFUND"
+    assert {name: event[name] for name in event if name.startswith("original")} == {
+        "originalTransactionId": "4/7",
+        "originalRegisterId": "4",
+        "originalBusinessDate": "2026-02-27",
+        "originalStoreId": "9",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # The flag stands on the line itself.
+        ([item("a", 5.0), item("b", 2.0, void=True, line=2)], ["SALE", "SALE", "LINE_VOID"]),
+        ([item("b", 2.0), item("b", 2.0, void=True, line=2), total(2.0)], ["SALE", "SALE", "LINE_VOID"]),
+        # A second line takes the first back: it names it, is negative, or the total does not have it.
+        (
+            [item("b", 2.0), item("b", 2.0, 1, "<ItemLink>1</ItemLink>", void=True, line=2)],
+            ["SALE", "LINE_VOID"],
+        ),
+        ([item("b", 2.0), item("b", -2.0, -1, void=True, line=2)], ["SALE", "LINE_VOID"]),
+        ([item("b", 2.0), item("b", 2.0, void=True, line=2), total(0.0)], ["SALE", "LINE_VOID"]),
+        # Both are flagged.
+        (
+            [item("b", 2.0, void=True), item("b", 2.0, 1, "<ItemLink>1</ItemLink>", void=True, line=2)],
+            ["SALE", "LINE_VOID"],
+        ),
+        # The link of a deposit to its bottle names no voided line.
+        (
+            [item("b", 2.0), item("deposit", 0.25, 1, "<ItemLink>1</ItemLink>", void=True, line=2)],
+            ["SALE", "SALE", "LINE_VOID"],
+        ),
+    ],
+)
+def test_the_sale_of_a_voided_line_stands_before_it_once(tmp_path, lines, expected):
+    events, _ = imported(tmp_path, log(transaction(1, *lines)))
+
+    assert kinds(events) == expected
+    assert len({event["eventId"] for event in events}) == len(events)
+
+
+def test_a_suspended_transaction_counts_when_it_is_resumed(tmp_path):
+    events, report = imported(
+        tmp_path,
+        log(
+            transaction(1, item("a", 5.0), status="Suspended"),
+            transaction(2, item("b", 5.0), status="Suspended"),
+            transaction(3, item("c", 5.0), status="Suspended"),
+            transaction(4, item("a", 5.0), item("d", 1.0, line=2), link(1, "Resume"), register="3"),
+            transaction(5, tender(5.0), link(2, "Resumed"), end="2026-03-02T13:00:00+01:00"),
+        ),
+    )
+
+    assert [(event["transactionId"], event["sku"]) for event in events] == [
+        ("3/4", "a"),
+        ("3/4", "d"),
+        ("3/5", "b"),
+    ]
+    assert report.notes == {"suspended transactions that were not resumed: left out": 1}
+
+
+@pytest.mark.parametrize(
+    "cancelled",
+    [
+        {"flags": 'CancelFlag="true"'},
+        {"status": "Cancelled"},
+        {"status": "SuspendedDeleted"},
+    ],
+)
+def test_a_cancelled_transaction_counts_not_at_all(tmp_path, cancelled):
+    events, report = imported(tmp_path, log(transaction(1, item("a", 5.0), **cancelled)))
+
+    assert events == []
+    assert report.notes == {"cancelled transactions: left out": 1}
+
+
+@pytest.mark.parametrize(
+    "void", [{"status": "PostVoided"}, {"status": ""}, {"status": "Voided"}], ids=lambda void: void["status"]
+)
+def test_a_post_void_is_one_event_with_its_link(tmp_path, void):
+    (sale, event), _ = imported(
+        tmp_path,
+        log(
+            transaction(1, item("a", 5.0)),
+            transaction(2, item("a", 5.0, void=True), link(1, "Voided", day="2026-03-02"), **void),
+        ),
+    )
+
+    assert (sale["eventType"], event["eventType"]) == ("SALE", "POST_VOID")
+    assert (event["transactionId"], event["originalTransactionId"]) == ("3/2", "3/1")
+    assert "sku" not in event
+
+
+def test_a_transaction_voided_before_its_end_is_a_void_of_its_own(tmp_path):
+    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 5.0), status="Voided")))
+
+    assert (event["eventType"], event["transactionId"]) == ("VOID", "3/1")
+
+
+@pytest.mark.parametrize("element", ["RetailPriceModifier", "PriceModification", "PriceDerivationResult"])
+def test_a_changed_price_is_told_with_who_allowed_it(tmp_path, element):
+    change = (
+        f'<{element} MethodCode="PriceOverride"><SequenceNumber>1</SequenceNumber>'
+        "<PreviousPrice>10.00</PreviousPrice><NewPrice>7.50</NewPrice><ReasonCode>Damaged</ReasonCode>"
+        f"<OperatorBypassApproval><ApproverID>boss</ApproverID></OperatorBypassApproval></{element}>"
+    )
+
+    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 15.0, 2, change))))
+
+    assert (event["listPrice"], event["unitPrice"]) == (10.0, 7.5)
+    assert (event["approverId"], event["reasonCode"]) == ("boss", "Damaged")
+
+
+def test_a_price_that_only_the_line_tells_is_the_line_s(tmp_path):
+    change = '<RetailPriceModifier><Amount Action="Subtract">5.00</Amount></RetailPriceModifier>'
+    listed = "<RegularSalesUnitPrice>10.00</RegularSalesUnitPrice>"
+
+    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 15.0, 2, listed, change))))
+
+    assert (event["listPrice"], event["unitPrice"]) == (10.0, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("part", "event_type", "amount"),
+    [
+        ("<ControlTransaction><NoSale/></ControlTransaction>", "NO_SALE", None),
+        ("<ControlTransaction><ReasonCode>nosale</ReasonCode></ControlTransaction>", "NO_SALE", None),
+        (
+            "<TenderControlTransaction><PaidIn><Amount>50.00</Amount></PaidIn></TenderControlTransaction>",
+            "PAID_IN",
+            50.0,
+        ),
+        (
+            "<TenderControlTransaction><PaidOut><Amount>-20</Amount></PaidOut></TenderControlTransaction>",
+            "PAID_OUT",
+            20.0,
+        ),
+    ],
+)
+def test_drawer_and_cash_are_events(tmp_path, part, event_type, amount):
+    (event,), _ = imported(tmp_path, log(transaction(1, part, retail=False)))
+
+    assert (event["eventType"], event.get("amount")) == (event_type, amount)
+
+
+def test_other_transactions_are_reported_by_path_and_count(tmp_path):
+    part = "<ControlTransaction><OperatorSignOn><X/></OperatorSignOn></ControlTransaction>"
+
+    events, report = imported(tmp_path, log(*(transaction(n, part, retail=False) for n in range(3))))
+
+    assert events == []
+    assert report.unmapped["Transaction/ControlTransaction/OperatorSignOn"] == 3
+
+
+def test_an_unknown_status_is_reported_and_not_guessed(tmp_path):
+    events, report = imported(tmp_path, log(transaction(1, item("a", 5.0), status="Quoted")))
+
+    assert events == []
+    assert report.unmapped["Transaction/RetailTransaction/@TransactionStatus: Quoted"] == 1
+
+
+def test_training_is_marked_whatever_the_kind(tmp_path):
+    flag = 'TrainingModeFlag="true"'
+    events, report = imported(
+        tmp_path,
+        log(
+            transaction(1, item("a", 5.0), flags=flag),
+            transaction(2, status="Voided", flags=flag),
+            transaction(3, "<ControlTransaction><NoSale/></ControlTransaction>", flags=flag, retail=False),
+        ),
+    )
+
+    assert all(event["training"] for event in events)
+    assert report.training == 3
+
+
+def test_change_is_taken_off_the_cash(tmp_path):
+    change = "<TenderChange><Amount>80.00</Amount></TenderChange>"
+    paid = transaction(1, item("a", 50.0), tender(100.0, inner=change), tender(30.0, "CreditDebit"))
+
+    (event,), _ = imported(tmp_path, log(paid))
+
+    assert event["tender"] == "card"
+
+
+@pytest.mark.parametrize(
+    ("options", "end", "time"),
+    [
+        ({}, "2026-03-02T12:00:00Z", NOON_MS + 3_600_000),
+        ({}, "2026-03-02T12:00:00", NOON_MS + 3_600_000),
+        ({"zone": ZoneInfo("Europe/Berlin")}, "2026-03-02T12:00:00", NOON_MS),
+        (
+            {"settings": Settings(stores={"9": StoreSettings(time_zone="Europe/Berlin")})},
+            "2026-03-02T12:00:00",
+            NOON_MS,
+        ),
+    ],
+)
+def test_a_time_without_a_zone_is_the_store_s(tmp_path, options, end, time):
+    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 5.0), end=end)), **options)
+
+    assert event["eventTime"] == time
+
+
+def test_events_of_several_files_stand_in_the_order_of_their_times(tmp_path):
+    times = ["2026-03-02T12:00:00Z", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z"]
+    logs = [
+        log(*(transaction(n, item("a", 5.0), register=till, end=end) for n, end in enumerate(times)))
+        for till in "34"
+    ]
+
+    events, _ = imported(tmp_path, *logs)
+
+    found = [event["eventTime"] for event in events]
+    assert found == sorted(found)
+    assert len(events) == 6
+
+
+def test_a_card_number_comes_out_nowhere(tmp_path):
+    secret = f"<CreditDebit><PrimaryAccountNumber>{CARD}</PrimaryAccountNumber></CreditDebit><X>{CARD}</X>"
+    customer = f"<Customer><CustomerID>{CARD}</CustomerID></Customer>"
+    reason = f"<ReasonCode>card {CARD}</ReasonCode>"
+    text = log(
+        transaction(1, item("a", 5.0, 1, reason), tender(5.0, inner=secret), customer),
+        transaction(2, item(CARD, 5.0)),
+        transaction(3, item("a", 5.0), status=CARD),
+    )
+
+    events, report = imported(tmp_path, text)
+
+    assert kinds(events) == ["SALE"]
+    assert CARD not in json.dumps(events)
+    assert CARD not in "\n".join(report.lines())
+    assert report.unmapped["Transaction: customerToken that is a card number"] == 1
+
+
+def test_a_file_that_is_cut_off_gives_its_whole_transactions_and_says_so(tmp_path):
+    text = log(*(transaction(n, item("a", 5.0)) for n in range(5)))
+    cut = text[: text.rindex("<ExtendedAmount>")]
+
+    events, report = imported(tmp_path, cut)
+
+    assert len(events) == 4
+    assert [path for path in report.unmapped if "0.xml: cut off or malformed after 4 transactions" in path]
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE POSLog [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE POSLog [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY e "&b;&b;&b;">]>',
+        '<!DOCTYPE POSLog [<!ENTITY % e SYSTEM "http://127.0.0.1:1/x">]>',
+    ],
+)
+def test_a_file_with_entities_is_refused(tmp_path, doctype):
+    text = log(transaction(1, item("a", 5.0), cashier="&e;"))
+    text = text.replace("<POSLog", f"{doctype}<POSLog").replace("&e;", "&e;" if "% e" not in doctype else "x")
+
+    with pytest.raises(ExportError, match="defines entities: refused"):
+        imported(tmp_path, text)
+    assert not (tmp_path / "events" / "pos-events.jsonl").exists()
+
+
+def test_a_dtd_is_not_fetched(tmp_path):
+    text = log(transaction(1, item("a", 5.0)))
+    text = text.replace("<POSLog", '<!DOCTYPE POSLog SYSTEM "http://127.0.0.1:1/poslog.dtd"><POSLog')
+
+    events, _ = imported(tmp_path, text)
+
+    assert len(events) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected POSLog, XML with Transaction elements"),
+        ("{}", "expected POSLog, XML with Transaction elements"),
+        ("<a/>", "expected POSLog, found no Transaction element in it"),
+    ],
+)
+def test_something_else_than_a_poslog_is_one_line(tmp_path, text, said):
+    with pytest.raises(ExportError, match=said):
+        imported(tmp_path, text)
+
+
+def test_a_dialect_of_your_own_names_its_paths(tmp_path):
+    dialect = tmp_path / "ours.yaml"
+    dialect.write_text(
+        "name: ours\nextends: poslog-6\nfields: {cashier: [Clerk/Code]}\nstatuses: {finished: [Paid]}\n"
+    )
+    text = log(transaction(1, item("a", 5.0), status="Paid", version=6)).replace(
+        "<OperatorID>c-1</OperatorID>", "<Clerk><Code>k-7</Code></Clerk>"
+    )
+
+    (event,), _ = imported(tmp_path, text, dialect=str(dialect))
+
+    assert event["cashierId"] == "k-7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: x\nextends: poslog-9\n", "extends: expected one of poslog-2, poslog-6, got 'poslog-9'"),
+        ("extends: poslog-2\nlimes: {}\n", "limes"),
+        ("extends: poslog-2\nfields: {store: 7}\n", "fields"),
+        ("a: [", "expected YAML"),
+        ("[]", "expected an object"),
+    ],
+)
+def test_a_malformed_dialect_is_one_line(tmp_path, text, said):
+    dialect = tmp_path / "ours.yaml"
+    dialect.write_text(text)
+
+    with pytest.raises(DialectError, match=said):
+        imported(tmp_path, log(transaction(1, item("a", 5.0))), dialect=str(dialect))
