@@ -254,7 +254,7 @@ def _line_event(line: Line, report: ImportReport) -> dict[str, Any] | None:
         "amount": abs(gross),
     }
     if line.quantity:
-        event["quantity"] = abs(line.quantity)
+        event["quantity"] = as_quantity(line.quantity)
     else:
         report.note("lines without MENGE: one piece")
     if line.unit is not None and line.unit >= 0:
@@ -264,6 +264,18 @@ def _line_event(line: Line, report: ImportReport) -> dict[str, Any] | None:
     if line.voucher and not _is_hidden(line.voucher, "lines.csv", "GUTSCHEIN_NR", report):
         event["giftCardToken"] = line.voucher
     return event
+
+
+def as_quantity(number: float) -> float:
+    """Return a quantity without its sign; pieces as an integer.
+
+    Examples
+    --------
+    >>> as_quantity(-2.0), as_quantity(-0.42)
+    (2, 0.42)
+    """
+    number = abs(number)
+    return int(number) if number.is_integer() else number
 
 
 def _priced(line: Line) -> float | None:

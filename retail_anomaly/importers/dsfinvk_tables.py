@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
@@ -88,6 +89,7 @@ class Receipts:
         self._store = store
         self._report = report
         self._export = 0
+        self._has_discounts = False
         self._days: dict[tuple[str, str], str] = {}
         self._places: dict[tuple[str, str], str] = {}
 
@@ -221,6 +223,7 @@ class Receipts:
         names = (*_KEY, "POS_ZEILE", "TYP", "PF_BRUTTO")
         for till, closing, bon, place, kind, amount in rows(export, table, names, self._report):
             if kind.lower() == "discount":
+                self._has_discounts = True
                 yield self._export, _receipt(till, closing, bon), place, number("PF_BRUTTO", amount)
 
     def _payments(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
@@ -266,7 +269,7 @@ class Receipts:
         for export, receipt, *fields in self._data.cursor().execute(sql.HEADS):
             key = (receipt, export)
             gross = _sums(fetch(sql.GROSS, key))
-            discounts = _sums(fetch(sql.DISCOUNTS, key))
+            discounts = _sums(fetch(sql.DISCOUNTS, key)) if self._has_discounts else {}
             lines = [
                 Line._make((*row, gross.get(row[0]), discounts.get(row[0]))) for row in fetch(sql.LINES, key)
             ]
@@ -314,6 +317,7 @@ def _receipt(till: str, closing: str, number: str) -> str:
     return f"{till}/{_whole(closing)}/{number}"
 
 
+@lru_cache(maxsize=10_000)
 def _whole(closing: str) -> str:
     """Return the number of a closing as all tables have it: ``0012`` and ``12,0`` are 12."""
     whole = _NO_DECIMALS.sub("", closing).lstrip("0")

@@ -1,12 +1,12 @@
 """The events of an import as a folder that every command reads."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from retail_anomaly.core.codec import InvalidEvent, decode, encode, from_mapping
-from retail_anomaly.core.events import POS_EVENTS, Event, time_of
+from retail_anomaly.core.codec import InvalidEvent, decode, encode
+from retail_anomaly.core.events import POS_EVENTS, time_of
 from retail_anomaly.importers.report import ImportReport
 from retail_anomaly.sources.order import sorted_by_time
 from retail_anomaly.whole_file import check_writable, whole_file
@@ -45,7 +45,7 @@ def write_events(values: Iterable[dict[str, Any]], file: Path, path: str, report
         Told of each event, and of each value that is none.
     """
     with tempfile.TemporaryFile(dir=file.parent) as spool:
-        in_order = _spool(_valid(values, path, report), spool)
+        in_order = _spool(values, spool, path, report)
         spool.seek(0)
         with whole_file(file) as target:
             if in_order:
@@ -55,24 +55,19 @@ def write_events(values: Iterable[dict[str, Any]], file: Path, path: str, report
                 target.write(encode(event) + b"\n")
 
 
-def _valid(values: Iterable[dict[str, Any]], path: str, report: ImportReport) -> Iterator[Event]:
+def _spool(values: Iterable[dict[str, Any]], spool: BinaryIO, path: str, report: ImportReport) -> bool:
+    """Write the valid events as they come; return whether they came in order."""
+    in_order, newest = True, 0
     for value in values:
+        raw = encode({name: each for name, each in value.items() if each is not None and each != ""})
         try:
-            event = from_mapping(POS_EVENTS, value)
+            time = time_of(decode(POS_EVENTS, raw))
         except InvalidEvent as error:
             report.skip(path, error.reason)
             continue
-        report.events[value["eventType"]] += 1
-        report.training += value.get("training", False)
-        yield event
-
-
-def _spool(events: Iterable[Event], spool: BinaryIO) -> bool:
-    """Write events as they come; return whether they came in order."""
-    in_order, newest = True, 0
-    for event in events:
-        time = time_of(event)
         in_order = in_order and time >= newest
         newest = time
-        spool.write(encode(event) + b"\n")
+        spool.write(raw + b"\n")
+        report.events[value["eventType"]] += 1
+        report.training += value.get("training", False)
     return in_order

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from itertools import chain
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -128,7 +129,7 @@ def rows(
     export, table
         The export, and its table.
     names
-        The columns; one that the table lacks is empty.
+        The columns, two or more; one that the table lacks is empty.
     report
         Told of rows that are not whole, and of the row after which the file is damaged.
     """
@@ -140,7 +141,7 @@ def rows(
         try:
             columns, first_row = _beginning(reader, table)
             place = {column: index for index, column in enumerate(columns)}
-            picks = [place.get(name, -1) for name in names]
+            pick = itemgetter(*(place.get(name, -1) for name in names))
             for row in chain(first_row, reader):
                 read += 1
                 if len(row) != len(columns):
@@ -154,7 +155,7 @@ def rows(
                         continue
                     del row[len(columns) :]
                 row.append("")  # index -1: the cell of a column that this table lacks
-                yield [row[pick].strip() for pick in picks]
+                yield list(map(str.strip, pick(row)))
         except (*DAMAGED, csv.Error):
             report.skip(path, f"damaged after row {read:,}; the rows before it were read")
 

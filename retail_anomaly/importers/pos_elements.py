@@ -47,13 +47,14 @@ class PosRecord:
 class _Node:
     """A place below a transaction: an element or an attribute, and the elements in it."""
 
-    __slots__ = ("attributes", "by_tag", "children", "count", "key", "part", "path", "used")
+    __slots__ = ("attributes", "by_tag", "children", "count", "key", "leaf", "part", "path", "used")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.key: str | None = None  # the path inside the record, where a field is read from here
         self.part: str | None = None  # the part that begins here
         self.used = False  # a field is read from here or from below
+        self.leaf = False  # a field is read from here and none from below
         self.count = 0
         self.children: dict[str, _Node] = {}
         self.by_tag: dict[Any, _Node] = {}
@@ -115,6 +116,7 @@ class TransactionPaths:
             ("links", in_transaction, ()),
         ):
             _grow_part(self._root, *part)
+        _mark_leaves(self._root)
 
     def read(self, element: Any) -> PosRecord:
         """Return the values of a transaction."""
@@ -142,26 +144,23 @@ class TransactionPaths:
         return found
 
     def _fill(self, element: Any, node: _Node, record: PosRecord) -> None:
+        values, by_tag = record.values, node.by_tag
         if node.key is not None:
-            text = element.text
-            text = text.strip() if text else ""
-            # The first text counts, and an element without one is there all the same.
-            if text or node.key not in record.values:
-                record.values[node.key] = record.values.get(node.key) or text
+            _keep(values, node.key, element.text)
         for name, text in element.items():
             self._attribute(node, name, text, record)
         for child in element:
-            below = node.by_tag.get(child.tag)
+            below = by_tag.get(child.tag)
             if below is None:
                 below = self._met(node, child.tag)
             below.count += 1
-            if not below.used:
-                continue
-            if below.part is None:
-                self._fill(child, below, record)
-            else:
-                inner = PosRecord()
-                record.parts.setdefault(below.part, []).append(inner)
+            if below.leaf:  # most elements: without a call
+                _keep(values, below.key, child.text)
+            elif below.used:
+                inner = record
+                if below.part is not None:
+                    inner = PosRecord()
+                    record.parts.setdefault(below.part, []).append(inner)
                 self._fill(child, below, inner)
 
     def _glance(self, element: Any, node: _Node, record: PosRecord) -> None:
@@ -194,6 +193,19 @@ class TransactionPaths:
         if name not in places:
             self._paths += 1
         return node.child(name if self._paths < _MOST_PATHS or name in places else "others")
+
+
+def _keep(values: dict[str, str], key: Any, text: str | None) -> None:
+    """Keep the first text; an element without one is there all the same."""
+    text = text.strip() if text else ""
+    if text or key not in values:
+        values[key] = values.get(key) or text
+
+
+def _mark_leaves(node: _Node) -> None:
+    node.leaf = node.key is not None and node.part is None and not (node.children or node.attributes)
+    for below in node.children.values():
+        _mark_leaves(below)
 
 
 def _grow(node: _Node, paths: Sequence[str], *, key: bool = True) -> list[_Node]:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from retail_anomaly.importers.card_numbers import is_card_number
 from retail_anomaly.importers.dialect import Dialect
+from retail_anomaly.importers.dsfinvk_receipt import as_quantity
 from retail_anomaly.importers.pos_elements import PosRecord
 from retail_anomaly.importers.report import ImportReport
 
@@ -82,9 +83,10 @@ class Goods:
         fields = self._dialect.tenders.fields
         sums: defaultdict[str, float] = defaultdict(float)
         for line in transaction.parts.get("lines", ()):
-            if is_set(line.first(self._dialect.lines.fields["voided"])):
+            tenders = line.parts.get("tenders", ())
+            if not tenders or is_set(line.first(self._dialect.lines.fields["voided"])):
                 continue
-            for tender in line.parts.get("tenders", ()):
+            for tender in tenders:
                 paid = _number(tender.first(fields["amount"])) or 0.0
                 sums[tender.first(fields["kind"])] += paid - (_number(tender.first(fields["change"])) or 0.0)
         sums.pop("", None)
@@ -122,7 +124,7 @@ class Goods:
             event_type = "REFUND"
         event: dict[str, Any] = {"eventType": event_type, "sku": sku, "amount": abs(amount)}
         if quantity:
-            event["quantity"] = abs(quantity)
+            event["quantity"] = as_quantity(quantity)
         number = line.first(in_line["number"])
         if number.isdecimal() and len(number) < 10:
             event["lineNumber"] = int(number)
@@ -135,34 +137,33 @@ class Goods:
         self, line: PosRecord, item: PosRecord, paths: dict[str, list[str]], amount: float
     ) -> dict[str, Any]:
         """Return the prices of a line, and who allowed them to be changed."""
-        fields = self._dialect.modifications.fields
-        changes = [
-            change
-            for change in item.parts.get("modifications", ())
-            if not is_set(change.first(fields["voided"]))
-        ]
-        quantity = _number(item.first(paths["quantity"])) or 1
+        found: dict[str, Any] = {}
         unit_price = _number(item.first(paths["unit_price"]))
-        if unit_price is None and changes:
-            new = [_new_price(change, fields) for change in changes]
-            stated = [price for price in new if price is not None]
-            unit_price = stated[-1] if stated else round(amount / quantity, 6)
-        before = [_number(change.first(fields["previous_price"])) for change in changes]
-        list_price = next((price for price in before if price is not None), None)
-        if list_price is None:
-            list_price = _number(item.first(paths["list_price"]))
-        discount = _number(item.first(paths["discount"]))
-        approvers = (
-            *(change.first(fields["approver"]) for change in changes),
-            item.first(paths["approver"]),
-            line.first(self._dialect.lines.fields["approver"]),
-        )
-        reasons = (*(change.first(fields["reason"]) for change in changes), item.first(paths["reason"]))
-        prices = {"unitPrice": unit_price, "listPrice": list_price, "discountAmount": discount or None}
-        found: dict[str, Any] = {name: abs(price) for name, price in prices.items() if price is not None}
-        found["approverId"] = next(filter(None, approvers), "")
-        found["reasonCode"] = next(filter(None, reasons), "")
-        return found
+        list_price = _number(item.first(paths["list_price"]))
+        if discount := _number(item.first(paths["discount"])):
+            found["discountAmount"] = abs(discount)
+        approver = item.first(paths["approver"]) or line.first(self._dialect.lines.fields["approver"])
+        reason = item.first(paths["reason"])
+        fields = self._dialect.modifications.fields
+        changed = False
+        for change in reversed(item.parts.get("modifications", [])):
+            if is_set(change.first(fields["voided"])):
+                continue
+            if unit_price is None:
+                unit_price = _new_price(change, fields)
+            # The first change began at the price of the list.
+            before = _number(change.first(fields["previous_price"]))
+            list_price = list_price if before is None else before
+            approver = change.first(fields["approver"]) or approver
+            reason = change.first(fields["reason"]) or reason
+            changed = True
+        if unit_price is None and changed:
+            unit_price = round(amount / (_number(item.first(paths["quantity"])) or 1), 6)
+        if unit_price is not None:
+            found["unitPrice"] = abs(unit_price)
+        if list_price is not None:
+            found["listPrice"] = abs(list_price)
+        return found | {"approverId": approver, "reasonCode": reason}
 
 
 def in_receipt(goods: Sequence[Good], totals: Sequence[float]) -> Iterator[Good]:

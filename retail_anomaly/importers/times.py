@@ -49,6 +49,6 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
             moment = moment.replace(tzinfo=zone)
         # Half a millisecond is added because a float below a whole one would lose it.
         time = int(moment.timestamp() * 1000 + 0.5)
-        return Moment(time, zoned, moment.astimezone(zone).strftime("%Y-%m-%d"))
+        return Moment(time, zoned, moment.astimezone(zone).date().isoformat())
     except (ValueError, OverflowError):
         return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+Rows = list[dict[str, Any]]
 KEY = ("Z_KASSE_ID", "Z_ERSTELLUNG", "Z_NR")
 RECEIPT = (*KEY, "BON_ID")
 # Name in index.xml, columns, and the decimal places of the columns that are numbers.
