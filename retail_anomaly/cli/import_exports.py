@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from retail_anomaly.cli.frame import refuse_to_overwrite
 from retail_anomaly.cli.options import ConfigFile
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.settings import load
+from retail_anomaly.whole_file import refuse_to_overwrite
 
 import_app = typer.Typer(rich_markup_mode=None, help="Turn the exports of tills into events.")
 

@@ -29,6 +29,8 @@ RUN = [
 ]
 NEED = {
     "retail-anomaly demo": "streamer",
+    "retail-anomaly import dsfinvk till.zip --out events": "import",
+    "retail-anomaly import poslog till.xml --out events": "import",
     "retail-anomaly notebook --folder mine": "notebook",
     "retail-streamer run --broker localhost:1": "streamer",
     "retail-streamer metrics --broker localhost:1": "streamer",
