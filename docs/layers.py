@@ -36,7 +36,6 @@ ABOUT = {
         "replay": "the engine over history",
         "plots": "one function, one figure",
         "frames": "alerts and incidents as DataFrames, in words",
-        "importers": "exports of tills to events",
         "sources": "files and DataFrames to events",
         "settings": "YAML, environment, flags",
         "contract": "checks that every detector passes",

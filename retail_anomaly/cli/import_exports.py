@@ -52,7 +52,7 @@ def dsfinvk(
     Example: retail-anomaly import dsfinvk till-1.zip till-2.zip --time-zone Europe/Berlin --out events
     """
     # Here, for only the extra `import` installs lxml.
-    from retail_anomaly.importers.dsfinvk import import_dsfinvk
+    from retail_anomaly.sources.importers.dsfinvk import import_dsfinvk
 
     settings = load(config).settings
     report = import_dsfinvk(exports, out, settings, zone=_zone(time_zone), store=store)
@@ -83,7 +83,7 @@ def poslog(
 
     Example: retail-anomaly import poslog tlog-*.xml --time-zone America/Chicago --out events
     """
-    from retail_anomaly.importers.poslog import import_poslog
+    from retail_anomaly.sources.importers.poslog import import_poslog
 
     refuse_to_overwrite({"--out": out / "pos-events.jsonl"}, logs)
     settings = load(config).settings

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from retail_anomaly.importers.card_numbers import is_card_number
-from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.sources.importers.card_numbers import holds_card_number
+from retail_anomaly.sources.importers.report import ImportReport
 
 NOBODY: Final = "unknown"
 """The cashier of a receipt that names none."""
@@ -67,7 +67,7 @@ class Head(NamedTuple):
     store: str
 
 
-class Line(NamedTuple):
+class ReceiptLine(NamedTuple):
     """A line of a receipt.
 
     Parameters
@@ -137,7 +137,7 @@ def is_receipt(kind: str) -> bool:
 
 def receipt_events(
     head: Head,
-    lines: Sequence[Line],
+    lines: Sequence[ReceiptLine],
     payments: Sequence[tuple[str, float]],
     references: Sequence[Reference],
     report: ImportReport,
@@ -210,7 +210,7 @@ def _void(
     }
 
 
-def _in_order(head: Head, lines: Sequence[Line]) -> list[Line]:
+def _in_order(head: Head, lines: Sequence[ReceiptLine]) -> list[ReceiptLine]:
     """Return the lines, a Positionsstorno of itself first, where it takes nothing back.
 
     A till that marks the line itself leaves it out of the total; one that adds a second line counts both. If
@@ -225,7 +225,7 @@ def _in_order(head: Head, lines: Sequence[Line]) -> list[Line]:
     return [*marked, *(line for line in lines if line not in marked)]
 
 
-def _line_event(line: Line, report: ImportReport) -> dict[str, Any] | None:
+def _line_event(line: ReceiptLine, report: ImportReport) -> dict[str, Any] | None:
     kind = line.kind.lower()
     gross = line.gross
     if gross is None:
@@ -278,24 +278,24 @@ def as_quantity(number: float) -> float:
     return int(number) if number.is_integer() else number
 
 
-def _priced(line: Line) -> float | None:
+def _priced(line: ReceiptLine) -> float | None:
     if line.quantity is None or line.unit is None or line.factor not in (None, 0, 1):
         return None
     return round(line.quantity * line.unit, 2)
 
 
-def _sku(line: Line, report: ImportReport) -> str | None:
+def _sku(line: ReceiptLine, report: ImportReport) -> str | None:
     for sku in (line.article, line.gtin):
         # An EAN has at most 14 digits; 15 and more that pass as a card number may be one.
-        if sku and not (len(sku) > 14 and is_card_number(sku)):
+        if sku and not (len(sku) > 14 and holds_card_number(sku)):
             return sku
-    if line.words and not is_card_number(line.words):
+    if line.words and not holds_card_number(line.words):
         report.note("lines without ART_NR and GTIN: sku is ARTIKELTEXT")
         return line.words
     return None
 
 
-def _original(line: Line, references: Sequence[Reference]) -> dict[str, str]:
+def _original(line: ReceiptLine, references: Sequence[Reference]) -> dict[str, str]:
     """Return the fields of the sale that a refund line refers to."""
     found = [reference for reference in references if reference.place == line.place]
     found = found or [reference for reference in references if not reference.place]
@@ -320,7 +320,7 @@ def _tender(payments: Sequence[tuple[str, float]]) -> str | None:
 
 
 def _is_hidden(text: str, path: str, field: str, report: ImportReport) -> bool:
-    if not is_card_number(text):
+    if not holds_card_number(text):
         return False
     report.skip(path, f"{field} that is a card number")
     return True

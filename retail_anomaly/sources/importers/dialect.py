@@ -17,10 +17,6 @@ SHIPPED: Final = ("poslog-2", "poslog-6")
 Paths = dict[str, list[str]]
 
 
-class DialectError(UsageError, ValueError):
-    """A dialect is unknown or malformed; the text names the file and the key."""
-
-
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a transaction that may stand several times.
 
@@ -113,7 +109,7 @@ def read_dialect(name: str) -> Dialect:
 
     Raises
     ------
-    DialectError
+    UsageError
         There is none of this name, or it is malformed.
 
     Examples
@@ -122,31 +118,31 @@ def read_dialect(name: str) -> Dialect:
     ['WorkstationID', 'TillID']
     >>> read_dialect("poslog-7")
     Traceback (most recent call last):
-    retail_anomaly.importers.dialect.DialectError: dialect poslog-7: expected a YAML file or one of
+    retail_anomaly.core.errors.UsageError: dialect poslog-7: expected a YAML file or one of
         poslog-2, poslog-6
     """
     try:
         return record_from(Dialect, _value(name))
     except InvalidRecord as error:
-        raise DialectError(f"dialect {name}: {error}") from None
+        raise UsageError(f"dialect {name}: {error}") from None
 
 
 def _value(name: str) -> Any:
     if name in SHIPPED:
-        text = files("retail_anomaly.importers").joinpath(f"dialects/{name}.yaml").read_text("utf-8")
+        text = files("retail_anomaly.sources.importers").joinpath(f"dialects/{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
         text = Path(name).read_text("utf-8")
     else:
-        raise DialectError(f"dialect {name}: expected a YAML file or one of {', '.join(SHIPPED)}")
+        raise UsageError(f"dialect {name}: expected a YAML file or one of {', '.join(SHIPPED)}")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise DialectError(f"dialect {name}: expected YAML: {error}") from None
+        raise UsageError(f"dialect {name}: expected YAML: {error}") from None
     base = value.pop("extends", None) if isinstance(value, dict) else None
     if base is None:
         return value
     if base not in SHIPPED:
-        raise DialectError(f"dialect {name}: extends: expected one of {', '.join(SHIPPED)}, got {base!r}")
+        raise UsageError(f"dialect {name}: extends: expected one of {', '.join(SHIPPED)}, got {base!r}")
     return _over(_value(base), value)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
-from retail_anomaly.importers import dsfinvk_sql as sql
-from retail_anomaly.importers.dsfinvk_receipt import Head, Line, Reference, is_receipt
-from retail_anomaly.importers.export_files import ExportError, ExportFiles
-from retail_anomaly.importers.gdpdu import GdpduTable, rows
-from retail_anomaly.importers.report import ImportReport
-from retail_anomaly.importers.times import read_moment
+from retail_anomaly.sources.importers import dsfinvk_sql as sql
+from retail_anomaly.sources.importers.dsfinvk_receipt import Head, ReceiptLine, Reference, is_receipt
+from retail_anomaly.sources.importers.export_files import ExportError, ExportFiles
+from retail_anomaly.sources.importers.gdpdu import GdpduTable, rows
+from retail_anomaly.sources.importers.report import ImportReport
+from retail_anomaly.sources.importers.times import read_moment
 
 # The name of each table's file in the standard, by that and by its name in index.xml.
 _KINDS: Final = {
@@ -261,7 +261,7 @@ class Receipts:
         place = self._places.get((till, closing)) or self._places.get((till, ""))
         return place or till
 
-    def each(self) -> Iterator[tuple[Head, list[Line], list[tuple[str, float]], list[Reference]]]:
+    def each(self) -> Iterator[tuple[Head, list[ReceiptLine], list[tuple[str, float]], list[Reference]]]:
         """Yield each receipt once with its lines, payments and references, in order of time."""
         self._data.executescript(sql.INDEXES)
         self._tell_of_orphans()
@@ -271,7 +271,8 @@ class Receipts:
             gross = _sums(fetch(sql.GROSS, key))
             discounts = _sums(fetch(sql.DISCOUNTS, key)) if self._has_discounts else {}
             lines = [
-                Line._make((*row, gross.get(row[0]), discounts.get(row[0]))) for row in fetch(sql.LINES, key)
+                ReceiptLine._make((*row, gross.get(row[0]), discounts.get(row[0])))
+                for row in fetch(sql.LINES, key)
             ]
             links = [self._reference(*link) for link in fetch(sql.LINKS, key).fetchall()]
             yield Head._make((receipt, *fields)), lines, fetch(sql.PAYMENTS, key).fetchall(), links

@@ -5,7 +5,7 @@ from typing import IO, Any, Final, TypeAlias
 
 from lxml import etree
 
-from retail_anomaly.importers.export_files import ExportError
+from retail_anomaly.sources.importers.export_files import ExportError
 
 # The defaults of lxml allow entities that the file itself defines. Without `huge_tree`, libxml2 limits the
 # depth, the length of a text and the growth by entities in attributes.
@@ -33,7 +33,7 @@ def read_xml(file: IO[bytes], name: str) -> Any:
     '1'
     >>> read_xml(io.BytesIO(b'<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>'), "index.xml")
     Traceback (most recent call last):
-    retail_anomaly.importers.export_files.ExportError: index.xml: it defines entities: refused
+    retail_anomaly.sources.importers.export_files.ExportError: index.xml: it defines entities: refused
     """
     try:
         tree = etree.parse(file, etree.XMLParser(remove_comments=True, remove_pis=True, **_OPTIONS))

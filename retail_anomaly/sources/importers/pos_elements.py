@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from retail_anomaly.importers.dialect import Dialect, Part
+from retail_anomaly.sources.importers.dialect import Dialect, Part
 
 # Enough for the whole schema of ARTS; a file of invented names must not fill the memory.
 _MOST_PATHS: Final = 20_000
@@ -83,7 +83,7 @@ class TransactionPaths:
     Examples
     --------
     >>> from lxml import etree
-    >>> from retail_anomaly.importers.dialect import read_dialect
+    >>> from retail_anomaly.sources.importers.dialect import read_dialect
     >>> paths = TransactionPaths(read_dialect("poslog-2"))
     >>> record = paths.read(etree.fromstring(
     ...     "<Transaction><WorkstationID>3</WorkstationID><Till>7</Till></Transaction>"))

@@ -85,7 +85,7 @@ def export_files(path: Path | str) -> Iterator[ExportFiles]:
     >>> with export_files("nowhere"):
     ...     pass
     Traceback (most recent call last):
-    retail_anomaly.importers.export_files.ExportError: nowhere: no such file or folder
+    retail_anomaly.sources.importers.export_files.ExportError: nowhere: no such file or folder
     """
     path = Path(path)
     if path.is_dir():

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from retail_anomaly.importers.dialect import DialectError
-from retail_anomaly.importers.export_files import ExportError
-from retail_anomaly.importers.poslog import import_poslog
-from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.settings import Settings
 from retail_anomaly.settings.model import StoreSettings
+from retail_anomaly.sources.importers.export_files import ExportError
+from retail_anomaly.sources.importers.poslog import import_poslog
+from retail_anomaly.sources.importers.report import ImportReport
 from tests.support.poslog import item, link, log, tender, total, transaction
 from tests.support.till_export import NOON_MS
 
@@ -387,5 +387,5 @@ def test_a_malformed_dialect_is_one_line(tmp_path, text, said):
     dialect = tmp_path / "ours.yaml"
     dialect.write_text(text)
 
-    with pytest.raises(DialectError, match=said):
+    with pytest.raises(UsageError, match=said):
         imported(tmp_path, log(transaction(1, item("a", 5.0))), dialect=str(dialect))

@@ -6,13 +6,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retail_anomaly.importers.dsfinvk_receipt import is_receipt, receipt_events
-from retail_anomaly.importers.dsfinvk_tables import Receipts
-from retail_anomaly.importers.events_out import prepare, write_events
-from retail_anomaly.importers.export_files import ExportError, export_files
-from retail_anomaly.importers.gdpdu import INDEX, read_index
-from retail_anomaly.importers.report import ImportReport
 from retail_anomaly.settings.model import Settings
+from retail_anomaly.sources.importers.dsfinvk_receipt import is_receipt, receipt_events
+from retail_anomaly.sources.importers.dsfinvk_tables import Receipts
+from retail_anomaly.sources.importers.events_out import prepare, write_events
+from retail_anomaly.sources.importers.export_files import ExportError, export_files
+from retail_anomaly.sources.importers.gdpdu import INDEX, read_index
+from retail_anomaly.sources.importers.report import ImportReport
 
 
 def import_dsfinvk(
@@ -52,7 +52,7 @@ def import_dsfinvk(
     --------
     >>> import_dsfinvk(["nowhere.zip"], "events")
     Traceback (most recent call last):
-    retail_anomaly.importers.export_files.ExportError: nowhere.zip: no such file or folder
+    retail_anomaly.sources.importers.export_files.ExportError: nowhere.zip: no such file or folder
     """
     report = ImportReport()
     known = settings or Settings()

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from retail_anomaly.importers.card_numbers import is_card_number
-from retail_anomaly.importers.dialect import Dialect
-from retail_anomaly.importers.dsfinvk_receipt import NOBODY
-from retail_anomaly.importers.pos_elements import PosRecord
-from retail_anomaly.importers.poslog_goods import Good, Goods, in_receipt, is_set
-from retail_anomaly.importers.report import ImportReport
-from retail_anomaly.importers.times import read_moment
+from retail_anomaly.sources.importers.card_numbers import holds_card_number
+from retail_anomaly.sources.importers.dialect import Dialect
+from retail_anomaly.sources.importers.dsfinvk_receipt import NOBODY
+from retail_anomaly.sources.importers.pos_elements import PosRecord
+from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt, is_set
+from retail_anomaly.sources.importers.report import ImportReport
+from retail_anomaly.sources.importers.times import read_moment
 
 _KINDS: Final = ("finished", "suspended", "cancelled", "voided", "post_voided")
 # Texts that a till or its user writes, where a card number may stand.
@@ -204,7 +204,7 @@ class Transactions:
     def _safe(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event without card numbers."""
         for name in _FREE_TEXTS:
-            if (text := event.get(name)) and is_card_number(text):
+            if (text := event.get(name)) and holds_card_number(text):
                 self._report.skip(self._dialect.transaction, f"{name} that is a card number")
                 event[name] = ""
         return event

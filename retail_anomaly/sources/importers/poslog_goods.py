@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from retail_anomaly.importers.card_numbers import is_card_number
-from retail_anomaly.importers.dialect import Dialect
-from retail_anomaly.importers.dsfinvk_receipt import as_quantity
-from retail_anomaly.importers.pos_elements import PosRecord
-from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.sources.importers.card_numbers import holds_card_number
+from retail_anomaly.sources.importers.dialect import Dialect
+from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
+from retail_anomaly.sources.importers.pos_elements import PosRecord
+from retail_anomaly.sources.importers.report import ImportReport
 
 _YES: Final = frozenset({"true", "1", "yes", "y"})
 _CENT: Final = 0.005
@@ -244,7 +244,7 @@ def _new_price(change: PosRecord, fields: dict[str, list[str]]) -> float | None:
 
 def _article(text: str) -> str:
     # An EAN has at most 14 digits; 15 and more that pass as a card number may be one.
-    return "" if len(text) > 14 and is_card_number(text) else text
+    return "" if len(text) > 14 and holds_card_number(text) else text
 
 
 def _number(text: str) -> float | None:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from retail_anomaly.importers.dialect import SHIPPED, read_dialect
-from retail_anomaly.importers.events_out import prepare, write_events
-from retail_anomaly.importers.export_files import ExportError
-from retail_anomaly.importers.pos_elements import TransactionPaths
-from retail_anomaly.importers.poslog_transactions import Transactions
-from retail_anomaly.importers.report import ImportReport
-from retail_anomaly.importers.safe_xml import Malformed, elements
 from retail_anomaly.settings.model import Settings
+from retail_anomaly.sources.importers.dialect import SHIPPED, read_dialect
+from retail_anomaly.sources.importers.events_out import prepare, write_events
+from retail_anomaly.sources.importers.export_files import ExportError
+from retail_anomaly.sources.importers.pos_elements import TransactionPaths
+from retail_anomaly.sources.importers.poslog_transactions import Transactions
+from retail_anomaly.sources.importers.report import ImportReport
+from retail_anomaly.sources.importers.safe_xml import Malformed, elements
 
 
 def import_poslog(
@@ -51,14 +51,14 @@ def import_poslog(
     ------
     ExportError
         A file is no POSLog, or is not safe to read.
-    DialectError
+    UsageError
         There is no such dialect.
 
     Examples
     --------
     >>> import_poslog(["nowhere.xml"], "events")
     Traceback (most recent call last):
-    retail_anomaly.importers.export_files.ExportError: nowhere.xml: no such file
+    retail_anomaly.sources.importers.export_files.ExportError: nowhere.xml: no such file
     """
     report = ImportReport()
     known = settings or Settings()

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from retail_anomaly.importers.export_files import DAMAGED, ExportError, ExportFiles, leads_out
-from retail_anomaly.importers.report import ImportReport
-from retail_anomaly.importers.safe_xml import local_name, read_xml
+from retail_anomaly.sources.importers.export_files import DAMAGED, ExportError, ExportFiles, leads_out
+from retail_anomaly.sources.importers.report import ImportReport
+from retail_anomaly.sources.importers.safe_xml import local_name, read_xml
 
 INDEX: Final = "index.xml"
 _ENCODINGS: Final = {

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from retail_anomaly.importers.dsfinvk import import_dsfinvk
-from retail_anomaly.importers.export_files import ExportError
-from retail_anomaly.importers.report import ImportReport
+from retail_anomaly.sources.importers.dsfinvk import import_dsfinvk
+from retail_anomaly.sources.importers.export_files import ExportError
+from retail_anomaly.sources.importers.report import ImportReport
 from tests.support.dsfinvk import Form, export_bytes, write_folder, write_zip
 from tests.support.till_export import NOON_MS, ExportedTill, line
 
