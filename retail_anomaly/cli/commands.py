@@ -12,6 +12,7 @@ from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
+from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
@@ -19,3 +20,4 @@ for command in (demo, replay, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
+app.add_typer(rules_app, name="rules")

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from retail_anomaly.cli.options import ConfigFile
+from retail_anomaly.rules.rule_schema import rule_schema
 from retail_anomaly.settings import build_engine, flatten, json_schema, load
 
 config_app = typer.Typer(rich_markup_mode=None, help="Show and check the configuration.")
@@ -45,12 +46,17 @@ def show(
 
 
 @config_app.command()
-def schema() -> None:
+def schema(
+    rules: Annotated[
+        bool, typer.Option("--rules", help="The schema of a file with declarative rules.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of the configuration file, for an editor that completes and checks it.
 
     Example: retail-anomaly config schema > config.schema.json
     """
-    typer.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+    found = rule_schema() if rules else json_schema()
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
 
 
 @config_app.command()

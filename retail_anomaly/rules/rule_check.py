@@ -9,7 +9,7 @@ from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.rules.filters import check_filters, number_of, text_of
 from retail_anomaly.rules.model import Condition, EventFilter, Rule, WhenKind
-from retail_anomaly.rules.vocabulary import FIELDS, KEYS, STATUSES, WHEN_KEYS, Kind
+from retail_anomaly.rules.vocabulary import ALL_FIELDS, KEYS, STATUSES, WHEN_KEYS, Kind
 from retail_anomaly.rules.written import Written
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -35,7 +35,7 @@ def checked_rule(rule: Written) -> Rule:
             raise rule.error(f"{key}: expected a value, the key is missing")
     lists = _lists(keys.get("lists"))
     events = _events(keys["events"], lists)
-    by = _by(keys.get("by"), events)
+    by = _by(keys.get("by"))
     window = _window(keys["window"])
     when = _when(keys["when"], events)
     if when.kind in ("sequence", "absent") and not isinstance(window, int):
@@ -44,12 +44,12 @@ def checked_rule(rule: Written) -> Rule:
         id=checked_id(keys["id"]),
         version=_version(keys.get("version")),
         status=_status(keys.get("status")),
-        message=_message(keys.get("message"), events),
+        message=_message(keys.get("message")),
         events=events,
         by=by,
         window=window,
         when=when,
-        subject=_subject(keys.get("subject"), events),
+        subject=_subject(keys.get("subject")),
         risk=_risk(keys.get("risk")),
         written=_sent(rule),
         place=rule.place,
@@ -135,33 +135,27 @@ def _events(given: Written, lists: dict[str, Written]) -> dict[str, tuple[EventF
     return found
 
 
-def _known_fields(events: dict[str, tuple[EventFilter, ...]]) -> dict[str, Kind]:
-    topics = {each.topic for filters in events.values() for each in filters}
-    return {name: kind for topic in sorted(topics) for name, kind in FIELDS[topic].items()}
-
-
-def _by(given: Written | None, events: dict[str, tuple[EventFilter, ...]]) -> tuple[str, ...]:
+def _by(given: Written | None) -> tuple[str, ...]:
     if given is None:
         return ()
     if not isinstance(given.value, list):
         raise given.error(f"by: expected a list of fields such as [cashierId], got {given.plain()!r}")
-    known = _known_fields(events)
-    return tuple(_field(item, "by", known) for item in given.value)
+    return tuple(_field(item, "by") for item in given.value)
 
 
-def _field(given: Written, key: str, known: dict[str, Kind]) -> str:
+def _field(given: Written, key: str) -> str:
+    # One of another topic will do: an event that lacks the field does not count.
     name = text_of(given, key)
-    if name not in known:
-        raise given.error(f"{key}: unknown field {name}; {nearest(name, known)}")
+    if name not in ALL_FIELDS:
+        raise given.error(f"{key}: unknown field {name}; {nearest(name, ALL_FIELDS)}")
     return name
 
 
-def _subject(given: Written | None, events: dict[str, tuple[EventFilter, ...]]) -> str | None:
+def _subject(given: Written | None) -> str | None:
     if given is None:
         return None
-    known = _known_fields(events)
-    name = _field(given, "subject", known)
-    if known[name] is not Kind.TEXT:
+    name = _field(given, "subject")
+    if ALL_FIELDS[name] is not Kind.TEXT:
         raise given.error(f"subject: expected a field with text, such as cashierId, got {name}")
     return name
 
@@ -235,10 +229,9 @@ def _subjects_of(
         raise given.error(f"when.{kind}: expected an event and a field such as drawer.amount, got {text!r}")
     if name not in events:
         raise given.error(f"when.{kind}: unknown event {name}; {nearest(name, events)}")
-    known = _known_fields({name: events[name]})
-    if field not in known:
-        raise given.error(f"when.{kind}: unknown field {field}; {nearest(field, known)}")
-    if kind == "sum" and known[field] is not Kind.NUMBER:
+    if field not in ALL_FIELDS:
+        raise given.error(f"when.{kind}: unknown field {field}; {nearest(field, ALL_FIELDS)}")
+    if kind == "sum" and ALL_FIELDS[field] is not Kind.NUMBER:
         raise given.error(f"when.sum: expected a field with numbers, got {field}")
     return name, None, field
 
@@ -250,11 +243,11 @@ def _event(given: Written, key: str, events: dict[str, tuple[EventFilter, ...]])
     return name
 
 
-def _message(given: Written | None, events: dict[str, tuple[EventFilter, ...]]) -> str:
+def _message(given: Written | None) -> str:
     if given is None:
         return "Rule {rule}: {value}."
     message = text_of(given, "message")
-    known = (*_MADE_FOR_MESSAGES, *_known_fields(events))
+    known = (*_MADE_FOR_MESSAGES, *ALL_FIELDS)
     try:
         parts = list(Formatter().parse(message))
     except ValueError as error:

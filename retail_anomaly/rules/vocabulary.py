@@ -68,6 +68,8 @@ FIELDS: Final = MappingProxyType(
 )
 """The fields of each topic that rules see, the made ones included."""
 
+ALL_FIELDS: Final = {name: kind for fields in FIELDS.values() for name, kind in fields.items()}
+
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 NUMERIC: Final = ("gt", "gte", "lt", "lte")

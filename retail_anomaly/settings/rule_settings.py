@@ -48,6 +48,23 @@ class RuleSettings(Section, frozen=True):
     ] = 50
 
 
+def rules_of(section: RuleSettings) -> list[Rule]:
+    """Load the rules of every store.
+
+    Raises
+    ------
+    RuleError
+        A rule is wrong.
+
+    Examples
+    --------
+    >>> rules_of(RuleSettings())
+    []
+    """
+    found = written_rules(section.files, packs=section.packs, own=section.inline)
+    return checked_rules(found, [("rules.set", section.set)], section.lists)
+
+
 class RulesInForce(NamedTuple):
     """The detectors of rules: those of every store, and those of the stores that have their own."""
 
