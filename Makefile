@@ -49,7 +49,7 @@ bench: $(VENV)/.dev ## measure speed, latency, memory and recovery: a table, JSO
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## write the pages that come from the code
-	@$(BIN)/python docs/build.py
+	@$(BIN)/python -m docs.build
 	@$(BIN)/python docs/layers.py
 	@$(BIN)/python helm/build.py
 	@$(BIN)/python -m helm.dashboards

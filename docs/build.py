@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import plotly.graph_objects as go
 
+from docs.event_schema import fields_page
 from retail_anomaly import plots
 from retail_anomaly.detectors import REGISTRY, Range
 from retail_anomaly.settings import Settings, flatten, json_schema
@@ -138,6 +139,11 @@ def figures() -> str:
     )
 
 
+def fields() -> str:
+    """Return the page about the fields of the events, with an example of every type."""
+    return fields_page(_NOTICE)
+
+
 def _descriptions(schema: dict[str, object], path: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
 
@@ -172,6 +178,7 @@ PAGES = {
     "detectors.md": detectors,
     "configuration.md": configuration,
     "figures.md": figures,
+    "fields.md": fields,
 }
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from retail_anomaly.core.codec import decode
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.sources.columns import FIELDS, REQUIRED
 from tests.support.pages import ROOT, blocks, commands
@@ -48,13 +49,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
-FIELD_ROW = re.compile(r"^\| `([\w.]+)` \| (yes)? *\| ([^|]+) \|", re.MULTILINE)
+FIELD_ROW = re.compile(r"^\| `([\w.]+)` \| (yes|of a line)? *\| ([^|]+) \|", re.MULTILINE)
 KINDS = {
-    "text": "text",
-    "whole number": "integer",
-    "number": "number",
-    "true or false": "flag",
-    "time": "integer",
+    "text": {"text"},
+    "whole number": {"integer"},
+    "number": {"number", "decimal"},
+    "true or false": {"flag"},
+    "time": {"integer"},
 }
 
 
@@ -64,11 +65,24 @@ def test_the_page_about_fields_has_each_field_of_the_events(topic: str) -> None:
     [part] = [part for part in page.split("\n## ") if part.startswith(f"`{topic}`")]
     rows = FIELD_ROW.findall(part)
 
-    assert {name: KINDS[kind] for name, _, kind in rows} == FIELDS[topic]
+    assert [name for name, _, _ in rows] == list(FIELDS[topic])
+    assert all(FIELDS[topic][name] in KINDS[kind] for name, _, kind in rows)
     assert {name for name, required, _ in rows if required} == set(REQUIRED[topic])
     assert {name for name, _, kind in rows if kind == "time"} == {
         name for name in FIELDS[topic] if name.endswith(("Time", "shiftStart", "shiftEnd"))
     }
+
+
+def test_the_page_about_fields_has_an_example_of_each_type_that_is_such_an_event() -> None:
+    page = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
+    kinds = set()
+    for part in page.split("\n## ")[1:]:
+        topic = part.split("`")[1]
+        for example in re.findall(r"```json\n(.*)\n```", part):
+            event = decode(topic, example.encode())
+            kinds.add((topic, getattr(event, "event_type", None)))
+    assert {topic for topic, _ in kinds} == set(FIELDS)
+    assert {"SALE", "REFUND", "LINE_VOID", "VOID", "POST_VOID", "NO_SALE"} <= {kind for _, kind in kinds}
 
 
 def test_named_tests_exist() -> None:
