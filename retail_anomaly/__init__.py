@@ -27,6 +27,8 @@ from retail_anomaly.rules import Rule, RuleError
 from retail_anomaly.settings import Settings, SettingsError, build_engine, load_settings
 from retail_anomaly.sources import SourceError
 from retail_anomaly.sources.columns import ColumnsError
+from retail_anomaly.sources.loaded import Events, load
+from retail_anomaly.sources.mapping_file import MappingError
 
 if TYPE_CHECKING:
     from retail_anomaly import plots
@@ -50,8 +52,10 @@ __all__ = [
     "Detector",
     "Engine",
     "Event",
+    "Events",
     "GateData",
     "InvalidEvent",
+    "MappingError",
     "Parameters",
     "PosEvent",
     "ReplayResult",
@@ -72,6 +76,7 @@ __all__ = [
     "data_quality",
     "differing_alerts",
     "incidents_frame",
+    "load",
     "load_settings",
     "match_incidents",
     "near_misses",

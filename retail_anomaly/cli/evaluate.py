@@ -10,9 +10,11 @@ from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import (
     INCIDENTS_HELP,
     AlertsFile,
+    ColumnNames,
     ConfigFile,
+    MappingFile,
     Page,
-    our_column_names,
+    mapping_of,
 )
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.frames.words import plural
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from retail_anomaly.evaluate import Activity, Scorecard
     from retail_anomaly.frames.shown_times import Zones
+    from retail_anomaly.sources.mapping import EventMapping
 
 # Width of the tables where no terminal says how wide it is.
 _WIDTH = 140
@@ -40,6 +43,8 @@ def evaluate(
             "has the alert rate, a comparison with random alerts and the time to detect in events."
         ),
     ] = None,
+    columns: ColumnNames = None,
+    mapping: MappingFile = None,
     config: ConfigFile = None,
     html: Page = None,
     output: Annotated[
@@ -61,16 +66,16 @@ def evaluate(
     if output is not None and output.suffix not in {".json", ".csv"}:
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
     logs = [] if events is None else files_of(events)
-    refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, *logs])
+    refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, mapping, *logs])
     require_writable(html, output)
     from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
 
-    zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
+    zones = load(config).settings.zones
     raised, truth = read_alerts(alerts), read_incidents(incidents)
-    activity = None if events is None else _activity(events, zones, seed)
+    activity = None if events is None else _activity(events, mapping_of(mapping, columns), zones, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)
     if html is not None:
@@ -83,15 +88,14 @@ def evaluate(
         typer.echo(f"Written: {output}", err=True)
 
 
-def _activity(events: str, zones: "Zones", seed: int) -> "Activity":
+def _activity(events: str, mapping: "EventMapping", zones: "Zones", seed: int) -> "Activity":
     from retail_anomaly.evaluate import Activity
     from retail_anomaly.replay import tracked
     from retail_anomaly.sources import open_input
     from retail_anomaly.sources.event_log import BadLines
 
     bad = BadLines()
-    with our_column_names():
-        source = open_input(events)
+    source = open_input(events, None, mapping, zones)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
     if bad.count:
         typer.echo(f"{plural(bad.count, 'line')} of {events} could not be read; replay names them", err=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.options import ConfigFile, names_in
+from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, TopicName, mapping_of, names_in
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
@@ -17,7 +17,6 @@ from retail_anomaly.frames.words import plural
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
-from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.sources.unreadable import UnreadableError
@@ -29,8 +28,9 @@ def replay(
         list[str],
         typer.Argument(
             metavar="LOG...",
-            help="One or several of: an event log (JSON lines); - for standard input; a Parquet or CSV file; "
-            "a folder with pos-events.jsonl and files of the other topics.",
+            help="One or several of: an event log (JSON lines); - for standard input; a table (CSV, Parquet, "
+            "Excel); a folder with pos-events.jsonl and files of the other topics, or with the parts of one "
+            "table; an address such as s3://bucket/sales.parquet.",
         ),
     ],
     *,
@@ -38,16 +38,9 @@ def replay(
     detectors: Annotated[
         str | None, typer.Option(help="Run only these detectors, comma-separated, such as refund_burst.")
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Map your column names to our fields. field=column renames, field=column:value fills in "
-            "empty cells, field=:value sets the same value everywhere; comma-separated.",
-        ),
-    ] = None,
-    topic: Annotated[
-        str | None, typer.Option(help="Topic of a file whose name does not say it. Default: pos-events.")
-    ] = None,
+    columns: ColumnNames = None,
+    mapping: MappingFile = None,
+    topic: TopicName = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +52,11 @@ def replay(
         Path | None, typer.Option(help="Write the lines that could not be read to this file.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if a line could not be read.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 1 if a line could not be read, or if there is a remark about the data.",
+        ),
     ] = False,
     jobs: Annotated[
         int,
@@ -78,10 +75,10 @@ def replay(
     if topic is not None and topic not in INPUT_TOPICS:
         raise UsageError(f"--topic is one of {', '.join(INPUT_TOPICS)}, not {topic!r}")
     settings = load(config).settings
-    run = open_replay(
-        logs, topic, Columns.parse(",".join(columns or ())), settings, names_in(detectors), jobs=jobs
+    run = open_replay(logs, topic, mapping_of(mapping, columns), settings, names_in(detectors), jobs=jobs)
+    refuse_to_overwrite(
+        {"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config, mapping]
     )
-    refuse_to_overwrite({"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config])
     types: Counter[str] = Counter()
     revised = 0
     began = time.perf_counter()
@@ -105,7 +102,7 @@ def replay(
         raise unreadable
     for line in _summary(run, types, revised, bad, time.perf_counter() - began):
         typer.echo(line, err=True)
-    return 1 if strict and bad.count else 0
+    return 1 if strict and (bad.count or run.remarks) else 0
 
 
 def _show(bad: BadLine) -> None:
@@ -124,6 +121,7 @@ def _summary(run: Pass, types: Counter[str], revised: int, bad: BadLines, second
         more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
         lines.append(f"{plural(bad.count, 'line')} could not be read{more}")
         lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
+    lines += run.remarks
     if run.held:
         held = plural(run.held, "decision")
         lines.append(f"{held} still waiting for time to pass beyond the end of the log")

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.frame import require_writable
-from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, ConfigFile, our_column_names
+from retail_anomaly.cli.options import (
+    INCIDENTS_HELP,
+    AlertsFile,
+    ColumnNames,
+    ConfigFile,
+    MappingFile,
+    mapping_of,
+)
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.sources import STDIN
 from retail_anomaly.sources.read_files import files_of
@@ -21,12 +28,14 @@ def report(
         Path | None, typer.Option(help=f"{INCIDENTS_HELP} The page then says whether each was found.")
     ] = None,
     events: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="The log that was replayed, or its folder. The page then also shows the sales behind the "
             "alerts, alert rates and the quality of the data."
         ),
     ] = None,
+    columns: ColumnNames = None,
+    mapping: MappingFile = None,
     config: ConfigFile = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Alerts",
 ) -> None:
@@ -39,7 +48,7 @@ def report(
             f"--events: the page reads the log twice, and {events} can be read only once: give a file"
         )
     logs = [] if events is None else files_of(events)
-    refuse_to_overwrite({"--output": output}, [alerts, incidents, config, *logs])
+    refuse_to_overwrite({"--output": output}, [alerts, incidents, config, mapping, *logs])
     require_writable(output)
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
@@ -47,28 +56,26 @@ def report(
     from retail_anomaly.plots import pos_frame
     from retail_anomaly.report.alerts_page import write_report
     from retail_anomaly.settings import load
-    from retail_anomaly.sources import open_input
-    from retail_anomaly.sources.event_log import BadLines
+    from retail_anomaly.sources.loaded import Events
 
     raised = read_alerts(alerts)
     truth = None if incidents is None else read_incidents(incidents)
-    pos_events = None
-    if events is not None:
-        with our_column_names():
-            pos_events = pos_frame(open_input(events).events(BadLines()))
-    zones = {name: store.time_zone for name, store in load(config).settings.stores.items()}
+    zones = load(config).settings.zones
+    read = None if events is None else Events(events, None, mapping_of(mapping, columns), zones)
     write_report(
         raised,
         output,
         incidents=truth,
-        events=pos_events,
-        quality=None if events is None else data_quality(events, zones=zones),
+        events=None if read is None else pos_frame(read),
+        quality=None if read is None else data_quality(read, zones=zones),
+        remarks=() if read is None else read.summary.lines()[1:],
         title=title,
         zones=zones,
     )
     typer.echo(f"Written: {output}", err=True)
 
 
-def _can_be_read_only_once(events: Path) -> bool:
+def _can_be_read_only_once(events: str) -> bool:
     """Tell whether a log is standard input or another pipe."""
-    return str(events) == STDIN or (events.exists() and not events.is_file() and not events.is_dir())
+    path = Path(events)
+    return events == STDIN or (path.exists() and not path.is_file() and not path.is_dir())

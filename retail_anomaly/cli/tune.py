@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from retail_anomaly.cli.frame import require_writable
-from retail_anomaly.cli.options import INCIDENTS_HELP, Page, names_in, our_column_names
+from retail_anomaly.cli.options import INCIDENTS_HELP, ColumnNames, MappingFile, Page, mapping_of, names_in
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.tune import TuneError
 from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
@@ -36,6 +36,8 @@ def tune(
             help="Tune only these detectors, comma-separated. The others run unchanged; their alerts count."
         ),
     ] = None,
+    columns: ColumnNames = None,
+    mapping: MappingFile = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -67,29 +69,31 @@ def tune(
     --output tuned.yaml
     """
     outputs = {"--output": output, "--html": html, "--study": study}
-    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config])
+    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config, mapping])
     # The search may take hours.
     require_writable(*outputs.values())
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
+    from retail_anomaly.sources.loaded import Events
     from retail_anomaly.tune.procedure import tune as search
 
     truth = read_incidents(incidents)
+    settings = load(config, environ={}).settings
+    read = Events(log, None, mapping_of(mapping, columns), settings.zones)
     try:
-        with our_column_names():
-            tuning = search(
-                log,
-                truth,
-                settings=load(config, environ={}).settings,
-                budget=budget,
-                trials=trials,
-                objective=objective,
-                detectors=names_in(detectors),
-                split=split,
-                jobs=jobs,
-                seed=seed,
-                study=study,
-            )
+        tuning = search(
+            read,
+            truth,
+            settings=settings,
+            budget=budget,
+            trials=trials,
+            objective=objective,
+            detectors=names_in(detectors),
+            split=split,
+            jobs=jobs,
+            seed=seed,
+            study=study,
+        )
     except KeyboardInterrupt:
         if study is None:
             raise

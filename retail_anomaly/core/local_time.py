@@ -1,6 +1,6 @@
 """The store's own days and quarter hours."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ QUARTER: Final = 900_000
 """A quarter of an hour in milliseconds."""
 QUARTERS: Final = 96
 """Quarters in a day."""
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a clock on the wall shows no zone
 
 
 @lru_cache(maxsize=1_024)  # A log repeats its days.
@@ -76,6 +77,51 @@ class LocalTime:
             self._place = (local.toordinal(), (local.hour * 60 + local.minute) // 15)
             self._block = block
         return self._place
+
+
+class WallClock:
+    """Times without a zone, as a store's clock on the wall shows them.
+
+    Parameters
+    ----------
+    zone
+        The store's time zone.
+
+    Notes
+    -----
+    An hour that comes twice when summer time ends is taken as its first time. A time that the clock skips
+    when summer time begins is counted on from before, so 02:30 is 03:30.
+
+    Examples
+    --------
+    >>> clock = WallClock(ZoneInfo("Europe/Berlin"))
+    >>> utc_text(clock.utc(1_760_000_000_000))  # the clock shows 08:53:20
+    '2025-10-09 06:53:20 UTC'
+    """
+
+    _MOST_BLOCKS: Final = 100_000
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._offsets: dict[int, int] = {}
+
+    def utc(self, local: int) -> int:
+        """Return the epoch milliseconds of a time on the clock, `local` in milliseconds since 1970."""
+        block = local // QUARTER
+        offset = self._offsets.get(block)
+        if offset is None:
+            if len(self._offsets) >= self._MOST_BLOCKS:
+                self._offsets.clear()
+            offset = self._offsets[block] = self._offset(block)
+        return local - offset
+
+    def _offset(self, block: int) -> int:
+        try:
+            shown = _EPOCH + timedelta(milliseconds=block * QUARTER)
+            offset = shown.replace(tzinfo=self.zone).utcoffset()
+        except OverflowError:  # no year that a calendar has; the check of the event refuses it
+            return 0
+        return round((offset or timedelta()).total_seconds() * 1000)
 
 
 def utc_text(time: int) -> str:

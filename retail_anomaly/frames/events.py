@@ -1,6 +1,7 @@
 """Events as frames: receipt lines, stock counts, receipts."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import msgspec
 import pandas as pd
@@ -9,14 +10,17 @@ from retail_anomaly.core.events import REFUND, SALE, CountEvent, Event, PosEvent
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.times import utc_times
 
+AnyEvents: TypeAlias = pd.DataFrame | Iterable[Event]
+"""Events, such as `retail_anomaly.Events`, or a frame of them."""
 
-def pos_frame(events: Iterable[Event]) -> pd.DataFrame:
+
+def pos_frame(events: AnyEvents) -> pd.DataFrame:
     """Return the POS events among events, as a frame to draw sales and refunds from.
 
     Parameters
     ----------
     events
-        Events of any kind, for example from `data_gen.Simulation`.
+        Events of any kind, such as `Events` or those of `data_gen.Simulation`; or such a frame.
 
     Returns
     -------
@@ -29,16 +33,16 @@ def pos_frame(events: Iterable[Event]) -> pd.DataFrame:
     >>> pos_frame([sale])[["store_id", "event_time", "amount"]].values.tolist()
     [['store-1', Timestamp('2025-10-09 08:53:20+0000', tz='UTC'), 9.5]]
     """
-    return _frame_of(PosEvent, events)
+    return events if isinstance(events, pd.DataFrame) else _frame_of(PosEvent, events)
 
 
-def count_frame(events: Iterable[Event]) -> pd.DataFrame:
+def count_frame(events: AnyEvents) -> pd.DataFrame:
     """Return the stock counts among events, as a frame to draw a sku's stock from.
 
     Parameters
     ----------
     events
-        Events of any kind.
+        Events of any kind, or such a frame.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def count_frame(events: Iterable[Event]) -> pd.DataFrame:
     >>> count_frame([CountEvent("store-1", "sku-1", 20, 1_760_000_000_000)])["counted_qty"].tolist()
     [20]
     """
-    return _frame_of(CountEvent, events)
+    return events if isinstance(events, pd.DataFrame) else _frame_of(CountEvent, events)
 
 
 def receipts_by(events: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

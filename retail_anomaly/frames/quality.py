@@ -11,6 +11,8 @@ from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, SecurityEv
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine
+from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.mapping_file import AnyMapping, read_mapping
 
 _MINUTE: Final = 60_000
 _DAY: Final = 86_400_000
@@ -21,6 +23,7 @@ _BUSY: Final = 5
 def data_quality(
     source: Where,
     *,
+    mapping: AnyMapping | None = None,
     columns: Mapping[str, str] | None = None,
     constants: Mapping[str, Any] | None = None,
     zones: Mapping[str, str] | str = "UTC",
@@ -30,9 +33,9 @@ def data_quality(
     Parameters
     ----------
     source
-        An event log, a folder, tables or events, as `replay` takes them.
-    columns, constants
-        Names and values for foreign data, as for `replay`.
+        An event log, a folder, tables or `Events`, as `replay` takes them.
+    mapping, columns, constants
+        How foreign data is read, as for `replay`.
     zones
         Time zone of the stores: one for all, or by store id (UTC for the others).
 
@@ -59,7 +62,9 @@ def data_quality(
      'refund by somebody without a shift': 1, 'sale of amount 0': 1}
     """
     checks = _Checks(zones)
-    for event in open_input(source, columns=Columns(columns, constants)).events(checks.bad_line):
+    whole = EventMapping() if mapping is None else read_mapping(mapping)
+    mapped = whole.with_columns(Columns(columns, constants))
+    for event in open_input(source, columns=mapped, zones=zones).events(checks.bad_line):
         checks.take(event)
     return checks.frame()
 

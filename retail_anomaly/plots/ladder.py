@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from retail_anomaly.core.events import REFUND
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.events import receipts_by
+from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.models.tails import poisson_interval
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
@@ -22,7 +22,7 @@ _CASHIER: Final = ["store_id", "cashier_id"]
 _COVERAGE: Final = 0.9973
 
 
-def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, most: int = 15) -> go.Figure:
+def cashier_ladder(events: AnyEvents, alerts: pd.DataFrame | None = None, *, most: int = 15) -> go.Figure:
     """Draw how often each cashier refunds, as a multiple of the other cashiers of the same store.
 
     The rungs are in the order of the lower end of their interval: a cashier with many receipts stands
@@ -33,7 +33,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     Parameters
     ----------
     events
-        POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
+        `Events`, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
         ``event_type`` and ``amount``.
     alerts
         Alerts, as `replay` returns them: a cashier whom one about refunds names is marked.
@@ -53,7 +53,7 @@ def cashier_ladder(events: pd.DataFrame, alerts: pd.DataFrame | None = None, *, 
     >>> cashier_ladder(events).layout.title.text
     '1 of 2 cashiers refunds more often than the peers, most a: 17 times'
     """
-    found = _beside_peers(events)
+    found = _beside_peers(pos_frame(events))
     compared = found.dropna(subset="ratio").sort_values(["low", "ratio"], ascending=False, kind="stable")
     shown = compared[compared["refunds"] > 0].head(most).iloc[::-1]
     raised = _alerts_by_cashier(alerts)

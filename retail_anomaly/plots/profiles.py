@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.core.events import SALE
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.events import receipts_by
+from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.shown_times import Zones
 from retail_anomaly.frames.words import natural_order, percent, plural
 from retail_anomaly.plots.clock import on_store_clocks
@@ -22,13 +22,13 @@ _SIGMAS: Final = 3
 _NAMED: Final = 8  # outliers whose name is written beside their marker
 
 
-def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
+def sales_by_hour(events: AnyEvents, *, zones: Zones = "UTC") -> go.Figure:
     """Draw how many lines a store sells in each hour of each weekday, on average.
 
     Parameters
     ----------
     events
-        POS events with ``store_id``, ``event_time`` and ``event_type``.
+        `Events`, or POS events with ``store_id``, ``event_time`` and ``event_type``.
     zones
         Time zone of the stores, whose own clocks count.
 
@@ -39,7 +39,7 @@ def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
     >>> figure.layout.title.text
     'Most is sold on Thursday from 12 to 13 h: 1 line a store'
     """
-    sales = _sales(events, ("store_id", "event_time", "event_type"), zones)
+    sales = _sales(pos_frame(events), ("store_id", "event_time", "event_type"), zones)
     days = sales.assign(day=sales["local"].dt.normalize()).drop_duplicates(["store_id", "day"])
     store_days = days["local"].dt.day_of_week.value_counts()
     lines = sales.groupby([sales["local"].dt.day_of_week, sales["local"].dt.hour]).size()
@@ -80,13 +80,13 @@ def sales_by_hour(events: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
     return styled(figure, title, subtitle, height=260)
 
 
-def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) -> go.Figure:
+def sales_by_day(events: AnyEvents, *, zones: Zones = "UTC", most: int = 12) -> go.Figure:
     """Draw the lines that each store sells a day; days without any leave a gap.
 
     Parameters
     ----------
     events
-        POS events with ``store_id``, ``event_time`` and ``event_type``.
+        `Events`, or POS events with ``store_id``, ``event_time`` and ``event_type``.
     zones
         Time zone of the stores, which decides their days.
     most
@@ -99,7 +99,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
     >>> sales_by_day(sales).layout.title.text
     '1 of 3 store-days is without a sale'
     """
-    sales = _sales(events, ("store_id", "event_time", "event_type"), zones)
+    sales = _sales(pos_frame(events), ("store_id", "event_time", "event_type"), zones)
     days = sales["local"].dt.normalize()
     lines = sales.groupby(["store_id", days]).size().unstack(0)
     if len(lines):
@@ -133,7 +133,7 @@ def sales_by_day(events: pd.DataFrame, *, zones: Zones = "UTC", most: int = 12) 
     return styled(figure, title, subtitle, height=70 + 30 * max(3, len(stores)))
 
 
-def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | None = None) -> go.Figure:
+def refund_shares(events: AnyEvents, *, by: str = "cashier_id", noun: str | None = None) -> go.Figure:
     """Draw the share of receipts that each cashier or store refunds, with the range that chance explains.
 
     The limits are three standard deviations of a share around that of all, by the number of receipts:
@@ -143,7 +143,8 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     Parameters
     ----------
     events
-        POS events with ``store_id``, ``transaction_id``, ``event_time``, ``event_type`` and `by`.
+        `Events`, or POS events with ``store_id``, ``transaction_id``, ``event_time``, ``event_type`` and
+        `by`.
     by
         ``cashier_id`` or ``store_id``.
     noun
@@ -159,7 +160,7 @@ def refund_shares(events: pd.DataFrame, *, by: str = "cashier_id", noun: str | N
     """
     noun = noun or by.removesuffix("_id")
     keys = ["store_id"] if by == "store_id" else ["store_id", by]
-    found = receipts_by(events, keys)
+    found = receipts_by(pos_frame(events), keys)
     found["share"] = found["refunds"] / found["receipts"]
     overall = float(found["refunds"].sum() / found["receipts"].sum()) if len(found) else 0.0
     spread = np.sqrt(overall * (1 - overall) / found["receipts"])

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND
 from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import AnyEvents, pos_frame
 from retail_anomaly.frames.shown_times import Zones, day_text, local_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.clock import on_clock
@@ -21,7 +22,7 @@ _EARLIEST: Final = pd.Timedelta("1D")  # before the alert, evidence may be
 
 def refund_window(
     alert: Mapping[Hashable, Any],
-    events: pd.DataFrame,
+    events: AnyEvents,
     *,
     around: str = "30min",
     zones: Zones = "UTC",
@@ -33,7 +34,7 @@ def refund_window(
     alert
         One alert: a row of an alert frame, as a dictionary.
     events
-        POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
+        `Events`, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
         ``event_type`` and ``amount``; other events and columns are ignored.
     around
         How much time to show before and after, for example ``30min``.
@@ -49,6 +50,7 @@ def refund_window(
     >>> refund_window(alert, pd.DataFrame([refund])).layout.title.text
     '1 of 1 refund of c-1 is evidence'
     """
+    events = pos_frame(events)
     expect_columns(events, _COLUMNS, "events")
     zone = zone_of(alert["store_id"], zones)
     own = events[

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from retail_anomaly.core.events import REFUND, SALE
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import AnyEvents, count_frame, pos_frame
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.clock import name_time_axis, on_clock
@@ -23,8 +24,8 @@ _COUNTS: Final = ("store_id", "sku", "counted_qty", "event_time", "manager_id")
 
 
 def stock_walk(
-    events: pd.DataFrame,
-    counts: pd.DataFrame,
+    events: AnyEvents,
+    counts: AnyEvents,
     *,
     store_id: str,
     sku: str,
@@ -36,8 +37,8 @@ def stock_walk(
     Parameters
     ----------
     events
-        POS events with ``store_id``, ``sku``, ``cashier_id``, ``transaction_id``, ``event_time``,
-        ``event_type`` and ``quantity``, in the order in which they came.
+        `Events`, or POS events with ``store_id``, ``sku``, ``cashier_id``, ``transaction_id``,
+        ``event_time``, ``event_type`` and ``quantity``, in the order in which they came.
     counts
         Stock counts as `count_frame` returns them: ``store_id``, ``sku``, ``counted_qty``,
         ``event_time`` and ``manager_id``. At equal times the sale counts first.
@@ -68,7 +69,7 @@ def stock_walk(
     [20, 20, 17, 17, 10]
     """
     zone = zone_of(store_id, zones)
-    walk = _walk(events, counts, store_id, sku)
+    walk = _walk(pos_frame(events), count_frame(counts), store_id, sku)
     counted = walk[walk["counted"].notna()]
     figure = go.Figure()
     # A count is drawn twice: the stock expected there, then the stock counted.

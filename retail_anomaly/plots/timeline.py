@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from retail_anomaly.core.events import SALE
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import AnyEvents, pos_frame
 from retail_anomaly.frames.shown_times import Zones, common_zone
 from retail_anomaly.frames.words import label_of, natural_order, plural
 from retail_anomaly.plots.clock import name_time_axis, on_clock
@@ -22,7 +23,7 @@ _STEP_SIZES: Final = ("5min", "15min", "30min", "1h", "3h", "6h", "1D", "7D", "3
 _LANE: Final = 0.84  # of the distance between two stores is used, the rest is air
 
 
-def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones: Zones = "UTC") -> go.Figure:
+def timeline(alerts: pd.DataFrame, events: AnyEvents | None = None, *, zones: Zones = "UTC") -> go.Figure:
     """Draw alerts over time, one lane a store, over the store's sales where these are given.
 
     Parameters
@@ -30,7 +31,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
     alerts
         Alerts, as `replay` returns them.
     events
-        POS events with ``store_id``, ``event_time``, ``event_type`` and ``amount``; other events
+        `Events`, or POS events with ``store_id``, ``event_time``, ``event_type`` and ``amount``; other events
         and columns are ignored.
     zones
         Time zone of the stores. The axis is in UTC where they differ.
@@ -50,7 +51,7 @@ def timeline(alerts: pd.DataFrame, events: pd.DataFrame | None = None, *, zones:
     ['Refund burst (1)', 'Shrinkage (1)']
     """
     shown = last_revisions(alerts)
-    sales = None if events is None else _sales(events)
+    sales = None if events is None else _sales(pos_frame(events))
     stores = natural_order({*shown["store_id"], *(() if sales is None else sales["store_id"])})
     zone = common_zone(stores, zones)
     lanes = {store: -index for index, store in enumerate(stores)}

@@ -22,6 +22,8 @@ from retail_anomaly.settings import Settings, with_rules
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.mapping_file import AnyMapping, read_mapping
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.sources.unreadable import UnreadableError
 from retail_anomaly.whole_file import refuse_to_overwrite, whole_file
@@ -81,6 +83,10 @@ class ReplayResult:
         One row per score of a model, see `retail_anomaly.core.score.Score`; None unless you ask for them.
     shadow
         The alerts of rules in the shadow, one row an alert, in the form of `alerts`.
+    first_bad_line
+        The first line or row that was no event, for a person; None if there was none.
+    remarks
+        Sentences about the data that you should read before the alerts.
     """
 
     alerts: "pd.DataFrame"
@@ -92,6 +98,8 @@ class ReplayResult:
     seconds: float
     scores: "pd.DataFrame | None" = None
     shadow: "pd.DataFrame | None" = None
+    first_bad_line: str | None = None
+    remarks: Sequence[str] = ()
 
     def _repr_html_(self) -> str:
         types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
@@ -101,6 +109,9 @@ class ReplayResult:
             (self.held, "decision", "still waiting for time to pass"),
         ]
         notes = [f"{plural(count, noun)} {end}." for count, noun, end in sentences if count]
+        notes += [f"{count:,}: {reason}" for reason, count in self.bad_reasons.most_common(5)]
+        notes += [f"The first: {self.first_bad_line}"] if self.first_bad_line else []
+        notes += self.remarks
         return "\n".join(
             [*map(html_paragraph, [self._said(), *notes]), html_table(rows, ["alerts", "count"])]
         )
@@ -119,6 +130,7 @@ def replay(  # noqa: PLR0913 - by name only
     topic: str | None = None,
     settings: Settings | None = None,
     detectors: Sequence[str] | None = None,
+    mapping: AnyMapping | None = None,
     columns: Mapping[str, str] | None = None,
     constants: Mapping[str, Any] | None = None,
     dead_letters: str | Path | None = None,
@@ -132,16 +144,18 @@ def replay(  # noqa: PLR0913 - by name only
     Parameters
     ----------
     source
-        An event log, a folder, a Parquet or CSV file, a DataFrame, several of these, or events;
-        see `retail_anomaly.sources`.
+        An event log, a folder, a table, a frame, several of these, or `Events`; see
+        `retail_anomaly.sources.open_input`.
     topic
         The topic of files and frames that don't say it themselves.
     settings
         By default the packaged ones; `retail_anomaly.load_settings` reads a file.
     detectors
         Names of the detectors to run; by default those that are enabled.
+    mapping
+        How foreign data is read: a YAML file, the name of a mapping of the package, or a dict.
     columns
-        Column by field, for foreign data: ``{"cashierId": "customerId"}``.
+        Column by field, over the mapping: ``{"cashierId": "customerId"}``.
     constants
         Value by field, where its column is missing or a row has nothing in it.
     dead_letters
@@ -188,7 +202,9 @@ def replay(  # noqa: PLR0913 - by name only
     from retail_anomaly.frames.scores import scores_frame
 
     began = time.perf_counter()
-    mapped = Columns(columns, constants)
+    mapped = (EventMapping() if mapping is None else read_mapping(mapping)).with_columns(
+        Columns(columns, constants)
+    )
     judged: list[Score] = []
     shadow: list[Alert] = []
     run = open_replay(
@@ -223,4 +239,6 @@ def replay(  # noqa: PLR0913 - by name only
         seconds=time.perf_counter() - began,
         scores=scores_frame(judged) if scores else None,
         shadow=alerts_frame(shadow),
+        first_bad_line=None if bad.first is None else str(bad.first),
+        remarks=run.remarks,
     )

@@ -7,7 +7,7 @@ events, and the alerts are put in that order: the result is the one that a singl
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import heappop, heappush
 from itertools import count
@@ -22,6 +22,9 @@ from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import FIRST, Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.findings import Findings, Watch
+from retail_anomaly.sources.loaded import Events
+from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.unreadable import Unreadable
 from retail_anomaly.workers import Workers, core_count, detectors_are_importable
 
@@ -43,6 +46,10 @@ class Pass(Protocol):
     def store_count(self) -> int:
         """How many stores there were."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences about the data that a person should read before the alerts."""
+
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         """Yield the alerts; pass bad lines to `reject`; show a progress bar (None: on a terminal)."""
 
@@ -50,7 +57,7 @@ class Pass(Protocol):
 def open_replay(
     where: Where,
     topic: str | None,
-    columns: Columns,
+    columns: Columns | EventMapping,
     settings: Settings,
     detectors: Sequence[str] | None,
     *,
@@ -103,21 +110,36 @@ def open_replay(
     engine = build_engine(settings, detectors)
     for detector in engine.detectors:
         detector.listener = listener
-    source = open_input(where, topic, columns)
+    mapping = EventMapping.of(columns)
+    if isinstance(where, Events) and where.can_be_sent and where.zones is None:
+        where, topic, mapping = where.where, where.topic, where.mapping
+    elif isinstance(where, Events):
+        mapping = where.mapping
+    source = open_input(where, topic, mapping, settings.zones)
+    names = [detector.name for detector in engine.detectors]
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
-        return _ReplayHere(Replay(engine, shadow), source)
+        return _ReplayHere(Replay(engine, shadow), source, Watch(mapping.nobody), names)
     shares = source.shares(jobs, everything=engine.needs_ticks)
     return _ReplayInWorkers(
-        [ShareTask(where, topic, columns, settings, detectors, share) for share in shares], shadow
+        [ShareTask(where, topic, mapping, settings, detectors, share) for share in shares],
+        shadow,
+        source.notes,
+        names,
     )
 
 
 class _ReplayHere:
     """A replay in this process."""
 
-    def __init__(self, replay: Replay, source: Input) -> None:
+    def __init__(self, replay: Replay, source: Input, watch: Watch, names: Collection[str]) -> None:
         self._replay = replay
         self._source = source
+        self._watch = watch
+        self._names = names
+
+    @property
+    def remarks(self) -> list[str]:
+        return [*self._source.notes, *self._watch.findings.remarks(self._names)]
 
     @property
     def events(self) -> Counter[str]:
@@ -132,15 +154,25 @@ class _ReplayHere:
         return len(self._replay.stores)
 
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
-        return self._replay.alerts(tracked(self._source, self._source.events(reject), progress))
+        events = self._watch.passed(self._source.events(reject))
+        return self._replay.alerts(tracked(self._source, events, progress))
 
 
 class _ReplayInWorkers:
     """A replay in several processes, one share of the stores each."""
 
-    def __init__(self, tasks: Sequence[ShareTask], shadow: Callable[[Alert], object]) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[ShareTask],
+        shadow: Callable[[Alert], object],
+        notes: list[str],
+        names: Collection[str],
+    ) -> None:
         self._tasks = tasks
         self._shadow = shadow
+        self._notes = notes
+        self._names = names
+        self._findings = Findings()
         self.events: Counter[str] = Counter()
         self.held = 0
         self.store_count = 0
@@ -168,10 +200,15 @@ class _ReplayInWorkers:
                     update(f"{merged.events:,} events", merged.done)
             unreadable.check(self.events.total())
 
+    @property
+    def remarks(self) -> list[str]:
+        return [*self._notes, *self._findings.remarks(self._names)]
+
     def _add(self, counts: ShareCounts) -> None:
         self.events += counts.events
         self.held += counts.held
         self.store_count += counts.stores
+        self._findings.add(counts.findings)
 
 
 class _Merged:

@@ -11,8 +11,9 @@ from retail_anomaly.core.events import Event
 from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.settings import Settings, build_engine
 from retail_anomaly.sources import FIRST, Place, Share, open_input
-from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine
+from retail_anomaly.sources.findings import Findings, Watch
+from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.workers import Channel
 
 _REPORT_EVERY: Final = 4_096
@@ -24,7 +25,7 @@ class ShareTask(msgspec.Struct, frozen=True):
 
     where: Any
     topic: str | None
-    columns: Columns
+    mapping: EventMapping
     settings: Settings
     detectors: Sequence[str] | None
     share: Share
@@ -57,12 +58,14 @@ class ShareCounts(msgspec.Struct):
     events: Counter[str]
     held: int
     stores: int
+    findings: Findings
 
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
     """Replay a share; send a report every few thousand events, and the counts at the end."""
     run = Replay(build_engine(task.settings, task.detectors))
-    source = open_input(task.where, task.topic, task.columns)
+    source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
+    watch = Watch(task.mapping.nobody)
     report = ShareReport(FIRST, [], 0, 0.0)
 
     def send_report() -> None:
@@ -79,6 +82,8 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
 
     def events() -> Iterator[tuple[Place, Event]]:
         for number, (place, event) in enumerate(source.placed(reject, task.share), 1):
+            if task.share.owns(event.store_id):
+                watch.take(event)
             yield place, event
             # The next event is asked for when all alerts of this one have been taken.
             report.until, report.events = place, number
@@ -88,4 +93,4 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     for order, alert in run.placed_alerts(events(), task.share.owns):
         report.items.append((order, alert))
     send_report()
-    channel.send(ShareCounts(run.events, run.held, run.store_count))
+    channel.send(ShareCounts(run.events, run.held, run.store_count, watch.findings))

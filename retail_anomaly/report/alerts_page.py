@@ -1,6 +1,6 @@
 """The report: one HTML page that opens offline and needs nothing beside itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,9 @@ from typing import Final
 import pandas as pd
 
 from retail_anomaly import plots
+from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate import match_incidents
+from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
@@ -29,13 +31,14 @@ MOST_STORES: Final = 30
 _WEEK: Final = 7
 
 
-def write_report(
+def write_report(  # noqa: PLR0913 - by name only
     alerts: pd.DataFrame,
     path: Path | str,
     *,
     incidents: pd.DataFrame | None = None,
-    events: pd.DataFrame | None = None,
+    events: AnyEvents | None = None,
     quality: pd.DataFrame | None = None,
+    remarks: Sequence[str] = (),
     facts: Mapping[str, str] | None = None,
     title: str = "Alerts",
     zones: Zones = "UTC",
@@ -51,10 +54,12 @@ def write_report(
     incidents
         Known incidents, as `read_incidents` returns them: the page then lists those found and missed.
     events
-        POS events, as `pos_frame` returns them: the page then has the sales behind the alerts, alerts per
-        store-day, and each employee's receipts and refunds beside the peers'.
+        `Events`, or POS events as `pos_frame` returns them: the page then has the sales behind the alerts,
+        alerts per store-day, and each employee's receipts and refunds beside the peers'.
     quality
         The checks of the events, as `data_quality` returns them.
+    remarks
+        Sentences about the data, as `Events.summary` and a replay have them.
     facts
         More to say at the top, for example ``{"Events": "5,110"}``.
     title
@@ -76,6 +81,7 @@ def write_report(
     >>> "2 alerts in 1 store" in page, "<script src" in page
     (True, False)
     """
+    events = None if events is None else plots.pos_frame(events)
     shown = plots.last_revisions(alerts)
     shown = shown.assign(money=money_once(shown))
     matched = None
@@ -91,8 +97,10 @@ def write_report(
         if shown["employee_id"].notna().any():
             sections.append(section("By employee", _employees(shown, events), kind="long"))
         sections.append(section("By day and hour", _by_time(shown, zones), kind="long"))
-    if quality is not None:
-        sections.append(section("Data quality", quality_table(quality), kind="long"))
+    if quality is not None or remarks:
+        said = "\n".join(html_paragraph(remark) for remark in remarks)
+        checked = "" if quality is None else quality_table(quality)
+        sections.append(section("Data quality", said + checked, kind="long"))
     return write_page(
         path,
         title=title,

@@ -254,6 +254,11 @@ class Settings(Section, frozen=True):
     def __post_init__(self) -> None:
         self.require_positive("max_late", "max_ahead", "dedupe_memory")
 
+    @property
+    def zones(self) -> dict[str, str]:
+        """The time zone of each store that `stores` lists, by its id."""
+        return {name: store.time_zone for name, store in self.stores.items()}
+
     def zone(self, store_id: str) -> ZoneInfo:
         """Return a store's time zone: the one place where it is chosen.
 

@@ -1,7 +1,7 @@
 """The interface of a source of events."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from retail_anomaly.core.errors import RetailAnomalyError
@@ -14,20 +14,6 @@ class SourceError(RetailAnomalyError, ValueError):
     """The events can't be read at all; the text is one line that says what to do next."""
 
 
-class MissingColumnsError(SourceError):
-    """A table has no column for fields that each of its events must have.
-
-    Attributes
-    ----------
-    found
-        The text without the advice to map columns, for a command that has no option for that.
-    """
-
-    def __init__(self, found: str, advice: str, columns: str) -> None:
-        super().__init__(f"{found}: {advice}; its columns are {columns}")
-        self.found = f"{found}; its columns are {columns}"
-
-
 class Source(Protocol):
     """One log, table or stream of events."""
 
@@ -35,6 +21,10 @@ class Source(Protocol):
     """The topic of a source that is read by event time; None: its own order is the order."""
     divisible: bool
     """Whether several processes can read it side by side."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The findings about its form, for a person."""
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order in which they stand; pass bad lines to `reject`."""

@@ -61,6 +61,14 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By topic: the fields that an event can't do without."""
 
+OPTIONAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    topic: {
+        field.encode_name: field.default for field in msgspec.structs.fields(event_type) if not field.required
+    }
+    for topic, event_type in EVENT_TYPES.items()
+}
+"""By topic: the fields that an event may lack, and their values then."""
+
 TIMES: Final = frozenset({"eventTime", "shiftStart", "shiftEnd"})
 """The fields that hold a time in epoch milliseconds."""
 
@@ -122,7 +130,7 @@ class Columns:
             if column:
                 columns[field] = column
             if colon:
-                constants[field] = _constant(field, constant)
+                constants[field] = constant_of(field, constant)
         return cls(columns, constants)
 
     def column(self, field: str) -> str:
@@ -166,7 +174,19 @@ def _look_up(row: Mapping[str, Any], column: str) -> Any:
     return inner.get(child) if isinstance(inner, Mapping) else None
 
 
-def _constant(field: str, text: str) -> Any:
+def constant_of(field: str, text: str) -> Any:
+    """Return the value of a field that a text names.
+
+    Raises
+    ------
+    ColumnsError
+        It is of another kind.
+
+    Examples
+    --------
+    >>> constant_of("quantity", "2"), constant_of("storeId", "2")
+    (2, '2')
+    """
     if _ALL.get(field, "text") == "text":
         return text
     try:

@@ -3,14 +3,14 @@
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, Final, Union
+from typing import Any, BinaryIO, Final, Union
 
 import msgspec
 
 from retail_anomaly.core import codec
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
-from retail_anomaly.sources.columns import Columns
+from retail_anomaly.sources.advice import advised
 
 # Besides msgspec's own errors: bytes that are not UTF-8, and values nested too deep.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -125,9 +125,7 @@ class _Line(msgspec.Struct):
 _decode_topic: Final = msgspec.json.Decoder(_Line).decode
 
 
-def read_log(
-    lines: Iterable[bytes], name: str, reject: Reject, columns: Columns | None = None
-) -> Iterator[Event]:
+def read_log(lines: Iterable[bytes], name: str, reject: Reject) -> Iterator[Event]:
     """Read an event log: lines of ``{"topic": ..., "value": ...}``; empty ones are skipped.
 
     Parameters
@@ -138,8 +136,6 @@ def read_log(
         The name of the log in messages.
     reject
         Called with each line that is no event.
-    columns
-        Foreign names of fields.
 
     Yields
     ------
@@ -159,30 +155,27 @@ def read_log(
     number = 0
     for line in lines:
         number += 1
-        if columns is None:
-            try:
-                event = codec.checked(_decode_line(line).value)
-            except (*_UNREADABLE, InvalidEvent):
-                pass
-            else:
-                yield event
-                continue
+        try:
+            event = codec.checked(_decode_line(line).value)
+        except (*_UNREADABLE, InvalidEvent):
+            pass
+        else:
+            yield event
+            continue
         # A second look: the compiled decoder is too strict for some events, and it does not name the fault.
         topic, raw = "", line.removeprefix(BOM_UTF8).rstrip(b"\r\n")
         if raw.isspace() or not raw:
             continue
         try:
-            topic, raw = _envelope(raw)
-            event = _event(topic, raw, columns)
+            topic, raw = envelope(raw)
+            event = codec.decode(topic, raw)
         except InvalidEvent as error:
-            reject(BadLine(f"{name}:{number}", number, topic, error, raw))
+            reject(BadLine(f"{name}:{number}", number, topic, _advised(error, raw), raw))
             continue
         yield event
 
 
-def read_values(
-    lines: Iterable[bytes], topic: str, name: str, reject: Reject, columns: Columns | None = None
-) -> Iterator[Event]:
+def read_values(lines: Iterable[bytes], topic: str, name: str, reject: Reject) -> Iterator[Event]:
     """Read the bare values of one topic; otherwise as `read_log`.
 
     Examples
@@ -198,15 +191,27 @@ def read_values(
         if value.isspace() or not value:
             continue
         try:
-            event = _event(topic, value, columns)
+            event = codec.decode(topic, value)
         except InvalidEvent as error:
             raw = value.rstrip(b"\r\n")
-            reject(BadLine(f"{name}:{number}", number, topic, error, raw))
+            reject(BadLine(f"{name}:{number}", number, topic, _advised(error, raw), raw))
             continue
         yield event
 
 
-def _envelope(line: bytes) -> tuple[str, bytes]:
+def envelope(line: bytes) -> tuple[str, bytes]:
+    """Return the topic and the value of a line of an event log.
+
+    Raises
+    ------
+    InvalidEvent
+        It is no such line.
+
+    Examples
+    --------
+    >>> envelope(b'{"topic": "pos-events", "value": {}}')
+    ('pos-events', b'{}')
+    """
     try:
         envelope = _decode_topic(line)
     except _UNREADABLE:
@@ -222,13 +227,35 @@ def _envelope(line: bytes) -> tuple[str, bytes]:
     return envelope.topic, bytes(envelope.value)
 
 
-def _event(topic: str, raw: bytes, columns: Columns | None) -> Event:
-    if columns is None:
-        return codec.decode(topic, raw)
+def json_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that a line is.
+
+    Raises
+    ------
+    InvalidEvent
+        It is none.
+
+    Examples
+    --------
+    >>> json_object(b'{"sku": 7}')
+    {'sku': 7}
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except _UNREADABLE as error:
+        detail = str(error).removeprefix("JSON is malformed: ")
+        raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({detail})") from None
+    if not isinstance(value, dict):
+        kind = "null" if value is None else type(value).__name__
+        raise InvalidEvent(None, f"value: expected a JSON object, got `{kind}`")
+    return value
+
+
+def _advised(error: InvalidEvent, raw: bytes) -> InvalidEvent:
+    if error.field is None:
+        return error
     try:
         value = msgspec.json.decode(raw)
     except _UNREADABLE:
-        return codec.decode(topic, raw)  # which raises the right error
-    if not isinstance(value, dict):
-        return codec.decode(topic, raw)
-    return codec.from_mapping(topic, columns.of(value, topic))
+        return error
+    return advised(error, value) if isinstance(value, dict) else error

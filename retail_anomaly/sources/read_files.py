@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.sources.places import FORMS, form_of, matching
+from retail_anomaly.sources.stored_file import is_address
 
 
 def files_of(*logs: object) -> list[Path]:
-    """Return the files that a replay of these sources reads: in a folder, the files named after a topic.
+    """Return the files that a replay of these sources may read: in a folder, all that can hold events.
 
     Parameters
     ----------
@@ -22,13 +23,13 @@ def files_of(*logs: object) -> list[Path]:
     for source in logs:
         if isinstance(source, list | tuple):
             found += files_of(*source)
-        if not isinstance(source, str | Path):
+        if isinstance(where := getattr(source, "where", None), str | Path | list | tuple):  # `Events`
+            found += files_of(where)
+        if not isinstance(source, str | Path) or is_address(source):
             continue
         log = Path(source)
-        files = log.rglob("*") if log.is_dir() else [log]
-        found += [
-            file
-            for file in files
-            if file == log or file.name.partition(".")[0] in INPUT_TOPICS or file.suffix == ".parquet"
-        ]
+        if log.is_dir():
+            found += [file for file in log.rglob("*") if file.is_file() and form_of(file) in FORMS]
+        else:
+            found += [log] if log.exists() else matching(log) or [log]
     return found

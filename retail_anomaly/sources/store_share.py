@@ -12,8 +12,6 @@ from zlib import crc32
 
 import msgspec
 
-from retail_anomaly.sources.columns import Columns
-
 T = TypeVar("T")
 Place: TypeAlias = tuple[int, int, int, int]
 """Where an event stands in the order of all events; the first and the last of these are compared."""
@@ -92,14 +90,14 @@ class Numbered(Generic[T]):
             yield item
 
 
-def sampled_stores(lines: Iterable[bytes], columns: Columns) -> Counter[str]:
+def sampled_stores(lines: Iterable[bytes], column: str) -> Counter[str]:
     """Count the lines of each store, as far as that is seen at a glance.
 
     Examples
     --------
-    >>> sampled_stores([b'{"storeId":"a"}', b'{"storeId": "a"}', b"{"], Columns())
+    >>> sampled_stores([b'{"storeId":"a"}', b'{"storeId": "a"}', b"{"], "storeId")
     Counter({'a': 2})
     """
-    name = re.escape(columns.column("storeId").encode())
+    name = re.escape(column.encode())
     found = map(re.compile(rb'"%b"\s*:\s*"([^"\\]+)"' % name).search, lines)
     return Counter(match[1].decode("utf-8", "backslashreplace") for match in found if match)

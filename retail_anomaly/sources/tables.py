@@ -1,76 +1,91 @@
-"""Tables: DataFrames, Parquet and CSV files, read in batches of rows."""
+"""Tables as sources of events, read in batches of rows."""
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import compress, count
-from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
-from retail_anomaly.core.extras import require
-from retail_anomaly.sources.base import MissingColumnsError, SourceError
-from retail_anomaly.sources.columns import FIELDS, REQUIRED, Columns
+from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.clocks import Clocks
+from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
 from retail_anomaly.sources.event_log import BadLine, Reject
-from retail_anomaly.sources.file_forms import DAMAGED, compression_of, name_and_form
-from retail_anomaly.sources.frame_events import frame_events, frame_stores, frame_times
-from retail_anomaly.sources.store_share import Numbered, Share
-
-_BATCH_ROWS: Final = 65_536
+from retail_anomaly.sources.foreign_table import ForeignTable
+from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.row_events import RowEvents
+from retail_anomaly.sources.store_share import Share
 
 
 class TableSource:
-    """A DataFrame, or a Parquet or CSV file.
+    """One table, or the parts of one, as a source.
 
     Parameters
     ----------
-    table
-        The DataFrame or the file.
+    tables
+        The table, or its parts in their order.
     topic
         The rows' topic. None: the column ``topic`` says it row by row, and the rows stand in the
-        order of arrival; without such a column they are POS events.
-    columns
-        Foreign names of fields.
+        order of arrival; without such a column they are of the mapping's topic, or else POS events.
+    mapping
+        Where the fields are, and how they are written.
+    clocks
+        The stores' clocks.
+    once
+        Whether the tables can be read only once, so that nobody can look at their order.
 
     Raises
     ------
     SourceError
-        The file can't be read, or has no column for a field that events must have.
-    UsageError
-        The file is Parquet, and PyArrow is not installed.
+        There is no column for a field that events must have, or two of one name.
 
     Examples
     --------
-    >>> TableSource(pd.DataFrame({"sku": ["k"]}), "inventory-counts", Columns(constants={"storeId": "s"}))
+    >>> from retail_anomaly.sources.columns import Columns
+    >>> from retail_anomaly.sources.frame_tables import DictTable
+    >>> mapping = EventMapping.of(Columns(constants={"storeId": "s"}))
+    >>> TableSource([DictTable([{"sku": "k"}])], "inventory-counts", mapping)
     Traceback (most recent call last):
-    retail_anomaly.sources.base.MissingColumnsError: the DataFrame has no column for countedQty, eventTime:
+    retail_anomaly.sources.base.SourceError: the list has no column for countedQty, eventTime:
     name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
     """
 
-    divisible = True
-
-    def __init__(self, table: "Path | pd.DataFrame", topic: str | None, columns: Columns) -> None:
-        self._table = table
-        self._columns = columns
-        self._is_csv = isinstance(table, Path) and name_and_form(table)[1] == ".csv"
-        self._name = "the DataFrame" if isinstance(table, pd.DataFrame) else str(table)
-        with self._readable():
-            self._names, self._rows = self._shape()
+    def __init__(
+        self,
+        tables: Sequence[ForeignTable],
+        topic: str | None,
+        mapping: EventMapping | None = None,
+        clocks: Clocks | None = None,
+        *,
+        once: bool = False,
+    ) -> None:
+        self._tables = tables
+        self._once = once
+        self.divisible = not once
+        self._mapping = mapping or EventMapping()
+        self._name = tables[0].name
+        self._names = list(tables[0].names)
+        self._names += [name for table in tables[1:] for name in table.names if name not in self._names]
         if topic is None and "topic" not in self._names:
-            topic = POS_EVENTS
+            topic = self._mapping.topic or POS_EVENTS
         self.topic = topic
-        self._read = 0
+        self._clocks = clocks or Clocks()
+        self._rows = self._new_rows()
+        self._at: ForeignTable | None = None
         self._check()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was found out about the form of the tables, for a person."""
+        notes = [note for table in self._tables for note in table.notes]
+        if self._rows.decimal == ",":
+            notes.append(f"{self._name} has a decimal comma")
+        return notes
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the rows."""
-        self._read = 0
-        for batch in self._batches(self._wanted()):
-            yield from self._events(batch, reject, range(self._read + 1, self._read + 1 + len(batch)))
-            self._read += len(batch)
+        self._rows = self._new_rows()
+        for batch, base in self._batches(self._wanted()):
+            yield from self._rows.events(batch, reject, base)
 
     def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
         """Yield the events of a share, each with the number of its row."""
@@ -79,65 +94,42 @@ class TableSource:
             if not share.everything or share.has_turn(bad.number):
                 reject(bad)
 
-        self._read = 0
-        for raw in self._raw_batches(self._wanted()):
-            mine = [True] * len(raw) if share.everything else self._own_rows(raw, share)
-            places = list(compress(count(self._read + 1), mine))
-            numbers = Numbered(places)
-            own = raw[mine] if isinstance(raw, pd.DataFrame) else raw.filter(mine)
-            for event in self._events(_frame(own), reject_own, numbers):
-                yield places[numbers.number - 1], event
-            self._read += len(raw)
+        self._rows = self._new_rows()
+        for batch, base in self._batches(self._wanted()):
+            broken = [row for row in batch.broken if share.has_turn(base + row.number)]
+            self._rows.look_at(batch)  # before rows are left out, so that each share sees the same
+            own = batch if share.everything else batch.filtered(self._own_rows(batch, base, share))
+            own.broken = broken
+            yield from self._rows.numbered(own, reject_own, base)
 
     def stores(self) -> Counter[str]:
-        """Return how many rows each store has; of a CSV file, in its first rows."""
-        rows: Counter[str] = Counter()
-        if column := self._store_column():
-            for raw in self._raw_batches([column]):
-                cells = _frame(raw)[column].value_counts()
-                stores = frame_stores(cells.index.to_frame(name=column), self._columns)
-                rows.update({s: int(n) for s, n in zip(stores, cells, strict=True) if isinstance(s, str)})
-                if self._is_csv:
+        """Return how many rows each store has; of a table of unknown length, in its first rows."""
+        found: Counter[str] = Counter()
+        rows = self._new_rows()
+        columns = [n for n in self._of_field("storeId") if n in self._names]
+        if not columns:
+            return found
+        for table in self._tables:
+            for batch in table.batches([name for name in columns if name in table.names]):
+                found.update(store for store in rows.stores(batch) if isinstance(store, str))
+                if table.rows is None:
                     break
-        return rows
-
-    def _events(self, batch: pd.DataFrame, reject: Reject, numbers: Iterable[int]) -> Iterator[Event]:
-        name = "row" if isinstance(self._table, pd.DataFrame) else f"{self._name} row"
-        return frame_events(batch, self.topic, self._columns, reject, name=name, numbers=numbers)
-
-    def _own_rows(self, raw: Any, share: Share) -> list[bool]:
-        """Tell of each row whether it is a share's; those without a store are anyone's in turn."""
-        column = self._store_column()
-        rows = pd.DataFrame(index=range(len(raw)))
-        if column is not None:
-            rows = _frame(raw[[column]] if isinstance(raw, pd.DataFrame) else raw.select([column]))
-        stores = frame_stores(rows, self._columns)
-        owned = {store: share.owns(store) for store in {s for s in stores if isinstance(s, str) and s}}
-        return [
-            owned[store] if isinstance(store, str) and store else share.has_turn(number)
-            for number, store in enumerate(stores, self._read + 1)
-        ]
-
-    def _store_column(self) -> str | None:
-        column = self._columns.column("storeId")
-        return next((name for name in (column, column.partition(".")[0]) if name in self._names), None)
-
-    def _wanted(self) -> list[str]:
-        """Return the names of the columns that events are made of."""
-        fields = FIELDS[self.topic] if self.topic else {f: "" for fs in FIELDS.values() for f in fs}
-        wanted = {self._columns.column(field) for field in fields}
-        wanted |= {field.partition(".")[0] for field in wanted} | ({"topic"} if not self.topic else set())
-        return [column for column in self._names if column in wanted]
+        return found
 
     def is_sorted(self) -> bool:
-        """Tell whether the rows stand by event time; reads that column only."""
+        """Tell whether the rows stand by event time; reads no more columns than that takes."""
+        if self._once:
+            return False
         field = "shiftStart" if self.topic == STAFF_SHIFTS else "eventTime"
-        column = self._columns.column(field)
-        if column not in self._names:
+        columns = self._of_field(field)
+        if not any(column in self._names for column in columns):
             return True  # a constant
+        if self._clocks.only is None:
+            columns = [*columns, *self._of_field("storeId")]
+        rows = self._new_rows()
         newest = 0
-        for batch in self._batches([column]):
-            for time in frame_times(batch, column):
+        for batch, _ in self._batches([name for name in self._names if name in columns]):
+            for time in rows.times(batch, field):
                 if isinstance(time, int):
                     if time < newest:
                         return False
@@ -145,58 +137,48 @@ class TableSource:
         return True
 
     def done(self) -> float | None:
-        """Return how many of the rows have been read."""
-        return self._read / self._rows if self._rows else None
+        """Return how much has been read."""
+        if len(self._tables) == 1:
+            return self._tables[0].done()
+        if self._at is None:
+            return 0.0
+        return (self._tables.index(self._at) + (self._at.done() or 0)) / len(self._tables)
 
-    def _shape(self) -> tuple[list[str], int | None]:
-        """Return the names of the columns, and the number of rows if known."""
-        if isinstance(self._table, pd.DataFrame):
-            names = list[Any](self._table.columns)
-            return [name for name in names if isinstance(name, str)], len(self._table)
-        if self._is_csv:
-            # As a row: as a header, the second sku would be called sku.1.
-            header = pd.read_csv(
-                self._table,
-                nrows=1,
-                header=None,
-                dtype=str,
-                keep_default_na=False,
-                compression=compression_of(self._table),
-            )
-            return header.iloc[0].tolist(), None
-        with self._open_parquet() as file:
-            return file.schema_arrow.names, file.metadata.num_rows
+    def _new_rows(self) -> RowEvents:
+        return RowEvents(self._mapping, self.topic, self._clocks)
 
-    def _batches(self, columns: list[str]) -> Iterator[pd.DataFrame]:
-        return map(_frame, self._raw_batches(columns))
+    def _batches(self, columns: Sequence[str]) -> Iterator[tuple[Batch, int]]:
+        """Yield the rows of all parts, each with how many rows stand in the parts before."""
+        base = 0
+        for table in self._tables:
+            self._at, last = table, 0
+            for batch in table.batches([name for name in columns if name in table.names]):
+                yield batch, base
+                numbers = [batch.numbers[-1]] if len(batch) else []
+                last = max([last, *numbers, *(row.number for row in batch.broken[-1:])])
+            base += last
 
-    def _raw_batches(self, columns: list[str]) -> Iterator[Any]:
-        """Yield frames, or batches of Parquet that are to become frames."""
-        if isinstance(self._table, pd.DataFrame):
-            for start in range(0, len(self._table), _BATCH_ROWS):
-                yield self._table[columns].iloc[start : start + _BATCH_ROWS]
-            return
-        with self._readable():
-            if self._is_csv:
-                # All as text: an id such as 0012 is no number.
-                with pd.read_csv(
-                    self._table,
-                    usecols=columns,
-                    dtype=str,
-                    keep_default_na=False,
-                    chunksize=_BATCH_ROWS,
-                    compression=compression_of(self._table),
-                ) as chunks:
-                    yield from chunks
-                return
-            with self._open_parquet() as file:
-                yield from file.iter_batches(_BATCH_ROWS, columns=columns)
+    def _own_rows(self, batch: Batch, base: int, share: Share) -> list[bool]:
+        """Tell of each row whether it is a share's; those without a store are anyone's in turn."""
+        stores = self._rows.stores(batch)
+        owned = {store: share.owns(store) for store in {s for s in stores if isinstance(s, str) and s}}
+        return [
+            owned[store] if isinstance(store, str) and store else share.has_turn(base + number)
+            for number, store in zip(batch.numbers, stores, strict=True)
+        ]
 
-    def _open_parquet(self) -> Any:
-        require("pyarrow")
-        from pyarrow.parquet import ParquetFile  # Here: only the extra `parquet` installs it.
+    def _of_field(self, field: str) -> list[str]:
+        """Return the names of the columns that may hold a field."""
+        topics = [self.topic] if self.topic else list(FIELDS)
+        names = [name for topic in topics for name in self._mapping.of_topic(topic).columns_of(field)]
+        return [part for name in names for part in (name, name.partition(".")[0])]
 
-        return ParquetFile(self._table)
+    def _wanted(self) -> list[str]:
+        """Return the names of the columns that events are made of."""
+        fields: Any = FIELDS[self.topic] if self.topic else {f: "" for fs in FIELDS.values() for f in fs}
+        wanted = {name for field in fields for name in self._of_field(field)}
+        wanted |= {"topic"} if not self.topic else set()
+        return [column for column in self._names if column in wanted]
 
     def _check(self) -> None:
         """Refuse a table with two columns of one name, or without one for a mapped or required field."""
@@ -205,55 +187,26 @@ class TableSource:
             raise SourceError(
                 f"{self._name} has several columns named {', '.join(repeated)}: rename or remove all but one"
             )
-        fields: Any = FIELDS[self.topic] if self.topic else ()
+        if not self.topic:
+            return
+        mapping = self._mapping.of_topic(self.topic)
         names = ", ".join(self._names)
-        for field, column in self._columns.columns.items():
-            if field in fields and not self._has(column):
+        for field, columns in mapping.columns.items():
+            missing = [column for column in columns if not self._has(column)]
+            if missing and (field in TIMES or len(missing) == len(columns)):
                 raise SourceError(
-                    f"{self._name} has no column {column} (for {field}); its columns are {names}"
+                    f"{self._name} has no column {missing[0]} (for {field}); its columns are {names}"
                 )
-        missing = [
+        lacking = [
             field
-            for field in (REQUIRED[self.topic] if self.topic else ())
-            if not self._has(self._columns.column(field)) and field not in self._columns.constants
+            for field in REQUIRED[self.topic]
+            if not any(map(self._has, mapping.columns_of(field))) and field not in mapping.constants
         ]
-        if missing:
-            raise MissingColumnsError(
-                f"{self._name} has no column for {', '.join(missing)}",
-                f"name the column with {missing[0]}=COLUMN, or give a constant with {missing[0]}=:VALUE",
-                names,
+        if lacking:
+            raise SourceError(
+                f"{self._name} has no column for {', '.join(lacking)}: name the column with "
+                f"{lacking[0]}=COLUMN, or give a constant with {lacking[0]}=:VALUE; its columns are {names}"
             )
 
     def _has(self, column: str) -> bool:
         return column in self._names or column.partition(".")[0] in self._names
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            yield
-        except _reading_errors() as error:
-            kind = "CSV" if self._is_csv else "Parquet"
-            raise self._damaged(kind, error) from None
-        except OSError as error:
-            if error.errno is not None:  # not damaged, but away or not allowed
-                raise
-            raise self._damaged("CSV", error) from None
-
-    def _damaged(self, kind: str, error: Exception) -> SourceError:
-        detail = " ".join(str(error).split()).rstrip(".")
-        return SourceError(f"{self._name} can't be read as {kind} ({detail}): is it complete?")
-
-
-def _frame(batch: Any) -> pd.DataFrame:
-    if isinstance(batch, pd.DataFrame):
-        return batch
-    # Not by way of floats, which hold whole numbers up to 2**53 only.
-    frame: pd.DataFrame = batch.to_pandas(integer_object_nulls=True, ignore_metadata=True)
-    return frame
-
-
-def _reading_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a damaged file; PyArrow's are among them if it is there to raise one."""
-    csv = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, *DAMAGED)
-    pyarrow = sys.modules.get("pyarrow")
-    return (*csv, pyarrow.ArrowException) if pyarrow else csv

@@ -13,6 +13,7 @@ from retail_anomaly.replay.interrupts import Interrupts
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
 from retail_anomaly.sources import Where, open_input
+from retail_anomaly.sources.loaded import zoned
 from retail_anomaly.tune import TuneError, TuneUsageError
 from retail_anomaly.tune.all_store_shares import AllStoreShares
 from retail_anomaly.tune.choose import choose, combined
@@ -56,7 +57,7 @@ def tune(  # noqa: PLR0913 - by name only
     Parameters
     ----------
     log
-        Event logs, a folder or tables, as `replay` takes them; or events.
+        Event logs, a folder or tables, as `replay` takes them, or `Events`.
     incidents
         The truth, as `read_incidents` returns it.
     settings
@@ -107,6 +108,7 @@ def tune(  # noqa: PLR0913 - by name only
     combinations compete for the budget.
     """
     settings = settings or Settings()
+    log = zoned(log, settings.zones)
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
     jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)

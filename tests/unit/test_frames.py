@@ -13,8 +13,18 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import GateData, PosEvent, SecurityEvent, ShiftEvent, time_of
 from retail_anomaly.frames.alerts import alerts_frame, read_alerts
+from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import Columns
-from retail_anomaly.sources.frame_events import frame_events
+from retail_anomaly.sources.frame_tables import PandasBatch
+from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.row_events import RowEvents
+
+
+def frame_events(frame, topic, columns, reject, name="row", numbers=None):
+    rows = RowEvents(EventMapping.of(columns), topic, Clocks())
+    numbers = numbers or range(1, len(frame) + 1)
+    return rows.events(PandasBatch(frame, numbers, label=f"{name} "), reject)
+
 
 TIME = 1_760_000_000_000
 MOMENT = pd.Timestamp(TIME, unit="ms")
@@ -101,7 +111,7 @@ def test_text_of_every_dtype(dtype):
         ({"cashierId": True}, "cashierId"),
         ({"amount": -1}, "amount"), ({"amount": np.inf}, "amount"), ({"amount": "12,50"}, "amount"),
         ({"amount": -(10**400)}, "amount"),
-        ({"quantity": 1.5}, "quantity"), ({"quantity": 0}, "quantity"), ({"quantity": "few"}, "quantity"),
+        ({"quantity": -1.5}, "quantity"), ({"quantity": 0}, "quantity"), ({"quantity": "few"}, "quantity"),
         ({"quantity": True}, "quantity"),
         ({"eventTime": TIME // 1000}, "eventTime"), ({"eventTime": "yesterday"}, "eventTime"),
         ({"eventTime": None}, "eventTime"),

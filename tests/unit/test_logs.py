@@ -9,6 +9,7 @@ import json
 import pytest
 
 from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLines, read_log, read_values
 
@@ -91,15 +92,19 @@ def test_only_the_first_bad_lines_are_shown_and_reasons_are_bounded():
     assert len(bad.reasons) <= 1_001
 
 
-def test_foreign_names():
+def test_foreign_names(tmp_path):
     foreign = {**SALE, "till": 4}
     del foreign["storeId"]
     columns = Columns({"registerId": "desk"}, {"storeId": "web", "registerId": "none"})
-    (logged,) = read_log([line("pos-events", foreign)], "a", refuse, columns)
-    (bare,) = read_values([json.dumps(foreign).encode()], "pos-events", "a", refuse, columns)
+    (tmp_path / "log.jsonl").write_bytes(line("pos-events", foreign))
+    (tmp_path / "pos-events.jsonl").write_text(json.dumps(foreign))
+    (logged,) = open_input(tmp_path / "log.jsonl", columns=columns).events(refuse)
+    (bare,) = open_input(tmp_path / "pos-events.jsonl", columns=columns).events(refuse)
     assert logged == bare
     assert isinstance(logged, PosEvent)
     assert (logged.store_id, logged.register_id) == ("web", "none")
     bad = BadLines()
-    assert list(read_log([b"{", line("pos-events", 1), line("x", {})], "a", bad, columns)) == []
+    (tmp_path / "log.jsonl").write_bytes(b"{\n" + line("pos-events", 1) + b"\n" + line("x", {}))
+    with pytest.raises(SourceError, match="all 3 lines are unreadable"):
+        list(open_input(tmp_path / "log.jsonl", columns=columns).events(bad))
     assert bad.count == 3

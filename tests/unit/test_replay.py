@@ -224,7 +224,8 @@ def test_nothing_to_read_gives_an_empty_frame():
 
 def test_the_public_names_are_these():
     assert ra.__all__ == [
-        *("Alert", "ColumnsError", "CountEvent", "Detector", "Engine", "Event", "GateData", "InvalidEvent"),
+        *("Alert", "ColumnsError", "CountEvent", "Detector", "Engine", "Event", "Events", "GateData"),
+        *("InvalidEvent", "MappingError"),
         *(
             "Parameters",
             "PosEvent",
@@ -238,9 +239,9 @@ def test_the_public_names_are_these():
         ),
         *("SettingsError", "ShiftEvent", "SourceError"),
         *("alerts_by_value", "alerts_frame", "build_engine", "check_detector", "compare_alerts"),
-        *("data_quality", "differing_alerts", "incidents_frame", "load_settings", "match_incidents"),
+        *("data_quality", "differing_alerts", "incidents_frame", "load", "load_settings", "match_incidents"),
         *("near_misses", "plots", "read_alerts", "read_incidents", "register", "replay", "replay_events"),
-        "scorecard",
+        *("scorecard", "triage"),
     ]
     assert dir(ra) == sorted([*ra.__all__, "__version__"])
 

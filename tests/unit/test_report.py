@@ -365,13 +365,14 @@ def test_evidence_of_an_unexpected_type_is_shown_and_no_money(command, tmp_path,
     assert command("--alerts", "alerts.jsonl", "--events", "events.jsonl") == 0
 
 
-def test_the_advice_to_map_columns_is_given_only_where_a_command_can_map_them(command, capsys, tmp_path):
+def test_a_missing_column_is_named_with_the_way_to_map_it(command, capsys, tmp_path):
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     assert command("--alerts", "alerts.jsonl", "--events", "x.csv") == 1
     said = capsys.readouterr().err
     assert said.startswith("retail-anomaly: x.csv has no column for transactionId, storeId,")
-    assert said.endswith("; its columns are a, b\n")
-    assert "=COLUMN" not in said
+    assert said.endswith(
+        "with transactionId=COLUMN, or give a constant with transactionId=:VALUE; its columns are a, b\n"
+    )
 
 
 def test_a_configuration_that_is_wrong_is_a_usage_error(command, capsys):

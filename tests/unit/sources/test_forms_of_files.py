@@ -106,8 +106,11 @@ def test_the_parts_of_a_spark_folder_are_one_table(tmp_path, folder):
         ("a.csv.bz2", bz2.compress(CSV)[:-20], "can't be read as CSV"),
         ("b.csv.bz2", CSV, "can't be read as CSV"),
         ("a.json", b"[" + ",".join(LINES).encode(), "can't be read as a JSON array"),
-        ("a.jsonl.zst", b"", ".zst files are not read: decompress it first"),
-        ("tills.XLSX", b"", ".XLSX files are not read: save it as CSV first"),
+        ("a.jsonl.zst", b"x", "can't be read as zstd"),
+        ("a.csv.zip", b"x", "can't be read as CSV"),
+        ("tills.XLSX", b"x", "can't be read as Excel"),
+        ("a.jsonl.xz", b"", ".xz files are not read: decompress it first"),
+        ("tills.XLS", b"", ".XLS files are not read: save it as .xlsx or CSV first"),
     ],
 )
 def test_a_file_that_is_damaged_or_of_another_form_is_one_line(tmp_path, name, content, said):

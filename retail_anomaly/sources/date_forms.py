@@ -1,0 +1,143 @@
+"""Dates and times as text, in ISO 8601 or in the forms that a mapping names."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
+
+Moment: TypeAlias = datetime | int
+"""A date and time, with or without a zone, or epoch milliseconds."""
+
+# In the order in which they are looked for: YYYY before YY.
+_LETTERS: Final = {
+    "YYYY": "%Y",
+    "YY": "%y",
+    "MMMM": "%B",
+    "MMM": "%b",
+    "MM": "%m",
+    "M": "%m",
+    "DD": "%d",
+    "D": "%d",
+    "HH": "%H",
+    "H": "%H",
+    "hh": "%I",
+    "h": "%I",
+    "mm": "%M",
+    "m": "%M",
+    "ss": "%S",
+    "s": "%S",
+    "SSSSSS": "%f",
+    "SSS": "%f",
+    "a": "%p",
+    "A": "%p",
+    "Z": "%z",
+}
+_LETTER: Final = re.compile("|".join(sorted(_LETTERS, key=len, reverse=True)))
+_EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell of a sheet has no zone
+_NUMBERS: Final[dict[str, Callable[[float], Moment]]] = {
+    "epoch_s": lambda number: round(number * 1000),
+    "epoch_ms": round,
+    "epoch_us": lambda number: round(number / 1000),
+    "epoch_ns": lambda number: round(number / 1_000_000),
+    "excel": lambda number: _EXCEL_EPOCH + timedelta(milliseconds=round(number * 86_400_000)),
+}
+FORMS: Final = (*_NUMBERS, "iso")
+"""The forms that have a name."""
+_SPACED_ZONE: Final = re.compile(r" (?=[+-]\d{2}:?\d{2}$)")
+_NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT)$")
+
+
+def iso_moment(text: str) -> datetime | None:
+    """Return the date and time of a text in ISO 8601, with a blank or none before its zone.
+
+    Examples
+    --------
+    >>> iso_moment("2025-10-09 10:02"), iso_moment("2025-10-09 10:02:00 +0200").isoformat()
+    (datetime.datetime(2025, 10, 9, 10, 2), '2025-10-09T10:02:00+02:00')
+    >>> iso_moment("09.10.2025")
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(_NAMED_UTC.sub("+00:00", _SPACED_ZONE.sub("", text)))
+    except ValueError:
+        return None
+
+
+def pattern_of(form: str) -> str:
+    """Return a form of dates as `datetime.strptime` takes it.
+
+    Parameters
+    ----------
+    form
+        Letters such as ``DD.MM.YYYY HH:mm``, or with percent signs.
+
+    Raises
+    ------
+    ValueError
+        It names no year, or no day.
+
+    Examples
+    --------
+    >>> pattern_of("DD.MM.YYYY HH:mm"), pattern_of("%d/%m/%y")
+    ('%d.%m.%Y %H:%M', '%d/%m/%y')
+    """
+    pattern = form if "%" in form else _LETTER.sub(lambda found: _LETTERS[found[0]], form)
+    parts = set(re.findall(r"%(\w)", pattern))
+    if not (parts & {"Y", "y"} and parts & {"d", "j"}) and not parts & {"c", "x"}:
+        raise ValueError(
+            "expected a form with year, month and day, such as DD.MM.YYYY HH:mm, or one of "
+            f"{', '.join(FORMS)}"
+        )
+    try:
+        datetime(2025, 10, 9, 10, 2, tzinfo=UTC).strptime(
+            datetime(2025, 10, 9, tzinfo=UTC).strftime(pattern), pattern
+        )
+    except (ValueError, re.error) as error:
+        raise ValueError(f"expected a form of dates such as DD.MM.YYYY HH:mm ({error})") from None
+    return pattern
+
+
+def reader_of(forms: Sequence[str]) -> Callable[[str], Moment | None]:
+    """Return a function that reads a text in one of some forms, the first that fits.
+
+    Examples
+    --------
+    >>> read = reader_of(["DD.MM.YYYY", "epoch_s"])
+    >>> read("09.10.2025"), read("1760000000"), read("soon")
+    (datetime.datetime(2025, 10, 9, 0, 0), 1760000000000, None)
+    """
+    readers = [_reader(form) for form in forms]
+
+    def read(text: str) -> Moment | None:
+        for reader in readers:
+            if (moment := reader(text)) is not None:
+                return moment
+        return None
+
+    return read
+
+
+def _reader(form: str) -> Callable[[str], Moment | None]:
+    if form == "iso":
+        return iso_moment
+    if form in _NUMBERS:
+        return lambda text: _number(text, _NUMBERS[form])
+    pattern = pattern_of(form)
+
+    def read(text: str) -> Moment | None:
+        try:
+            return datetime.strptime(text, pattern)  # noqa: DTZ007 - the store's clock decides
+        except ValueError:
+            return None
+
+    return read
+
+
+def _number(text: str, moment: Callable[[float], Moment]) -> Moment | None:
+    try:
+        return moment(float(text))
+    except (ValueError, OverflowError):
+        return None

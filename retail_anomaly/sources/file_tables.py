@@ -1,0 +1,197 @@
+"""Parquet and Excel files as tables."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import compress
+from typing import Any
+
+from retail_anomaly.core.extras import require
+from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.foreign_table import BATCH_ROWS
+from retail_anomaly.sources.frame_tables import PandasBatch
+from retail_anomaly.sources.stored_file import StoredFile
+
+
+class ParquetTable:
+    """A Parquet file.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Raises
+    ------
+    SourceError
+        It can't be read.
+    UsageError
+        PyArrow is not installed.
+    """
+
+    notes = ()
+
+    def __init__(self, file: StoredFile) -> None:
+        self._file = file
+        self.name = file.name
+        with self._open() as parquet:
+            self.names = list(parquet.schema_arrow.names)
+            self.rows = int(parquet.metadata.num_rows)
+        self._read = 0
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        number = 1
+        with self._open() as parquet:
+            for part in parquet.iter_batches(BATCH_ROWS, columns=list(columns)):
+                self._read = number - 1 + len(part)
+                yield ArrowBatch(part, range(number, number + len(part)), label=f"{self.name} row ")
+                number += len(part)
+
+    def done(self) -> float | None:
+        """Return how many of the rows have been read."""
+        return self._read / self.rows if self.rows else None
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        require("pyarrow")
+        from pyarrow.parquet import ParquetFile  # Here: only the extra `parquet` installs it.
+
+        try:
+            with self._file.seekable() as content:
+                yield ParquetFile(content)
+        except sys.modules["pyarrow"].ArrowException as error:
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise SourceError(f"{self.name} can't be read as Parquet ({detail}): is it complete?") from None
+        except OSError as error:
+            if error.errno is not None:  # not damaged, but away or not allowed
+                raise
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise SourceError(f"{self.name} can't be read as Parquet ({detail}): is it complete?") from None
+
+
+class ArrowBatch(Batch):
+    """Rows of Arrow that become a frame of pandas when a column is asked for."""
+
+    def __init__(
+        self, part: Any, numbers: Sequence[int], *, label: str, constants: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__({}, numbers, label=label, constants=constants)
+        self._part = part
+        self._pandas: PandasBatch | None = None
+
+    def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
+        """Return a column of timestamps in milliseconds."""
+        return self._as_pandas.times(name)
+
+    def filtered(self, mask: Sequence[bool]) -> "ArrowBatch":
+        """Return the rows for which the mask is true."""
+        own = ArrowBatch(self._part.filter(mask), list(compress(self.numbers, mask)), label=self.label)
+        own.constants = self.constants
+        return own
+
+    def _cells(self, name: str) -> Sequence[Any] | None:
+        return self._as_pandas._cells(name)
+
+    @property
+    def _as_pandas(self) -> PandasBatch:
+        if self._pandas is None:
+            # Not by way of floats, which hold whole numbers up to 2**53 only.
+            frame = self._part.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+            self._pandas = PandasBatch(frame, self.numbers, label=self.label)
+        return self._pandas
+
+
+class ExcelTable:
+    """The first sheet of an Excel file.
+
+    Parameters
+    ----------
+    file
+        The file.
+    sheet
+        The name of another sheet.
+
+    Raises
+    ------
+    SourceError
+        It can't be read, or has no such sheet.
+    UsageError
+        openpyxl is not installed.
+    """
+
+    rows = None
+
+    def __init__(self, file: StoredFile, sheet: str | None = None) -> None:
+        self._file = file
+        self._sheet = sheet
+        self.name = file.name
+        self.notes: list[str] = []
+        with self._rows() as rows:
+            self._header, header = next(
+                (
+                    (number, row)
+                    for number, row in enumerate(rows, 1)
+                    if any(cell is not None for cell in row)
+                ),
+                (0, ()),
+            )
+        if not header:
+            raise SourceError(f"{self.name} can't be read as Excel (the sheet is empty)")
+        self._columns = ["" if cell is None else str(cell).strip() for cell in header]
+        self.names = [name for name in self._columns if name]
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        places = {name: self._columns.index(name) for name in columns}
+        with self._rows() as rows:
+            part: list[Sequence[Any]] = []
+            numbers: list[int] = []
+            for number, row in enumerate(rows, 1):
+                if number <= self._header or all(cell is None or cell == "" for cell in row):
+                    continue
+                part.append(row)
+                numbers.append(number)
+                if len(part) == BATCH_ROWS:
+                    yield self._batch(part, numbers, places)
+                    part, numbers = [], []
+            if part:
+                yield self._batch(part, numbers, places)
+
+    def done(self) -> float | None:
+        """Return None: how many rows there are is not known."""
+        return None
+
+    def _batch(self, rows: list[Sequence[Any]], numbers: list[int], places: dict[str, int]) -> Batch:
+        cells = {
+            name: [row[place] if place < len(row) else None for row in rows] for name, place in places.items()
+        }
+        return Batch(cells, numbers, label=f"{self.name} row ")
+
+    @contextmanager
+    def _rows(self) -> Iterator[Iterator[Sequence[Any]]]:
+        require("openpyxl")
+        from zipfile import BadZipFile
+
+        import openpyxl  # Here: only the extra `excel` installs it.
+        from openpyxl.utils.exceptions import InvalidFileException
+
+        with self._file.seekable() as content:
+            try:
+                book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+            except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+                detail = " ".join(str(error).split()).rstrip(".")
+                raise SourceError(f"{self.name} can't be read as Excel ({detail}): is it complete?") from None
+            try:
+                names = book.sheetnames
+                if self._sheet is not None and self._sheet not in names:
+                    raise SourceError(
+                        f"{self.name} has no sheet {self._sheet}; its sheets are {', '.join(names)}"
+                    )
+                sheet = book[self._sheet or names[0]]
+                if self._sheet is None and len(names) > 1:
+                    self.notes = [f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read"]
+                yield sheet.iter_rows(values_only=True)
+            finally:
+                book.close()

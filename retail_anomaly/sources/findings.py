@@ -1,0 +1,234 @@
+"""The remarks about a log that a person should read before its alerts."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from retail_anomaly.core.events import (
+    LINE_VOID,
+    POST_VOID,
+    REFUND,
+    SALE,
+    VOID,
+    Event,
+    MovementEvent,
+    PosEvent,
+    SecurityEvent,
+    TillEvent,
+)
+
+_DAY: Final = 86_400_000
+# Beyond it memory would grow with the log; a remark is then about the events up to here.
+_MOST_IDS: Final = 300_000
+_LOOKED_AT: Final = frozenset({SALE, REFUND, LINE_VOID, VOID, POST_VOID})
+_MOST_TYPES: Final = 1_000
+
+
+class Findings(msgspec.Struct):
+    """The counts behind the remarks; those of several shares of the stores add up.
+
+    Parameters
+    ----------
+    types
+        How many POS events have a type that the packaged rules do not look at, by that type.
+    repeated
+        How many events bear an id that another event of their store has borne.
+    refunds
+        How many refund lines there are.
+    matched
+        Whether one of them names a sale in the data.
+    nobody
+        How many POS events have a cashier that a constant filled in, by that cashier.
+    reused
+        How many sale lines bear a receipt number that another register has used, or their own a day before.
+
+    Examples
+    --------
+    >>> refund = PosEvent("t-9", "s", "c", "k", 20.0, "REFUND", 1_760_000_000_000)
+    >>> Findings.of([refund]).remarks()[0][:56]
+    'none of the refunds (1) names a sale: refund_without_sal'
+    """
+
+    types: Counter[str] = msgspec.field(default_factory=Counter)
+    repeated: int = 0
+    refunds: int = 0
+    matched: bool = False
+    nobody: Counter[str] = msgspec.field(default_factory=Counter)
+    reused: int = 0
+
+    @classmethod
+    def of(cls, events: Iterable[Event], nobody: Collection[str] = ()) -> "Findings":
+        """Return the findings about events."""
+        watch = Watch(nobody)
+        for _ in watch.passed(events):
+            pass
+        return watch.findings
+
+    def add(self, other: "Findings") -> None:
+        """Add the findings about other stores."""
+        self.types += other.types
+        self.repeated += other.repeated
+        self.refunds += other.refunds
+        self.matched = self.matched or other.matched
+        self.nobody += other.nobody
+        self.reused += other.reused
+
+    def remarks(
+        self, detectors: Collection[str] | None = None, seen_types: Collection[str] = ()
+    ) -> list[str]:
+        """Return the sentences for a person, the most telling first.
+
+        Parameters
+        ----------
+        detectors
+            The detectors that run; None: the packaged ones.
+        seen_types
+            Event types that declarative rules look at.
+        """
+        said = []
+        if self.refunds and not self.matched and (detectors is None or "refund_without_sale" in detectors):
+            said.append(
+                f"none of the refunds ({self.refunds:,}) names a sale: refund_without_sale says nothing "
+                "here; map the number of the sale to originalTransactionId or a customer to customerToken, "
+                "or switch the rule off"
+            )
+        unseen = Counter({name: n for name, n in self.types.items() if name not in seen_types})
+        if unseen:
+            named = ", ".join(f"{name!r} ({n:,})" for name, n in unseen.most_common(5))
+            more = f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else ""
+            first = unseen.most_common(1)[0][0]
+            said.append(
+                f"no rule looks at these event types: {named}{more}; a mapping makes them ours, such as "
+                f"`types: {{{_yaml(first)}: REFUND}}`"
+            )
+        for cashier, count in self.nobody.items():
+            said.append(
+                f"{count:,} events have the cashier {cashier!r} of a constant, who is nobody: rules per "
+                "cashier (refund_burst, refund_deviation) skip them"
+            )
+        if self.repeated:
+            said.append(
+                f"{self.repeated:,} events repeat an event id of their store and change nothing; if each "
+                "register counts its own ids, set `numbered_by: register`"
+            )
+        if self.reused:
+            said.append(
+                f"{self.reused:,} sale lines bear a receipt number that another register or another day has "
+                "used: set `numbered_by: register` or `register_day`, or refunds meet the wrong sale"
+            )
+        return said
+
+
+def _yaml(text: str) -> str:
+    return (
+        text
+        if text.replace("_", "").replace("-", "").isalnum() and text.upper() not in _YAML_WORDS
+        else repr(text)
+    )
+
+
+_YAML_WORDS: Final = frozenset({"YES", "NO", "ON", "OFF", "TRUE", "FALSE", "NULL", "Y", "N"})
+
+
+class Watch:
+    """Takes note of events as they pass.
+
+    Parameters
+    ----------
+    nobody
+        Cashiers that a constant filled in.
+
+    Attributes
+    ----------
+    findings
+        The findings so far.
+    """
+
+    def __init__(self, nobody: Collection[str] = ()) -> None:
+        self.findings = Findings()
+        self._nobody = frozenset(nobody)
+        self._ids: set[int] = set()
+        # By receipt number: the time of its first line, and its register.
+        self._receipts: dict[int, tuple[int, str | None]] = {}
+        self._bought: set[int] = set()
+
+    def passed(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield the events."""
+        take = self.take
+        for event in events:
+            take(event)
+            yield event
+
+    def take(self, event: Event) -> None:
+        """Take note of one event."""
+        if not isinstance(event, PosEvent):
+            self._take_other(event)
+            return
+        if event.training:
+            return
+        if event.event_id is not None:
+            self._take_id(event, event.event_id)
+        if event.cashier_id in self._nobody:
+            self.findings.nobody[event.cashier_id] += 1
+        name = event.event_type
+        if name == SALE:
+            self._take_sale(event)
+            return
+        name = name.upper()
+        if name == SALE:
+            self._take_sale(event)
+        elif name == REFUND:
+            self._take_refund(event)
+        else:
+            self._take_type(name)
+
+    def _take_sale(self, event: PosEvent) -> None:
+        key = hash((event.store_id, event.transaction_id))
+        first = self._receipts.get(key)
+        if first is None:
+            if len(self._receipts) < _MOST_IDS:
+                self._receipts[key] = (event.event_time, event.register_id)
+        elif abs(event.event_time - first[0]) > _DAY or event.register_id != first[1]:
+            self.findings.reused += 1
+        token = event.customer_token or event.card_token
+        if token is not None and not self.findings.matched and len(self._bought) < _MOST_IDS:
+            self._bought.add(hash((event.store_id, token, event.sku)))
+
+    def _take_refund(self, event: PosEvent) -> None:
+        self.findings.refunds += 1
+        if self.findings.matched:
+            return
+        number = event.original_transaction_id or event.transaction_id
+        token = event.customer_token or event.card_token
+        self.findings.matched = (
+            hash((event.store_id, number)) in self._receipts
+            or hash((event.store_id, token, event.sku)) in self._bought
+        )
+        if self.findings.matched:
+            self._bought.clear()
+
+    def _take_other(self, event: Event) -> None:
+        if isinstance(event, TillEvent):
+            if event.event_id is not None:
+                self._take_id(event, event.event_id)
+            if event.cashier_id in self._nobody:
+                self.findings.nobody[event.cashier_id] += 1
+            self._take_type(event.event_type.upper())
+        elif isinstance(event, SecurityEvent):
+            self._take_id(event, event.event_id)
+        elif isinstance(event, MovementEvent) and event.movement_id is not None:
+            self._take_id(event, event.movement_id)
+
+    def _take_type(self, name: str) -> None:
+        types = self.findings.types
+        if name not in _LOOKED_AT and (name in types or len(types) < _MOST_TYPES):
+            types[name] += 1
+
+    def _take_id(self, event: Event, event_id: str) -> None:
+        key = hash((event.store_id, type(event), event_id))
+        if key in self._ids:
+            self.findings.repeated += 1
+        elif len(self._ids) < _MOST_IDS:
+            self._ids.add(key)

@@ -1,0 +1,307 @@
+"""Frames in memory as tables: pandas, and others by way of narwhals or of their rows."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, islice
+from typing import Any
+
+from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.foreign_table import BATCH_ROWS, ForeignTable
+
+
+def is_pandas(value: object) -> bool:
+    """Tell whether a value is a DataFrame of pandas.
+
+    Examples
+    --------
+    >>> is_pandas([])
+    False
+    """
+    # Whoever has a DataFrame has imported pandas; for the others it need not be.
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame)
+
+
+def is_frame(value: object) -> bool:
+    """Tell whether a value is a frame: of pandas, polars, Arrow, DuckDB or another library.
+
+    Examples
+    --------
+    >>> is_frame([]), is_frame("sales.csv")
+    (False, False)
+    """
+    if is_pandas(value) or hasattr(value, "__arrow_c_stream__"):
+        return True
+    return hasattr(value, "fetchmany") or type(value).__name__ == "LazyFrame"
+
+
+def frame_table(frame: Any) -> ForeignTable:
+    """Return a frame as a table.
+
+    Raises
+    ------
+    SourceError
+        It is of a kind that is not read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame_table(pd.DataFrame({"sku": ["k"]})).names
+    ['sku']
+    """
+    if is_pandas(frame):
+        return PandasTable(frame)
+    if hasattr(frame, "fetchmany"):
+        return RelationTable(frame)
+    import narwhals as nw
+
+    name = f"the {type(frame).__name__} of {type(frame).__module__.partition('.')[0]}"
+    try:
+        native = nw.from_native(frame)
+        return OtherFrame(native.collect() if isinstance(native, nw.LazyFrame) else native, name)
+    except nw.exceptions.DuplicateError as error:
+        raise SourceError(f"{name} has columns of one name ({error}): rename or remove all but one") from None
+    except TypeError as error:
+        raise SourceError(f"{name} can't be read: {' '.join(str(error).split())}") from None
+
+
+class PandasTable:
+    """A DataFrame of pandas.
+
+    Parameters
+    ----------
+    frame
+        The frame.
+    name
+        Its name in messages.
+    """
+
+    notes = ()
+
+    def __init__(self, frame: Any, name: str = "the DataFrame") -> None:
+        self._frame = frame
+        self.name = name
+        self.names = [column for column in frame.columns if isinstance(column, str)]
+        self.rows = len(frame)
+        self._read = 0
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        wanted = self._frame[list(columns)]
+        for start in range(0, len(wanted), BATCH_ROWS):
+            part = wanted.iloc[start : start + BATCH_ROWS]
+            self._read = start + len(part)
+            yield PandasBatch(part, range(start + 1, start + 1 + len(part)))
+
+    def done(self) -> float | None:
+        """Return how many of the rows have been read."""
+        return self._read / self.rows if self.rows else None
+
+
+class PandasBatch(Batch):
+    """Rows of a DataFrame of pandas, whose columns become cells when they are asked for."""
+
+    def __init__(
+        self,
+        frame: Any,
+        numbers: Sequence[int],
+        *,
+        label: str = "row ",
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__({}, numbers, label=label, constants=constants)
+        self._frame = frame
+
+    def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
+        """Return a column of timestamps in milliseconds."""
+        import pandas as pd
+
+        if name not in self._frame.columns:
+            return None
+        series = self._frame[name]
+        if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+            return None
+        millis: list[Any] = series.to_numpy(dtype="datetime64[ms]").astype("int64").tolist()
+        missing = series.isna()
+        if missing.any():
+            millis = [None if gone else time for gone, time in zip(missing, millis, strict=True)]
+        return millis, series.dt.tz is None
+
+    def filtered(self, mask: Sequence[bool]) -> "PandasBatch":
+        """Return the rows for which the mask is true."""
+        numbers = list(compress(self.numbers, mask))
+        return PandasBatch(self._frame[mask], numbers, label=self.label, constants=self.constants)
+
+    def _cells(self, name: str) -> Sequence[Any] | None:
+        if name not in self._frame.columns:
+            return None
+        cells: list[Any] = self._frame[name].tolist()
+        return cells
+
+
+class OtherFrame:
+    """A frame that narwhals knows: polars, Arrow and others.
+
+    Parameters
+    ----------
+    frame
+        The frame, as narwhals wraps it.
+    name
+        Its name in messages.
+    """
+
+    notes = ()
+
+    def __init__(self, frame: Any, name: str) -> None:
+        self._frame = frame
+        self.name = name
+        self.names = list(frame.columns)
+        self.rows = len(frame)
+        self._read = 0
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        wanted = self._frame.select(list(columns))
+        for start in range(0, self.rows, BATCH_ROWS):
+            part = wanted[start : start + BATCH_ROWS]
+            self._read = start + len(part)
+            cells = {name: part[name].to_list() for name in columns}
+            yield Batch(cells, range(start + 1, start + 1 + len(part)))
+
+    def done(self) -> float | None:
+        """Return how many of the rows have been read."""
+        return self._read / self.rows if self.rows else None
+
+
+class RelationTable:
+    """A relation of DuckDB, or the cursor of a database after a query: rows are fetched when needed.
+
+    Parameters
+    ----------
+    relation
+        Has ``fetchmany``, and ``columns`` or the ``description`` of a cursor.
+
+    Raises
+    ------
+    SourceError
+        It has no columns, or two of one name.
+    """
+
+    rows = None
+    notes = ()
+
+    def __init__(self, relation: Any) -> None:
+        self._relation = relation
+        self.name = f"the {type(relation).__name__}"
+        names = getattr(relation, "columns", None) or [c[0] for c in relation.description or ()]
+        if not names:
+            raise SourceError(f"{self.name} has no columns: run a query first")
+        self.names = list(names)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        relation = self._relation
+        if hasattr(relation, "execute") and hasattr(relation, "filter"):
+            relation = relation.filter("true")  # a fresh one, which has not been read
+        places = {name: self.names.index(name) for name in columns}
+        number = 1
+        while rows := relation.fetchmany(BATCH_ROWS):
+            cells = {name: [row[place] for row in rows] for name, place in places.items()}
+            yield Batch(cells, range(number, number + len(rows)))
+            number += len(rows)
+
+    def done(self) -> float | None:
+        """Return None: how many rows there will be is not known."""
+        return None
+
+
+class DictTable:
+    """A list of dicts, one each row.
+
+    Parameters
+    ----------
+    rows
+        The rows; one may lack a column.
+
+    Examples
+    --------
+    >>> DictTable([{"sku": "a"}, {"amount": 1}]).names
+    ['sku', 'amount']
+    """
+
+    name = "the list"
+    notes = ()
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._rows = rows
+        self.names = [str(name) for name in dict.fromkeys(name for row in rows for name in row)]
+        self.rows = len(rows)
+        self._read = 0
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        rows = iter(self._rows)
+        while part := list(islice(rows, BATCH_ROWS)):
+            cells = {name: [row.get(name) for row in part] for name in columns}
+            yield Batch(cells, range(self._read + 1, self._read + 1 + len(part)))
+            self._read += len(part)
+        self._read = 0
+
+    def done(self) -> float | None:
+        """Return None: it is read in a moment."""
+        return None
+
+
+class FrameStream:
+    """Frames that come one after the other, each held only while it is read.
+
+    Parameters
+    ----------
+    first
+        The first of them.
+    frames
+        All of them.
+    """
+
+    name = "the frames"
+    rows = None
+    notes = ()
+
+    def __init__(self, first: Any, frames: Iterator[Any]) -> None:
+        self.names = list(frame_table(first).names)
+        self._frames = frames
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Yield the rows."""
+        base = 0
+        for frame in self._frames:
+            table = frame_table(frame)
+            for batch in table.batches([name for name in columns if name in table.names]):
+                batch.numbers = [base + number for number in batch.numbers]
+                yield batch
+            base += table.rows or 0
+
+    def done(self) -> float | None:
+        """Return None: how many frames there will be is not known."""
+        return None
+
+
+def first_of(items: Iterable[Any]) -> tuple[Any, Iterator[Any]]:
+    """Return the first of some items, and all of them.
+
+    Examples
+    --------
+    >>> first, every = first_of(iter("ab"))
+    >>> first, list(every)
+    ('a', ['a', 'b'])
+    """
+    remaining = iter(items)
+    for first in remaining:
+
+        def every(first: Any = first) -> Iterator[Any]:
+            yield first
+            yield from remaining
+
+        return first, every()
+    return None, iter(())

@@ -1,0 +1,227 @@
+"""From a place to the files and frames that stand for it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.sources.base import Source, SourceError
+from retail_anomaly.sources.clocks import Clocks
+from retail_anomaly.sources.foreign_table import ForeignTable
+from retail_anomaly.sources.frame_tables import frame_table, is_frame
+from retail_anomaly.sources.lines import STDIN, Lines
+from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.partitions import Partitioned
+from retail_anomaly.sources.stored_file import (
+    COMPRESSION,
+    StoredFile,
+    form_in,
+    is_address,
+    remote_files,
+)
+from retail_anomaly.sources.tables import TableSource
+
+_TEXT_TABLES: Final = (".csv", ".tsv", ".tab")
+_SHEETS: Final = (".xlsx", ".xlsm")
+_TABLES: Final = (".parquet", ".pq", *_TEXT_TABLES, *_SHEETS)
+_LINES: Final = (".jsonl", ".json", ".ndjson")
+FORMS: Final = (*_LINES, *_TABLES)
+"""The suffixes of the files that are read."""
+_PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
+_NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
+
+
+class Places:
+    """Opens places as sources.
+
+    Parameters
+    ----------
+    topic
+        The topic of files and frames that don't say it themselves.
+    mapping
+        How foreign data is read.
+    clocks
+        The stores' clocks, for times without a zone.
+    """
+
+    def __init__(self, topic: str | None, mapping: EventMapping, clocks: Clocks) -> None:
+        self._topic = topic
+        self._mapping = mapping
+        self._clocks = clocks
+
+    def opened(self, place: Any) -> list[Source]:
+        """Return the sources of one place.
+
+        Raises
+        ------
+        SourceError
+            There is nothing, or it can't be read.
+        """
+        if is_frame(place):
+            return [self.of_tables([frame_table(place)], self._topic)]
+        if str(place) == STDIN:
+            return [Lines(None, self._topic, self._mapping, self._clocks)]
+        if is_address(place):
+            files = [StoredFile(name) for name in remote_files(place)]
+            return self._of_files(files, place)
+        path = Path(place)
+        if not path.exists():
+            if found := matching(path):
+                return [source for file in found for source in self.opened(file)]
+            raise SourceError(f"{path}: no such file or folder")
+        if path.is_dir():
+            return self._of_folder(path)
+        return [self._file(StoredFile(path))]
+
+    def of_tables(
+        self, tables: Sequence[ForeignTable], topic: str | None, *, once: bool = False
+    ) -> TableSource:
+        """Return tables as one source; `once`: they can be read only once."""
+        return TableSource(tables, topic, self._mapping, self._clocks, once=once)
+
+    def _of_folder(self, folder: Path) -> list[Source]:
+        files = _topic_files(folder)
+        if files:
+            return [
+                source
+                for file in files
+                for source in (
+                    self._of_files([StoredFile(part) for part in parts_of(file)], file, folder)
+                    if file.is_dir()
+                    else [self._file(StoredFile(file))]
+                )
+            ]
+        if parts := parts_of(folder):
+            return self._of_files([StoredFile(part) for part in parts], folder, folder)
+        names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
+        raise SourceError(f"{folder} has none of {names} (or .parquet, .csv): name the files in it")
+
+    def _of_files(
+        self, files: Sequence[StoredFile], root: str | Path, above: Path | None = None
+    ) -> list[Source]:
+        """Return the files of a folder or address: the tables of a topic are the parts of one."""
+        tables: dict[str | None, list[ForeignTable]] = {}
+        sources: list[Source] = []
+        for file in files:
+            constants = _partitions(file.name, str(above if above is not None else root))
+            topic = self._topic_of(file, root, constants)
+            if form_in(file) in _TABLES:
+                tables.setdefault(topic, []).append(Partitioned(self._table(file), constants))
+            else:
+                sources.append(Lines(file, topic, self._mapping, self._clocks, constants))
+        return [*sources, *(self.of_tables(parts, topic) for topic, parts in tables.items())]
+
+    def _topic_of(self, file: StoredFile, root: str | Path, constants: dict[str, Any]) -> str | None:
+        if constants.get("topic") in INPUT_TOPICS:
+            return str(constants.pop("topic"))
+        named = next((name for name in (file.stem, StoredFile(root).stem) if name in INPUT_TOPICS), None)
+        return self._topic or named or (self._mapping.topic if constants else None)
+
+    def _file(self, file: StoredFile) -> Source:
+        topic = self._topic or (file.stem if file.stem in INPUT_TOPICS else None)
+        if form_in(file) in _TABLES:
+            return self.of_tables([self._table(file)], topic)
+        return Lines(file, topic or self._bare_topic(file), self._mapping, self._clocks)
+
+    def _bare_topic(self, file: StoredFile) -> str | None:
+        """Return the topic of bare values, which a mapping may give; an event log has its own."""
+        return self._mapping.topic if file.form in _LINES else None
+
+    def _table(self, file: StoredFile) -> ForeignTable:
+        # Here, for a log needs none of them.
+        form = form_in(file)
+        if form in _TEXT_TABLES:
+            from retail_anomaly.sources.csv_table import CsvTable
+
+            return CsvTable(file, self._mapping.encoding, self._mapping.separator)
+        from retail_anomaly.sources.file_tables import ExcelTable, ParquetTable
+
+        return ExcelTable(file, self._mapping.sheet) if form in _SHEETS else ParquetTable(file)
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """Return the files in a folder that was written as one table, in the order of their names.
+
+    Parquet and CSV files count, also in folders below, such as ``store=berlin/``, and files of JSON lines
+    named ``part-...``. Those whose names begin with a dot or an underscore do not.
+
+    Examples
+    --------
+    >>> parts_of(Path("missing"))
+    []
+    """
+    found = []
+    for file in folder.rglob("*"):
+        below = file.relative_to(folder).parts
+        if not file.is_file() or any(name.startswith((".", "_")) for name in below):
+            continue
+        form = form_of(file)
+        in_partition = any(_PARTITION.fullmatch(name) for name in below[:-1])
+        if len(below) > 1 and not in_partition and folder.suffix.lower() not in FORMS:
+            continue
+        if form in _TABLES or (form in _LINES and (in_partition or file.name.startswith("part-"))):
+            found.append(file)
+    return sorted(found)
+
+
+def form_of(file: Path) -> str:
+    """Return the suffix that tells the form of a file, compressed or not.
+
+    Examples
+    --------
+    >>> form_of(Path("a.CSV.gz"))
+    '.csv'
+    """
+    inner = file.with_suffix("") if file.suffix.lower() in COMPRESSION else file
+    return inner.suffix.lower()
+
+
+def _topic_files(folder: Path) -> list[Path]:
+    found = []
+    for topic in INPUT_TOPICS:
+        files = [file for file in sorted(folder.glob(f"{topic}.*")) if _holds_events(file)]
+        if len(files) > 1:
+            names = " and ".join(file.name for file in files)
+            raise SourceError(f"{folder} has both {names}: name the files that are meant")
+        found += files
+    return found
+
+
+def _holds_events(file: Path) -> bool:
+    form = form_of(file)
+    return form in FORMS if file.is_file() else form in _TABLES and bool(parts_of(file))
+
+
+def matching(path: Path) -> list[Path]:
+    """Return the files that a path with wildcards stands for.
+
+    Examples
+    --------
+    >>> matching(Path("missing-*.csv"))
+    []
+    """
+    if not any(sign in str(path) for sign in "*?["):
+        return []
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
+    return sorted(found for found in root.glob(pattern) if not found.name.startswith("."))
+
+
+def _partitions(name: str, root: str) -> dict[str, Any]:
+    """Return the columns that the folders above a file name, such as ``store=berlin``."""
+    below = name.removeprefix(root)
+    pairs = _PARTITION.findall(below.rpartition("/")[0])
+    return {unquote(key): None if value == _NO_VALUE else unquote(value) for key, value in pairs}
+
+
+def all_places(places: Iterable[Any]) -> bool:
+    """Tell whether each of some things is a path, an address or a frame.
+
+    Examples
+    --------
+    >>> all_places(["a.csv", Path("b")]), all_places([7])
+    (True, False)
+    """
+    return all(isinstance(place, str | Path) or is_frame(place) for place in places)

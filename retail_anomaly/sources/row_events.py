@@ -1,0 +1,329 @@
+"""Rows of a table as typed events."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from retail_anomaly.core import codec
+from retail_anomaly.core.codec import InvalidEvent
+from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
+from retail_anomaly.sources.advice import advised
+from retail_anomaly.sources.batches import Batch, Broken
+from retail_anomaly.sources.cells import Convert, Memo, converter, is_absent
+from retail_anomaly.sources.clocks import Clocks
+from retail_anomaly.sources.columns import FIELDS, OPTIONAL, TIMES, put
+from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.mapping import EventMapping, TopicMapping
+from retail_anomaly.sources.number_forms import NumberForm, detected
+
+# How many rows are looked at to tell a decimal point from a comma.
+_LOOKED_AT: Final = 20_000
+
+
+class RowEvents:
+    """Makes events of the rows of one table.
+
+    Parameters
+    ----------
+    mapping
+        Where the fields are, and how they are written.
+    topic
+        The rows' topic; None: each batch says it row by row.
+    clocks
+        The stores' clocks, for times without a zone.
+
+    Examples
+    --------
+    >>> cells = {"storeId": ["s"], "sku": [7], "countedQty": ["3.0"], "eventTime": ["2025-10-09"]}
+    >>> rows = RowEvents(EventMapping(), "inventory-counts", Clocks())
+    >>> list(rows.events(Batch(cells, [1]), print))
+    [CountEvent(store_id='s', sku='7', counted_qty=3, event_time=1759968000000, manager_id=None)]
+    """
+
+    def __init__(self, mapping: EventMapping, topic: str | None, clocks: Clocks) -> None:
+        self._mapping = mapping
+        self._topic = topic
+        self._clocks = clocks
+        self._fields: dict[str, _TopicRows] = {}
+        self._form: NumberForm | None = None
+
+    @property
+    def decimal(self) -> str | None:
+        """The decimal sign that was found out."""
+        return self._form.decimal if self._form else None
+
+    def look_at(self, batch: Batch) -> None:
+        """Find out from the first batch how numbers are written."""
+        if self._form is None:
+            self._form = self._detected(batch)
+
+    def events(self, batch: Batch, reject: Reject, base: int = 0) -> Iterator[Event]:
+        """Yield the events of a batch in the order of its rows.
+
+        Parameters
+        ----------
+        batch
+            The rows.
+        reject
+            Called with each bad row.
+        base
+            How many rows of other tables stand before those of this one.
+        """
+        for _, event in self.numbered(batch, reject, base):
+            yield event
+
+    def numbered(self, batch: Batch, reject: Reject, base: int = 0) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a batch, each with the number of its row; otherwise as `events`."""
+        self.look_at(batch)
+        broken = iter(batch.broken)
+        pending = next(broken, None)
+        for number, topic, row in self._rows(batch):
+            while pending is not None and pending.number < number:
+                reject(self._of_broken(pending, base))
+                pending = next(broken, None)
+            try:
+                event = _event(topic, row)
+            except InvalidEvent as error:
+                error = advised(error, row)
+                place = f"{batch.label}{number}"
+                reject(BadLine(place, base + number, topic, error, _raw(row), in_table=True))
+                continue
+            yield base + number, event
+        while pending is not None:
+            reject(self._of_broken(pending, base))
+            pending = next(broken, None)
+
+    def stores(self, batch: Batch) -> Sequence[Any]:
+        """Return each row's store as its event will have it; a store that is not text makes no event."""
+        topic = self._topic or next(iter(EVENT_TYPES))
+        return self._of_topic(topic).values(batch, "storeId") or [None] * len(batch)
+
+    def times(self, batch: Batch, field: str) -> Sequence[Any]:
+        """Return each row's time in epoch milliseconds, or something else where it is none."""
+        topic = self._topic or next(iter(EVENT_TYPES))
+        return self._of_topic(topic).values(batch, field) or [None] * len(batch)
+
+    def _rows(self, batch: Batch) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        topics = None if self._topic else batch.column("topic")
+        if topics is None:
+            topic = self._topic or next(iter(EVENT_TYPES))
+            for number, row in zip(batch.numbers, self._of_topic(topic).rows(batch), strict=True):
+                yield number, topic, row
+            return
+        # The rows of each topic at a time; every row keeps its place.
+        names = topics_of(topics)
+        rows: list[dict[str, Any]] = [{} for _ in names]
+        for topic in set(names):
+            mask = [topic == other for other in names]
+            if topic in EVENT_TYPES:
+                places = (place for place, mine in enumerate(mask) if mine)
+                for place, row in zip(places, self._of_topic(topic).rows(batch.filtered(mask)), strict=True):
+                    rows[place] = row
+        yield from zip(batch.numbers, names, rows, strict=True)
+
+    def _of_topic(self, topic: str) -> "_TopicRows":
+        found = self._fields.get(topic)
+        if found is None:
+            mapping = self._mapping.of_topic(topic)
+            form = NumberForm(mapping.decimal, mapping.thousands, mapping.currency)
+            if form.decimal is None and form.thousands in (".", ","):
+                form = NumberForm("," if form.thousands == "." else ".", form.thousands, form.currency)
+            if form.decimal is None and self._form is not None:
+                form = NumberForm(self._form.decimal, form.thousands, form.currency)
+            found = self._fields[topic] = _TopicRows(topic, mapping, form, self._clocks)
+        return found
+
+    def _detected(self, batch: Batch) -> NumberForm:
+        """Find out how numbers are written, by those that can be read in one way only."""
+        texts: list[str] = []
+        for topic in [self._topic] if self._topic else EVENT_TYPES:
+            mapping = self._mapping.of_topic(topic)
+            for field, kind in FIELDS[topic].items():
+                if kind not in ("number", "decimal", "integer") or field in TIMES:
+                    continue
+                for column in mapping.columns_of(field):
+                    cells = (batch.column(column) or ())[:_LOOKED_AT]
+                    if any(not isinstance(cell, str) and not is_absent(cell) for cell in cells):
+                        return NumberForm(".")  # a number that is none of a text
+                    texts += [cell for cell in set(cells) if isinstance(cell, str)]
+        return detected(texts)
+
+    def _of_broken(self, broken: Broken, base: int) -> BadLine:
+        error = InvalidEvent(None, broken.reason)
+        return BadLine(
+            broken.place, base + broken.number, self._topic or "", error, broken.raw, in_table=True
+        )
+
+
+def _event(topic: str, row: dict[str, Any]) -> Event:
+    try:
+        return codec.checked(msgspec.convert(row, EVENT_TYPES[topic]))
+    except (msgspec.ValidationError, InvalidEvent, KeyError):
+        # A second look: `convert` is too strict for some events, and it does not name the fault.
+        return codec.from_mapping(topic, row)
+
+
+def _raw(row: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(row, enc_hook=str)
+    except (ValueError, OverflowError, RecursionError):  # half a surrogate pair, a huge number
+        return str(row).encode("utf-8", "backslashreplace")
+
+
+class _TopicRows:
+    """The fields of one topic."""
+
+    def __init__(self, topic: str, mapping: TopicMapping, form: NumberForm, clocks: Clocks) -> None:
+        self._kinds = FIELDS[topic]
+        self._optional = OPTIONAL[topic]
+        self._mapping = mapping
+        self._form = form
+        self._clocks = Clocks(mapping.time_zone) if mapping.time_zone else clocks
+        self._memos: dict[tuple[str, str], Memo] = {}
+        self._signed = mapping.negative is not None or mapping.amount == "per_unit"
+
+    def rows(self, batch: Batch) -> list[dict[str, Any]]:
+        """Return the rows' values under the names on the wire."""
+        flat = {field: cells for field in self._kinds if (cells := self.values(batch, field)) is not None}
+        plain = [field for field in flat if "." not in field]
+        if plain:
+            rows = [
+                dict(zip(plain, cells, strict=True))
+                for cells in zip(*(flat[field] for field in plain), strict=True)
+            ]
+        else:
+            rows = [{} for _ in range(len(batch))]
+        for field in flat.keys() - set(plain):
+            for row, value in zip(rows, flat[field], strict=True):
+                put(row, field, value)
+        for field in plain:
+            # Absent is not the default: a line without quantity is told from one of 1.
+            if self._optional.get(field) is not None and None in flat[field]:
+                for row in rows:
+                    if row[field] is None:
+                        del row[field]
+        if self._signed and "amount" in flat:
+            for row in rows:
+                self._sign(row)
+        return rows
+
+    def values(self, batch: Batch, field: str) -> Sequence[Any] | None:
+        """Return a field's values, or None where the table has none."""
+        constant = self._mapping.constants.get(field)
+        found = self._joined(batch, field) if field in TIMES else self._first_filled(batch, field)
+        if found is None:
+            return None if constant is None else [constant] * len(batch)
+        if constant is not None:
+            return [constant if value is None or value == "" else value for value in found]
+        return found
+
+    def _first_filled(self, batch: Batch, field: str) -> Sequence[Any] | None:
+        found: Sequence[Any] | None = None
+        for column in self._mapping.columns_of(field):
+            cells = batch.column(column)
+            if cells is None:
+                continue
+            values = self._converted(batch, field, cells)
+            found = (
+                values
+                if found is None
+                else [b if a is None or a == "" else a for a, b in zip(found, values, strict=True)]
+            )
+        return found
+
+    def _joined(self, batch: Batch, field: str) -> Sequence[Any] | None:
+        columns = [c for name in self._mapping.columns_of(field) if (c := batch.column(name)) is not None]
+        if not columns:
+            return None
+        if len(columns) > 1:
+            cells: Sequence[Any] = [_one_text(parts) for parts in zip(*columns, strict=True)]
+            return self._converted(batch, field, cells)
+        (name,) = (n for n in self._mapping.columns_of(field) if batch.column(n) is not None)
+        stamps = batch.times(name)
+        if stamps is None:
+            return self._converted(batch, field, columns[0])
+        millis, are_local = stamps
+        if not are_local:
+            return millis
+        if (only := self._clocks.only) is not None:
+            return millis if only.zone.key == "UTC" else [m if m is None else only.utc(m) for m in millis]
+        stores = self.values(batch, "storeId") or [None] * len(batch)
+        clock = self._clocks.of
+        return [m if m is None else clock(s).utc(m) for m, s in zip(millis, stores, strict=True)]
+
+    def _converted(self, batch: Batch, field: str, cells: Sequence[Any]) -> Sequence[Any]:
+        # A text is looked up; of other cells equal ones can differ: True is 1.
+        by_text = batch.only_texts or all(type(cell) is str for cell in cells)
+        only = self._clocks.only
+        if field not in TIMES or only is not None:
+            memo = self._memo(field, only.zone.key if only is not None else "UTC")
+            return list(map(memo.__getitem__ if by_text else memo.convert, cells))
+        stores = self.values(batch, "storeId") or [None] * len(batch)
+        memos = {
+            store: self._memo(field, self._clocks.of(store).zone.key) for store in set(map(_key, stores))
+        }
+        pairs = zip(cells, map(_key, stores), strict=True)
+        if by_text:
+            return [memos[store][cell] for cell, store in pairs]
+        return [memos[store].convert(cell) for cell, store in pairs]
+
+    def _memo(self, field: str, zone: str) -> Memo:
+        memo = self._memos.get((field, zone))
+        if memo is None:
+            memo = self._memos[field, zone] = Memo(self._converter(field, zone))
+        return memo
+
+    def _converter(self, field: str, zone: str) -> Convert:
+        return converter(
+            field,
+            self._kinds[field],
+            self._mapping,
+            self._form,
+            Clocks(zone).of(""),
+            is_optional=field in self._optional,
+        )
+
+    def _sign(self, row: dict[str, Any]) -> None:
+        """Take the amount of a price per piece, and a negative amount as a refund."""
+        amount, quantity = row.get("amount"), row.get("quantity", 1)
+        if type(amount) is not float or type(quantity) not in (int, float):
+            return
+        negative = self._mapping.negative is not None and (amount < 0 or quantity < 0)
+        if negative:
+            amount, quantity = abs(amount), abs(quantity)
+            row["quantity"] = quantity
+            if str(row.get("eventType") or SALE).upper() == SALE:
+                row["eventType"] = REFUND
+        if self._mapping.amount == "per_unit":
+            amount = round(amount * quantity, 6)
+        row["amount"] = amount
+
+
+def _one_text(parts: Sequence[Any]) -> str | None:
+    """Join a date and a time that stand in columns of their own."""
+    texts = []
+    for part in parts:
+        if is_absent(part) or part == "":
+            continue
+        text = str(part).strip()
+        # A date that a sheet or a frame holds as a date and time: its time is midnight and stands elsewhere.
+        if hasattr(part, "hour") and hasattr(part, "year") and text.endswith(" 00:00:00"):
+            text = text.removesuffix(" 00:00:00")
+        texts.append(text)
+    return " ".join(texts) or None
+
+
+def _key(store: Any) -> str | None:
+    return store if isinstance(store, str) else None
+
+
+def topics_of(cells: Sequence[Any]) -> list[str]:
+    """Return the topics that a column ``topic`` names.
+
+    Examples
+    --------
+    >>> topics_of([" pos-events ", None])
+    ['pos-events', 'None']
+    """
+    return [str(cell).strip() for cell in cells]
