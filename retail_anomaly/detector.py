@@ -6,7 +6,7 @@ Examples
 """
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Table, TimedIds
+from retail_anomaly.core.collections import AgedIds, Table, TimedIds
 from retail_anomaly.core.detector import Detector, reaches
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.episode import Episode
@@ -20,13 +20,17 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
+from retail_anomaly.core.lines import ForgottenSales
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
+from retail_anomaly.core.receipts import Receipt
 from retail_anomaly.core.registry import register, unregister
 from retail_anomaly.core.score import Score
+from retail_anomaly.core.taking_back import TakenLine
 
 __all__ = [
+    "AgedIds",
     "Alert",
     "CountEvent",
     "Detector",
@@ -34,17 +38,20 @@ __all__ = [
     "Duration",
     "Episode",
     "Event",
+    "ForgottenSales",
     "GateData",
     "MovementEvent",
     "Number",
     "Parameters",
     "PosEvent",
     "Range",
+    "Receipt",
     "Score",
     "SecurityEvent",
     "ShiftEvent",
     "StoreMemory",
     "Table",
+    "TakenLine",
     "TillEvent",
     "TimedIds",
     "reaches",

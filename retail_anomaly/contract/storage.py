@@ -105,10 +105,14 @@ def _forgets(subject: Subject) -> None:
 
 
 def _silence(store_id: str, steps: Sequence[Step]) -> list[Step]:
-    """Return two events without effect, a year later and a day after that."""
+    """Return events without effect, a year later and a day after that; of two tills, for the clock's sake."""
     newest = max(_time(step) for step in steps)
     later = (newest + _YEAR, newest + _YEAR + 86_400_000)
-    return [PosEvent("t", store_id, "c", "k", 0.0, NOISE, time) for time in later]
+    return [
+        PosEvent("t", store_id, "c", "k", 0.0, NOISE, time, register_id=till)
+        for time in later
+        for till in ("till-1", "till-2")
+    ]
 
 
 def _time(step: Step) -> int:

@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
 from retail_anomaly.core.episode import Episode
-from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
+from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, SecurityEvent
+from retail_anomaly.core.lines import ForgottenSales
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import P, Parameters, checked
 from retail_anomaly.core.score import Score
+from retail_anomaly.core.taking_back import TakenLine
 
 TOLERANCE: Final = 1e-9
 """An amount or a risk that misses a limit by no more than this still reaches it."""
@@ -52,6 +54,9 @@ class Detector(ABC, Generic[P, S]):
     Parameters
     ----------
         The class of its parameters.
+    counts_days
+        Whether it counts by the store's days or quarter hours. It then sees no event whose till is more than
+        `max_late` ahead of the store's clock.
     colour, symbol
         How its alerts are drawn, see `Look`. None: a spare colour and symbol are chosen.
     config_hash
@@ -68,6 +73,7 @@ class Detector(ABC, Generic[P, S]):
     name: ClassVar[str]
     alert_type: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
+    counts_days: ClassVar[bool] = False
     colour: ClassVar[str | None] = None
     symbol: ClassVar[str | None] = None
 
@@ -108,12 +114,22 @@ class Detector(ABC, Generic[P, S]):
         """Look at a REFUND line."""
         return ()
 
+    def on_taken_back(self, taken: TakenLine, state: S, store: StoreMemory) -> None:
+        """Take note that a SALE or REFUND line, or a part of it, was taken back by a void."""
+
+    def on_forgotten(self, sales: ForgottenSales, state: S, store: StoreMemory) -> None:
+        """Take note of SALE lines that are too old to be taken back, and that the store forgets now."""
+
     def on_security(self, event: SecurityEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
         """Look at a security event."""
         return ()
 
     def on_count(self, event: CountEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
         """Look at a stock count."""
+        return ()
+
+    def on_movement(self, event: MovementEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
+        """Look at goods that came in or left without a sale."""
         return ()
 
     def on_time(self, time: int, state: S, store: StoreMemory) -> Sequence[Alert]:

@@ -22,15 +22,19 @@ from retail_anomaly.core.events import (
     STOCK_MOVEMENTS,
     CountEvent,
     Event,
+    MovementEvent,
     PosEvent,
     SecurityEvent,
     ShiftEvent,
     TillEvent,
 )
 from retail_anomaly.core.local_time import UTC
-from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.memory import Steps, StoreMemory
+from retail_anomaly.core.receipts import NumberedBy
+from retail_anomaly.core.taking_back import TAKING_BACK, take_back
 
 _DAY: Final = 86_400_000
+_HOUR: Final = 3_600_000
 AnyDetector = Detector[Any, Any]
 INDEXED: Final = "rules"
 """The name of the state that the rules share."""
@@ -51,6 +55,12 @@ class Engine:
         Returns a store's time zone by its id.
     own_rules
         By store, the rules that run there in place of those among the detectors.
+    numbered_by
+        What a transaction number is unique within.
+    void_memory
+        How long a receipt line can be taken back, in milliseconds.
+    max_ahead
+        How near two sources must be to confirm a time far ahead of a store's clock, in milliseconds.
 
     Examples
     --------
@@ -73,8 +83,14 @@ class Engine:
         dedupe_memory: int = _DAY,
         zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
         own_rules: Mapping[str, Sequence[IndexedDetector[Any, Any]]] | None = None,
+        numbered_by: NumberedBy = "store",
+        void_memory: int = _DAY,
+        max_ahead: int = _HOUR,
     ) -> None:
         self._zone = zone
+        self.numbered_by: NumberedBy = numbered_by
+        self.void_memory = void_memory
+        self.max_ahead = max_ahead
         self.detectors = tuple(detectors)
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
@@ -87,6 +103,9 @@ class Engine:
         self._on_time = tuple(
             d for d in self._overriding("on_time") if d.needs_time and not isinstance(d, IndexedDetector)
         )
+        self._on_movement = self._overriding("on_movement")
+        # A till with a wrong clock must neither add days to a model nor end the days that it counts.
+        self._models = frozenset(d.name for d in self.detectors if d.counts_days)
 
     def new_store(self, store_id: str) -> StoreMemory:
         """Return the empty memory of a new store, for a host that keeps no state, such as a replay.
@@ -132,73 +151,121 @@ class Engine:
             The alerts that the event raises; the host sets their ``detected_at``.
         """
         alerts: list[Alert] = []
-        # Nearly every event is a receipt line: its branch comes first and calls no method of ours.
+        # Nearly every event is a receipt line: its branch comes first and calls few methods of ours.
         if isinstance(event, PosEvent):
             time = event.event_time
-            store.advance(time)
-            if store.first_pos_time is None:
-                store.first_pos_time = time
-            event_id = event.event_id
-            if event_id is None or store.seen_pos.add_unless_since(
-                event_id, time, store.clock - self.dedupe_memory
-            ):
+            held_back = store.advance(time, event.register_id or POS_EVENTS)
+            if self._is_news(event, store):
                 kind = event.event_type
                 if kind not in (SALE, REFUND):
                     kind = kind.upper()
                 if kind == SALE:
+                    store.line = store.lines.add(event, 1, store.clock)
                     steps = store.on_sale
                 elif kind == REFUND:
+                    store.line = store.lines.add(event, -1, store.clock)
                     steps = store.on_refund
                 else:
                     steps = ()
-                for step, state in steps:
+                    self._take_back(kind, event, store)
+                for step, state in steps if not held_back else self._without_models(steps):
                     raised = step(event, state, store)
                     if raised:
                         alerts.extend(raised)
                 if store.dispatch is not None:
-                    alerts += _ask_rules(POS_EVENTS, kind, event, store, training=event.training)
+                    alerts += _ask_rules(POS_EVENTS, kind, event, store)
+            elif event.training:
+                alerts += self._ask_rules_of_training(event, store)
         elif isinstance(event, ShiftEvent):
             store.keep_shift(event)
             return alerts
-        elif isinstance(event, SecurityEvent):
-            time = event.event_time
-            store.advance(time)
-            since = store.clock - self.dedupe_memory
-            if store.seen_security.add_unless_since(event.event_id, time, since):
-                for detector in self._on_security:
-                    alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
-                if store.dispatch is not None:
-                    alerts += _ask_rules(SECURITY_EVENTS, event.event_type.upper(), event, store)
-        elif isinstance(event, TillEvent):
-            time = event.event_time
-            store.advance(time)
-            if store.first_pos_time is None:
-                store.first_pos_time = time
-            event_id = event.event_id
-            is_new = event_id is None or store.seen_pos.add_unless_since(
-                event_id, time, store.clock - self.dedupe_memory
-            )
-            if is_new and store.dispatch is not None:
-                alerts += _ask_rules(
-                    POS_EVENTS, event.event_type.upper(), event, store, training=event.training
-                )
-        elif isinstance(event, CountEvent):
-            time = event.event_time
-            store.advance(time)
-            for detector in self._on_count:
-                alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
-            if store.dispatch is not None:
-                alerts += _ask_rules(INVENTORY_COUNTS, "", event, store)
         else:
             time = event.event_time
-            store.advance(time)
-            if store.dispatch is not None:
-                alerts += _ask_rules(STOCK_MOVEMENTS, "", event, store)
+            held_back = store.advance(time, _source(event))
+            alerts.extend(self._process_other(event, store))
         if self._on_time or store.dispatch is not None:
-            alerts.extend(self.tick(time, store))
+            alerts.extend(self._pass_time(time, store, held_back=held_back))
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
             store.forget()
+        return alerts
+
+    def _is_news(self, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
+        """Tell whether a POS event counts: it is neither training nor known."""
+        if event.training:
+            return False
+        if store.first_pos_time is None:
+            store.first_pos_time = event.event_time
+        return event.event_id is None or self._is_new(event.event_id, event, store)
+
+    def _is_new(self, event_id: str, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
+        if self.numbered_by != "store":
+            event_id = f"{event.register_id or ''}\x1f{event_id}"
+        sighted, since = store.sighting(event.event_time, self.dedupe_memory)
+        return store.seen_pos.add_unless_since(event_id, sighted, since)
+
+    def _ask_rules_of_training(self, event: PosEvent | TillEvent, store: StoreMemory) -> list[Alert]:
+        """Ask the rules that name training; such events are told apart among themselves."""
+        if store.dispatch is None:
+            return []
+        event_id = event.event_id
+        if event_id is not None and not self._is_new(f"training\x1f{event_id}", event, store):
+            return []
+        return _ask_rules(POS_EVENTS, event.event_type.upper(), event, store, training=True)
+
+    def _take_back(self, kind: str, event: PosEvent | TillEvent, store: StoreMemory) -> None:
+        if kind not in TAKING_BACK:
+            return
+        for taken in take_back(
+            kind, event, store.lines, store.numbering, clock=store.clock, void_memory=self.void_memory
+        ):
+            for step, state in store.on_taken_back:
+                step(taken, state, store)
+
+    def _process_other(
+        self, event: TillEvent | SecurityEvent | CountEvent | MovementEvent, store: StoreMemory
+    ) -> list[Alert]:
+        alerts: list[Alert] = []
+        if isinstance(event, TillEvent):
+            if event.training:
+                return self._ask_rules_of_training(event, store)
+            if not self._is_news(event, store):
+                return alerts
+            kind = event.event_type.upper()
+            self._take_back(kind, event, store)
+            asked = POS_EVENTS, kind
+        elif isinstance(event, SecurityEvent):
+            seen = store.sighting(event.event_time, self.dedupe_memory)
+            if not store.seen_security.add_unless_since(event.event_id, *seen):
+                return alerts
+            for detector in self._on_security:
+                alerts.extend(detector.on_security(event, store.detectors[detector.name], store))
+            asked = SECURITY_EVENTS, event.event_type.upper()
+        elif isinstance(event, MovementEvent):
+            known, seen = event.movement_id, store.sighting(event.event_time, self.dedupe_memory)
+            if known is not None and not store.seen_movements.add_unless_since(known, *seen):
+                return alerts
+            for detector in self._on_movement:
+                alerts.extend(detector.on_movement(event, store.detectors[detector.name], store))
+            asked = STOCK_MOVEMENTS, ""
+        else:
+            for detector in self._on_count:
+                alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
+            asked = INVENTORY_COUNTS, ""
+        if store.dispatch is not None:
+            alerts += _ask_rules(*asked, event, store)
+        return alerts
+
+    def _without_models(self, steps: Steps) -> Steps:
+        return [step for step in steps if step[0].__self__.name not in self._models]  # type: ignore[attr-defined]
+
+    def _pass_time(self, time: int, store: StoreMemory, *, held_back: bool) -> list[Alert]:
+        alerts: list[Alert] = []
+        for detector in self._on_time:
+            if not (held_back and detector.counts_days):
+                alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
+        if store.dispatch is not None:
+            alerts += store.dispatch.pass_time(time, store.indexed, store)
         return alerts
 
     def tick(self, time: int, store: StoreMemory) -> list[Alert]:
@@ -216,12 +283,7 @@ class Engine:
         list of Alert
             The alerts that were waiting for that time.
         """
-        alerts: list[Alert] = []
-        for detector in self._on_time:
-            alerts.extend(detector.on_time(time, store.detectors[detector.name], store))
-        if store.dispatch is not None:
-            alerts += store.dispatch.pass_time(time, store.indexed, store)
-        return alerts
+        return self._pass_time(time, store, held_back=False)
 
     @property
     def needs_ticks(self) -> bool:
@@ -255,6 +317,11 @@ class Engine:
             detectors=states,
             on_sale=[(d.on_sale, states[d.name]) for d in self._overriding("on_sale")],
             on_refund=[(d.on_refund, states[d.name]) for d in self._overriding("on_refund")],
+            on_taken_back=[(d.on_taken_back, states[d.name]) for d in self._overriding("on_taken_back")],
+            on_forgotten=[(d.on_forgotten, states[d.name]) for d in self._overriding("on_forgotten")],
+            numbered_by=self.numbered_by,
+            void_memory=self.void_memory,
+            max_ahead=self.max_ahead,
             config_hashes=self.config_hashes,
             zone=self._zone(store_id),
         )
@@ -277,3 +344,12 @@ def _ask_rules(
         if names:
             alerts.extend(step(names, event, store.indexed, store))
     return alerts
+
+
+def _source(event: TillEvent | SecurityEvent | CountEvent | MovementEvent) -> str:
+    """Return what tells the store's clock that an event comes from another device."""
+    if isinstance(event, TillEvent):
+        return event.register_id or POS_EVENTS
+    if isinstance(event, SecurityEvent):
+        return SECURITY_EVENTS
+    return INVENTORY_COUNTS if isinstance(event, CountEvent) else STOCK_MOVEMENTS

@@ -7,11 +7,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Collection, Load, StateRecord, Table, TimedIds
+from retail_anomaly.core.clock import HeldBack
+from retail_anomaly.core.collections import AgedIds, Collection, Load, StateRecord, Table, TimedIds
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
+from retail_anomaly.core.lines import ForgottenSales, Lines
 from retail_anomaly.core.local_time import UTC, LocalTime
+from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
+from retail_anomaly.core.taking_back import TakenLine
 
 FORMAT_VERSION: Final = 1
 """Version of the records. Raise it when this code cannot read the records of an older version."""
@@ -19,6 +23,7 @@ FORMAT_VERSION: Final = 1
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
 _LATE_PER_SWEEP: Final = 1_000
+_COLLECTIONS: Final = (Table, TimedIds, AgedIds)
 
 
 class StateFormatError(RetailAnomalyError, ValueError):
@@ -38,6 +43,22 @@ class StateFormatError(RetailAnomalyError, ValueError):
         )
 
 
+class NumberingChangedError(RetailAnomalyError, ValueError):
+    """The state was written under another setting of `numbered_by`.
+
+    Examples
+    --------
+    >>> str(NumberingChangedError("store-1", "store", "register"))[:62]
+    'state of store store-1 was written with `numbered_by: store`, '
+    """
+
+    def __init__(self, store_id: str, before: str, now: str) -> None:
+        super().__init__(
+            f"state of store {store_id} was written with `numbered_by: {before}`, and the setting is "
+            f"{now}: set it back to {before}, or start with a new consumer group"
+        )
+
+
 class _Header(msgspec.Struct, array_like=True):
     version: int
     clock: int
@@ -47,13 +68,17 @@ class _Header(msgspec.Struct, array_like=True):
     # Added later, which the format allows: new fields go to the end and have a default.
     config_hashes: dict[str, str] = {}
     outlived: int = 0
+    numbered_by: NumberedBy = "store"
+    held_back: HeldBack | None = None
+    late_at: int = 0
+    is_stuck: bool = False
 
 
 class DetectorState:
     """Base of a detector's state of one store.
 
-    Give your state its collections as attributes: hosts write, restore and sweep every `Table` and `TimedIds`
-    that they find there. Any other attribute is lost at a restart.
+    Give your state its collections as attributes: hosts write, restore and sweep every `Table`, `TimedIds`
+    and `AgedIds` that they find there. Any other attribute is lost at a restart.
 
     Examples
     --------
@@ -66,10 +91,12 @@ class DetectorState:
 
     def collections(self) -> dict[str, Collection]:
         """Return the collections by attribute name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Table | TimedIds)}
+        return {name: value for name, value in vars(self).items() if isinstance(value, _COLLECTIONS)}
 
 
 Steps: TypeAlias = Sequence[tuple[Callable[[PosEvent, Any, "StoreMemory"], Sequence[Alert]], Any]]
+TakenSteps: TypeAlias = Sequence[tuple[Callable[[TakenLine, Any, "StoreMemory"], None], Any]]
+ForgottenSteps: TypeAlias = Sequence[tuple[Callable[[ForgottenSales, Any, "StoreMemory"], None], Any]]
 
 
 class StoreMemory:
@@ -89,13 +116,27 @@ class StoreMemory:
         The steps of a receipt line: for each detector, its method and its state of this store.
     config_hashes
         The hashes of the detectors' parameters by detector name; they are written with the state.
+    on_taken_back, on_forgotten
+        The steps of a line that is taken back, and of sales that are too old to be taken back.
     zone
         The store's time zone, which decides its days and hours.
+    numbered_by
+        What a transaction number is unique within.
+    void_memory
+        How long a receipt line can be taken back, in milliseconds.
+    max_ahead
+        How near two sources must be to confirm a time far ahead of the clock, in milliseconds.
 
     Attributes
     ----------
     clock
         The newest event time so far, in epoch milliseconds; 0 before the first event.
+    numbering
+        Tells the receipt of an event.
+    lines
+        The receipt lines that can still be taken back.
+    line
+        The number of the line that is being processed: a later line has a higher one.
     next_sweep
         The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
@@ -119,25 +160,38 @@ class StoreMemory:
 
     __slots__ = (
         "_config_hashes",
+        "_held_back",
+        "_is_stuck",
+        "_late_at",
         "_late_since_sweep",
+        "_max_ahead",
         "_max_late",
+        "_newest_late",
+        "_receipt",
         "clock",
         "detectors",
         "dispatch",
         "first_pos_time",
         "indexed",
+        "line",
+        "lines",
         "local",
         "next_sweep",
+        "numbering",
+        "on_forgotten",
         "on_refund",
         "on_sale",
+        "on_taken_back",
+        "seen_movements",
         "seen_pos",
         "seen_security",
         "shifts",
         "store_id",
+        "void_memory",
         "written_with",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name only
         self,
         store_id: str,
         *,
@@ -146,8 +200,13 @@ class StoreMemory:
         detectors: dict[str, DetectorState],
         on_sale: Steps = (),
         on_refund: Steps = (),
+        on_taken_back: TakenSteps = (),
+        on_forgotten: ForgottenSteps = (),
         config_hashes: dict[str, str] | None = None,
         zone: ZoneInfo = UTC,
+        numbered_by: NumberedBy = "store",
+        void_memory: int = 24 * _HOUR,
+        max_ahead: int = _HOUR,
     ) -> None:
         self.store_id = store_id
         self.local = LocalTime(zone)
@@ -159,15 +218,29 @@ class StoreMemory:
         self.on_refund = on_refund
         self.dispatch: Any = None
         self.indexed: Any = None
+        self.on_taken_back = on_taken_back
+        self.on_forgotten = on_forgotten
+        self.void_memory = void_memory
+        self.numbering = Numbering(numbered_by, self.local)
+        # As long as a late event may look for them, too.
+        self.lines = Lines(self.numbering, max(void_memory, max_late))
+        self.line = 0
+        self._receipt = (0, Receipt(("",), 0))
         self.shifts = Shifts(max_late)
         # Four buckets cover the memory: an id is then found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
         self.seen_security = TimedIds(span, dedupe_memory)
+        self.seen_movements = TimedIds(span, dedupe_memory)
         self._config_hashes = config_hashes or {}
         self.written_with: dict[str, str] = {}
         self._max_late = max_late
+        self._max_ahead = max_ahead
+        self._held_back: HeldBack | None = None
         self._late_since_sweep = 0
+        self._late_at = 0
+        self._is_stuck = False
+        self._newest_late: int | None = None
 
     def keep_shift(self, event: ShiftEvent) -> None:
         """Remember a shift; it replaces one of the same employee and start."""
@@ -181,22 +254,75 @@ class StoreMemory:
         """Return the shift that covers a time, or else the nearest one, or None if there is none."""
         return self.shifts.nearest(employee_id, time)
 
-    def advance(self, time: int) -> None:
-        """Move the clock to an event's time, if that is newer."""
-        if time > self.clock:
+    def receipt(self, event: PosEvent) -> Receipt:
+        """Return the receipt of the SALE or REFUND line that is being processed."""
+        if self._receipt[0] != self.line:
+            self._receipt = (self.line, self.lines.receipt(self.line, event.transaction_id))
+        return self._receipt[1]
+
+    def advance(self, time: int, source: str = "") -> bool:
+        """Move the clock to an event's time, if that is newer; return whether the event is held back.
+
+        Parameters
+        ----------
+        time
+            The event's time, in epoch milliseconds.
+        source
+            The register of the event, or its topic. A time far ahead counts once two sources bear it.
+        """
+        clock = self.clock
+        if time > clock:
+            if time > clock + self._max_late and clock:
+                return self._hold_back(time, source)
             self.clock = time
-        elif time < self.clock - self._max_late:
-            # One event from the far future stops the clock, and all that follow are too late. Their state
-            # must expire too, so every thousandth of them starts a sweep. The count is stored, so that a
-            # restart changes nothing.
-            self._late_since_sweep += 1
-            if self._late_since_sweep >= _LATE_PER_SWEEP:
-                self._late_since_sweep = 0
-                self.next_sweep = self.clock
+        elif time < clock - self._max_late:
+            self._note_late(time)
+        if self._held_back is not None:
+            self._held_back.came_in_time(self.clock)
+            if not self._held_back.newest:
+                self._held_back = None
+        return False
+
+    def sighting(self, time: int, dedupe_memory: int) -> tuple[int, int]:
+        """Return when an id of an event is first seen, and since when it must not have been.
+
+        That is the later of the event's time and the clock. Where the clock stands still because it is wrong,
+        it is the event's time: the id would else be kept for ever.
+        """
+        sighted = time if self._is_stuck and time < self.clock - self._max_late else max(time, self.clock)
+        return sighted, min(sighted, self.clock) - dedupe_memory
+
+    def _note_late(self, time: int) -> None:
+        # Where the clock itself is wrong, it stands still and all that follow are too late. Their state must
+        # expire too, so every thousandth of them starts a sweep. The count is stored, so that a restart
+        # changes nothing.
+        if self._late_at != self.clock:
+            self._late_at, self._late_since_sweep, self._is_stuck = self.clock, 0, False
+        self._late_since_sweep += 1
+        if self._late_since_sweep >= _LATE_PER_SWEEP:
+            self._late_since_sweep = 0
+            self._newest_late = time
+            self._is_stuck = True
+            self.next_sweep = self.clock
+
+    def _hold_back(self, time: int, source: str) -> bool:
+        if self._held_back is None:
+            self._held_back = HeldBack()
+        moved = self._held_back.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
+        if moved is None:
+            return True
+        self.clock = moved
+        self._held_back.came_in_time(moved)
+        return False
 
     def forget(self) -> None:
         """Drop expired state; `next_sweep` is the clock at which this is due again."""
         self.next_sweep = self.clock + _HOUR
+        sales = self.lines.forget(self.clock, self._newest_late)
+        self._newest_late = None
+        if sales is not None:
+            for step, state in self.on_forgotten:
+                step(sales, state, self)
         for collection in self.collections().values():
             collection.sweep(self.clock)
 
@@ -204,8 +330,10 @@ class StoreMemory:
         """Return all collections, by ``collection`` or ``detector.collection``."""
         collections: dict[str, Collection] = {
             "shifts": self.shifts,
+            "lines": self.lines,
             "seen_pos": self.seen_pos,
             "seen_security": self.seen_security,
+            "seen_movements": self.seen_movements,
         }
         for detector, state in self.detectors.items():
             for name, collection in state.collections().items():
@@ -230,6 +358,10 @@ class StoreMemory:
             {name: collection.describe() for name, collection in collections.items()},
             self._config_hashes,
             self._late_since_sweep,
+            self.numbering.by,
+            self._held_back,
+            self._late_at,
+            self._is_stuck,
         )
         yield "header", msgspec.msgpack.encode(header)
 
@@ -245,6 +377,8 @@ class StoreMemory:
         ------
         StateFormatError
             The records are of a version that this code cannot read.
+        NumberingChangedError
+            They were written with another `numbered_by`.
         """
         packed = load("header")
         if packed is None:
@@ -253,6 +387,10 @@ class StoreMemory:
         if version != FORMAT_VERSION:
             raise StateFormatError(self.store_id, version)
         header = msgspec.msgpack.decode(packed, type=_Header)
+        if header.numbered_by != self.numbering.by:
+            raise NumberingChangedError(self.store_id, header.numbered_by, self.numbering.by)
+        self._held_back, self._late_at = header.held_back, header.late_at
+        self._is_stuck = header.is_stuck
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time
         self.written_with = header.config_hashes

@@ -1,7 +1,7 @@
 """SHRINKAGE: more pieces of a sku were sold than the next count explains."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -10,14 +10,20 @@ from retail_anomaly.detector import (
     CountEvent,
     Detector,
     DetectorState,
+    ForgottenSales,
+    MovementEvent,
     Number,
     Parameters,
     PosEvent,
     Range,
     StoreMemory,
     Table,
+    TakenLine,
+    reaches,
     rounded,
 )
+
+_OF_THE_TILLS: Final = frozenset({"SALE", "RETURN"})  # reasons of movements that the tills tell of, too
 
 
 class InventoryShrinkageParameters(Parameters, frozen=True):
@@ -35,20 +41,24 @@ class InventoryShrinkageParameters(Parameters, frozen=True):
 
 
 class InventoryShrinkageState(DetectorState):
-    """Pieces of each sku sold since its last count."""
+    """Pieces of each sku sold and received since its last count."""
 
     def __init__(self) -> None:
         self.sold: Table[int | float] = Table(Number)
+        self.received: Table[int | float] = Table(Number)
+        # The newest line at the last count: a line taken back lowers the sum only if it was rung up later.
+        self.counted: Table[int] = Table(int)
 
 
 class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinkageState]):
     """Alert when far more was sold since the last count than is counted now.
 
-    The difference is ``sold - countedQty``; the risk is ``min(1, difference / (2 * threshold))``.
+    The difference is ``sold - received - countedQty``; the risk is ``min(1, difference / (2 * threshold))``.
+    Sales that are taken back do not count, nor do movements whose reason is a sale or a return.
 
     Cannot see: the stock before the sales, so a store with full shelves hides any loss, and a store that
-    sells out alerts without a loss (`stock_discrepancy` compares with the previous count); deliveries and
-    returns.
+    sells out alerts without a loss (`stock_discrepancy` compares with the previous count); returns, and
+    deliveries that nobody books.
 
     Examples
     --------
@@ -77,16 +87,39 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
         return ()
 
+    def on_taken_back(self, taken: TakenLine, state: InventoryShrinkageState, store: StoreMemory) -> None:
+        """Count the pieces as not sold, unless they were counted since."""
+        if taken.is_sale and taken.line > (state.counted.get(taken.sku) or 0):
+            state.sold.put(taken.sku, (state.sold.get(taken.sku) or 0) - taken.quantity)
+
+    def on_forgotten(self, sales: ForgottenSales, state: InventoryShrinkageState, store: StoreMemory) -> None:
+        """Forget the counts before which no line can be taken back any more."""
+        for sku in [sku for sku, line in state.counted.items() if line < store.lines.oldest]:
+            state.counted.drop(sku)
+
+    def on_movement(
+        self, event: MovementEvent, state: InventoryShrinkageState, store: StoreMemory
+    ) -> Sequence[Alert]:
+        """Count the pieces that come in as received."""
+        if event.quantity > 0 and (event.reason or "").upper() not in _OF_THE_TILLS:
+            state.received.put(event.sku, (state.received.get(event.sku) or 0) + event.quantity)
+        return ()
+
     def on_count(
         self, event: CountEvent, state: InventoryShrinkageState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Compare the count with the pieces sold, and start again from zero."""
-        sold = rounded(state.sold.get(event.sku) or 0)
-        state.sold.drop(event.sku)
-        difference = rounded(sold - event.counted_qty)
+        sku = event.sku
+        sold, received = rounded(state.sold.get(sku) or 0), rounded(state.received.get(sku) or 0)
+        state.sold.drop(sku)
+        state.received.drop(sku)
+        if len(store.lines):
+            state.counted.put(sku, store.lines.newest)
+        difference = rounded(sold - received - event.counted_qty)
         threshold = self.parameters.threshold
-        if difference < threshold:
+        if not reaches(difference, threshold):
             return ()
+        came = f" and {received} received" if received else ""
         return (
             self.alert(
                 event,
@@ -94,13 +127,14 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
                 employee_id=event.manager_id,
                 risk=min(1.0, difference / (2 * threshold)),
                 message=(
-                    f"{sold} pieces of {event.sku} were sold since the last count, but only "
-                    f"{event.counted_qty} are counted: {difference} pieces are unexplained."
+                    f"{sold} pieces of {sku} were sold{came} since the last count, but only "
+                    f"{rounded(event.counted_qty)} are counted: {difference} pieces are unexplained."
                 ),
                 evidence={
-                    "sku": event.sku,
+                    "sku": sku,
                     "sold": sold,
-                    "counted": event.counted_qty,
+                    "received": received,
+                    "counted": rounded(event.counted_qty),
                     "difference": difference,
                 },
             ),

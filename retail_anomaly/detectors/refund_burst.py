@@ -1,6 +1,6 @@
 """REFUND_BURST: one cashier makes many high refunds within minutes; off shift, the risk is higher."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,12 +15,15 @@ from retail_anomaly.detector import (
     Parameters,
     PosEvent,
     Range,
+    Receipt,
     StoreMemory,
     Table,
+    TakenLine,
     reaches,
 )
 
 _MINUTE: Final = 60_000
+_TINY: Final = 1e-9
 
 
 class RefundBurstParameters(Parameters, frozen=True):
@@ -68,13 +71,44 @@ class RefundBurstParameters(Parameters, frozen=True):
             raise ValueError("window: expected a duration above 0")
 
 
-class ReceiptRefund(msgspec.Struct, array_like=True, gc=False):
-    """The sum of a receipt's refund lines by one cashier, as far as they have come."""
+class RefundLine(msgspec.Struct, array_like=True, gc=False):
+    """What is left of a refund line."""
+
+    line: int
+    time: int
+    amount: float
+    off_shift: bool | None
+
+
+class ReceiptRefund(msgspec.Struct, array_like=True):
+    """The refund lines of a receipt by one cashier, as far as they have come."""
 
     transaction_id: str
     time: int
     amount: float
     off_shift: bool | None
+    receipt: str = ""
+    lines: list[RefundLine] = []
+
+    def add(self, line: RefundLine) -> None:
+        """Add a line."""
+        if not self.lines:  # stored by version 1
+            self.lines.append(RefundLine(0, self.time, self.amount, self.off_shift))
+        self.amount += line.amount
+        self.off_shift = _either(self.off_shift, line.off_shift)
+        self.lines.append(line)
+
+    def take_back(self, taken: TakenLine) -> bool:
+        """Take a line, or a part of one, off the refund; return whether nothing is left of it."""
+        for line in self.lines:
+            if line.line == taken.line:
+                line.amount *= 1 - taken.share
+        self.lines = [line for line in self.lines if line.line != taken.line or not taken.is_gone]
+        self.amount = sum(line.amount for line in self.lines)
+        self.off_shift = _any_off_shift(self.lines)
+        if self.lines:
+            self.time = self.lines[0].time
+        return self.amount <= _TINY
 
 
 class BurstEpisode(Episode):
@@ -146,11 +180,11 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         cashier = state.cashiers.get(event.cashier_id) or Cashier(time, [])
         cashier.newest = max(cashier.newest, time)
         oldest = cashier.newest - rule.window
-        if cashier.refunds and cashier.refunds[0].time < oldest:
-            cashier.refunds = [refund for refund in cashier.refunds if refund.time >= oldest]
+        cashier.refunds = [refund for refund in cashier.refunds if refund.time >= oldest]
         joined = time >= oldest
         if joined:
-            _join(cashier.refunds, event, store.off_shift(event.cashier_id, time))
+            line = RefundLine(store.line, time, event.amount, store.off_shift(event.cashier_id, time))
+            _join(cashier.refunds, event, store.receipt(event), line)
         state.cashiers.put(event.cashier_id, cashier)
 
         high = [refund for refund in cashier.refunds if reaches(refund.amount, rule.amount)]
@@ -160,6 +194,18 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         if not joined or len(high) < rule.count:
             return ()
         return self._decide(event, cashier, high, store)
+
+    def on_taken_back(self, taken: TakenLine, state: RefundBurstState, store: StoreMemory) -> None:
+        """Take the line off its refund; that alone raises and ends nothing."""
+        if taken.is_sale:
+            return
+        for name, cashier in state.cashiers.items():
+            for refund in cashier.refunds:
+                if any(line.line == taken.line for line in refund.lines):
+                    if refund.take_back(taken):
+                        cashier.refunds.remove(refund)
+                    state.cashiers.put(name, cashier)
+                    return
 
     def _decide(
         self, event: PosEvent, cashier: Cashier, high: list[ReceiptRefund], store: StoreMemory
@@ -232,16 +278,21 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return evidence
 
 
-def _join(refunds: list[ReceiptRefund], event: PosEvent, off_shift: bool | None) -> None:
-    """Add a line to its receipt's refund, which keeps its place in the order of times."""
-    for refund in reversed(refunds):
-        if refund.time == event.event_time and refund.transaction_id == event.transaction_id:
-            refund.amount += event.amount
-            refund.off_shift = _either(refund.off_shift, off_shift)
+def _join(refunds: list[ReceiptRefund], event: PosEvent, receipt: Receipt, line: RefundLine) -> None:
+    """Add a line to its receipt's refund, or begin one."""
+    key = receipt.key
+    for refund in refunds:
+        known = refund.receipt == key if refund.receipt else _was_one_in_version_1(refund, event)
+        if known:
+            refund.add(line)
             return
-    refunds.append(ReceiptRefund(event.transaction_id, event.event_time, event.amount, off_shift))
+    refunds.append(ReceiptRefund(event.transaction_id, line.time, line.amount, line.off_shift, key, [line]))
     # The list is nearly always in order already: this sort is then a single pass.
     refunds.sort(key=lambda refund: refund.time)
+
+
+def _was_one_in_version_1(refund: ReceiptRefund, event: PosEvent) -> bool:
+    return refund.time == event.event_time and refund.transaction_id == event.transaction_id
 
 
 def _either(one: bool | None, other: bool | None) -> bool | None:
@@ -250,7 +301,7 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
     return one or other is True
 
 
-def _any_off_shift(refunds: list[ReceiptRefund]) -> bool | None:
+def _any_off_shift(refunds: Iterable[ReceiptRefund | RefundLine]) -> bool | None:
     known = None
     for refund in refunds:
         known = _either(known, refund.off_shift)

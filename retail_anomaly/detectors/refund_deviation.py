@@ -111,6 +111,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
     """
 
     name = "refund_deviation"
+    counts_days = True
     alert_type = "REFUND_DEVIATION"
     colour = "#a0622d"
     symbol = "pentagon"

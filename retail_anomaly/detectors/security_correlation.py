@@ -17,6 +17,7 @@ from retail_anomaly.detector import (
     SecurityEvent,
     StoreMemory,
     Table,
+    TakenLine,
     reaches,
 )
 
@@ -58,6 +59,8 @@ class HighValueSale(msgspec.Struct, array_like=True, gc=False):
     transaction_id: str
     cashier_id: str
     amount: float
+    line: int = 0
+    receipt: str = ""
 
 
 class SecurityCorrelationState(DetectorState):
@@ -74,8 +77,9 @@ class SecurityCorrelationState(DetectorState):
 class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrelationState]):
     """Alert when a gate alarm follows a high-value sale.
 
-    An alarm is matched with the newest high-value sale line in the window before it. That line is then
-    dropped, so that a second alarm finds another.
+    An alarm is matched with the newest high-value sale line in the window before it. All lines of that
+    receipt are then dropped, so that a second alarm finds another receipt. A line that is taken back is
+    dropped too.
 
     Cannot see: the person and the goods at the gate, goods that were never rung up, a person who waits longer
     than the window before leaving, or gates whose clock differs from that of the tills by more than the
@@ -112,11 +116,30 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         if not reaches(event.amount, self.parameters.amount):
             return ()
         minute = str(event.event_time // _MINUTE)
-        line = HighValueSale(event.event_time, event.transaction_id, event.cashier_id, event.amount)
+        line = HighValueSale(
+            event.event_time,
+            event.transaction_id,
+            event.cashier_id,
+            event.amount,
+            store.line,
+            store.receipt(event).key,
+        )
         sales = state.sales.get(minute) or []
         sales.append(line)
         state.sales.put(minute, sales)
         return ()
+
+    def on_taken_back(self, taken: TakenLine, state: SecurityCorrelationState, store: StoreMemory) -> None:
+        """Drop a line of which too little is left."""
+        minute = str(taken.time // _MINUTE)
+        sales = state.sales.get(minute) or []
+        for sale in sales:
+            if sale.line == taken.line:
+                sale.amount *= 1 - taken.share
+                if not reaches(sale.amount, self.parameters.amount) or taken.is_gone:
+                    sales = [other for other in sales if other is not sale]
+                _keep(state, minute, sales)
+                return
 
     def on_security(
         self, event: SecurityEvent, state: SecurityCorrelationState, store: StoreMemory
@@ -127,12 +150,12 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         in_window = self._in_window(event.event_time, state)
         if not in_window:
             return ()
-        minute, sale = in_window[-1]
-        rest = [line for line in state.sales.get(minute) or () if line is not sale]
-        if rest:
-            state.sales.put(minute, rest)
-        else:
-            state.sales.drop(minute)
+        sale = in_window[-1]
+        for minute, lines in list(state.sales.items()):
+            rest = [line for line in lines if not _is_one_receipt(line, sale)]
+            if len(rest) < len(lines):
+                _keep(state, minute, rest)
+        others = [line.transaction_id for line in in_window if not _is_one_receipt(line, sale)]
         seconds = (event.event_time - sale.time) / 1000
         gate = event.event_data.gate_id
         return (
@@ -151,21 +174,30 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
                     "gateId": gate,
                     "securityEventId": event.event_id,
                     "secondsAfterSale": seconds,
-                    "otherTransactionIds": [line.transaction_id for _, line in in_window[:-1]],
+                    "otherTransactionIds": list(dict.fromkeys(others)),
                 },
             ),
         )
 
-    def _in_window(self, time: int, state: SecurityCorrelationState) -> list[tuple[str, HighValueSale]]:
-        """Return the lines in the window before `time`, oldest first, each with its minute."""
+    def _in_window(self, time: int, state: SecurityCorrelationState) -> list[HighValueSale]:
+        """Return the lines in the window before `time`, oldest first."""
         start = time - self.parameters.window
         minutes = range(start // _MINUTE, time // _MINUTE + 1)
         keys = map(str, minutes) if len(minutes) < len(state.sales) else list(state.sales)
         in_window = [
-            (minute, sale)
-            for minute in keys
-            for sale in state.sales.get(minute) or ()
-            if start <= sale.time <= time
+            sale for minute in keys for sale in state.sales.get(minute) or () if start <= sale.time <= time
         ]
-        # The sort is stable: of two sales at the same time, the one that arrived last counts as newer.
-        return sorted(in_window, key=lambda item: item[1].time)
+        # Of two sales at the same time, the one that arrived last counts as newer.
+        return sorted(in_window, key=lambda sale: (sale.time, sale.line))
+
+
+def _keep(state: SecurityCorrelationState, minute: str, sales: list[HighValueSale]) -> None:
+    if sales:
+        state.sales.put(minute, sales)
+    else:
+        state.sales.drop(minute)
+
+
+def _is_one_receipt(line: HighValueSale, sale: HighValueSale) -> bool:
+    # Version 1 did not note the receipt.
+    return line is sale or (bool(sale.receipt) and line.receipt == sale.receipt)

@@ -1,7 +1,7 @@
 """STOCK_DISCREPANCY: pieces disappeared between two counts without a sale."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -11,13 +11,18 @@ from retail_anomaly.detector import (
     CountEvent,
     Detector,
     DetectorState,
+    MovementEvent,
     Parameters,
     PosEvent,
     Range,
     StoreMemory,
     Table,
+    TakenLine,
+    reaches,
     rounded,
 )
+
+_OF_THE_TILLS: Final = frozenset({"SALE", "RETURN"})  # reasons of movements that the tills tell of, too
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
@@ -35,11 +40,13 @@ class StockDiscrepancyParameters(Parameters, frozen=True):
 
 
 class SkuStock(msgspec.Struct, array_like=True, gc=False):
-    """A sku's last count, and the pieces sold and refunded since."""
+    """A sku's last count, the pieces sold, refunded and moved since, and the newest line at the count."""
 
     counted: int | float
     sold: int | float = 0
     refunded: int | float = 0
+    moved: int | float = 0
+    line: int = 0
 
 
 class StockDiscrepancyState(DetectorState):
@@ -52,11 +59,12 @@ class StockDiscrepancyState(DetectorState):
 class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyState]):
     """Alert when a count finds fewer pieces than the previous count and the tills explain.
 
-    From a sku's second count on, ``missing = previous count - sold + refunded - countedQty``; the
-    risk is ``min(1, missing / (2 * threshold))``.
+    From a sku's second count on, ``missing = previous count - sold + refunded + moved - countedQty``; the
+    risk is ``min(1, missing / (2 * threshold))``. Lines that are taken back do not count, nor do movements
+    whose reason is a sale or a return.
 
-    Cannot see: deliveries without a count after them (they hide a loss), refunded goods that do not return to
-    the shelf, a mistake in a count; it cannot tell when the pieces disappeared, or who took them.
+    Cannot see: deliveries that nobody books (they hide a loss), refunded goods that do not return to the
+    shelf, a mistake in a count; it cannot tell when the pieces disappeared, or who took them.
 
     Examples
     --------
@@ -94,20 +102,43 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             state.stock.put(event.sku, stock)
         return ()
 
+    def on_taken_back(self, taken: TakenLine, state: StockDiscrepancyState, store: StoreMemory) -> None:
+        """Count the pieces as not sold or not refunded, unless they were counted since."""
+        stock = state.stock.get(taken.sku)
+        if stock is None or taken.line <= stock.line:
+            return
+        if taken.is_sale:
+            stock.sold -= taken.quantity
+        else:
+            stock.refunded -= taken.quantity
+        state.stock.put(taken.sku, stock)
+
+    def on_movement(
+        self, event: MovementEvent, state: StockDiscrepancyState, store: StoreMemory
+    ) -> Sequence[Alert]:
+        """Add the pieces that came in, take off those that left."""
+        stock = state.stock.get(event.sku)
+        if stock is not None and (event.reason or "").upper() not in _OF_THE_TILLS:
+            stock.moved += event.quantity
+            state.stock.put(event.sku, stock)
+        return ()
+
     def on_count(
         self, event: CountEvent, state: StockDiscrepancyState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Compare the count with the expected stock."""
         stock = state.stock.get(event.sku)
-        state.stock.put(event.sku, SkuStock(event.counted_qty))
+        state.stock.put(event.sku, SkuStock(event.counted_qty, line=store.lines.newest))
         if stock is None:
             return ()
-        sold, refunded = rounded(stock.sold), rounded(stock.refunded)
-        expected = rounded(stock.counted - sold + refunded)
-        missing = rounded(expected - event.counted_qty)
+        sold, refunded, moved = rounded(stock.sold), rounded(stock.refunded), rounded(stock.moved)
+        expected = rounded(stock.counted - sold + refunded + moved)
+        counted = rounded(event.counted_qty)
+        missing = rounded(expected - counted)
         threshold = self.parameters.threshold
-        if missing < threshold:
+        if not reaches(missing, threshold):
             return ()
+        came = f" and {moved} moved" if moved else ""
         return (
             self.alert(
                 event,
@@ -115,17 +146,17 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
                 employee_id=event.manager_id,
                 risk=min(1.0, missing / (2 * threshold)),
                 message=(
-                    f"{event.counted_qty} pieces of {event.sku} are counted where {expected} were "
-                    f"expected after {sold} sold and {refunded} refunded: {missing} "
-                    "are missing."
+                    f"{counted} pieces of {event.sku} are counted where {expected} were expected after "
+                    f"{sold} sold and {refunded} refunded{came}: {missing} are missing."
                 ),
                 evidence={
                     "sku": event.sku,
-                    "previousCount": stock.counted,
+                    "previousCount": rounded(stock.counted),
                     "sold": sold,
                     "refunded": refunded,
+                    "moved": moved,
                     "expected": expected,
-                    "counted": event.counted_qty,
+                    "counted": counted,
                     "missing": missing,
                 },
             ),

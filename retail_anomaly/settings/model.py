@@ -17,6 +17,7 @@ from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import UsageError
+from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.detectors import REGISTRY, Parameters, own_detectors
 from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.settings.detector_settings import DetectorSettings
@@ -242,6 +243,16 @@ class Settings(Section, frozen=True):
     dedupe_memory: Annotated[Duration, Meta(description="How long a repeated event id is recognised.")] = (
         Duration(24 * _HOUR)
     )
+    numbered_by: Annotated[
+        NumberedBy,
+        Meta(
+            description="What a transaction number is unique within: the store; its register; or that "
+            "register's business day."
+        ),
+    ] = "store"
+    void_memory: Annotated[Duration, Meta(description="How long a receipt can be taken back.")] = Duration(
+        24 * _HOUR
+    )
     stores: Annotated[
         dict[str, StoreSettings],
         Meta(description="Settings by store id. You only list stores that are not in UTC."),
@@ -252,7 +263,7 @@ class Settings(Section, frozen=True):
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
 
     def __post_init__(self) -> None:
-        self.require_positive("max_late", "max_ahead", "dedupe_memory")
+        self.require_positive("max_late", "max_ahead", "dedupe_memory", "void_memory")
 
     @property
     def zones(self) -> dict[str, str]:
@@ -382,4 +393,7 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
         max_late=settings.max_late,
         dedupe_memory=settings.dedupe_memory,
         zone=settings.zone,
+        numbered_by=settings.numbered_by,
+        void_memory=settings.void_memory,
+        max_ahead=settings.max_ahead,
     )

@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent
 VERSIONS = sorted(int(folder.name[1:]) for folder in FOLDER.glob("v*"))
 
 # What a later version may say in other words without having misread anything.
+_ADDED = {"historyDays", "received", "moved"}  # to the evidence
 _MAY_CHANGE = {"message", "configHash", "detectedAt"}
 
 
@@ -62,7 +63,11 @@ def expected(version: int) -> list[dict[str, Any]]:
 
 def essence(alert: dict[str, Any]) -> dict[str, Any]:
     """Leave out of an alert what may change from one version to the next."""
-    return {field: value for field, value in alert.items() if field not in _MAY_CHANGE}
+    kept = {field: value for field, value in alert.items() if field not in _MAY_CHANGE}
+    if kept["type"] == "REFUND_WITHOUT_SALE":
+        del kept["riskScore"]  # since the second version of the contract it depends on the store's history
+    kept["evidence"] = {name: value for name, value in kept["evidence"].items() if name not in _ADDED}
+    return kept
 
 
 def _lines(version: int, name: str) -> list[dict[str, Any]]:

@@ -37,6 +37,11 @@ def refund(at: int = 0, **fields: Any) -> PosEvent:
     return line("REFUND", at, **fields)
 
 
+def quiet_until(at: int) -> list[PosEvent]:
+    """Make two events without effect, of two tills: the store's clock follows them over any silence."""
+    return [line("NO_SALE", at, transaction_id="quiet", register_id=till) for till in ("till-1", "till-2")]
+
+
 def shift(start: int, end: int, employee: str = "c-1", store: str = "store-1") -> ShiftEvent:
     return ShiftEvent(employee, store, T0 + start, T0 + end)
 

@@ -13,7 +13,7 @@ from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
 from tests.support.brokerless import BrokerlessPipeline, send_all
-from tests.support.events import DAY, MINUTE, count, line, refund, sale
+from tests.support.events import DAY, MINUTE, count, line, quiet_until, refund, sale
 from tests.support.runs import engine_of
 
 
@@ -71,7 +71,7 @@ def test_longer_sale_memory_does_not_bring_back_a_sale_let_go():
     run = RestartingRun(engine_of("refund_without_sale", sale_memory=DAY))
     run.step(sale(transaction_id="t-sold"))
     for day in (4, 5):
-        run.step(line("NO_SALE", day * DAY))
+        run.alerts(quiet_until(day * DAY))
     back = refund(5 * DAY, transaction_id="b-1", original_transaction_id="t-sold")
     assert len(alerts_after(run, engine_of("refund_without_sale"), back)) == 1
 

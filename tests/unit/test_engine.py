@@ -67,7 +67,7 @@ def test_event_ids_of_stores_and_topics_are_apart():
 
 def test_repeated_alarm_matches_no_second_sale():
     engine = engine_of("security_correlation")
-    sales = sale(0, amount=500.0), sale(1, amount=500.0)
+    sales = [sale(at, amount=500.0, transaction_id=f"t-{at}") for at in (0, 1)]
     assert len(alerts_of(engine, *sales, gate(2, "g-1"), gate(3, "g-1"), gate(4, "g-2"))) == 2
 
 

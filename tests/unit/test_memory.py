@@ -8,7 +8,7 @@ import pytest
 from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.core.events import ShiftEvent
 from retail_anomaly.core.memory import FORMAT_VERSION, StateFormatError, StoreMemory
-from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, refund, sale, shift
+from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, quiet_until, refund, sale, shift
 from tests.support.runs import alerts_by_step, engine_of
 
 
@@ -66,8 +66,7 @@ def test_after_a_long_silence_only_an_employees_newest_shift_is_left():
     run = Run(engine_of())
     for day in range(10):
         run.step(shift(day * DAY, day * DAY + HOUR))
-    run.step(line("NO_SALE", 100 * DAY))
-    run.step(line("NO_SALE", 101 * DAY))
+    run.alerts([*quiet_until(100 * DAY), *quiet_until(101 * DAY)])
     assert kept(run.store("store-1")) == [(9 * DAY, 9 * DAY + HOUR)]
 
 
@@ -111,7 +110,7 @@ def test_one_event_from_the_far_future_does_not_end_forgetting():
 def test_after_a_restart_the_late_are_forgotten_at_the_same_events_as_without():
     events = [line("NO_SALE", 3_650 * DAY)]
     for number in range(1_500):
-        events.append(sale(number * MINUTE, transaction_id=f"t-{number}"))
+        events.append(sale(number * MINUTE, transaction_id=f"t-{number}", amount=500.0))
         events.append(
             refund(number * MINUTE, transaction_id=f"r-{number}", original_transaction_id=f"t-{number - 300}")
         )
@@ -177,8 +176,7 @@ def test_changed_dedupe_memory_over_stored_state_still_forgets():
     run.step(line("NO_SALE", event_id="e-1"))
     run.restart()
     run.engine = engine_of(dedupe_memory=2 * DAY)
-    run.step(line("NO_SALE", 100 * DAY))
-    run.step(line("NO_SALE", 101 * DAY))
+    run.alerts([*quiet_until(100 * DAY), *quiet_until(101 * DAY)])
     assert run.store("store-1").entries()["seen_pos"] == 0
 
 

@@ -5,12 +5,13 @@ checkpoint and gets only the records that changed since the last one. Few record
 a checkpoint costs some 30 us a record, however long it is. A host that never restarts, such as a replay,
 calls ``untrack()`` and pays nothing.
 
-There are two collections: `Table` keeps entries by key, `TimedIds` keeps the newest time of each of millions
-of ids.
+There are three collections: `Table` keeps entries by key, `TimedIds` keeps the newest time of each of
+millions of ids, `AgedIds` keeps ids for months in four bytes each.
 """
 
+from retail_anomaly.core.collections.aged_ids import AgedIds
 from retail_anomaly.core.collections.collection import Collection, Load, StateRecord
 from retail_anomaly.core.collections.table import Table
 from retail_anomaly.core.collections.timed_ids import TimedIds
 
-__all__ = ["Collection", "Load", "StateRecord", "Table", "TimedIds"]
+__all__ = ["AgedIds", "Collection", "Load", "StateRecord", "Table", "TimedIds"]

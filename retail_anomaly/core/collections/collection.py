@@ -10,7 +10,7 @@ Load = Callable[[str], bytes | None]
 
 
 class Collection(Protocol):
-    """A `Table` or a `TimedIds`."""
+    """A `Table`, a `TimedIds` or an `AgedIds`; or the lines of a store."""
 
     def __len__(self) -> int: ...
 

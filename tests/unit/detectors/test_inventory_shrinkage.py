@@ -19,7 +19,7 @@ def alerts(*steps: Step, **parameters: Any) -> list[Alert]:
 def test_more_sold_than_counted_alerts_about_the_manager():
     (alert,) = alerts(sale(quantity=30), count(1, 20))
     assert (alert.type, alert.employee_id, alert.risk_score) == ("SHRINKAGE", "m-1", 1.0)
-    assert alert.evidence == {"sku": "sku-1", "sold": 30, "counted": 20, "difference": 10}
+    assert alert.evidence == {"sku": "sku-1", "sold": 30, "received": 0, "counted": 20, "difference": 10}
 
 
 @pytest.mark.parametrize(("sold", "risks"), [(4, []), (5, [0.5]), (7, [0.7]), (10, [1.0]), (50, [1.0])])

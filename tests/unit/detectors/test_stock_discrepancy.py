@@ -24,6 +24,7 @@ def test_less_than_the_previous_count_and_the_tills_explain_alerts_about_the_man
         "previousCount": 50,
         "sold": 10,
         "refunded": 3,
+        "moved": 0,
         "expected": 43,
         "counted": 36,
         "missing": 7,

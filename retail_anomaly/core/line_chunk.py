@@ -1,0 +1,160 @@
+"""How kept lines lie in memory and in the records: 256 of them in a row, 38 bytes each."""
+
+from struct import Struct
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+
+ROWS: Final = 256
+"""Lines in a full chunk."""
+
+# One line. `link` is the line before it in the index; `late` is how much older than the store's clock it was.
+_TYPE: Final = np.dtype(
+    [
+        ("number", "<u8"),
+        ("link", "<u4"),
+        ("time", "<i4"),
+        ("late", "<u4"),
+        ("first", "<i4"),
+        ("quantity", "<i4"),
+        ("cents", "<i4"),
+        ("sku", "<u2"),
+        ("series", "<u2"),
+    ]
+)
+ROW: Final = Struct("<QIiIiiiHH")
+KEY: Final = Struct("<QI")
+SIZE: Final = ROW.size
+UNKNOWN: Final = -(2**31)
+"""Stands for a receipt's first time that was not looked up yet."""
+_FIRST_AT: Final = _TYPE.fields["first"][1]  # type: ignore[index]
+_LINK_AT: Final = _TYPE.fields["link"][1]  # type: ignore[index]
+_LEFT_AT: Final = _TYPE.fields["quantity"][1]  # type: ignore[index]
+_INT: Final = Struct("<i").pack_into
+_LEFT: Final = Struct("<ii").pack_into
+Rows: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Odd(NamedTuple):
+    """A line whose values do not fit a row: more than two decimals, or weeks away from the clock."""
+
+    time: int
+    clock: int
+    quantity: float
+    amount: float
+    sku: str | None  # where its store has more skus than a row can count
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    base: int
+    clock: int
+    ahead: int
+    rows: bytes
+    skus: list[str]
+    series: list[tuple[str, ...]]
+    odd: dict[int, Odd]
+
+
+class Chunk:
+    """Up to 256 lines in the order in which they were processed.
+
+    Parameters
+    ----------
+    base
+        The store's clock at the first line; the times of the lines are counted from it, in milliseconds.
+
+    Attributes
+    ----------
+    count
+        How many lines there are.
+    clock, ahead
+        The clock at the last line; the latest time of a line that was ahead of the clock.
+    odd
+        The lines that do not fit their row, by row.
+    dirty
+        Whether a line changed since the record was written.
+    written
+        How many lines the record has.
+
+    Examples
+    --------
+    >>> chunk = Chunk(1_760_000_000_000)
+    >>> chunk.count, len(chunk.view())
+    (0, 0)
+    """
+
+    __slots__ = ("ahead", "base", "clock", "count", "dirty", "odd", "rows", "written")
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+        self.clock = base
+        self.ahead = 0
+        self.count = 0
+        self.rows = bytearray(ROWS * SIZE)
+        self.odd: dict[int, Odd] = {}
+        self.dirty = False
+        self.written = 0
+
+    @property
+    def newest(self) -> int:
+        """The latest time, or clock, of a line: all are forgotten together after it."""
+        return max(self.clock, self.ahead)
+
+    def view(self) -> Rows:
+        """Return the rows as a structured array over the same memory."""
+        return np.frombuffer(self.rows, dtype=_TYPE, count=self.count)
+
+    def set_first(self, row: int, offset: int) -> None:
+        """Note the first time of a line's receipt, as an offset to the line's time."""
+        _INT(self.rows, row * SIZE + _FIRST_AT, offset)
+        self.dirty = True
+
+    def set_left(self, row: int, quantity: float, amount: float) -> None:
+        """Change what is left of a line; the quantity of a refund is negative."""
+        odd = self.odd.get(row)
+        if odd is None and not quantity:
+            _LEFT(self.rows, row * SIZE + _LEFT_AT, 0, 0)
+        else:
+            time, clock, sku = (odd.time, odd.clock, odd.sku) if odd else (*self.times(row), None)
+            self.odd[row] = Odd(time, clock, quantity, amount, sku)
+        self.dirty = True
+
+    def times(self, row: int) -> tuple[int, int]:
+        """Return the time of a line that fits its row, and the clock when it was processed."""
+        _, _, ahead, late, *_ = ROW.unpack_from(self.rows, row * SIZE)
+        return self.base + ahead, self.base + ahead + late
+
+    def pack(self, skus: list[str], series: list[tuple[str, ...]]) -> bytes:
+        """Return the record: it names its own skus and series, and holds no links."""
+        rows = self.view().copy()
+        rows["link"] = 0
+        own_skus = _renumbered(rows, "sku", skus)
+        own_series = _renumbered(rows, "series", series)
+        return msgspec.msgpack.encode(
+            _Stored(self.base, self.clock, self.ahead, rows.tobytes(), own_skus, own_series, self.odd)
+        )
+
+
+def unpack(packed: bytes) -> tuple[Chunk, list[str], list[tuple[str, ...]]]:
+    """Return a chunk of its record, with the skus and the series that its rows count.
+
+    Examples
+    --------
+    >>> chunk, skus, series = unpack(Chunk(1_760_000_000_000).pack([], []))
+    >>> chunk.base
+    1760000000000
+    """
+    stored = msgspec.msgpack.decode(packed, type=_Stored)
+    chunk = Chunk(stored.base)
+    chunk.clock, chunk.ahead, chunk.odd = stored.clock, stored.ahead, stored.odd
+    chunk.count = chunk.written = len(stored.rows) // SIZE
+    chunk.rows[: len(stored.rows)] = stored.rows
+    return chunk, stored.skus, stored.series
+
+
+def _renumbered(rows: Rows, field: str, names: list[Any]) -> list[Any]:
+    """Count the names from zero that the rows use; return these names."""
+    used, place = np.unique(rows[field], return_inverse=True)
+    rows[field] = place
+    return [names[number] for number in used] if names else []

@@ -1,0 +1,511 @@
+"""The lines of a store's receipts, kept for as long as they can be taken back."""
+
+from array import array
+from collections.abc import Iterator
+from struct import error as DoesNotFit  # noqa: N812 - it says what went wrong
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from retail_anomaly.core.collections.collection import Load, StateRecord
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.line_chunk import KEY, ROW, ROWS, SIZE, UNKNOWN, Chunk, Odd, unpack
+from retail_anomaly.core.receipts import (
+    Identity,
+    Numbering,
+    Receipt,
+    references,
+    series_hash,
+    text_hash,
+    token_hash,
+)
+
+_DAY: Final = 86_400_000
+_SHIFT: Final = 8  # bits of a line's number that are its row
+_ROW_BITS: Final = ROWS - 1
+_FULL: Final = ROWS - 2  # a line and the two rows of its tokens are in one chunk
+_MOST_SKUS: Final = 65_536  # that a row can count
+_LINES_PER_SLOT: Final = 4
+_pack: Final = ROW.pack_into
+T = TypeVar("T", str, Identity)
+_key: Final = KEY.unpack_from
+_row: Final = ROW.unpack_from
+
+
+class KeptLine(NamedTuple):
+    """A line that is kept, and how much of it is left.
+
+    Parameters
+    ----------
+    line
+        Its number: a line that was processed later has a higher one.
+    number_hash
+        The `text_hash` of its transaction id.
+    is_sale
+        Whether it is a SALE line, not a REFUND line.
+    time, clock
+        Its event time, and the store's clock when it was processed, in epoch milliseconds.
+    quantity, amount
+        What is left of it.
+    sku
+        Its article.
+    series
+        The identity of its receipt without the number.
+    receipt_first
+        The first time of its receipt, in epoch milliseconds.
+    """
+
+    line: int
+    number_hash: int
+    is_sale: bool
+    time: int
+    clock: int
+    quantity: float
+    amount: float
+    sku: str
+    series: Identity
+    receipt_first: int
+
+
+class ForgottenSales(NamedTuple):
+    """SALE lines that are forgotten now and of which something is left, by each way to refer to them.
+
+    Parameters
+    ----------
+    hashes
+        The hashes of references to the receipt, and of tokens with the sku.
+    times
+        The times of the lines, in epoch milliseconds.
+    """
+
+    hashes: np.ndarray[Any, np.dtype[np.uint64]]
+    times: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Lines:
+    """Keep the SALE and REFUND lines of a store for a while, found by the number of their receipt.
+
+    A line takes 40 bytes, of which its receipt's number is a hash of 64 bits: two numbers can share one, with
+    a chance of 3 in 100 million among a million lines.
+
+    Parameters
+    ----------
+    numbering
+        Tells the identity of a receipt.
+    keep
+        How long a line is kept after its time, or after the clock when it was processed if that is later, in
+        milliseconds.
+
+    Notes
+    -----
+    Lines lie in chunks of 256, in the order in which they were processed. A chunk is a record, which is
+    written while it fills and when a line of it changes. An index of linked lists finds the lines of a
+    number.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core.local_time import UTC, LocalTime
+    >>> lines = Lines(Numbering("store", LocalTime(UTC)), keep=86_400_000)
+    >>> sale = PosEvent("42", "s", "c", "k", 9.5, "SALE", 1_760_000_000_000)
+    >>> line = lines.add(sale, 1, sale.event_time)
+    >>> [(kept.sku, kept.amount, kept.quantity) for kept in lines.of_number("42")]
+    [('k', 9.5, 1.0)]
+    >>> lines.receipt(line, "42").first
+    1760000000000
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_dropped",
+        "_hash",
+        "_heads",
+        "_keep",
+        "_mask",
+        "_next_line",
+        "_number",
+        "_numbering",
+        "_open",
+        "_plain",
+        "_series",
+        "_series_numbers",
+        "_sku_numbers",
+        "_skus",
+        "_tracked",
+    )
+
+    def __init__(self, numbering: Numbering, keep: int) -> None:
+        self._numbering = numbering
+        self._plain = numbering.by == "store"
+        self._keep = keep
+        self._chunks: dict[int, Chunk] = {}
+        self._open: Chunk | None = None
+        self._next_line = ROWS  # 0 ends a list of the index
+        self._heads = array("I", bytes(4 * 64))  # the newest line, by the last bits of a hash
+        self._mask = 63
+        self._number, self._hash = "", text_hash("")
+        self._skus: list[str] = []
+        self._sku_numbers: dict[str, int] = {}
+        self._series: list[Identity] = [()] if self._plain else []
+        self._series_numbers: dict[Identity, int] = {}
+        self._dropped: list[str] = []
+        self._tracked = True
+
+    def __len__(self) -> int:
+        return sum(chunk.count for chunk in self._chunks.values())
+
+    @property
+    def newest(self) -> int:
+        """The number of the line that was processed last; those processed later have higher ones."""
+        return self._next_line - 1
+
+    @property
+    def oldest(self) -> int:
+        """A number that no line has which was forgotten, and none that is kept is below."""
+        return min(self._chunks, default=self._next_line >> _SHIFT) << _SHIFT
+
+    def add(self, event: PosEvent, sign: int, clock: int) -> int:
+        """Keep a line.
+
+        Parameters
+        ----------
+        event
+            The line.
+        sign
+            1 for a SALE line, -1 for a REFUND line.
+        clock
+            The store's clock, in epoch milliseconds.
+
+        Returns
+        -------
+        int
+            The number of the line.
+        """
+        number = event.transaction_id
+        if number != self._number:
+            self._number = number
+            self._hash = text_hash(number)
+        chunk, hashed, line = self._open, self._hash, self._next_line
+        if chunk is None or line & _ROW_BITS >= _FULL:
+            chunk = self._begin(clock)
+            line = self._next_line
+        time, quantity, amount = event.event_time, event.quantity, event.amount
+        sku = self._sku_numbers.get(event.sku)
+        if sku is None:
+            sku = self._sku_number(event.sku)
+        series = 0 if self._plain else self._series_number(self._numbering.series(event))
+        heads, slot = self._heads, hashed & self._mask
+        cents = round(amount * 100)
+        mils = 1000 if quantity == 1 else round(quantity * 1000)
+        late = clock - time
+        if late < 0:
+            late, chunk.ahead = 0, max(chunk.ahead, time)
+        at = (line & _ROW_BITS) * SIZE
+        try:
+            _pack(
+                chunk.rows,
+                at,
+                hashed,
+                heads[slot],
+                time - chunk.base,
+                late,
+                UNKNOWN,
+                sign * mils,
+                cents,
+                sku,
+                series,
+            )
+            fits = cents / 100 == amount and (quantity == 1 or mils / 1000 == quantity)
+        except DoesNotFit:
+            _pack(chunk.rows, at, hashed, heads[slot], 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
+            fits = False
+        if not fits:
+            own_sku = event.sku if sku == _MOST_SKUS else None
+            chunk.odd[line & _ROW_BITS] = Odd(time, time + late, float(sign * quantity), amount, own_sku)
+        heads[slot] = line
+        self._next_line = line + 1
+        chunk.count += 1
+        chunk.clock = clock
+        if event.customer_token is not None:
+            self._add_token(chunk, line, token_hash("customer", event.customer_token, event.sku))
+        if event.card_token is not None:
+            self._add_token(chunk, line, token_hash("card", event.card_token, event.sku))
+        return line
+
+    def of_number(self, number: str) -> list[KeptLine]:
+        """Return the kept lines of all receipts with a number, in the order in which they were processed."""
+        places = self._places(text_hash(number))
+        self._group(places)
+        return [self._line(place) for place in places]
+
+    def of_token(self, hashed: int) -> list[KeptLine]:
+        """Return the kept lines with a token and a sku, found by their `token_hash`."""
+        rows = [(place, self._chunks[place >> _SHIFT]) for place in self._places(hashed)]
+        lines = [place - _row(chunk.rows, (place & _ROW_BITS) * SIZE)[6] for place, chunk in rows]
+        for line in lines:
+            self._find_receipt(line)
+        return [self._line(line) for line in lines]
+
+    def receipt(self, line: int, number: str) -> Receipt:
+        """Return the receipt of a kept line, whose number the caller knows."""
+        self._find_receipt(line)
+        kept = self._line(line)
+        return Receipt((number, *kept.series), kept.receipt_first)
+
+    def leave(self, line: int, quantity: float, amount: float) -> None:
+        """Change what is left of a kept line."""
+        chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+        sign = -1 if self._signed_quantity(chunk, row) < 0 else 1
+        chunk.set_left(row, sign * quantity, amount)
+
+    def forget(self, clock: int, late: int | None = None) -> ForgottenSales | None:
+        """Drop the chunks whose lines are all too old.
+
+        Parameters
+        ----------
+        clock
+            The store's clock, in epoch milliseconds.
+        late
+            Where the clock stands still because it is wrong, the time of the present event: lines that much
+            older go too.
+
+        Returns
+        -------
+        ForgottenSales or None
+            The sales among the lines; None if none was dropped.
+        """
+        old = [n for n, chunk in self._chunks.items() if chunk.newest + self._keep < clock]
+        if late is not None:
+            times = {n: chunk.base + int(chunk.view()["time"].max()) for n, chunk in self._chunks.items()}
+            old += [n for n, time in times.items() if time + self._keep < late and n not in old]
+        if not old:
+            return None
+        forgotten = {number: self._chunks.pop(number) for number in old}
+        if self._open is not None and (self._next_line - 1) >> _SHIFT in forgotten:
+            self._open = None
+        self._resolve_survivors(forgotten)
+        sales = self._sales(forgotten)
+        if self._tracked:
+            self._dropped += map(str, old)
+        if self._chunks and max(old) > min(self._chunks):
+            self._index()  # the lists of the index went through a chunk that is gone
+        self._forget_names()
+        return sales
+
+    # --- a collection's methods -------------------------------------------------------------------
+
+    def sweep(self, clock: int) -> None:
+        """Drop the lines that have expired at `clock`, in epoch milliseconds."""
+        self.forget(clock)
+
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest line, or None if no line is kept."""
+        times = [self._time(chunk, row) for chunk in self._chunks.values() for row in range(chunk.count)]
+        return (min(times), max(times)) if times else None
+
+    def describe(self) -> list[int]:
+        """Return the number of the next line, then those of the chunks."""
+        return [self._next_line, *self._chunks]
+
+    def restore(self, description: list[int], load: Load) -> None:
+        """Read all chunks."""
+        self._next_line, *numbers = description
+        for number in numbers:
+            packed = load(str(number))
+            if packed is None:
+                continue
+            chunk, skus, series = unpack(packed)
+            rows = chunk.view()
+            rows["sku"] = np.array([self._sku_number(sku) for sku in skus], dtype=np.uint16)[rows["sku"]]
+            if series and not self._plain:
+                own = [self._series_number(tuple(each)) for each in series]
+                rows["series"] = np.array(own, dtype=np.uint16)[rows["series"]]
+            self._chunks[number] = chunk
+        self._open = self._chunks.get(self._next_line >> _SHIFT)
+        self._index()
+
+    def records(self) -> Iterator[StateRecord]:
+        """Yield the chunks that changed, and deletions of those that were dropped."""
+        if not self._tracked:
+            raise RuntimeError("untracked state has no records")
+        for name in self._dropped:
+            yield name, None
+        self._dropped.clear()
+        for number, chunk in self._chunks.items():
+            if chunk.dirty or chunk.count != chunk.written:
+                yield str(number), chunk.pack(self._skus, self._series)
+                chunk.dirty, chunk.written = False, chunk.count
+
+    def untrack(self) -> None:
+        """Note no more deletions."""
+        self._tracked = False
+        self._dropped.clear()
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    def _begin(self, clock: int) -> Chunk:
+        self._next_line = -(-self._next_line // ROWS) * ROWS
+        chunk = self._open = self._chunks[self._next_line >> _SHIFT] = Chunk(clock)
+        if len(self._chunks) * ROWS > _LINES_PER_SLOT * len(self._heads):
+            self._heads = array("I", bytes(8 * len(self._heads)))
+            self._index()
+        return chunk
+
+    def _add_token(self, chunk: Chunk, line: int, hashed: int) -> None:
+        """Add a row that leads from a token to a line: it holds how far before it the line is."""
+        place, slot = self._next_line, hashed & self._mask
+        row = (hashed, self._heads[slot], 0, 0, 0, UNKNOWN, place - line, 0, 0)
+        _pack(chunk.rows, chunk.count * SIZE, *row)
+        self._heads[slot] = place
+        chunk.count += 1
+        self._next_line = place + 1
+
+    def _places(self, hashed: int) -> list[int]:
+        """Return the lines with a number's hash, the oldest first."""
+        found = []
+        line = self._heads[hashed & self._mask]
+        while line and (chunk := self._chunks.get(line >> _SHIFT)) is not None:
+            number, link = _key(chunk.rows, (line & _ROW_BITS) * SIZE)
+            if number == hashed:
+                found.append(line)
+            line = link
+        return found[::-1]
+
+    def _line(self, line: int) -> KeptLine:
+        chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+        hashed, _, ahead, late, first, mils, cents, sku, series = _row(chunk.rows, row * SIZE)
+        odd = chunk.odd.get(row)
+        if odd is None:
+            time = chunk.base + ahead
+            odd = Odd(time, time + late, mils / 1000, cents / 100, None)
+        return KeptLine(
+            line,
+            hashed,
+            odd.quantity > 0 or (odd.quantity == 0 and mils >= 0),
+            odd.time,
+            odd.clock,
+            abs(odd.quantity),
+            odd.amount,
+            odd.sku or self._skus[sku],
+            self._series[series],
+            odd.time + first,
+        )
+
+    def _time(self, chunk: Chunk, row: int) -> int:
+        odd = chunk.odd.get(row)
+        return odd.time if odd else chunk.times(row)[0]
+
+    def _signed_quantity(self, chunk: Chunk, row: int) -> float:
+        odd = chunk.odd.get(row)
+        return odd.quantity if odd else float(_row(chunk.rows, row * SIZE)[5])
+
+    # --- receipts ---------------------------------------------------------------------------------
+
+    def _find_receipt(self, line: int) -> None:
+        chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+        hashed, _, _, _, first, *_ = _row(chunk.rows, row * SIZE)
+        if first == UNKNOWN:
+            self._group(self._places(hashed))
+
+    def _group(self, places: list[int]) -> None:
+        """Find the receipts of one number's lines: a line joins the receipt begun last that fits."""
+        begun: dict[int, list[int]] = {}
+        for line in places:
+            chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+            *_, offset, _, _, _, series = _row(chunk.rows, row * SIZE)
+            time, firsts = self._time(chunk, row), begun.setdefault(series, [])
+            if offset == UNKNOWN:
+                fitting = (first for first in reversed(firsts) if abs(time - first) <= _DAY)
+                offset = next(fitting, time) - time
+                chunk.set_first(row, offset)
+            if time + offset not in firsts:
+                firsts.append(time + offset)
+
+    def _resolve_survivors(self, forgotten: dict[int, Chunk]) -> None:
+        """Find the receipts of lines that stay, where the lines that began them may go."""
+        if not self._chunks:
+            return
+        going = np.concatenate([chunk.view()["number"] for chunk in forgotten.values()])
+        staying = np.concatenate([chunk.view()["number"] for chunk in self._chunks.values()])
+        shared = np.intersect1d(going, staying)
+        if not len(shared):
+            return
+        kept, self._chunks = self._chunks, dict(sorted((self._chunks | forgotten).items()))
+        for hashed in shared:
+            self._group(self._places(int(hashed)))
+        self._chunks = kept
+
+    def _sales(self, forgotten: dict[int, Chunk]) -> ForgottenSales:
+        hashes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
+        times: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        for chunk in forgotten.values():
+            rows = chunk.view()
+            left, at = rows["quantity"] > 0, chunk.base + rows["time"].astype(np.int64)
+            for row, odd in chunk.odd.items():
+                left[row], at[row] = odd.quantity > 0, odd.time
+            for number in np.unique(rows["series"][left]).tolist():
+                own = left & (rows["series"] == number)
+                for reference in references(self._series[number]):
+                    hashes.append(rows["number"][own] ^ np.uint64(series_hash(reference)))
+                    times.append(at[own])
+            tokens = np.flatnonzero(rows["quantity"] == UNKNOWN)
+            lines = tokens - rows["cents"][tokens]
+            hashes.append(rows["number"][tokens[left[lines]]])
+            times.append(at[lines[left[lines]]])
+        return ForgottenSales(np.concatenate(hashes), np.concatenate(times))
+
+    # --- the index, and the names that rows count -------------------------------------------------
+
+    def _index(self) -> None:
+        """Build the index anew."""
+        size = len(self._heads)
+        while len(self._chunks) * ROWS > _LINES_PER_SLOT * size:
+            size *= 2
+        self._mask = size - 1
+        heads = np.zeros(size, dtype=np.uint32)
+        if self._chunks:
+            views = [(number, chunk.view()) for number, chunk in sorted(self._chunks.items())]
+            lines = np.concatenate([np.arange(len(v), dtype=np.uint32) + (n << _SHIFT) for n, v in views])
+            slots = np.concatenate([view["number"] for _, view in views]) & np.uint64(self._mask)
+            order = np.argsort(slots, kind="stable")
+            same = slots[order[1:]] == slots[order[:-1]]
+            links = np.zeros(len(lines), dtype=np.uint32)
+            links[order[1:]] = np.where(same, lines[order[:-1]], 0)
+            heads[slots[order]] = lines[order]  # of several, the last one stays
+            at = 0
+            for _, view in views:
+                view["link"] = links[at : at + len(view)]
+                at += len(view)
+        self._heads = array("I", heads.tobytes())
+
+    def _sku_number(self, sku: str) -> int:
+        number = self._sku_numbers.get(sku)
+        if number is None:
+            number = len(self._skus)
+            if number == _MOST_SKUS:
+                return number  # kept with the line
+            self._sku_numbers[sku] = number
+            self._skus.append(sku)
+        return number
+
+    def _series_number(self, series: Identity) -> int:
+        number = self._series_numbers.get(series)
+        if number is None:
+            number = self._series_numbers[series] = len(self._series)
+            self._series.append(series)
+        return number
+
+    def _forget_names(self) -> None:
+        """Drop the skus and series that no line has, once they are the most."""
+        self._skus, self._sku_numbers = self._used("sku", self._skus, self._sku_numbers)
+        if not self._plain:
+            self._series, self._series_numbers = self._used("series", self._series, self._series_numbers)
+
+    def _used(self, field: str, names: list[T], numbers: dict[T, int]) -> tuple[list[T], dict[T, int]]:
+        views = [chunk.view() for chunk in self._chunks.values()]
+        used = np.unique(np.concatenate([view[field] for view in views])) if views else np.zeros(0, np.uint16)
+        if len(names) <= 2 * len(used):
+            return names, numbers
+        kept = [names[number] for number in used]
+        for view in views:
+            view[field] = np.searchsorted(used, view[field])
+        return kept, {name: number for number, name in enumerate(kept)}
