@@ -105,6 +105,13 @@ class Chunk:
         """Return the rows as a structured array over the same memory."""
         return np.frombuffer(self.rows, dtype=_TYPE, count=self.count)
 
+    def event_times(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the times of the lines, in epoch milliseconds."""
+        times = self.base + self.view()["time"].astype(np.int64)
+        for row, odd in self.odd.items():
+            times[row] = odd.time
+        return times
+
     def set_first(self, row: int, offset: int) -> None:
         """Note the first time of a line's receipt, as an offset to the line's time."""
         _INT(self.rows, row * SIZE + _FIRST_AT, offset)

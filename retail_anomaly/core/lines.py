@@ -275,7 +275,7 @@ class Lines:
         """
         old = [n for n, chunk in self._chunks.items() if chunk.newest + self._keep < clock]
         if late is not None:
-            times = {n: chunk.base + int(chunk.view()["time"].max()) for n, chunk in self._chunks.items()}
+            times = {n: int(chunk.event_times().max()) for n, chunk in self._chunks.items()}
             old += [n for n, time in times.items() if time + self._keep < late and n not in old]
         if not old:
             return None
@@ -299,8 +299,8 @@ class Lines:
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and the newest line, or None if no line is kept."""
-        times = [self._time(chunk, row) for chunk in self._chunks.values() for row in range(chunk.count)]
-        return (min(times), max(times)) if times else None
+        times = [chunk.event_times() for chunk in self._chunks.values()]
+        return (int(min(t.min() for t in times)), int(max(t.max() for t in times))) if times else None
 
     def describe(self) -> list[int]:
         """Return the number of the next line, then those of the chunks."""
@@ -439,9 +439,9 @@ class Lines:
         times: list[np.ndarray[Any, np.dtype[np.int64]]] = []
         for chunk in forgotten.values():
             rows = chunk.view()
-            left, at = rows["quantity"] > 0, chunk.base + rows["time"].astype(np.int64)
+            left, at = rows["quantity"] > 0, chunk.event_times()
             for row, odd in chunk.odd.items():
-                left[row], at[row] = odd.quantity > 0, odd.time
+                left[row] = odd.quantity > 0
             for number in np.unique(rows["series"][left]).tolist():
                 own = left & (rows["series"] == number)
                 for reference in references(self._series[number]):

@@ -39,8 +39,13 @@ def records(name: str) -> list[Record]:
 
 
 def expected(name: str) -> Counter[tuple[Any, ...]]:
-    """Return a case's alerts in brief, in no order."""
-    return Counter(tuple(json.loads(line)[field] for field in _BRIEF) for line in _read(f"{name}{_EXPECTED}"))
+    """Return a case's alerts in brief, in no order; types without a detail here are left aside."""
+    alerts = [json.loads(line) for line in _read(f"{name}{_EXPECTED}")]
+    return Counter(
+        (*(alert[field] for field in _BRIEF), round(alert["riskScore"], _PLACES))
+        for alert in alerts
+        if alert["type"] in _DETAIL
+    )
 
 
 def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
@@ -51,16 +56,17 @@ def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
             a.store_id,
             a.employee_id,
             a.event_time,
-            a.risk_score,
             a.revision,
             a.evidence[_DETAIL[a.type]],
+            round(a.risk_score, _PLACES),
         )
         for a in alerts
         if a.type in _DETAIL
     )
 
 
-_BRIEF = ("type", "storeId", "employeeId", "eventTime", "riskScore", "revision", "detail")
+_BRIEF = ("type", "storeId", "employeeId", "eventTime", "revision", "detail")
+_PLACES = 4  # to which the risk is compared
 
 
 def _read(name: str) -> list[str]:

@@ -10,13 +10,15 @@ import pytest
 from tests.golden import cases
 from tests.kafka import fresh_name
 
+_STORES = {"storeId", "originalStoreId"}
+
 
 @pytest.mark.parametrize("case", cases.NAMES)
 def test_case_gives_exactly_the_expected_alerts(case: str, host: cases.Host) -> None:
     # Stores of its own, because the cases share a streamer.
     prefix = fresh_name("case") + ":"
     renamed = [
-        (topic, json.dumps(event | {"storeId": prefix + event["storeId"]}).encode())
+        (topic, json.dumps(event | {name: prefix + event[name] for name in _STORES & event.keys()}).encode())
         for topic, value in cases.records(case)
         for event in (json.loads(value),)
     ]

@@ -110,10 +110,9 @@ def test_one_event_from_the_far_future_does_not_end_forgetting():
 def test_after_a_restart_the_late_are_forgotten_at_the_same_events_as_without():
     events = [line("NO_SALE", 3_650 * DAY)]
     for number in range(1_500):
-        events.append(sale(number * MINUTE, transaction_id=f"t-{number}", amount=500.0))
-        events.append(
-            refund(number * MINUTE, transaction_id=f"r-{number}", original_transaction_id=f"t-{number - 300}")
-        )
+        events.append(sale(number * 10 * MINUTE, transaction_id=f"t-{number}", amount=500.0))
+        at, sold = number * 10 * MINUTE, f"t-{number - 300}"
+        events.append(refund(at, transaction_id=f"r-{number}", original_transaction_id=sold))
     undisturbed = alerts_by_step(engine_of("refund_without_sale"), events)
     run, disturbed = RestartingRun(engine_of("refund_without_sale")), []
     for number, event in enumerate(events):
