@@ -20,7 +20,7 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
-from retail_anomaly.core.lines import ForgottenSales
+from retail_anomaly.core.kept_lines import ForgottenSales
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded

@@ -46,7 +46,7 @@ class Odd(NamedTuple):
     sku: str | None  # where its store has more skus than a row can count
 
 
-class _Stored(msgspec.Struct, array_like=True):
+class _StoredChunk(msgspec.Struct, array_like=True):
     base: int
     clock: int
     ahead: int
@@ -139,7 +139,7 @@ class Chunk:
         own_skus = _renumbered(rows, "sku", skus)
         own_series = _renumbered(rows, "series", series)
         return msgspec.msgpack.encode(
-            _Stored(self.base, self.clock, self.ahead, rows.tobytes(), own_skus, own_series, self.odd)
+            _StoredChunk(self.base, self.clock, self.ahead, rows.tobytes(), own_skus, own_series, self.odd)
         )
 
 
@@ -152,7 +152,7 @@ def unpack(packed: bytes) -> tuple[Chunk, list[str], list[tuple[str, ...]]]:
     >>> chunk.base
     1760000000000
     """
-    stored = msgspec.msgpack.decode(packed, type=_Stored)
+    stored = msgspec.msgpack.decode(packed, type=_StoredChunk)
     chunk = Chunk(stored.base)
     chunk.clock, chunk.ahead, chunk.odd = stored.clock, stored.ahead, stored.odd
     chunk.count = chunk.written = len(stored.rows) // SIZE

@@ -11,7 +11,7 @@ from retail_anomaly.core.clock import HeldBack
 from retail_anomaly.core.collections import AgedIds, Collection, Load, StateRecord, Table, TimedIds
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
-from retail_anomaly.core.lines import ForgottenSales, Lines
+from retail_anomaly.core.kept_lines import ForgottenSales, KeptLines
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
@@ -223,7 +223,7 @@ class StoreMemory:
         self.void_memory = void_memory
         self.numbering = Numbering(numbered_by, self.local)
         # As long as a late event may look for them, too.
-        self.lines = Lines(self.numbering, max(void_memory, max_late))
+        self.lines = KeptLines(self.numbering, max(void_memory, max_late))
         self.line = 0
         self._receipt = (0, Receipt(("",), 0))
         self.shifts = Shifts(max_late)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from retail_anomaly.core.events import PosEvent, TillEvent
-from retail_anomaly.core.lines import KeptLine, Lines
+from retail_anomaly.core.kept_lines import KeptLine, KeptLines
 from retail_anomaly.core.receipts import Named, Numbering, Receipt, agrees
 
 LINE_VOID: Final = "LINE_VOID"
@@ -59,7 +59,7 @@ _Void: TypeAlias = PosEvent | TillEvent
 
 
 def take_back(
-    kind: str, event: _Void, lines: Lines, numbering: Numbering, *, clock: int, void_memory: int
+    kind: str, event: _Void, lines: KeptLines, numbering: Numbering, *, clock: int, void_memory: int
 ) -> list[TakenLine]:
     """Take back the lines that a void names.
 
@@ -128,7 +128,7 @@ def _parts_of_lines(event: _Void, kept: Iterable[KeptLine]) -> list[tuple[KeptLi
     return parts
 
 
-def _taken(line: KeptLine, quantity: float, named: Named, lines: Lines) -> TakenLine:
+def _taken(line: KeptLine, quantity: float, named: Named, lines: KeptLines) -> TakenLine:
     left = line.quantity - quantity
     share = quantity / line.quantity if left > _TINY else 1.0
     amount = line.amount * share

@@ -71,7 +71,7 @@ class RefundBurstParameters(Parameters, frozen=True):
             raise ValueError("window: expected a duration above 0")
 
 
-class RefundLine(msgspec.Struct, array_like=True, gc=False):
+class LineRefund(msgspec.Struct, array_like=True, gc=False):
     """What is left of a refund line."""
 
     line: int
@@ -88,12 +88,12 @@ class ReceiptRefund(msgspec.Struct, array_like=True):
     amount: float
     off_shift: bool | None
     receipt: str = ""
-    lines: list[RefundLine] = []
+    lines: list[LineRefund] = []
 
-    def add(self, line: RefundLine) -> None:
+    def add(self, line: LineRefund) -> None:
         """Add a line."""
         if not self.lines:  # stored by version 1
-            self.lines.append(RefundLine(0, self.time, self.amount, self.off_shift))
+            self.lines.append(LineRefund(0, self.time, self.amount, self.off_shift))
         self.amount += line.amount
         self.off_shift = _either(self.off_shift, line.off_shift)
         self.lines.append(line)
@@ -183,7 +183,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         cashier.refunds = [refund for refund in cashier.refunds if refund.time >= oldest]
         joined = time >= oldest
         if joined:
-            line = RefundLine(store.line, time, event.amount, store.off_shift(event.cashier_id, time))
+            line = LineRefund(store.line, time, event.amount, store.off_shift(event.cashier_id, time))
             _join(cashier.refunds, event, store.receipt(event), line)
         state.cashiers.put(event.cashier_id, cashier)
 
@@ -278,7 +278,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return evidence
 
 
-def _join(refunds: list[ReceiptRefund], event: PosEvent, receipt: Receipt, line: RefundLine) -> None:
+def _join(refunds: list[ReceiptRefund], event: PosEvent, receipt: Receipt, line: LineRefund) -> None:
     """Add a line to its receipt's refund, or begin one."""
     key = receipt.key
     for refund in refunds:
@@ -301,7 +301,7 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
     return one or other is True
 
 
-def _any_off_shift(refunds: Iterable[ReceiptRefund | RefundLine]) -> bool | None:
+def _any_off_shift(refunds: Iterable[ReceiptRefund | LineRefund]) -> bool | None:
     known = None
     for refund in refunds:
         known = _either(known, refund.off_shift)

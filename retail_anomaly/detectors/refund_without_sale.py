@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.lines import KeptLine
+from retail_anomaly.core.kept_lines import KeptLine
 from retail_anomaly.core.receipts import Named, agrees, series_hash, text_hash, token_hash
 from retail_anomaly.detector import (
     AgedIds,
@@ -219,7 +219,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         since = event.event_time - self.parameters.sale_memory
         reference = store.numbering.named(event)
         named: Named = reference or store.numbering.identity(event)
-        exchange = _Exchange.of(event, store)
+        exchange = _OwnSales.of(event, store)
         kept = [line for line in store.lines.of_number(named[0] or "") if agrees(named[1:], line.series)]
         token = _token(event) if reference is None else None
         if token is not None:
@@ -274,7 +274,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 _NEVER: Final = (1, 0)
 
 
-class _Exchange(NamedTuple):
+class _OwnSales(NamedTuple):
     """The sales of a refund's own receipt."""
 
     number_hash: int
@@ -282,7 +282,7 @@ class _Exchange(NamedTuple):
     times: tuple[int, int]
 
     @classmethod
-    def of(cls, event: PosEvent, store: StoreMemory) -> "_Exchange":
+    def of(cls, event: PosEvent, store: StoreMemory) -> "_OwnSales":
         number, *series = store.numbering.identity(event)
         within = 0 if event.line_number is None else _EXCHANGE
         times = event.event_time - within, event.event_time + within

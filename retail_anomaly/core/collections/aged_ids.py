@@ -72,7 +72,7 @@ _Run: TypeAlias = "_Exact | _Packed"
 _NEVER: Final = (1, 0)
 
 
-class _Stored(msgspec.Struct, array_like=True):
+class _StoredRun(msgspec.Struct, array_like=True):
     day: int
     bits: int  # 0: exact
     entries: bytes
@@ -196,7 +196,10 @@ class AgedIds:
         for number in sorted(self._dirty):
             run = self._runs[number]
             bits, starts = (run.bits, run.starts.tobytes()) if isinstance(run, _Packed) else (0, b"")
-            yield str(number), msgspec.msgpack.encode(_Stored(run.day, bits, run.entries.tobytes(), starts))
+            yield (
+                str(number),
+                msgspec.msgpack.encode(_StoredRun(run.day, bits, run.entries.tobytes(), starts)),
+            )
         self._dirty.clear()
 
     def untrack(self) -> None:
@@ -252,7 +255,7 @@ class AgedIds:
             content = self._load(str(number))
             if content is None:
                 continue
-            stored = msgspec.msgpack.decode(content, type=_Stored)
+            stored = msgspec.msgpack.decode(content, type=_StoredRun)
             if stored.bits:
                 starts = array("I", stored.starts)
                 self._runs[number] = _Packed(stored.day, stored.bits, array("I", stored.entries), starts)

@@ -82,7 +82,7 @@ class ForgottenSales(NamedTuple):
     times: np.ndarray[Any, np.dtype[np.int64]]
 
 
-class Lines:
+class KeptLines:
     """Keep the SALE and REFUND lines of a store for a while, found by the number of their receipt.
 
     A line takes 40 bytes, of which its receipt's number is a hash of 64 bits: two numbers can share one, with
@@ -105,7 +105,7 @@ class Lines:
     Examples
     --------
     >>> from retail_anomaly.core.local_time import UTC, LocalTime
-    >>> lines = Lines(Numbering("store", LocalTime(UTC)), keep=86_400_000)
+    >>> lines = KeptLines(Numbering("store", LocalTime(UTC)), keep=86_400_000)
     >>> sale = PosEvent("42", "s", "c", "k", 9.5, "SALE", 1_760_000_000_000)
     >>> line = lines.add(sale, 1, sale.event_time)
     >>> [(kept.sku, kept.amount, kept.quantity) for kept in lines.of_number("42")]
