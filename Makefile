@@ -29,7 +29,7 @@ test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leav
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
-	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults tests/unit/sources/importers/test_worlds.py $(ARGS)
 	@$(BIN)/python -m tests.faults.soak --page out/soak.html
 
 lint: $(VENV)/.dev ## style, types, layers, dependencies and stripped notebooks

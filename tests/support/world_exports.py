@@ -69,13 +69,12 @@ class Originals:
 
     def of(self, event: Any) -> tuple[str, int, str] | None:
         """Till, day and number; of a sale before the first day its number alone is known."""
-        number = event.original_transaction_id
-        if number is None and event.event_type in VOIDS:
-            number = event.transaction_id
-        if number is None:
-            return None
+        # An event that names no other receipt is about that of its own number.
+        number = event.original_transaction_id or event.transaction_id
         receipt = self._found.get((event.store_id, number))
-        return (receipt.till, receipt.day, receipt.number) if receipt else ("K0", 1, number)
+        if receipt is not None:
+            return receipt.till, receipt.day, receipt.number
+        return None if event.original_transaction_id is None else ("K0", 1, number)
 
 
 def dsfinvk_tables(events: Iterable[Any]) -> dict[str, Rows]:
