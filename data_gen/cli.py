@@ -99,7 +99,7 @@ def stream(
         typer.Option("--property", "-X", help="A librdkafka property, name=value. Repeatable."),
     ] = None,
 ) -> None:
-    """Send the events to the four topics of a Kafka, in order of arrival.
+    """Send the events to the topics of a Kafka, in order of arrival.
 
     The command fails unless the broker acknowledges every record. The topics must exist: `retail-streamer
     topics` creates them.

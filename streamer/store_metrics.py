@@ -13,6 +13,7 @@ How to read the numbers:
   line was down. If it closed them, the lines that come later would be left out.
 - A line that comes after its window was closed is left out, and a message sent twice counts twice. These are
   figures for dashboards; the detectors do recognise duplicates and late events.
+- Lines of a till in training mode are left out. A line that a void takes back still counts.
 - A record that can't be read is skipped; the process `run` puts it into `dead-letters`.
 """
 
@@ -120,7 +121,7 @@ def _line(raw: bytes | None, key: bytes | None, latest: int) -> list[dict[str, A
         event = decode(POS_EVENTS, raw)
     except InvalidEvent:
         return []
-    if not isinstance(event, PosEvent) or event.event_time > latest:
+    if not isinstance(event, PosEvent) or event.training or event.event_time > latest:
         return []
     if key is not None and key != event.store_id.encode():
         return []

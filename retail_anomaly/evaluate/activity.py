@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, TillEvent
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, ShiftEvent
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.times import utc_times
 
@@ -83,7 +83,7 @@ class Activity:
                     drawn.append(event)
                 elif (place := int(rng.random() * seen)) < sample:
                     drawn[place] = event
-            elif not isinstance(event, SecurityEvent | TillEvent):
+            elif isinstance(event, ShiftEvent):
                 continue
             times[event.store_id].append(event.event_time)
         rows = [_drawn(event) for event in drawn]

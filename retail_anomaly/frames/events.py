@@ -1,4 +1,4 @@
-"""Events as frames: receipt lines, stock counts, receipts."""
+"""Events as frames: receipt lines, stock counts, stock movements, receipts."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 import pandas as pd
 
-from retail_anomaly.core.events import REFUND, SALE, CountEvent, Event, PosEvent
+from retail_anomaly.core.events import REFUND, SALE, CountEvent, Event, MovementEvent, PosEvent
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.times import utc_times
 
@@ -57,6 +57,27 @@ def count_frame(events: AnyEvents) -> pd.DataFrame:
     return events if isinstance(events, pd.DataFrame) else _frame_of(CountEvent, events)
 
 
+def movement_frame(events: AnyEvents) -> pd.DataFrame:
+    """Return the stock movements among events, as a frame to draw a sku's stock from.
+
+    Parameters
+    ----------
+    events
+        Events of any kind, or such a frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row each, a column for every field of `MovementEvent`, ``event_time`` as UTC timestamps.
+
+    Examples
+    --------
+    >>> movement_frame([MovementEvent("store-1", "banana", -3.5, 1_760_000_000_000)])["quantity"].tolist()
+    [-3.5]
+    """
+    return events if isinstance(events, pd.DataFrame) else _frame_of(MovementEvent, events)
+
+
 def receipts_by(events: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return how many receipts each cashier or store has, and how many are refunds.
 
@@ -90,7 +111,9 @@ def receipts_by(events: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return found.reset_index()
 
 
-def _frame_of(kind: type[PosEvent] | type[CountEvent], events: Iterable[Event]) -> pd.DataFrame:
+def _frame_of(
+    kind: type[PosEvent] | type[CountEvent] | type[MovementEvent], events: Iterable[Event]
+) -> pd.DataFrame:
     rows = [msgspec.structs.astuple(event) for event in events if isinstance(event, kind)]
     frame = pd.DataFrame(rows, columns=list(kind.__struct_fields__))
     return frame.assign(event_time=utc_times(frame["event_time"]))

@@ -7,7 +7,17 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.codec import topic_of
+from retail_anomaly.core.events import (
+    REFUND,
+    SALE,
+    Event,
+    MovementEvent,
+    PosEvent,
+    SecurityEvent,
+    ShiftEvent,
+    TillEvent,
+)
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine
@@ -79,7 +89,7 @@ class _Checks:
         self._examples: dict[str, str] = {}
         self._newest: dict[str, int] = {}
         self._latest = 0
-        self._ids: set[tuple[str, type, str]] = set()
+        self._ids: set[tuple[str, str, str]] = set()
         self._seen: set[int] = set()
         self._sold: set[tuple[str, str]] = set()
         self._on_rota: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -91,25 +101,27 @@ class _Checks:
     def take(self, event: Event) -> None:
         self._check("line that is no event", False, "")
         if isinstance(event, ShiftEvent):
-            self._on_rota.setdefault((event.store_id, event.employee_id), []).append(
-                (event.shift_start, event.shift_end)
-            )
+            rota = self._on_rota.setdefault((event.store_id, event.employee_id), [])
+            rota[:] = [shift for shift in rota if shift[0] != event.shift_start]
+            if not event.cancelled:
+                rota.append((event.shift_start, event.shift_end))
             return
         self._time(event.store_id, event.event_time)
-        if isinstance(event, PosEvent | SecurityEvent) and event.event_id is not None:
-            self._once("event id seen before", (event.store_id, type(event), event.event_id), event.event_id)
-        if isinstance(event, PosEvent):
-            self._line(event)
+        event_id = _id_of(event)
+        if event_id is not None:
+            self._once("event id seen before", (event.store_id, topic_of(event), event_id), event_id)
+        if isinstance(event, PosEvent | TillEvent) and not event.training:
+            kind = event.event_type.upper()
+            example = f"{event.store_id}, {event.transaction_id}: {event.event_type}"
+            self._check("neither sale nor refund", kind not in (SALE, REFUND), example)
+            if isinstance(event, PosEvent):
+                self._line(event, kind)
 
-    def _line(self, event: PosEvent) -> None:
+    def _line(self, event: PosEvent, kind: str) -> None:
         # A till may send the same line twice; without an event id only its content tells.
         again = hash(event)
         self._check("line equal to an earlier one", again in self._seen, _of(event))
         self._seen.add(again)
-        kind = event.event_type.upper()
-        self._check(
-            "neither sale nor refund", kind not in (SALE, REFUND), f"{_of(event)}: {event.event_type}"
-        )
         if kind == SALE:
             self._sold.add((event.store_id, event.transaction_id))
             self._hours.setdefault(event.store_id, Counter())[event.event_time // (60 * _MINUTE)] += 1
@@ -138,7 +150,7 @@ class _Checks:
             self._check(check, late > limit, f"{store}: {late / _MINUTE:,.0f} minutes", replace=worst)
         self._newest[store] = max(newest, time)
 
-    def _once(self, check: str, key: tuple[str, type, str], example: str) -> None:
+    def _once(self, check: str, key: tuple[str, str, str], example: str) -> None:
         self._check(check, key in self._ids, f"{key[0]}: {example}")
         self._ids.add(key)
 
@@ -193,7 +205,7 @@ _MATTERS: Final = {
     "late by more than a day": "Later than max_late: whether it still alerts is not defined.",
     "event id seen before": "It changes nothing, while dedupe_memory lasts.",
     "line equal to an earlier one": "Without an event id it counts twice; it may also be a second piece.",
-    "neither sale nor refund": "No rule looks at it.",
+    "neither sale nor refund": "Voids take lines back; at any other type only rules of your own look.",
     "refund without a known sale": "refund_without_sale alerts on each such receipt.",
     "refund by somebody without a shift": "refund_burst can't tell whether it was off shift.",
     "refund off shift": "It adds to the risk of a refund_burst.",
@@ -209,6 +221,12 @@ def _by_local_hour(sold: Mapping[int, int], zone: str) -> "pd.Series[int]":
     local = utc.tz_convert(zone).tz_localize(None).floor("h")
     # Sum the hour that comes twice when summer time ends.
     return pd.Series(list(sold.values())).groupby(local).sum()
+
+
+def _id_of(event: Event) -> str | None:
+    if isinstance(event, MovementEvent):
+        return event.movement_id
+    return event.event_id if isinstance(event, PosEvent | TillEvent | SecurityEvent) else None
 
 
 def _of(event: PosEvent) -> str:

@@ -16,13 +16,13 @@ def label_of(alert_type: str) -> str:
     return alert_type.replace("_", " ").capitalize()
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun.
+def plural(count: int | float, noun: str) -> str:
+    """Return a count or a quantity with its noun.
 
     Examples
     --------
-    >>> plural(1, "store"), plural(1200, "alert")
-    ('1 store', '1,200 alerts')
+    >>> plural(1, "store"), plural(1200, "alert"), plural(0.42, "piece")
+    ('1 store', '1,200 alerts', '0.42 pieces')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

@@ -213,7 +213,7 @@ def _is_number(value: Any) -> bool:
 
 def _quantity(x: Mapping[Any, Any]) -> float:
     quantity = x.get("quantity", 1)
-    return quantity if _is_number(quantity) and quantity >= 1 else 1
+    return quantity if _is_number(quantity) and quantity > 0 else 1
 
 
 def _has_time(x: Mapping[Any, Any]) -> bool:

@@ -10,6 +10,7 @@ _WAYS: Final = 4
 _STEP: Final = 500.0  # steps of the logarithm: a fifth of a per cent each
 _LOWEST: Final = -8.0  # the lowest logarithm: prices from 0.0003 to 10**53 fit
 _CODES: Final = 65_535
+_HIGHEST: Final = 1e300  # of a billionth of a piece even a small amount makes an infinite price
 
 
 class SkuPrices(msgspec.Struct, array_like=True):
@@ -92,7 +93,7 @@ class SkuPrices(msgspec.Struct, array_like=True):
 
 def _code(price: float) -> int:
     if price > 0:
-        code = round((log(price) - _LOWEST) * _STEP)
+        code = round((log(min(price, _HIGHEST)) - _LOWEST) * _STEP)
         if 0 <= code <= _CODES:
             return code
         # Absurd prices have the ends of the scale, and so has zero.

@@ -15,7 +15,7 @@ Examples
 
 from retail_anomaly.frames.alert_tables import alerts_table, evidence_table
 from retail_anomaly.frames.alerts import example_alerts, last_revisions
-from retail_anomaly.frames.events import count_frame, pos_frame
+from retail_anomaly.frames.events import count_frame, movement_frame, pos_frame
 from retail_anomaly.plots.alert_rate import alert_rate_by_store
 from retail_anomaly.plots.by_alerts_read import loss_per_alert, precision_at_k
 from retail_anomaly.plots.by_scenario import recall_by_scenario, time_to_detect
@@ -47,6 +47,7 @@ __all__ = [
     "found_by_read",
     "last_revisions",
     "loss_per_alert",
+    "movement_frame",
     "parameter_slices",
     "pareto",
     "pos_frame",

@@ -8,9 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND, SALE
+from retail_anomaly.core.quantities import PLACES, rounded
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.events import AnyEvents, count_frame, pos_frame
+from retail_anomaly.frames.events import AnyEvents, count_frame, movement_frame, pos_frame
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.clock import name_time_axis, on_clock
@@ -21,6 +22,10 @@ _LINE: Final = "#0068b5"
 _MISSING: Final = "#b3261e"
 _POS: Final = ("store_id", "sku", "cashier_id", "transaction_id", "event_time", "event_type", "quantity")
 _COUNTS: Final = ("store_id", "sku", "counted_qty", "event_time", "manager_id")
+_MOVED: Final = ("store_id", "sku", "quantity", "event_time", "reason")
+# The tills tell of these.
+_MOVEMENT: Final = "MOVEMENT"
+_PASSED_OVER: Final = ("SALE", "RETURN")
 
 
 def stock_walk(
@@ -29,10 +34,11 @@ def stock_walk(
     *,
     store_id: str,
     sku: str,
+    movements: AnyEvents | None = None,
     alerts: pd.DataFrame | None = None,
     zones: Zones = "UTC",
 ) -> go.Figure:
-    """Draw the stock of one sku: each count, and the stock that sales and refunds leave until the next.
+    """Draw the stock of one sku: each count, and the stock that sales and movements leave until the next.
 
     Parameters
     ----------
@@ -44,6 +50,9 @@ def stock_walk(
         ``event_time`` and ``manager_id``. At equal times the sale counts first.
     store_id, sku
         Whose stock.
+    movements
+        Stock movements as `movement_frame` returns them: ``store_id``, ``sku``, ``quantity``, ``event_time``
+        and ``reason``. Those of sales and returns are passed over.
     alerts
         Alerts, as `replay` returns them: those whose evidence names this sku are marked at their count.
     zones
@@ -69,7 +78,8 @@ def stock_walk(
     [20, 20, 17, 17, 10]
     """
     zone = zone_of(store_id, zones)
-    walk = _walk(pos_frame(events), count_frame(counts), store_id, sku)
+    moved = None if movements is None else movement_frame(movements)
+    walk = _walk(pos_frame(events), count_frame(counts), moved, store_id, sku)
     counted = walk[walk["counted"].notna()]
     figure = go.Figure()
     # A count is drawn twice: the stock expected there, then the stock counted.
@@ -77,9 +87,9 @@ def stock_walk(
     second = drawn.index.duplicated()
     figure.add_scatter(
         x=on_clock(drawn["event_time"], zone),
-        y=np.where(second, drawn["counted"], drawn["expected"]).astype("int64"),
+        y=_numbers(np.where(second, drawn["counted"], drawn["expected"])),
         mode="lines",
-        name="Expected: last count less sales, plus refunds",
+        name="Expected: last count less sales, plus refunds and deliveries",
         line={"color": _LINE, "width": 1.5, "shape": "hv"},
         hovertext=[_step_hover(row, zone) for row in drawn.to_dict("records")],
         hoverinfo="text",
@@ -88,7 +98,7 @@ def stock_walk(
     _add_gaps(figure, missing, zone)
     figure.add_scatter(
         x=on_clock(counted["event_time"], zone),
-        y=counted["counted"].astype("int64"),
+        y=_numbers(counted["counted"]),
         mode="markers",
         name="Counted",
         marker={"color": INK, "size": 9, "symbol": "line-ew", "line": {"color": INK, "width": 3}},
@@ -102,40 +112,62 @@ def stock_walk(
     figure.update_yaxes(title_text="Pieces in stock", range=[lowest, None], autorangeoptions_include=0)
     if lowest < 0:
         figure.add_hline(y=0, line={"color": MUTED, "width": 1, "dash": "dot"})
-    pieces = int((missing["expected"] - missing["counted"]).sum())
+    pieces = rounded(float((missing["expected"] - missing["counted"]).sum()))
     noun = "piece" if pieces == 1 else "pieces"
     title = f"{escape(sku)} in {escape(store_id)}: " + (
         f"{pieces:,} {noun} missing at {len(missing)} of {plural(len(counted), 'count')}"
         if pieces
         else f"nothing missing at {plural(len(counted), 'count')}"
     )
-    sold, back = (int(walk.loc[walk["kind"] == kind, "quantity"].sum()) for kind in (SALE, REFUND))
-    return styled(figure, title, f"Since the first count {sold:,} sold and {back:,} refunded", height=300)
+    sold, back, moved = (
+        rounded(float(walk.loc[walk["kind"] == kind, "quantity"].sum())) for kind in (SALE, REFUND, _MOVEMENT)
+    )
+    since = f"Since the first count {sold:,} sold and {back:,} refunded"
+    return styled(figure, title, since if movements is None else f"{since}, {moved:+,} moved", height=300)
 
 
-def _walk(events: pd.DataFrame, counts: pd.DataFrame, store_id: str, sku: str) -> pd.DataFrame:
-    """Return sales, refunds and counts in order, with the stock expected after (at a count: before) each."""
+def _numbers(values: Any) -> np.ndarray:
+    """Return quantities as integers if all are whole: the axis then shows pieces."""
+    numbers = np.round(np.asarray(values, dtype="float64"), PLACES)
+    return numbers.astype("int64") if (numbers == np.round(numbers)).all() else numbers
+
+
+def _walk(
+    events: pd.DataFrame, counts: pd.DataFrame, movements: pd.DataFrame | None, store_id: str, sku: str
+) -> pd.DataFrame:
+    """Return sales, movements, counts in order, with the stock expected after (at a count: before) each."""
     expect_columns(events, _POS, "events")
     expect_columns(counts, _COUNTS, "counts")
     pos = events[(events["store_id"] == store_id) & (events["sku"] == sku)]
     pos = pos.assign(kind=pos["event_type"].str.upper(), counted=np.nan)
     found = counts[(counts["store_id"] == store_id) & (counts["sku"] == sku)]
     found = found.assign(kind="COUNT", counted=found["counted_qty"].astype("float64"), quantity=0)
-    both = [frame for frame in (pos[pos["kind"].isin([SALE, REFUND])], found) if len(frame)]
+    moved = _moved(movements, store_id, sku)
+    every = [frame for frame in (pos[pos["kind"].isin([SALE, REFUND])], moved, found) if len(frame)]
     columns = ["event_time", "kind", "quantity", "counted", "cashier_id", "transaction_id", "manager_id"]
+    columns.append("reason")
     if not len(found):
         empty = pd.concat([pos, found]).head(0).reindex(columns=[*columns, "expected"])
         return empty.assign(event_time=pd.to_datetime(empty["event_time"], utc=True))
-    walk = pd.concat(both, ignore_index=True).reindex(columns=columns)
+    walk = pd.concat(every, ignore_index=True).reindex(columns=columns)
     walk = walk.sort_values("event_time", kind="stable", ignore_index=True)
     walk = walk.loc[walk["counted"].notna().idxmax() :].reset_index(drop=True)
-    expected, stock = [], int(walk["counted"].iloc[0])
+    expected, stock = [], float(walk["counted"].iloc[0])
     for kind, quantity, number in zip(walk["kind"], walk["quantity"], walk["counted"], strict=True):
-        stock += {SALE: -1, REFUND: 1}.get(kind, 0) * int(quantity)
+        stock = round(stock + {SALE: -1, REFUND: 1, _MOVEMENT: 1}.get(kind, 0) * quantity, PLACES)
         expected.append(stock)
         if kind == "COUNT":
-            stock = int(number)
+            stock = number
     return walk.assign(expected=expected)
+
+
+def _moved(movements: pd.DataFrame | None, store_id: str, sku: str) -> pd.DataFrame:
+    if movements is None:
+        return pd.DataFrame()
+    expect_columns(movements, _MOVED, "movements")
+    own = movements[(movements["store_id"] == store_id) & (movements["sku"] == sku)]
+    told_by_tills = own["reason"].astype("str").str.upper().isin(_PASSED_OVER)
+    return own[~told_by_tills].assign(kind=_MOVEMENT, counted=np.nan)
 
 
 def _add_gaps(figure: go.Figure, missing: pd.DataFrame, zone: str) -> None:
@@ -144,7 +176,7 @@ def _add_gaps(figure: go.Figure, missing: pd.DataFrame, zone: str) -> None:
         on_clock(missing["event_time"], zone), missing["expected"], missing["counted"], strict=True
     ):
         x += [time, time, None]
-        y += [int(expected), int(counted), None]
+        y += [rounded(expected), rounded(counted), None]
     figure.add_scatter(
         x=x,
         y=y,
@@ -170,7 +202,7 @@ def _add_alerts(
         own = shown[shown["type"] == alert_type]
         figure.add_scatter(
             x=on_clock(own["event_time"], zone_of(store_id, zones)),
-            y=levels.loc[own["event_time"]].astype("int64").to_numpy(),
+            y=_numbers(levels.loc[own["event_time"]]),
             mode="markers",
             name=escape(label_of(alert_type)),
             marker={
@@ -187,10 +219,11 @@ def _add_alerts(
 
 def _step_hover(row: dict[Any, Any], zone: str) -> str:
     time = local_text(row["event_time"], zone)
-    expected, quantity = int(row["expected"]), int(row["quantity"])
+    expected, quantity = rounded(float(row["expected"])), rounded(float(row["quantity"]))
     if row["kind"] == "COUNT":
         by = f" by {escape(row['manager_id'])}" if isinstance(row["manager_id"], str) else ""
-        missing = expected - int(row["counted"])
+        counted = rounded(float(row["counted"]))
+        missing = rounded(expected - counted)
         rest = (
             f"{missing:,} missing"
             if missing > 0
@@ -198,7 +231,11 @@ def _step_hover(row: dict[Any, Any], zone: str) -> str:
             if missing
             else "as it should be"
         )
-        return f"Counted {int(row['counted']):,}{by}, expected {expected:,}: {rest}<br>{time}"
+        return f"Counted {counted:,}{by}, expected {expected:,}: {rest}<br>{time}"
+    if row["kind"] == _MOVEMENT:
+        reason = f", {escape(row['reason'])}" if isinstance(row["reason"], str) else ""
+        way = "in" if quantity > 0 else "out"
+        return f"{plural(abs(quantity), 'piece')} {way}{reason}<br>{expected:,} left<br>{time}"
     verb = "sold" if row["kind"] == SALE else "taken back"
     return (
         f"{plural(quantity, 'piece')} {verb} by {escape(str(row['cashier_id']))}, "

@@ -38,7 +38,7 @@ def run(
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
-    """Read the four topics and write alerts, until SIGTERM or Ctrl-C.
+    """Read the topics of events and write alerts, until SIGTERM or Ctrl-C.
 
     Example: retail-streamer run --config config.yaml --broker localhost:9092
     """

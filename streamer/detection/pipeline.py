@@ -1,4 +1,4 @@
-"""The streaming pipeline: four topics and ticks in; alerts, dead letters and scores out; no I/O of its own.
+"""The streaming pipeline: five topics and ticks in; alerts, dead letters and scores out; no I/O of its own.
 
 A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memory of its store,
 `Engine.process` asks the detectors, and their alerts go to a topic.

@@ -29,7 +29,7 @@ DRAWN = {
     "sales_by_hour": "(events, *, zones)",
     "score_band": "(scores, subject, *, alerts, zones, limit)",
     "score_components": "(alert, *, zones)",
-    "stock_walk": "(events, counts, *, store_id, sku, alerts, zones)",
+    "stock_walk": "(events, counts, *, store_id, sku, movements, alerts, zones)",
     "time_to_detect": "(by_scenario)",
     "timeline": "(alerts, events, *, zones)",
 }
@@ -40,6 +40,7 @@ OTHERS = {
     "evidence_table",
     "example_alerts",
     "last_revisions",
+    "movement_frame",
     "pos_frame",
 }
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from retail_anomaly import plots
-from retail_anomaly.core.events import CountEvent, PosEvent
+from retail_anomaly.core.events import CountEvent, MovementEvent, PosEvent
 from retail_anomaly.detectors import SalesDeviation, looks, register, unregister
 from tests.support.events import DAY, HOUR, MINUTE
 
@@ -132,6 +132,24 @@ def test_the_stock_steps_with_sales_and_refunds_and_starts_anew_at_each_count():
     assert "Counted 20 by m-1" in counted.hovertext[0]
     assert figure.layout.title.text == "k in s: 4 pieces missing at 1 of 3 counts"
     assert "6 sold and 1 refunded" in figure.layout.title.subtitle.text
+
+
+def test_the_stock_of_weighed_goods_steps_with_deliveries_and_write_offs():
+    lines = pos(line(HOUR, quantity=0.1), line(2 * HOUR, quantity=0.2))
+    counts = plots.count_frame([CountEvent("s", "k", 2.5, T0), CountEvent("s", "k", 3.9, T0 + DAY)])
+    moved = plots.movement_frame(
+        [
+            MovementEvent("s", "k", 2.75, T0 + 3 * HOUR, "DELIVERY"),
+            MovementEvent("s", "k", -0.25, T0 + 4 * HOUR),
+            MovementEvent("s", "k", -0.3, T0 + 5 * HOUR, "Sale"),  # the tills tell of it
+            MovementEvent("s", "other", 9, T0 + 5 * HOUR),
+        ]
+    )
+    figure = plots.stock_walk(lines, counts, store_id="s", sku="k", movements=moved)
+    assert figure.data[0].y.tolist() == [2.5, 2.5, 2.4, 2.2, 4.95, 4.7, 4.7, 3.9]
+    assert figure.data[0].hovertext[4].startswith("2.75 pieces in, DELIVERY<br>4.95 left")
+    assert figure.layout.title.text == "k in s: 0.8 pieces missing at 1 of 2 counts"
+    assert "0.3 sold and 0 refunded, +2.5 moved" in figure.layout.title.subtitle.text
 
 
 def test_alerts_about_the_sku_stand_at_their_count():
