@@ -78,8 +78,8 @@ def stock_walk(
     [20, 20, 17, 17, 10]
     """
     zone = zone_of(store_id, zones)
-    moved = None if movements is None else movement_frame(movements)
-    walk = _walk(pos_frame(events), count_frame(counts), moved, store_id, sku)
+    booked = None if movements is None else movement_frame(movements)
+    walk = _walk(pos_frame(events), count_frame(counts), booked, store_id, sku)
     counted = walk[walk["counted"].notna()]
     figure = go.Figure()
     # A count is drawn twice: the stock expected there, then the stock counted.
