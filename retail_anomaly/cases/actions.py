@@ -16,7 +16,7 @@ Verdict: TypeAlias = Literal["confirmed", "benign", "training", "unclear"]
 _LONGEST: Final[dict[str, int]] = {"snooze": 30 * _DAY, "allow": 180 * _DAY}
 
 
-class Scope(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Scope(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """The alerts that a snooze or an allow entry is about: those that equal it in each field it names.
 
     Examples
@@ -31,7 +31,7 @@ class Scope(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     card_token: Text | None = None
 
 
-class Action(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One decision of a person about an alert, a case or a kind of alerts.
 
     Parameters

@@ -11,7 +11,7 @@ from retail_anomaly.core.alerts import Alert
 SubjectType: TypeAlias = Literal["employee", "sku", "store"]
 
 
-class CaseSubject(msgspec.Struct, frozen=True):
+class CaseSubject(msgspec.Struct, frozen=True, gc=False):
     """The employee, the article or the store that a case is about.
 
     Examples
@@ -24,7 +24,7 @@ class CaseSubject(msgspec.Struct, frozen=True):
     id: str
 
 
-class CaseAlert(msgspec.Struct, frozen=True, rename="camel"):
+class CaseAlert(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """An alert as its case shows it: its last revision and its verdict.
 
     Parameters
@@ -65,7 +65,7 @@ class CaseAlert(msgspec.Struct, frozen=True, rename="camel"):
         return self.verdict is None and self.suppressed_by is None
 
 
-class Case(msgspec.Struct, frozen=True, rename="camel"):
+class Case(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A store's alerts about one subject.
 
     Parameters

@@ -1,6 +1,6 @@
 """The probability that an alert is right, by its type, and the order in which to read cases."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -106,8 +106,7 @@ def prioritised(case: Case, precision: Precision) -> Case:
     Case
         Its priority is 1 - prod(1 - p). An alert's p is the precision of its type; a confirmed alert's is 1,
         that of one judged benign or training is 0, and so is that of one under a snooze or an allow entry.
-        The expected loss sums p times the money of the alerts. Of a transaction that several alerts cite,
-        the money counts once.
+        The expected loss sums p times the money of the alerts, as `money_of` counts it.
 
     Examples
     --------
@@ -117,17 +116,12 @@ def prioritised(case: Case, precision: Precision) -> Case:
     >>> prioritised(case, Precision()).priority
     0.36
     """
-    missed, shares = 1.0, []
-    for alert in case.alerts:
-        p = _probability(alert, precision)
+    missed, loss = 1.0, 0.0
+    for alert, money in zip(case.alerts, money_of(case.alerts), strict=True):
+        sure = probability(alert)
+        p = precision.of(alert.type) if sure is None else sure
         missed *= 1 - p
-        if alert.money is not None and p > 0:
-            shares.append((p * alert.money, alert.transaction_ids))
-    loss, counted = 0.0, set[str]()
-    for share, cited in sorted(shares, key=lambda each: -each[0]):
-        new = set(cited) - counted
-        loss += share * (len(new) / len(set(cited)) if cited else 1)
-        counted |= new
+        loss += p * money
     return msgspec.structs.replace(case, priority=round(1 - missed, _PLACES), expected_loss=round(loss, 2))
 
 
@@ -147,7 +141,35 @@ def reading_order(cases: Iterable[Case]) -> list[Case]:
     )
 
 
-def _probability(alert: CaseAlert, precision: Precision) -> float:
+def probability(alert: CaseAlert) -> float | None:
+    """Return the probability that an alert is right if a decision settled it, else None.
+
+    Examples
+    --------
+    >>> alert = CaseAlert("a", 1, "SHRINKAGE", "inventory_shrinkage", None, 1.0, "10 pieces.", 1, 1)
+    >>> probability(msgspec.structs.replace(alert, verdict="confirmed")), probability(alert)
+    (1.0, None)
+    """
     if alert.suppressed_by is not None or alert.verdict in ("benign", "training"):
         return 0.0
-    return 1.0 if alert.verdict == "confirmed" else precision.of(alert.type)
+    return 1.0 if alert.verdict == "confirmed" else None
+
+
+def money_of(alerts: Sequence[CaseAlert]) -> list[float]:
+    """Return the money of each alert of a case, with every transaction counted once.
+
+    A transaction that several alerts cite counts in the one that is about the most money.
+
+    Examples
+    --------
+    >>> alert = CaseAlert("a", 1, "T", "t", None, 1.0, "", 1, 1, money=80.0, transaction_ids=("t-1",))
+    >>> money_of([alert, alert])
+    [80.0, 0.0]
+    """
+    shares, counted = [0.0] * len(alerts), set[str]()
+    for place in sorted(range(len(alerts)), key=lambda each: -(alerts[each].money or 0.0)):
+        cited = set(alerts[place].transaction_ids)
+        new = cited - counted
+        shares[place] = (alerts[place].money or 0.0) * (len(new) / len(cited) if cited else 1)
+        counted |= new
+    return shares

@@ -15,7 +15,7 @@ _WEEK: Final = 7 * 86_400_000
 _HOUR: Final = 3_600_000
 
 
-class AlertState(msgspec.Struct):
+class AlertState(msgspec.Struct, gc=False):
     """An alert, its case, and the snooze and allow entries that cover it."""
 
     shown: CaseAlert
@@ -25,7 +25,7 @@ class AlertState(msgspec.Struct):
     verdict: Verdict | None = None  # as it was counted
 
 
-class CaseState(msgspec.Struct):
+class CaseState(msgspec.Struct, gc=False):
     """A case before its alerts and actions are put together."""
 
     store_id: str

@@ -12,11 +12,15 @@ from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
+<<<<<<< HEAD
 from retail_anomaly.cli.rules import rules_app
+=======
+from retail_anomaly.cli.review.command import review
+>>>>>>> 9b693ad (retail-anomaly review: a board on which people read cases in order and judge them)
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
-for command in (demo, replay, report, evaluate, tune, notebook):
+for command in (demo, replay, review, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")

@@ -1,0 +1,112 @@
+"""The board in a real browser: read, filter, decide with the keyboard, at the width of a phone too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from retail_anomaly.cli.review.access import Rules
+from tests.support.browser import Browser, OpenPage
+from tests.unit.cases.test_review import OpenBoard, running, write_alerts
+from tests.unit.cases.test_triage import HOUR, alert
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">" + "x" * 120
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[OpenBoard]:
+    evidence = {"sku": "k", "transactionIds": [HOSTILE] * 30, "saleAmount": 512.5}
+    write_alerts(
+        tmp_path,
+        alert("a"),
+        alert("b", HOUR, type="SHRINKAGE", evidence=evidence),
+        alert("c", employee_id="c-2"),
+        alert("d", employee_id=HOSTILE, evidence=evidence),
+    )
+    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def address(board: OpenBoard) -> str:
+    return f"http://127.0.0.1:{board.port}/?token={board.rules.token}"
+
+
+def go(page: OpenPage, script: str) -> None:
+    """Run a script that leads to another page, and wait for that page."""
+    page.value("window.old = true")
+    page.value(script)
+    page.wait_until("!window.old && document.readyState == 'complete'")
+
+
+def press(page: OpenPage, key: str) -> None:
+    for kind in ("keyDown", "keyUp"):
+        page.call("Input.dispatchKeyEvent", type=kind, key=key, text=key if kind == "keyDown" else "")
+
+
+def test_a_case_is_judged_with_the_keyboard_and_the_next_one_opens(
+    browser: Browser, board: OpenBoard, address: str
+) -> None:
+    with browser.open(address) as page:
+        assert page.value("document.querySelector('h1').textContent").startswith("3 open cases")
+        go(page, "document.querySelector('.cases a').click()")
+        first = page.value("document.querySelector('h1').textContent")
+        press(page, "b")
+        assert page.value("document.activeElement.name") == "reason"  # it asks for the reason first
+        page.value("document.activeElement.value = 'on video'; document.activeElement.blur()")
+        page.value("window.old = true")
+        press(page, "b")
+        page.wait_until("!window.old && document.readyState == 'complete'")
+
+        assert page.value("document.querySelector('[role=status]') != null")
+        assert page.value("document.querySelector('h1').textContent") != first
+        assert [line["verdict"] for line in board.decisions()] == ["benign"]
+        assert page.errors == []
+        assert {url.split("/")[2] for url in page.requests} == {f"127.0.0.1:{board.port}"}
+
+
+def test_filters_narrow_the_list(browser: Browser, address: str) -> None:
+    with browser.open(address) as page:
+        page.value("document.querySelector('[name=about]').value = 'C-2'")
+        go(page, "document.querySelector('form.filters').requestSubmit()")
+
+        assert page.value("document.querySelectorAll('.cases li').length") == 1
+        assert page.value("document.querySelector('[name=about]').value") == "C-2"
+
+
+def test_a_decision_in_another_tab_is_seen(browser: Browser, board: OpenBoard, address: str) -> None:
+    with browser.open(address) as page, browser.open(address) as other:
+        go(page, "document.querySelector('.cases a').click()")
+        go(other, "document.querySelector('.cases a').click()")
+        page.value("document.querySelector('form[data-keys]').reason.value = 'on video'")
+        go(page, "document.querySelector('[data-key=c]').click()")
+        go(other, "location.reload()")
+
+        assert "confirmed" in other.value("document.querySelector('.history').textContent")
+
+
+def test_nothing_is_clipped_on_a_phone_and_hostile_ids_are_text(browser: Browser, address: str) -> None:
+    with browser.open(address, width=390, height=800) as page:
+        for _ in range(2):
+            assert page.value("document.documentElement.scrollWidth") == 390
+            go(page, "[...document.querySelectorAll('.cases a, a.next')].at(-1).click()")
+        assert page.value("document.images.length") == 0
+        assert "owned" not in page.value("document.title.replace(/.*onerror.*/, '')")
+        assert page.errors == []
+
+
+def test_each_control_has_a_name_and_each_page_a_heading_and_a_language(
+    browser: Browser, address: str
+) -> None:
+    unnamed = (
+        "[...document.querySelectorAll('input:not([type=hidden]), select')]"
+        ".filter(one => !one.closest('label')).length"
+    )
+    with browser.open(address) as page:
+        for _ in range(2):
+            assert page.value(unnamed) == 0
+            assert page.value("document.querySelectorAll('h1').length") == 1
+            assert page.value("document.documentElement.lang") == "en"
+            go(page, "document.querySelector('.cases a, a.next').click()")

@@ -1,0 +1,299 @@
+"""The board over HTTP: who comes in, what they see, and what their forms do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+import pytest
+import uvicorn
+
+from retail_anomaly.cli import main
+from retail_anomaly.cli.review.access import Rules
+from retail_anomaly.cli.review.case_files import CaseFiles
+from retail_anomaly.cli.review.web import new_board
+from retail_anomaly.core.codec import encode
+from retail_anomaly.settings import Settings
+from tests.unit.cases.test_triage import HOUR, alert
+
+NOW = 1_760_900_000_000
+
+
+@dataclass
+class OpenBoard:
+    """A running board, and a browser of somebody who may come in."""
+
+    port: int
+    rules: Rules
+    folder: Path
+
+    def ask(
+        self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, str, dict[str, str]]:
+        """Return status, text and headers of the answer to a page or a form."""
+        sent = {"Cookie": f"review-{self.port}={self.rules.token}", "Host": f"127.0.0.1:{self.port}"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(
+            "GET" if form is None else "POST",
+            path,
+            None if form is None else urlencode(form),
+            {**sent, **(headers or {})},
+        )
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text, dict(answer.getheaders())
+
+    def case(self) -> str:
+        """Return the path of the first open case."""
+        return "/case/" + self.ask("/")[1].partition("/case/")[2].partition("?")[0]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Return the lines of the actions file."""
+        path = self.folder / "actions.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@contextmanager
+def running(folder: Path, rules: Rules) -> Iterator[OpenBoard]:
+    cases = CaseFiles(folder / "alerts.jsonl", folder / "actions.jsonl", Settings(), lambda: NOW)
+    with socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        server = uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="critical"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield OpenBoard(listening.getsockname()[1], rules, folder)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def write_alerts(folder: Path, *alerts: Any) -> None:
+    with (folder / "alerts.jsonl").open("ab") as file:
+        file.writelines(encode(each) + b"\n" for each in alerts)
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[OpenBoard]:
+    two = [alert("a"), alert("b", HOUR, type="SHRINKAGE", evidence={"sku": "k"})]
+    write_alerts(tmp_path, *two, alert("c", employee_id="<script>alert(1)</script>"))
+    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",))) as opened:
+        yield opened
+
+
+def test_the_list_has_the_most_probable_case_first_and_escapes_ids(board: OpenBoard) -> None:
+    status, text, headers = board.ask("/")
+
+    assert status == 200
+    assert text.index("36 %") < text.index("20 %")
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_a_verdict_is_a_line_of_the_file_and_leads_to_the_next_case(board: OpenBoard) -> None:
+    first = board.case()
+
+    status, _, headers = board.ask(first, {"action": "verdict", "verdict": "benign", "reason": "on video"})
+
+    [line] = board.decisions()
+    assert (line["by"], line["verdict"], line["time"]) == ("kim", "benign", NOW)
+    assert (status, headers["location"].partition("?")[0]) == (303, board.case())
+    assert "1 closed case" in board.ask("/?state=closed")[1]
+
+
+def test_one_alert_can_be_judged_alone(board: OpenBoard) -> None:
+    case = board.case()
+
+    board.ask(case, {"action": "verdict", "verdict": "confirmed", "reason": "on video", "alert": "a"})
+
+    assert board.decisions()[0]["alertId"] == "a"
+    assert "<b>confirmed</b>" in board.ask(case)[1]
+    assert board.case() == case  # its other alert waits
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"action": "verdict", "verdict": "benign", "reason": " "}, "reason: expected text"),
+        ({"action": "verdict", "verdict": "guilty", "reason": "x"}, "verdict: expected one of confirmed"),
+        ({"action": "burn", "reason": "x"}, "action: expected one of verdict"),
+        (
+            {"action": "snooze", "kind": "REFUND_BURST", "days": "31", "reason": "x"},
+            "expiresAt: expected a time within 30d",
+        ),
+    ],
+)
+def test_a_wrong_form_changes_nothing_and_says_why(board: OpenBoard, form: dict[str, str], said: str) -> None:
+    status, text, _ = board.ask(board.case(), form)
+
+    assert status == 422
+    assert said in text
+    assert board.decisions() == []
+
+
+def test_a_snooze_covers_later_alerts(board: OpenBoard) -> None:
+    case = board.case()
+
+    board.ask(case, {"action": "snooze", "kind": "REFUND_BURST", "days": "7", "reason": "stocktaking"})
+    write_alerts(board.folder, alert("later", NOW - 1_760_000_000_000 + HOUR))
+
+    assert board.decisions()[0]["scope"] == {"type": "REFUND_BURST", "employeeId": "c-1"}
+    assert "1 closed case" in board.ask("/?state=closed")[1]
+
+
+def test_appended_alerts_and_other_peoples_decisions_appear(board: OpenBoard) -> None:
+    assert "2 open cases" in board.ask("/")[1]
+
+    write_alerts(board.folder, alert("new", employee_id="c-7"))
+
+    assert "3 open cases" in board.ask("/")[1]
+    assert "3 open cases" in board.ask("/?about=&store=store-1")[1]
+    assert "1 open case" in board.ask("/?about=C-7")[1]
+
+
+def test_a_replaced_file_is_read_anew(board: OpenBoard) -> None:
+    board.ask("/")
+    (board.folder / "alerts.jsonl").unlink()
+    write_alerts(board.folder, alert("only"))
+
+    assert "1 open case" in board.ask("/")[1]
+
+
+def test_an_unreadable_line_is_named_and_the_rest_is_read(board: OpenBoard) -> None:
+    with (board.folder / "alerts.jsonl").open("ab") as file:
+        file.write(b'{"alertId": 7}\n')
+    write_alerts(board.folder, alert("new", employee_id="c-7"))
+
+    text = board.ask("/")[1]
+
+    assert "alerts.jsonl:4: alertId: expected text, got 7" in text
+    assert "3 open cases" in text
+
+
+def test_a_half_written_line_waits_for_its_rest(board: OpenBoard) -> None:
+    whole = encode(alert("new", employee_id="c-7")) + b"\n"
+    path = board.folder / "alerts.jsonl"
+    counts = []
+    for part in (whole[:40], whole[40:]):
+        with path.open("ab") as file:
+            file.write(part)
+        counts.append("3 open cases" in board.ask("/")[1])
+
+    assert counts == [False, True]
+
+
+def test_who_has_no_token_is_told_where_to_find_it(board: OpenBoard) -> None:
+    assert board.ask("/", headers={"Cookie": ""})[0] == 401
+    status, _, headers = board.ask(f"/?token={board.rules.token}", headers={"Cookie": ""})
+
+    assert (status, headers["location"]) == (303, "/")
+    assert "HttpOnly; Path=/; SameSite=strict" in headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Host": "evil.example"}],
+)
+def test_a_page_of_another_site_cannot_act(board: OpenBoard, headers: dict[str, str]) -> None:
+    form = {"action": "verdict", "verdict": "benign", "reason": "x"}
+
+    assert board.ask(board.case(), form, headers)[0] in {403, 421}
+    assert board.decisions() == []
+
+
+def test_a_proxy_names_the_person(tmp_path: Path) -> None:
+    write_alerts(tmp_path, alert("a"))
+    with running(tmp_path, Rules("nobody", user_header="X-Forwarded-User")) as board:
+        refused = board.ask("/", headers={"Cookie": ""})[0]
+        alex = {"X-Forwarded-User": "alex", "Sec-Fetch-Site": "same-origin"}
+        case = "/case/" + board.ask("/", headers=alex)[1].partition("/case/")[2].partition("?")[0]
+        board.ask(case, {"action": "assign", "reason": "mine"}, alex)
+
+        assert refused == 401
+        assert board.decisions()[0]["by"] == "alex"
+        assert "alex has it" in board.ask(case, headers=alex)[1]
+
+
+def test_a_huge_form_is_refused(board: OpenBoard) -> None:
+    assert board.ask(board.case(), {"reason": "x" * 30_000})[0] == 413
+
+
+def test_ids_of_any_alphabet_and_hostile_evidence_are_shown(tmp_path: Path) -> None:
+    evil = {"sku": "\u202e<img src=x onerror=alert(1)>", "amount": 10**20, "list": [[]], "n": None}
+    write_alerts(tmp_path, msgspec.structs.replace(alert("ü"), message="<b>", evidence=evil))
+    with running(tmp_path, Rules("kim")) as board:
+        status, text, _ = board.ask(board.case())
+
+    assert status == 200
+    assert "<img" not in text
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    write_alerts(tmp_path, alert("a"))
+    program = [sys.executable, "-m", "retail_anomaly.cli", "review", str(tmp_path / "alerts.jsonl")]
+    process = subprocess.Popen(
+        [*program, "--port", "0", "--no-browser", "--as", "kim"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_command_prints_the_address_and_ends_with_ctrl_c(command: subprocess.Popen[str]) -> None:
+    assert command.stdout is not None
+    line = command.stdout.readline()
+    address = line.partition(" on ")[2].partition(" (")[0]
+    url = urlsplit(address)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=60)
+    connection.request("GET", f"/?{url.query}")
+    status = connection.getresponse().status
+    connection.close()
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=60)
+
+    assert line.startswith("1 open case on http://127.0.0.1:")
+    assert status == 303  # the token becomes a cookie
+    assert (command.returncode, errors.splitlines()[-1][:16]) == (0, "Your decisions: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
+        (["alerts.jsonl", "--host", "192.0.2.1"], "everybody could act under your name"),
+        (["alerts.jsonl", "--actions", "no/such/folder.jsonl"], "no/such/folder.jsonl: No such file"),
+        (["alerts.jsonl", "--port", "1x"], "--port"),
+    ],
+)
+def test_a_board_that_cannot_start_is_one_line(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_alerts(tmp_path, alert("a"))
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["review", *arguments]) in {1, 2}
+    [line] = capfd.readouterr().err.splitlines()
+    assert said in line
