@@ -12,11 +12,8 @@ from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
-<<<<<<< HEAD
-from retail_anomaly.cli.rules import rules_app
-=======
 from retail_anomaly.cli.review.command import review
->>>>>>> 9b693ad (retail-anomaly review: a board on which people read cases in order and judge them)
+from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")

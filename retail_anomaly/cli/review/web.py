@@ -78,7 +78,7 @@ class Filters:
         return urlencode({name: str(value) for name, value in fields.items()})
 
 
-class Board:
+class ReviewBoard:
     """Answers the requests of the board.
 
     Parameters
@@ -232,7 +232,7 @@ def new_board(cases: CaseFiles, rules: Rules, title: str = "Cases to review") ->
     title
         Stands at the top of each page.
     """
-    board = Board(cases, title)
+    board = ReviewBoard(cases, title)
     return Starlette(
         routes=[
             Route("/", board.list_page),
