@@ -34,6 +34,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}
+# Fixtures that install a program with all that it depends on, which takes minutes the first time.
+INSTALLED = {"checkov"}
 
 # No deadline: a shared machine is slow at times. In CI the examples are always the same, so that red means
 # changed code.
@@ -44,13 +46,14 @@ settings.load_profile("ci" if IN_CI else "local")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that use a real Kafka or another server, early enough for `-m "not service"`."""
+    """Mark the tests that `make check` leaves out, early enough for `-m "not service"`."""
     used = set(getattr(item, "fixturenames", ()))
     if {"kafka", "kafka_server"} & used:
         item.add_marker("kafka")
     # The host of a test is known by its parameter only.
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    if item.get_closest_marker("kafka") or parameters.get("host") == "embedded" or _folder(item) in SERVICES:
+    served = parameters.get("host") == "embedded" or _folder(item) in SERVICES or INSTALLED & used
+    if served or item.get_closest_marker("kafka"):
         item.add_marker("service")
 
 

@@ -155,6 +155,8 @@ def test_the_pages_name_it(tree):
         assert re.search("round_refund|RoundRefund", (tree / page).read_text(encoding="utf-8")), page
 
 
+# It runs nine files of tests once more.
+@pytest.mark.service
 def test_the_tests_that_list_detectors_pass_with_it(tree):
     done = run(
         tree,
