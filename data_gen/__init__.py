@@ -6,7 +6,7 @@ Examples
 >>> simulation = Simulation(stores=1, days=1, seed=7)
 >>> events = list(simulation.events())
 >>> sorted({type(event).__name__ for event in events})
-['CountEvent', 'PosEvent', 'SecurityEvent', 'ShiftEvent']
+['CountEvent', 'MovementEvent', 'PosEvent', 'SecurityEvent', 'ShiftEvent', 'TillEvent']
 >>> [incident.scenario for incident in simulation.incidents][:2]
 ['refund_burst', 'off_shift_refunds']
 """

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from random import Random
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from data_gen.demand import expected_receipts, has_short_hours
-from data_gen.stock import ShelfStock
+from data_gen.stock import ShelfStock, exact
+from data_gen.till_rates import TillRates
 from data_gen.world import CASHIER, MINUTE, SECOND, Catalogue, Employee, Product, Store, rng_for
 from retail_anomaly.core.events import (
     REFUND,
@@ -15,15 +18,26 @@ from retail_anomaly.core.events import (
     CountEvent,
     Event,
     GateData,
+    MovementEvent,
     PosEvent,
     SecurityEvent,
     ShiftEvent,
+    TillEvent,
 )
 
 # Time goes in steps of 4 ms, and each topic has its own millisecond of a step (shifts the first). So no two
 # topics have events of a store at the same time, and no alert depends on the order of topics.
 _STEP: Final = 4
 _POS, _SECURITY, _COUNT = 1, 2, 3
+
+
+class Buyer(NamedTuple):
+    """A customer as a till sees one: the means of payment, and tokens where there are any."""
+
+    tender: str
+    customer: str | None = None
+    card: str | None = None
+    gift_card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,8 @@ class StoreDay:
         The world and the day; the store grows from `start` on.
     staff
         The people who work in the store at present, by id.
+    rates
+        How often people do at the tills what thieves do, too; a scenario may change them for its day.
 
     Attributes
     ----------
@@ -83,8 +99,12 @@ class StoreDay:
         Everything that happened, in no particular order.
     counted
         Skus that were counted after closing.
-    outages, offers
-        Today's exceptions, set before the trade begins.
+    outages, offers, trainees
+        Today's exceptions, set before the trade begins: a trainee's receipts often go wrong.
+    return_desk, more_returns
+        One who takes all returns of the day; the share of receipts that come back on top.
+    damaged
+        Lines brought back that cannot be sold again.
     """
 
     seed: int
@@ -94,6 +114,7 @@ class StoreDay:
     catalogue: Catalogue
     stock: ShelfStock
     staff: dict[str, Employee]
+    rates: TillRates = field(default_factory=TillRates)
     opens: int = 0
     closes: int = 0
     expected: float = 0.0
@@ -104,6 +125,10 @@ class StoreDay:
     counted: set[str] = field(default_factory=set)
     outages: list[Outage] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
+    trainees: set[str] = field(default_factory=set)
+    return_desk: str | None = None
+    more_returns: float = 0.0
+    damaged: list[PosEvent] = field(default_factory=list)
     _tills: dict[str, str] = field(default_factory=dict)
     _suspects: set[str] = field(default_factory=set)
     _numbers: int = 0
@@ -157,6 +182,15 @@ class StoreDay:
         self._suspects.add(chosen)
         return chosen
 
+    def manager(self, at: int) -> str:
+        """Return the manager who has the keys at a time."""
+        return f"m-{self.store.number}-{1 if at < (self.opens + self.closes) // 2 else 2}"
+
+    def can_ring_up(self, at: int) -> bool:
+        """Tell whether the tills work at a time, and stay open for some minutes."""
+        working = not any(outage.start <= at <= outage.end for outage in self.outages)
+        return working and self.opens <= at < self.closes - 5 * MINUTE
+
     def keep_apart(self, employee_id: str) -> None:
         """Keep an employee out of other incidents today."""
         self._suspects.add(employee_id)
@@ -177,14 +211,14 @@ class StoreDay:
         receipt: str,
         cashier: str,
         product: Product,
-        quantity: int,
+        quantity: float,
         at: int,
-        tender: str,
+        buyer: Buyer,
         price: float | None = None,
     ) -> PosEvent:
         """Ring up one line and take the goods off the shelf."""
         self.stock.sell(product.sku, quantity)
-        return PosEvent(
+        line = PosEvent(
             receipt,
             self.store.store_id,
             cashier,
@@ -196,8 +230,14 @@ class StoreDay:
             None,
             self.number("p"),
             self._tills[cashier],
-            tender,
+            buyer.tender,
+            customer_token=buyer.customer,
+            card_token=buyer.card,
         )
+        if product.weighed or buyer.gift_card:
+            unit_price = product.price if product.weighed else None
+            line = msgspec.structs.replace(line, unit_price=unit_price, gift_card_token=buyer.gift_card)
+        return line
 
     def refund(
         self,
@@ -207,6 +247,7 @@ class StoreDay:
         at: int,
         original: str | None,
         amount: float | None = None,
+        **tokens: Any,
     ) -> PosEvent:
         """Take back a line that was sold; the caller decides where the goods go."""
         return PosEvent(
@@ -222,6 +263,37 @@ class StoreDay:
             self.number("p"),
             self._tills[cashier],
             line.tender,
+            **tokens,
+        )
+
+    def again(self, line: PosEvent, receipt: str, at: int) -> PosEvent:
+        """Ring up a line once more, on this receipt; the goods stay where they are."""
+        return msgspec.structs.replace(
+            line, transaction_id=receipt, event_time=at - at % _STEP + _POS, event_id=self.number("p")
+        )
+
+    def at_till(self, kind: str, cashier: str, at: int, **details: Any) -> TillEvent:
+        """Report a POS event that is no receipt line; `details` are further fields of it."""
+        return TillEvent(
+            self.store.store_id,
+            cashier,
+            kind,
+            at - at % _STEP + _POS,
+            event_id=self.number("p"),
+            register_id=self._tills[cashier],
+            **details,
+        )
+
+    def movement(self, sku: str, quantity: float, at: int, reason: str) -> MovementEvent:
+        """Book goods that come in, or with a negative quantity go out, without a sale."""
+        return MovementEvent(
+            self.store.store_id,
+            sku,
+            quantity,
+            at - at % _STEP,
+            reason,
+            self.number("v"),
+            f"m-{self.store.number}-{1 if at < self.opens else 2}",
         )
 
     def gate(self, kind: str, at: int, rng: Random, *, alarm: bool) -> SecurityEvent:
@@ -235,7 +307,7 @@ class StoreDay:
         return CountEvent(
             store_id=self.store.store_id,
             sku=sku,
-            counted_qty=max(0, self.stock.count(sku) + error),
+            counted_qty=max(0, exact(self.stock.count(sku) + error)),
             event_time=at - at % _STEP + _COUNT,
             manager_id=f"m-{self.store.number}-{1 if at < self.opens else 2}",
         )

@@ -11,11 +11,19 @@ from msgspec import Struct
 
 from data_gen.records import SimulatedRecord
 from data_gen.world import HOUR, MINUTE, SECOND, rng_for
-from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.events import (
+    CountEvent,
+    Event,
+    MovementEvent,
+    PosEvent,
+    SecurityEvent,
+    ShiftEvent,
+    TillEvent,
+)
 
 LATEST: Final = 12 * HOUR
 # A count has no id, so a repeated one could not be recognised.
-_REPEATABLE: Final = (PosEvent, SecurityEvent)
+_REPEATABLE: Final = (PosEvent, TillEvent, SecurityEvent, MovementEvent)
 # Defects that every format can hold, Parquet's columns too.
 _DEFECTS: Final = ("a field is missing", "a field is empty", "a negative number", "seconds")
 
@@ -145,7 +153,7 @@ class _FaultyStore:
     def records(self, record: SimulatedRecord) -> Iterator[SimulatedRecord]:
         """Yield a record with its faults: late, malformed, twice."""
         faults, rng, event = self._faults, self._rng, record.value
-        if isinstance(event, PosEvent) and event.register_id == self._till:
+        if isinstance(event, PosEvent | TillEvent) and event.register_id == self._till:
             event = msgspec.structs.replace(event, event_time=event.event_time + self._skew)
             record = record._replace(value=event, timestamp=event.event_time)
             if not self._told:
@@ -199,7 +207,9 @@ def malformed(event: Event, defect: str, rng: Random) -> dict[str, Any]:
 # By kind of event: a time, a text and a number that are required.
 _WEAK: Final[dict[type, tuple[str, str, str]]] = {
     PosEvent: ("eventTime", "sku", "amount"),
+    TillEvent: ("eventTime", "cashierId", "eventTime"),
     CountEvent: ("eventTime", "sku", "countedQty"),
+    MovementEvent: ("eventTime", "sku", "eventTime"),
     SecurityEvent: ("eventTime", "eventType", "eventTime"),
     ShiftEvent: ("shiftStart", "employeeId", "shiftStart"),
 }

@@ -37,7 +37,7 @@ class ParquetFiles:
     >>> writer.write(SimulatedRecord.of(CountEvent("store-1", "sku-1", 3, 1_760_000_000_000)))
     >>> writer.close()
     >>> pq.read_table(file).select(["sku", "countedQty"]).to_pylist()
-    [{'sku': 'sku-1', 'countedQty': 3}]
+    [{'sku': 'sku-1', 'countedQty': 3.0}]
     """
 
     def __init__(self, files: Mapping[str, IO[bytes]], rows: int = ROWS) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from data_gen.demand import holidays
 from data_gen.simulate import Simulation
 from data_gen.world import CASHIER, SERVICE_DESK, VOLUMES, Store, days_from, make_catalogue
-from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, REFUND, PosEvent
+from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS, REFUND, SALE, PosEvent
 from retail_anomaly.core.incidents import Incident
 from retail_anomaly.frames.words import plural
 from retail_anomaly.plots.style import styled
@@ -84,7 +84,7 @@ class Profile:
             store, person = event.store_id, (event.store_id, event.cashier_id)
             if event.event_type == REFUND:
                 profile.refunds[person] += 1
-            else:
+            elif event.event_type == SALE:
                 receipt, lines = open_receipts.get(store, ("", 0))
                 if receipt == event.transaction_id:
                     open_receipts[store] = receipt, lines + 1
@@ -95,7 +95,7 @@ class Profile:
                 profile.receipts[person] += 1
             local = datetime.fromtimestamp(event.event_time / 1000, zones[store])
             day = local.date().isoformat()
-            if event.event_type != REFUND:
+            if event.event_type == SALE:
                 profile.hours[store, local.hour] += 1
                 profile.days[store, day] += 1
             if seen.get(person) != day:
@@ -123,7 +123,7 @@ class Profile:
                 for store in self.stores
             ],
         )
-        catalogue = make_catalogue(simulation.seed)
+        catalogue = make_catalogue(simulation.seed, simulation.rates.weighed)
         prices = sorted(product.price for product in catalogue.products)
         fifth = catalogue.cumulative[len(prices) // 5 - 1]
         yield (

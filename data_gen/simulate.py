@@ -8,16 +8,24 @@ from heapq import merge
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from data_gen.day import StoreDay
 from data_gen.demand import is_closed
 from data_gen.faults import Fault, Faults
+from data_gen.honest.drawers import drawers
+from data_gen.honest.gift_cards import Wallets, gift_cards
+from data_gen.honest.movements import write_offs
 from data_gen.honest.premises import breakage, counts, deliveries, doors
 from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refunds
 from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
+from data_gen.honest.voids import voids
+from data_gen.numbering import NUMBERED_BY, NumberedBy, Numbering
 from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, Course, Scenario
 from data_gen.stock import ShelfStock
+from data_gen.till_rates import TillRates
 from data_gen.world import VOLUMES, Catalogue, Store, days_from, make_catalogue, make_store, recorded_at
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.incidents import Incident
@@ -59,6 +67,11 @@ class Simulation:
         event shows, as in a real log. Otherwise the stores open on the first day.
     faults
         Faults in the data itself; none by default.
+    rates
+        How often honest people void, discount or open a drawer.
+    numbered_by
+        What a receipt's number is unique within: ``store`` (here even the chain), ``register``, or
+        ``register_day``, where each till begins with 1 every day and receipts bear the business date.
 
     Attributes
     ----------
@@ -94,6 +107,8 @@ class Simulation:
     distractor_rate: float = INCIDENT_RATE
     earlier: bool = False
     faults: Faults = field(default_factory=Faults)
+    rates: TillRates = field(default_factory=TillRates)
+    numbered_by: NumberedBy = "store"
     incidents: list[Incident] = field(default_factory=list, init=False)
     faults_made: list[Fault] = field(default_factory=list, init=False)
     store_days: int = field(default=0, init=False)
@@ -114,6 +129,10 @@ class Simulation:
         names = [scenario.name for scenario in self.scenarios]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"scenarios: expected each scenario once, got {twice[0]} again")
+        if self.numbered_by not in NUMBERED_BY:
+            raise ValueError(
+                f"numbered_by: expected one of {', '.join(NUMBERED_BY)}, got {self.numbered_by!r}"
+            )
         if not self.time_zones:
             raise ValueError("time_zones: expected at least one")
         for name in self.time_zones:
@@ -165,7 +184,7 @@ class Simulation:
         self.incidents, self.faults_made = [], []
         self.store_days = 0
         self._has_begun = False
-        catalogue = make_catalogue(self.seed)
+        catalogue = make_catalogue(self.seed, self.rates.weighed)
         stores = [self._store(store, catalogue) for store in self.make_stores()]
         records = map(SimulatedRecord.of, merge(*stores, key=recorded_at))
         yield from self.faults.apply(records, self.seed, self.faults_made) if self.faults else records
@@ -189,32 +208,40 @@ class Simulation:
         stock = ShelfStock(catalogue, store.receipts)
         staff = {employee.employee_id: employee for employee in store.staff}
         returns: Returns = defaultdict(list)
+        wallets: Wallets = {}
+        numbering = Numbering(self.numbered_by)
         running: list[tuple[Scenario, Course]] = []
         days = days_from(self.start, self.days)
         for number, date_ in enumerate(days):
             self.store_days += 1
             brought = returns.pop(date_, [])
+            cards = wallets.pop(date_, [])
             if is_closed(date_):
                 continue
-            day = StoreDay(self.seed, store, self.start, date_, catalogue, stock, staff)
+            day = StoreDay(self.seed, store, self.start, date_, catalogue, stock, staff, self.rates)
             self._begin(day, number, running)
             for scenario, course in running:
                 scenario.prepare(course, day)
             rota(day)
             deliveries(day)
             sales(day)
+            voids(day)
             plan_returns(day, returns)
             if self.earlier:
                 brought += earlier_sales(day)
             refunds(day, brought + returns.pop(date_, []))
+            write_offs(day)
             breakage(day)
+            drawers(day)
+            gift_cards(day, wallets, cards)
             for scenario, course in running:
                 scenario.act(course, day)
                 course.number += 1
-            self._record(running, store, last=date_ == days[-1])
             doors(day)
             counts(day)
-            yield from sorted(day.events, key=recorded_at)
+            events = numbering.printed(sorted(day.events, key=recorded_at), date_)
+            self._record(running, store, numbering, last=date_ == days[-1])
+            yield from events
 
     def _begin(self, day: StoreDay, number: int, running: list[tuple[Scenario, Course]]) -> None:
         """Let scenarios that are not under way begin by chance."""
@@ -232,10 +259,14 @@ class Simulation:
                 running.append((scenario, Course(incident_id, rng)))
         self._has_begun |= day.store.number == 1
 
-    def _record(self, running: list[tuple[Scenario, Course]], store: Store, *, last: bool) -> None:
+    def _record(
+        self, running: list[tuple[Scenario, Course]], store: Store, numbering: Numbering, *, last: bool
+    ) -> None:
         """Record the incidents that have ended; the last day cuts off those under way."""
         for scenario, course in list(running):
             if last or course.number == scenario.days:
                 running.remove((scenario, course))
                 if course.has_happened:
-                    self.incidents.append(course.incident(scenario, store.store_id))
+                    incident = course.incident(scenario, store.store_id)
+                    numbers = [numbering.number_of(receipt) for receipt in incident.transaction_ids]
+                    self.incidents.append(msgspec.structs.replace(incident, transaction_ids=numbers))

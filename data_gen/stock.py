@@ -13,7 +13,7 @@ DELAYED: Final = 0.03
 
 
 class ShelfStock:
-    """Pieces of every sku in one store.
+    """Pieces of every sku in one store, or kilograms of the weighed ones.
 
     Parameters
     ----------
@@ -49,56 +49,79 @@ class ShelfStock:
         pieces = receipts * LINES_PER_RECEIPT * PIECES_PER_LINE
         daily = {product.sku: product.share * pieces for product in catalogue.products}
         self._full = {sku: ceil(10 * expected) + 40 for sku, expected in daily.items()}
-        self.on_hand = dict(self._full)
-        self.sold = dict.fromkeys(self._full, 0)
-        self.gone = dict.fromkeys(self._full, 0)
+        self.on_hand: dict[str, float] = dict(self._full)
+        self.sold: dict[str, float] = dict.fromkeys(self._full, 0)
+        self.gone: dict[str, float] = dict.fromkeys(self._full, 0)
+        self._ordered: dict[str, int] = {}
         # The opening balance is counted once, so that every later count has one to compare with.
         self._uncounted = set(self._full)
 
-    def can_sell(self, sku: str, quantity: int) -> bool:
+    def can_sell(self, sku: str, quantity: float) -> bool:
         """Tell whether so many pieces are left."""
         return self.on_hand[sku] >= quantity
 
-    def can_lose(self, sku: str, quantity: int) -> bool:
+    def can_lose(self, sku: str, quantity: float) -> bool:
         """Tell whether that many pieces can vanish without a count noticing."""
         return self.gone[sku] + quantity <= self.SLACK and self.on_hand[sku] >= quantity
 
-    def sell(self, sku: str, quantity: int) -> None:
+    def sell(self, sku: str, quantity: float) -> None:
         """Take sold pieces off the shelf."""
-        self.on_hand[sku] -= quantity
-        self.sold[sku] += quantity
+        left, sold = self.on_hand[sku] - quantity, self.sold[sku] + quantity
+        # Most goods are pieces: a call for each line would cost as much as the rest.
+        self.on_hand[sku] = left if isinstance(left, int) else exact(left)
+        self.sold[sku] = sold if isinstance(sold, int) else exact(sold)
 
-    def put_back(self, sku: str, quantity: int) -> None:
+    def put_back(self, sku: str, quantity: float) -> None:
         """Return refunded pieces to the shelf."""
-        self.on_hand[sku] += quantity
+        self.on_hand[sku] = exact(self.on_hand[sku] + quantity)
 
-    def lose(self, sku: str, quantity: int) -> None:
+    def lose(self, sku: str, quantity: float) -> None:
         """Let pieces leave the store that no till has sold."""
-        self.on_hand[sku] -= quantity
-        self.gone[sku] += quantity
+        self.on_hand[sku] = exact(self.on_hand[sku] - quantity)
+        self.gone[sku] = exact(self.gone[sku] + quantity)
 
-    def refund_without_goods(self, sku: str, quantity: int) -> None:
+    def refund_without_goods(self, sku: str, quantity: float) -> None:
         """Book pieces back that nobody brought: the books then hold more than the shelf."""
-        self.gone[sku] += quantity
+        self.gone[sku] = exact(self.gone[sku] + quantity)
 
-    def count(self, sku: str) -> int:
+    def count(self, sku: str) -> float:
         """Return the pieces on the shelf and begin a new period."""
         self.sold[sku] = self.gone[sku] = 0
         return self.on_hand[sku]
 
     def order(self, sku: str, pieces: int) -> None:
         """Have more of a sku delivered than usual, and counted, with the next delivery."""
-        self.on_hand[sku] += pieces
-        self._uncounted.add(sku)
+        self._ordered[sku] = self._ordered.get(sku, 0) + pieces
 
-    def deliver(self, rng: Random) -> list[str]:
-        """Fill up every shelf that is less than three fifths full; return the skus to count afterwards."""
-        delivered = []
+    def deliver(self, rng: Random) -> dict[str, float]:
+        """Fill up every shelf that is less than three fifths full.
+
+        Returns
+        -------
+        dict of str and float
+            By sku that is to be counted afterwards, how much came; 0 where it is only counted.
+        """
+        delivered: dict[str, float] = {}
         for sku, full in self._full.items():
-            if 5 * self.on_hand[sku] < 3 * full and rng.random() >= DELAYED:
-                self.on_hand[sku] = full
-                delivered.append(sku)
-            elif sku in self._uncounted:
-                delivered.append(sku)
+            ordered = self._ordered.pop(sku, 0)
+            left = self.on_hand[sku] + ordered
+            if 5 * left < 3 * full and rng.random() >= DELAYED:
+                delivered[sku], self.on_hand[sku] = exact(full - self.on_hand[sku]), full
+            elif ordered or sku in self._uncounted:
+                delivered[sku], self.on_hand[sku] = ordered, exact(left)
         self._uncounted.clear()
         return delivered
+
+
+def exact(quantity: float) -> float:
+    """Return a quantity to the gram: sums of weights leave the rest behind.
+
+    Examples
+    --------
+    >>> exact(0.1 + 0.2), exact(3.0), exact(3)
+    (0.3, 3, 3)
+    """
+    if isinstance(quantity, int):
+        return quantity
+    rounded = round(quantity, 3)
+    return int(rounded) if rounded.is_integer() else rounded

@@ -20,6 +20,9 @@ HOUR: Final = 60 * MINUTE
 # A rota is published before the shift begins, and on the same day: a store-day is complete in itself.
 PUBLISHED_AHEAD: Final = 4 * HOUR
 CATALOGUE_SIZE: Final = 200
+# The share of the articles that are sold by weight, and the price of a kilogram below which they are.
+WEIGHED: Final = 0.08
+DEAREST_WEIGHED: Final = 30.0
 
 CASHIER: Final = "cashier"
 SERVICE_DESK: Final = "service-desk"
@@ -79,11 +82,14 @@ class Product:
         The price of one piece.
     share
         Its share of all receipt lines.
+    weighed
+        Whether it is sold by weight; the price is then that of a kilogram.
     """
 
     sku: str
     price: float
     share: float
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +187,18 @@ class Store:
         return at(self.opening_hour + less), at(self.closing_hour - less)
 
 
-def make_catalogue(seed: int) -> Catalogue:
+def make_catalogue(seed: int, weighed: float = WEIGHED) -> Catalogue:
     """Draw the catalogue: few articles make most of the sales, and few are expensive.
 
     Every tenth article costs 100 or more, every second of these 200 or more. So each rule has something to
     look at with every seed. Expensive articles sell rarely.
+
+    Parameters
+    ----------
+    seed
+        The world.
+    weighed
+        The share of the articles that are sold by weight, unless they are expensive.
 
     Examples
     --------
@@ -195,7 +208,7 @@ def make_catalogue(seed: int) -> Catalogue:
     rng = rng_for(seed, "catalogue")
     ranks = list(range(1, CATALOGUE_SIZE + 1))
     rng.shuffle(ranks)
-    drawn: list[tuple[float, str, float]] = []
+    drawn: list[tuple[float, str, float, bool]] = []
     for index, rank in enumerate(ranks):
         if index % 20 == 19:
             price = 210 + min(700.0, rng.paretovariate(1.5) * 60)
@@ -205,10 +218,14 @@ def make_catalogue(seed: int) -> Catalogue:
             price = min(90.0, max(0.8, rng.lognormvariate(2.2, 0.9)))
         price = round(price) - 0.01 if price >= 2 else round(price, 1)
         popularity = 1 / (rank + 5) / (1 + price / 60)
-        drawn.append((popularity, f"sku-{index + 1:04d}", price))
+        # Spread evenly over the articles, whatever their rank.
+        by_weight = int((index + 1) * weighed) > int(index * weighed) and price < DEAREST_WEIGHED
+        drawn.append((popularity, f"sku-{index + 1:04d}", price, by_weight))
     drawn.sort(reverse=True)
-    total = sum(popularity for popularity, _, _ in drawn)
-    products = tuple(Product(sku, round(price, 2), p / total) for p, sku, price in drawn)
+    total = sum(popularity for popularity, _, _, _ in drawn)
+    products = tuple(
+        Product(sku, round(price, 2), p / total, by_weight) for p, sku, price, by_weight in drawn
+    )
     return Catalogue(products, tuple(accumulate(product.share for product in products)))
 
 

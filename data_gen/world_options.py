@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from data_gen.faults import Faults
+from data_gen.numbering import NumberedBy
 from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, scenario_from
 from data_gen.simulate import INCIDENT_RATE, START, STORE_VOLUMES, Simulation
+from data_gen.till_rates import TillRates
 from data_gen.world import VOLUMES
 from retail_anomaly.core.errors import UsageError
 
@@ -67,6 +69,20 @@ Earlier = Annotated[
         "--earlier-sales", help="Customers also return goods that they bought before the first day."
     ),
 ]
+Rates = Annotated[
+    str,
+    typer.Option(
+        "--till-rates",
+        help="How often honest people void, discount and so on, where it differs from the usual: "
+        "drawers=3,voids=0.01.",
+    ),
+]
+Numbers = Annotated[
+    NumberedBy,
+    typer.Option(
+        "--numbered-by", help="A receipt's number is unique in its store, register or register's day."
+    ),
+]
 Late = Annotated[float, typer.Option(help="Share of events that arrive late and out of order.")]
 Duplicates = Annotated[float, typer.Option(help="Share of events that arrive twice with the same eventId.")]
 Malformed = Annotated[float, typer.Option(help="Share of records that can't be read.")]
@@ -106,6 +122,8 @@ def _simulation(  # noqa: PLR0913 - an argument per option
     distractor_rate: DistractorRate = INCIDENT_RATE,
     scenario: Scenarios = None,
     earlier_sales: Earlier = False,
+    till_rates: Rates = "",
+    numbered_by: Numbers = "store",
     late: Late = 0,
     duplicates: Duplicates = 0,
     malformed: Malformed = 0,
@@ -124,6 +142,8 @@ def _simulation(  # noqa: PLR0913 - an argument per option
             scenarios=list(map(scenario_from, scenario)) if scenario else list(SCENARIOS.values()),
             earlier=earlier_sales,
             faults=Faults(late=late, duplicates=duplicates, malformed=malformed, skew=clock_skew),
+            rates=TillRates.read(till_rates),
+            numbered_by=numbered_by,
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

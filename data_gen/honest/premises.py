@@ -23,8 +23,12 @@ GATE_WINDOW: Final = 2 * MINUTE
 
 def deliveries(day: StoreDay) -> None:
     """Fill the shelves before opening; a count follows each delivery."""
-    rng = day.rng("deliveries")
-    for sku in day.stock.deliver(rng):
+    rng, arrival = day.rng("deliveries"), day.rng("arrival")
+    for sku, quantity in day.stock.deliver(rng).items():
+        if quantity and arrival.random() < day.rates.movements:
+            # Never on a whole minute: shifts are published then.
+            after = arrival.randint(0, 14) * MINUTE + arrival.randint(1, 59) * SECOND
+            day.events.append(day.movement(sku, quantity, day.opens - 110 * MINUTE + after, "DELIVERY"))
         at = day.opens - 90 * MINUTE + rng.randint(0, 60 * 60) * SECOND
         day.events.append(day.count(sku, at, counting_error(rng)))
 

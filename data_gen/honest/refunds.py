@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Final, NamedTuple, TypeAlias
 
-from data_gen.day import StoreDay
+from data_gen.day import Buyer, StoreDay
 from data_gen.honest.sales import TENDERS
 from data_gen.world import MINUTE, Product
 from retail_anomaly.core.events import SALE, PosEvent
@@ -26,6 +26,9 @@ UNKNOWN_SALE: Final = 0.02
 # Share of returned goods that cannot be sold again; nobody books them out.
 DAMAGED: Final = 0.08
 
+# The dearest article that is taken in exchange: no gate takes it for a theft.
+MOST_EXCHANGED: Final = 60.0
+
 
 class Brought(NamedTuple):
     """Lines of one receipt that a customer brings back together."""
@@ -39,7 +42,7 @@ Returns: TypeAlias = dict[date, list[Brought]]
 
 def plan_returns(day: StoreDay, returns: Returns) -> None:
     """Choose the lines of today that will be brought back, and the days."""
-    rng = day.rng("returns")
+    rng, more = day.rng("returns"), day.rng("more returns")
     receipts: defaultdict[str, list[PosEvent]] = defaultdict(list)
     for line in day.sales:
         receipts[line.transaction_id].append(line)
@@ -49,6 +52,8 @@ def plan_returns(day: StoreDay, returns: Returns) -> None:
             chosen = lines if rng.random() < ALL_LINES else [rng.choice(lines)]
             if days <= LONGEST_RETURN:
                 returns[day.day + timedelta(days=days)].append(Brought(tuple(chosen)))
+        elif day.more_returns and more.random() < day.more_returns:
+            returns[day.day].append(Brought((more.choice(lines),)))
 
 
 def lag(rng: Random) -> int:
@@ -84,7 +89,7 @@ def earlier_sales(day: StoreDay) -> list[Brought]:
 
 def refunds(day: StoreDay, brought: list[Brought]) -> None:
     """Take back the goods that customers bring, most at the service desk if there is one."""
-    rng = day.rng("refunds")
+    rng, ways = day.rng("refunds"), day.rng("ways of refunds")
     due: list[tuple[int, int, Brought]] = []
     for index, visit in enumerate(brought):
         earliest = max(visit.lines[0].event_time + 15 * MINUTE, day.opens + 10 * MINUTE)
@@ -104,15 +109,36 @@ def refunds(day: StoreDay, brought: list[Brought]) -> None:
             receipt = day.number("t")
             # Another store's number, or none.
             original = sale.replace("t-", "t-9", 1) if draws[2] < UNKNOWN_SALE / 2 else None
+        tokens = _tokens(visit.lines[0]) if original == sale and ways.random() < day.rates.tokens else {}
         for line in visit.lines:
-            day.events.append(day.refund(receipt, cashier, line, at, original))
+            named = None if tokens else original
+            day.events.append(day.refund(receipt, cashier, line, at, named, None, **tokens))
             if rng.random() < DAMAGED:
-                day.stock.refund_without_goods(line.sku, int(line.quantity))
+                day.damaged.append(line)
+                day.stock.refund_without_goods(line.sku, line.quantity)
             else:
-                day.stock.put_back(line.sku, int(line.quantity))
+                day.stock.put_back(line.sku, line.quantity)
+        if original == sale and ways.random() < day.rates.exchanges:
+            _exchange(day, receipt, cashier, at, ways)
+
+
+def _tokens(line: PosEvent) -> dict[str, str | None]:
+    """Return the token that finds the sale where the receipt is lost."""
+    if line.customer_token:
+        return {"customer_token": line.customer_token}
+    return {"card_token": line.card_token} if line.card_token else {}
+
+
+def _exchange(day: StoreDay, receipt: str, cashier: str, at: int, rng: Random) -> None:
+    """Sell another article on the receipt of a refund."""
+    (product,) = rng.choices(day.catalogue.products, cum_weights=day.catalogue.cumulative)
+    if product.price <= MOST_EXCHANGED and not product.weighed and day.stock.can_sell(product.sku, 1):
+        day.events.append(day.sale(receipt, cashier, product, 1, at, Buyer(rng.choice(TENDERS))))
 
 
 def _taken_by(day: StoreDay, at: int, draw: float) -> str:
+    if day.return_desk in day.present(at):
+        return day.return_desk
     here = [p.employee for p in day.presences if p.start <= at <= p.end]
     total = 0.0
     shares = [total := total + employee.refunds for employee in here]

@@ -1,12 +1,15 @@
 """Sales: the customers of a day, their cashiers and their baskets."""
 
 from bisect import bisect
+from collections.abc import Iterator
 from itertools import accumulate
 from math import exp
 from random import Random
 from typing import Final
 
-from data_gen.day import Offer, StoreDay
+from data_gen.day import Buyer, Offer, StoreDay
+from data_gen.honest.buyers import Buyers
+from data_gen.honest.prices import lower_prices
 from data_gen.world import MINUTE, PROFILES
 from retail_anomaly.core.events import SALE, PosEvent
 
@@ -22,34 +25,50 @@ CHEAP: Final = 20.0
 
 def sales(day: StoreDay) -> None:
     """Sell to the customers of the day."""
-    rng = day.rng("sales")
+    rng, scales = day.rng("sales"), day.rng("scales")
     number = max(1, round(rng.gauss(day.expected, day.expected * 0.05)))
     times = _times(day, number, rng)
-    served = _Served(day)
+    served, buyers = _Served(day), Buyers(day)
     tenders = rng.choices(TENDERS, k=number)
     sizes = rng.choices(LINES, cum_weights=_LINES_SHARES, k=number)
     products = iter(rng.choices(day.catalogue.products, cum_weights=day.catalogue.cumulative, k=sum(sizes)))
-    quantities = iter(rng.choices(QUANTITIES, cum_weights=_QUANTITIES_SHARES, k=sum(sizes)))
+    quantities: Iterator[float] = iter(rng.choices(QUANTITIES, cum_weights=_QUANTITIES_SHARES, k=sum(sizes)))
     luck = [rng.random() for _ in range(number)]
     special = {offer.product.sku: offer for offer in day.offers}
     on_hand, sold, closed = day.stock.on_hand, day.sales, day.outages
     for at, tender, size, draw in zip(times, tenders, sizes, luck, strict=True):
         outage = next((o for o in closed if o.start <= at <= o.end), None) if closed else None
         receipt, cashier = day.number("t"), served.by(at, draw)
+        buyer = buyers.who_pays(tender)
         for _ in range(size):
             product, quantity = next(products), next(quantities)
-            if product.price >= CHEAP:
+            if product.weighed:
+                quantity = weight(scales)
+            elif product.price >= CHEAP:
                 quantity = 1
             if outage is not None:
                 outage.lost += product.price * quantity
             elif on_hand[product.sku] >= quantity:  # Else sold out: the customer leaves without it.
                 offer = special.get(product.sku) if special else None
                 price = offer.price if offer is not None and offer.start <= at <= offer.end else None
-                sold.append(day.sale(receipt, cashier, product, quantity, at, tender, price))
+                line = day.sale(receipt, cashier, product, quantity, at, buyer, price)
+                sold.append(line)
     for offer in day.offers:
         _visits(day, offer, served)
+    sold[:] = lower_prices(day, sold)
     sold.sort(key=lambda line: line.event_time)
     day.events += sold
+
+
+def weight(rng: Random) -> float:
+    """Draw the weight of a customer's portion in kilograms, to the gram.
+
+    Examples
+    --------
+    >>> 0.02 <= weight(Random(7)) <= 9
+    True
+    """
+    return max(0.02, round(min(9.0, rng.lognormvariate(-0.6, 0.6)), 3))
 
 
 def _visits(day: StoreDay, offer: Offer, served: "_Served") -> None:
@@ -61,8 +80,9 @@ def _visits(day: StoreDay, offer: Offer, served: "_Served") -> None:
         tender, draw = rng.choice(TENDERS), rng.random()
         if day.stock.can_sell(offer.product.sku, quantity):
             cashier = served.by(at, draw)
+            buyer = Buyer(tender)
             day.sales.append(
-                day.sale(day.number("t"), cashier, offer.product, quantity, at, tender, offer.price)
+                day.sale(day.number("t"), cashier, offer.product, quantity, at, buyer, offer.price)
             )
 
 

@@ -6,29 +6,40 @@ meant to see it and `act`; and a line in `SCENARIOS`.
 Examples
 --------
 >>> from data_gen.scenarios import SCENARIOS
->>> [name for name, scenario in SCENARIOS.items() if scenario.distractor]
-['promotion', 'new_cashier', 'role_change']
+>>> [name for name, scenario in SCENARIOS.items() if scenario.distractor][:4]
+['promotion', 'new_cashier', 'role_change', 'change_rush']
 """
 
 from dataclasses import fields, replace
 from typing import Any, Final
 
 from data_gen.scenarios.base import Course, Scenario
+from data_gen.scenarios.change_rush import ChangeRush
 from data_gen.scenarios.collusion import Collusion
 from data_gen.scenarios.gate_theft import GateTheft
+from data_gen.scenarios.gift_card_drain import GiftCardDrain
+from data_gen.scenarios.gift_card_order import GiftCardOrder
 from data_gen.scenarios.inflated_refunds import InflatedRefunds
 from data_gen.scenarios.new_cashier import NewCashier
+from data_gen.scenarios.no_sale_skimming import NoSaleSkimming
 from data_gen.scenarios.off_shift_refunds import OffShiftRefunds
 from data_gen.scenarios.one_sku_refunds import OneSkuRefunds
+from data_gen.scenarios.over_refund import OverRefund
 from data_gen.scenarios.oversold_sku import OversoldSku
+from data_gen.scenarios.own_sale_reversal import OwnSaleReversal
+from data_gen.scenarios.post_void_theft import PostVoidTheft
 from data_gen.scenarios.price_error import PriceError
+from data_gen.scenarios.price_match_week import PriceMatchWeek
 from data_gen.scenarios.promotion import Promotion
 from data_gen.scenarios.refund_burst import RefundBurstScenario
 from data_gen.scenarios.refund_without_sale import RefundWithoutSaleScenario
+from data_gen.scenarios.return_desk import ReturnDesk
 from data_gen.scenarios.role_change import RoleChange
 from data_gen.scenarios.shelf_theft import ShelfTheft
 from data_gen.scenarios.slow_skimming import SlowSkimming
 from data_gen.scenarios.structuring import Structuring
+from data_gen.scenarios.supervisor_voids import SupervisorVoids
+from data_gen.scenarios.sweetheart_discount import SweetheartDiscount
 from data_gen.scenarios.till_outage import TillOutage
 
 _ALL: Final[tuple[Scenario, ...]] = (
@@ -48,6 +59,17 @@ _ALL: Final[tuple[Scenario, ...]] = (
     Promotion(),
     NewCashier(),
     RoleChange(),
+    NoSaleSkimming(),
+    PostVoidTheft(),
+    SweetheartDiscount(),
+    GiftCardDrain(),
+    OverRefund(),
+    OwnSaleReversal(),
+    ChangeRush(),
+    SupervisorVoids(),
+    PriceMatchWeek(),
+    GiftCardOrder(),
+    ReturnDesk(),
 )
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _ALL}
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from data_gen.day import StoreDay
 from data_gen.world import MINUTE, Product
-from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.events import PosEvent, TillEvent
 from retail_anomaly.core.incidents import Incident
 
 # Days after which a model knows the usual trade of a store.
@@ -57,16 +57,18 @@ class Course:
         self._transactions.update(dict.fromkeys(transactions))
         self._loss += loss
 
-    def commit(self, day: StoreDay, events: Sequence[PosEvent], loss: float | None = None) -> None:
-        """Add receipt lines to the day; the loss is the sum of their amounts unless you give another."""
+    def commit(
+        self, day: StoreDay, events: Sequence[PosEvent | TillEvent], loss: float | None = None
+    ) -> None:
+        """Add POS events to the day; the loss is the sum of their amounts unless you give another."""
         if not events:
             return
         day.events += events
         self.happened(
             min(event.event_time for event in events),
             max(event.event_time for event in events),
-            loss=sum(event.amount for event in events) if loss is None else loss,
-            transactions=[event.transaction_id for event in events],
+            loss=sum(event.amount or 0.0 for event in events) if loss is None else loss,
+            transactions=[event.transaction_id for event in events if event.transaction_id],
         )
 
     def incident(self, scenario: "Scenario", store_id: str) -> Incident:
@@ -190,7 +192,7 @@ def fake_refunds(
             continue
         line = rng.choice(sold)
         left.remove(line)
-        day.stock.refund_without_goods(line.sku, int(line.quantity))
+        day.stock.refund_without_goods(line.sku, line.quantity)
         paid = None if amount is None else amount(line)
         events.append(day.refund(day.number("t"), course.employee, line, at, line.transaction_id, paid))
     course.commit(day, events)
@@ -209,9 +211,9 @@ def spread(day: StoreDay, employee: str, number: int, rng: Random, *, from_: int
 
 
 def untouched(day: StoreDay) -> list[Product]:
-    """Return the articles with at most one piece missing that were not counted tonight."""
+    """Return the articles sold in pieces with at most one missing that were not counted tonight."""
     return [
         product
         for product in day.catalogue.products
-        if day.stock.gone[product.sku] <= 1 and product.sku not in day.counted
+        if not product.weighed and day.stock.gone[product.sku] <= 1 and product.sku not in day.counted
     ]

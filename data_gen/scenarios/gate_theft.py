@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from data_gen.day import StoreDay
+from data_gen.day import Buyer, StoreDay
 from data_gen.honest.sales import dear_times
 from data_gen.scenarios.base import Course, Scenario
 from data_gen.world import MINUTE, SECOND
@@ -47,7 +47,7 @@ class GateTheft(Scenario):
         course.employee = cashier
         stolen = rng.choice(carried)
         day.stock.lose(stolen.sku, 1)
-        sale = day.sale(day.number("t"), cashier, rng.choice(paid), 1, at, "card")
+        sale = day.sale(day.number("t"), cashier, rng.choice(paid), 1, at, Buyer("card"))
         alarm_at = at + rng.randint(self.soonest, self.latest) * SECOND
         alarm = day.gate("GATE_ALARM", alarm_at, rng, alarm=True)
         day.events += [sale, alarm]

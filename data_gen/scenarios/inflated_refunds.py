@@ -48,7 +48,7 @@ class InflatedRefunds(Scenario):
                 continue
             line = rng.choice(lines)
             amount = round(line.amount * self.factor * rng.uniform(0.9, 1.1), 2)
-            day.stock.put_back(line.sku, int(line.quantity))
+            day.stock.put_back(line.sku, line.quantity)
             events.append(day.refund(day.number("t"), course.employee, line, at, line.transaction_id, amount))
             loss += amount - line.amount
         course.commit(day, events, loss)

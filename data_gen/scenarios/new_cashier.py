@@ -51,7 +51,7 @@ class NewCashier(Scenario):
         for line in rng.sample(own, min(len(own), rng.randint(self.fewest, self.most))):
             at = line.event_time + rng.randint(1, 6) * MINUTE
             if line.cashier_id in day.present(at):
-                day.stock.put_back(line.sku, int(line.quantity))
+                day.stock.put_back(line.sku, line.quantity)
                 refund = day.refund(day.number("t"), line.cashier_id, line, at, line.transaction_id)
                 events.append(refund)
         course.commit(day, sorted(events, key=lambda event: event.event_time))

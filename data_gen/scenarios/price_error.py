@@ -39,7 +39,8 @@ class PriceError(Scenario):
         """Choose a well-stocked article that customers would come for."""
         rng = course.rng
         on_offer = {offer.product.sku for offer in day.offers}
-        dear = [p for p in day.catalogue.products if 10 <= p.price <= 150 and p.sku not in on_offer]
+        pieces = [p for p in day.catalogue.products if not p.weighed and p.sku not in on_offer]
+        dear = [p for p in pieces if 10 <= p.price <= 150]
         dear.sort(key=lambda p: (-day.stock.on_hand[p.sku], p.sku))
         course.product = rng.choice(dear[:10])
         start = rng.randint(day.opens + HOUR, day.closes - (self.hours + 1) * HOUR)

@@ -37,7 +37,8 @@ class Promotion(Scenario):
         """Announce the offer, and have the goods delivered."""
         if course.product is None:
             taken = {offer.product.sku for offer in day.offers}
-            fit = [p for p in day.catalogue.products if 3 <= p.price <= 60 and p.sku not in taken]
+            pieces = [p for p in day.catalogue.products if not p.weighed and p.sku not in taken]
+            fit = [p for p in pieces if 3 <= p.price <= 60]
             course.product = course.rng.choice(fit[:40])
         product, visits = course.product, round(day.expected * self.strength)
         day.stock.order(product.sku, 2 * visits)

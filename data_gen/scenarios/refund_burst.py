@@ -71,6 +71,6 @@ def burst(
     events = []
     for index, line in enumerate(chosen):
         at = start + index * step + rng.randint(0, step // 2) // SECOND * SECOND
-        day.stock.refund_without_goods(line.sku, int(line.quantity))
+        day.stock.refund_without_goods(line.sku, line.quantity)
         events.append(day.refund(day.number("t"), employee, line, at, line.transaction_id))
     course.commit(day, events)

@@ -50,6 +50,6 @@ class RefundWithoutSaleScenario(Scenario):
             if rng.random() >= self.unnamed:
                 # Looks like a receipt of the day, but with a number that no till reaches.
                 original = f"t-{day.store.number}-{day.day:%Y%m%d}-{rng.randint(90_000, 99_999)}"
-            day.stock.refund_without_goods(line.sku, int(line.quantity))
+            day.stock.refund_without_goods(line.sku, line.quantity)
             events.append(day.refund(day.number("t"), cashier, line, at, original))
         course.commit(day, events)

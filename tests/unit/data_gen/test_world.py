@@ -9,7 +9,9 @@ import pytest
 from data_gen import SCENARIOS, Simulation, recorded_at
 from data_gen.demand import expected_receipts, has_short_hours, holidays
 from data_gen.honest.refunds import lag
+from data_gen.till_rates import TillRates
 from data_gen.world import make_store
+from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.events import CountEvent, PosEvent, SecurityEvent, ShiftEvent
 from tests.unit.data_gen.oracle import is_off_shift
 
@@ -125,8 +127,8 @@ def test_an_impossible_argument_is_named(wrong, named):
 def test_no_two_topics_have_an_event_at_the_same_moment_in_a_store():
     topics = defaultdict(set)
     for e in Simulation(stores=3, days=10, seed=4).events():
-        topics[e.store_id, recorded_at(e)].add(type(e))
-    assert all(len(kinds) == 1 for kinds in topics.values())
+        topics[e.store_id, recorded_at(e)].add(topic_of(e))
+    assert all(len(names) == 1 for names in topics.values())
 
 
 def test_no_alarm_comes_on_the_limit_of_a_dear_sales_two_minutes():
@@ -159,11 +161,13 @@ def refund_lags(**arguments) -> list[float | None]:
     """Return days from sale to refund; None where the sale is not in the data."""
     sold: dict[str, int] = {}
     found: list[float | None] = []
-    for e in Simulation(volumes=["small"], incident_rate=0, distractor_rate=0, **arguments).events():
+    rates = TillRates(tokens=0)  # a token is no number of a sale
+    world = Simulation(volumes=["small"], incident_rate=0, distractor_rate=0, rates=rates, **arguments)
+    for e in world.events():
         if isinstance(e, PosEvent):
             if e.event_type == "SALE":
                 sold[e.transaction_id] = e.event_time
-            else:
+            elif e.event_type == "REFUND":
                 at = sold.get(e.original_transaction_id or e.transaction_id)
                 found.append(None if at is None else (e.event_time - at) / 86_400_000)
     return found
