@@ -22,7 +22,7 @@ class Printed(NamedTuple):
     day: date
 
 
-class Numbering:
+class TillNumbers:
     """Gives the receipts of one store the numbers of its tills, day by day.
 
     While a day is simulated each receipt has an id that is unique in the chain. If the tills number for
@@ -36,7 +36,7 @@ class Numbering:
     Examples
     --------
     >>> sale = PosEvent("t-1", "s-1", "c-1", "sku-1", 9.5, "SALE", 1_760_000_000_000, register_id="till-1")
-    >>> numbering = Numbering("register_day")
+    >>> numbering = TillNumbers("register_day")
     >>> [event] = numbering.printed([sale], date(2025, 10, 9))
     >>> event.transaction_id, event.business_date, numbering.number_of("t-1")
     ('1', '2025-10-09', '1')

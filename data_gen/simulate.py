@@ -21,7 +21,7 @@ from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refund
 from data_gen.honest.rota import rota
 from data_gen.honest.sales import sales
 from data_gen.honest.voids import voids
-from data_gen.numbering import NUMBERED_BY, NumberedBy, Numbering
+from data_gen.numbering import NUMBERED_BY, NumberedBy, TillNumbers
 from data_gen.records import SimulatedRecord
 from data_gen.scenarios import SCENARIOS, Course, Scenario
 from data_gen.stock import ShelfStock
@@ -209,7 +209,7 @@ class Simulation:
         staff = {employee.employee_id: employee for employee in store.staff}
         returns: Returns = defaultdict(list)
         wallets: Wallets = {}
-        numbering = Numbering(self.numbered_by)
+        numbering = TillNumbers(self.numbered_by)
         running: list[tuple[Scenario, Course]] = []
         days = days_from(self.start, self.days)
         for number, date_ in enumerate(days):
@@ -260,7 +260,7 @@ class Simulation:
         self._has_begun |= day.store.number == 1
 
     def _record(
-        self, running: list[tuple[Scenario, Course]], store: Store, numbering: Numbering, *, last: bool
+        self, running: list[tuple[Scenario, Course]], store: Store, numbering: TillNumbers, *, last: bool
     ) -> None:
         """Record the incidents that have ended; the last day cuts off those under way."""
         for scenario, course in list(running):
