@@ -10,7 +10,7 @@ from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
-from streamer.kafka.topic_plan import ALIGNED, SCORES
+from streamer.kafka.topic_plan import ALIGNED, SCORES, SHADOW_ALERTS, extra_outputs
 from streamer.observe.background import Background
 from streamer.observe.metrics import Metrics
 from streamer.process import QuixProcess, Wiring
@@ -53,6 +53,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             alerts=encoding_topic(app, ALERTS, limits),
             dead_letters=encoding_topic(app, DEAD_LETTERS, limits),
             engine=engine,
+            shadow=encoding_topic(app, SHADOW_ALERTS, limits) if settings.rules.are_given else None,
             scores=encoding_topic(app, SCORES, limits) if streamer.scores else None,
             internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
@@ -79,7 +80,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
         name="run",
         settings=settings,
         inputs=ALIGNED,
-        outputs=(ALERTS, DEAD_LETTERS, *((SCORES,) if streamer.scores else ())),
+        outputs=(ALERTS, DEAD_LETTERS, *extra_outputs(settings)),
         define=define,
         beside=ticks,
     )

@@ -9,6 +9,7 @@ from retail_anomaly.settings import Settings
 STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
 SCORES: Final = "anomaly-scores"
+SHADOW_ALERTS: Final = "shadow-alerts"
 TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
 # Read side by side, so they all have the same number of partitions.
 ALIGNED: Final = (*INPUT_TOPICS, TICKS)
@@ -16,14 +17,26 @@ TIMESTAMPS: Final = "message.timestamp.type"
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:
-    """Return the topics of the settings; the scores' topic only if scores are on.
+    """Return the topics of the settings; those of scores and of rules in the shadow only where there are any.
 
     Examples
     --------
     >>> SCORES in topics_of(Settings())
     False
     """
-    return (*TOPICS, SCORES) if settings.streamer.scores else TOPICS
+    return (*TOPICS, *extra_outputs(settings))
+
+
+def extra_outputs(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that alerts, dead letters and metrics do not go to.
+
+    Examples
+    --------
+    >>> extra_outputs(Settings())
+    ()
+    """
+    scores = (SCORES,) if settings.streamer.scores else ()
+    return (*scores, SHADOW_ALERTS) if settings.rules.are_given else scores
 
 
 @dataclass(frozen=True)

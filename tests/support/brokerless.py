@@ -24,6 +24,7 @@ from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from streamer.detection.pipeline import define_pipeline
+from streamer.kafka.topic_plan import SHADOW_ALERTS
 from streamer.quix.application import JsonValue
 
 PARTITION = 0
@@ -84,6 +85,7 @@ class BrokerlessPipeline:
             inputs,
             alerts=_topic(ALERTS, value_serializer=JsonValue()),
             dead_letters=_topic(DEAD_LETTERS, value_serializer=JsonValue()),
+            shadow=_topic(SHADOW_ALERTS, value_serializer=JsonValue()),
             engine=engine,
             **options,
         )
@@ -110,6 +112,11 @@ class BrokerlessPipeline:
     @property
     def alerts(self) -> list[Alert]:
         return [msgspec.json.decode(v, type=Alert) for topic, v in self.producer.rows if topic == ALERTS]
+
+    @property
+    def shadow_alerts(self) -> list[Alert]:
+        rows = self.producer.rows
+        return [msgspec.json.decode(v, type=Alert) for topic, v in rows if topic == SHADOW_ALERTS]
 
     @property
     def dead_letters(self) -> list[DeadLetter]:

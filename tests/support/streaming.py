@@ -13,6 +13,7 @@ from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import load
 from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import SHADOW_ALERTS
 from streamer.notebook.running import RunningStreamer
 from tests.kafka import Record, consume
 
@@ -26,13 +27,16 @@ class StreamerInTest(RunningStreamer):
         The broker.
     state_dir
         Where the local state goes.
+    config
+        A configuration file.
     flags
         Settings of the section `streamer`.
     """
 
-    def __init__(self, connection: Connection, state_dir: Path, **flags: Any) -> None:
+    def __init__(self, connection: Connection, state_dir: Path, config: Any = None, **flags: Any) -> None:
         given = {"commit_interval": "200ms", "topics.partitions": 4, **flags}
-        settings = load(environ={}, flags={f"streamer.{key}": value for key, value in given.items()}).settings
+        named = {f"streamer.{key}": value for key, value in given.items()}
+        settings = load(config, environ={}, flags=named).settings
         super().__init__(connection, settings, state_dir=state_dir)
         self._address = connection.properties()["bootstrap.servers"]
         self._last_topic: str | None = None
@@ -49,7 +53,15 @@ class StreamerInTest(RunningStreamer):
     def alerts(self) -> list[Alert]:
         """Return the alerts that are in the topic once all sent records are processed."""
         self.app.flush_output()
-        return [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(self._address, ALERTS)]
+        return self._alerts_in(ALERTS)
+
+    def shadow_alerts(self) -> list[Alert]:
+        """Return the alerts of rules in the shadow, as `alerts` does."""
+        self.app.flush_output()
+        return self._alerts_in(SHADOW_ALERTS)
+
+    def _alerts_in(self, topic: str) -> list[Alert]:
+        return [msgspec.json.decode(r.value or b"", type=Alert) for r in consume(self._address, topic)]
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters that are in the topic once all sent records are processed."""
