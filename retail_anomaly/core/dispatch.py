@@ -11,14 +11,15 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import Detector
-from retail_anomaly.core.events import Event
+from retail_anomaly.core.events import POS_EVENTS, Event
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import P
 
-Matches: TypeAlias = Callable[[Any, StoreMemory], int]
-"""Tells under which names an event counts, one bit a name; 0: under none."""
+Matches: TypeAlias = tuple[Callable[[Any, StoreMemory], int], int]
+"""A test of an event, and the names under which it counts if it passes, one bit a name; 0: the test returns
+the names. Most rules have one name for a type: its test is called at each event, and no other function."""
 Step: TypeAlias = Callable[[int, Any, Any, StoreMemory], Sequence[Alert]]
-Steps: TypeAlias = tuple[tuple[Matches, Step], ...]
+Steps: TypeAlias = tuple[tuple[Callable[[Any, StoreMemory], int], int, Step], ...]
 
 NEVER: Final = 2**62
 """A time that does not come."""
@@ -65,11 +66,14 @@ class Dispatch:
     ----------
     timed
         Those that wait for time to pass.
+    of_pos
+        The steps for POS events that are no training, by type in capitals; `steps` fills it.
     """
 
     def __init__(self, detectors: Iterable[IndexedDetector[Any, Any]]) -> None:
         self.detectors = tuple(detectors)
         self.timed = tuple(detector for detector in self.detectors if detector.needs_time)
+        self.of_pos: dict[str, Steps] = {}
         self._index: dict[tuple[str, str, bool], Steps] = {}
 
     def steps(self, topic: str, kind: str, training: bool = False) -> Steps:
@@ -78,12 +82,14 @@ class Dispatch:
         found = self._index.get(key)
         if found is None:
             found = tuple(
-                (matches, detector.step)
+                (*matches, detector.step)
                 for detector in self.detectors
                 if (matches := detector.matches(topic, kind, training)) is not None
             )
             if len(self._index) < _MOST_TYPES:
                 self._index[key] = found
+                if topic == POS_EVENTS and not training:
+                    self.of_pos[kind] = found
         return found
 
     def pass_time(self, time: int, state: SharedState, store: StoreMemory) -> list[Alert]:

@@ -172,8 +172,16 @@ class Engine:
                     raised = step(event, state, store)
                     if raised:
                         alerts.extend(raised)
-                if store.dispatch is not None:
-                    alerts += _ask_rules(POS_EVENTS, kind, event, store)
+                dispatch = store.dispatch
+                if dispatch is not None:
+                    rules = dispatch.of_pos.get(kind)
+                    if rules is None:
+                        rules = dispatch.steps(POS_EVENTS, kind)
+                    # As `_ask_rules`, without the call.
+                    for test, names, ask in rules:
+                        found = test(event, store)
+                        if found:
+                            alerts.extend(ask(names or found, event, store.indexed, store))
             elif event.training:
                 alerts += self._ask_rules_of_training(event, store)
         elif isinstance(event, ShiftEvent):
@@ -183,7 +191,7 @@ class Engine:
             time = event.event_time
             held_back = store.advance(time, _source(event))
             alerts.extend(self._process_other(event, store))
-        if self._on_time or store.dispatch is not None:
+        if self._on_time or (store.indexed is not None and time >= store.indexed.next_due):
             alerts.extend(self._pass_time(time, store, held_back=held_back))
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
@@ -339,10 +347,10 @@ def _ask_rules(
     topic: str, kind: str, event: Event, store: StoreMemory, *, training: bool = False
 ) -> list[Alert]:
     alerts: list[Alert] = []
-    for matches, step in store.dispatch.steps(topic, kind, training):
-        names = matches(event, store)
-        if names:
-            alerts.extend(step(names, event, store.indexed, store))
+    for test, names, step in store.dispatch.steps(topic, kind, training):
+        found = test(event, store)
+        if found:
+            alerts.extend(step(names or found, event, store.indexed, store))
     return alerts
 
 

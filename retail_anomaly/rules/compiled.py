@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from retail_anomaly.core.detector import TOLERANCE
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.rules.model import EventFilter, FieldTest
-from retail_anomaly.rules.vocabulary import FIELDS, POS, SECURITY, WEEKDAYS, Kind
+from retail_anomaly.rules.vocabulary import FIELDS, POS, SECURITY, WEEKDAYS
 
 Read: TypeAlias = Callable[[Any, StoreMemory], Any]
 """Reads a field of an event; None: the event lacks it."""
@@ -32,9 +32,9 @@ def reader(field: str, topic: str) -> Read:
     """
     if field not in FIELDS[topic]:
         return lambda event, store: None
-    if field in _MADE:
-        return _MADE[field]
-    plain = _plain_reader(field, topic)
+    if field in MADE:
+        return MADE[field]
+    plain = plain_reader(field, topic)
     return lambda event, store: plain(event)
 
 
@@ -88,28 +88,43 @@ def _decides(test: FieldTest, decided: dict[str, Any]) -> bool:
 
 def _test(test: FieldTest, topic: str) -> Holds:
     if test.modifier == "field":
-        read, other = reader(test.field, topic), reader(test.wanted, topic)
-        return lambda event, store: (value := read(event, store)) is not None and value == other(event, store)
+        return _field_test(test, topic)
     if test.modifier == "share":
         return _share_test(test, topic)
-    if test.field in _MADE:
-        read, holds = _MADE[test.field], _of_value(test)
+    if test.field in MADE:
+        read, holds = MADE[test.field], _of_value(test)
         return lambda event, store: holds(read(event, store), store)
-    return _with(_plain_reader(test.field, topic), test)
+    return _with(plain_reader(test.field, topic), test)
+
+
+def _field_test(test: FieldTest, topic: str) -> Holds:
+    if test.field in MADE or test.wanted in MADE:
+        read, other = reader(test.field, topic), reader(test.wanted, topic)
+        return lambda event, store: (value := read(event, store)) is not None and value == other(event, store)
+    one, two = plain_reader(test.field, topic), plain_reader(test.wanted, topic)
+    return lambda event, store: (value := one(event)) is not None and value == two(event)
 
 
 def _share_test(test: FieldTest, topic: str) -> Holds:
     field, share = test.wanted
-    read, other = reader(test.field, topic), reader(field, topic)
+    if test.field in MADE or field in MADE:
+        read, other = reader(test.field, topic), reader(field, topic)
 
-    def reaches_share(event: Any, store: StoreMemory) -> bool:
-        value = read(event, store)
+        def reaches_share(event: Any, store: StoreMemory) -> bool:
+            value, whole = read(event, store), other(event, store)
+            return value is not None and whole is not None and value >= share * whole - TOLERANCE
+
+        return reaches_share
+    one, two = plain_reader(test.field, topic), plain_reader(field, topic)
+
+    def reaches_plain_share(event: Any, store: StoreMemory) -> bool:
+        value = one(event)
         if value is None:
             return False
-        whole = other(event, store)
+        whole = two(event)
         return whole is not None and value >= share * whole - TOLERANCE
 
-    return reaches_share
+    return reaches_plain_share
 
 
 def _of_value(test: FieldTest) -> Holds:
@@ -145,13 +160,10 @@ def _with(read: Callable[[Any], Any], test: FieldTest) -> Holds:
     return lambda event, store: (value := read(event)) is not None and value <= high
 
 
-def _plain_reader(field: str, topic: str) -> Callable[[Any], Any]:
-    if topic == POS:
-        if field == "quantity":
-            return lambda event: 1 if event.quantity is None else event.quantity
-        if FIELDS[POS][field] is Kind.FLAG:
-            flag = attrgetter(_snake(field))
-            return lambda event: bool(flag(event))
+def plain_reader(field: str, topic: str) -> Callable[[Any], Any]:
+    """Return the function that reads a field which is not made: of the event alone."""
+    if topic == POS and field == "quantity":
+        return lambda event: 1 if event.quantity is None else event.quantity
     if field == "eventType":
         return lambda event: event.event_type.upper()
     if topic == SECURITY and field in ("gateId", "alarm"):
@@ -180,7 +192,7 @@ def _receipt(event: Any, store: StoreMemory) -> str | None:
     return number
 
 
-_MADE: Final[dict[str, Read]] = {
+MADE: Final[dict[str, Read]] = {
     "localHour": _local_hour,
     "weekday": _weekday,
     "offShift": _off_shift,

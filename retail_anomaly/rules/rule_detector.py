@@ -1,9 +1,9 @@
 """A rule as a detector."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from string import Formatter
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert, derived_alert_id
 from retail_anomaly.core.codec import topic_of
@@ -12,9 +12,12 @@ from retail_anomaly.core.dispatch import IndexedDetector, Matches
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import Parameters
-from retail_anomaly.rules.compiled import Read, any_holds, filters_left, reader
+from retail_anomaly.rules.compiled import MADE, Read, any_holds, filters_left, plain_reader, reader
 from retail_anomaly.rules.model import DAY, Rule
 from retail_anomaly.rules.state import FloodEntry, RuleState
+from retail_anomaly.rules.vocabulary import FIELDS, Kind
+
+Key: TypeAlias = Callable[[Any, StoreMemory], str | None]
 
 FIRST, SECOND, OTHER = 1, 2, 4
 """The bits under which an event counts: as the first or second of `when`, or under another name."""
@@ -51,6 +54,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
         self.prefix = f"{rule.id}@{rule.shape}"
         self._flood_key = f"{rule.id}@flood"
         self._readers: dict[tuple[type, str], Read] = {}
+        self._keys: dict[type, Key] = {}
         self._by = (*rule.by, "receipt") if rule.window == "receipt" else rule.by
         self._bits = {name: self._bit(name) for name in rule.events}
         self._message = [(text, field) for text, field, _, _ in Formatter().parse(rule.message)]
@@ -65,7 +69,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
         return RuleState()
 
     def matches(self, topic: str, kind: str, training: bool) -> Matches | None:
-        """Return the function that tells under which names an event of a topic and type counts."""
+        """Return the test of events of a topic and type, and the names under which they count."""
         always, tested = 0, []
         for name, filters in self.rule.events.items():
             options = filters_left(filters, topic, kind, training)
@@ -77,10 +81,10 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
             else:
                 tested.append((self._bits[name], holds))
         if not tested:
-            return (lambda event, store: always) if always else None
+            return (_passes, always) if always else None
         if len(tested) == 1 and not always:
             bit, only = tested[0]
-            return lambda event, store: bit if only(event, store) else 0
+            return only, bit
 
         def matching(event: Event, store: StoreMemory) -> int:
             names = always
@@ -89,7 +93,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
                     names |= bit
             return names
 
-        return matching
+        return matching, 0
 
     @abstractmethod
     def step(self, names: int, event: Event, state: RuleState, store: StoreMemory) -> Sequence[Alert]:
@@ -105,15 +109,34 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
 
     def group(self, event: Event, store: StoreMemory) -> str | None:
         """Return the key of an event's group; None if it lacks a field of it."""
-        key = self.prefix
-        for field in self._by:
-            value = self.read(field, event, store)
-            if value is None:
-                return None
-            # The length keeps ("a", "bc") apart from ("ab", "c").
-            text = value if isinstance(value, str) else repr(float(value))
-            key += f"\x1f{len(text)}:{text}"
-        return key
+        key = self._keys.get(event.__class__)
+        if key is None:
+            key = self._keys[event.__class__] = self._key_of(event)
+        return key(event, store)
+
+    def _key_of(self, event: Event) -> Key:
+        """Return the function that makes the keys of a type of event."""
+        prefix, topic = self.prefix + "\x1f", topic_of(event)
+        if not self._by:
+            return lambda event, store: prefix
+        only = self._by[0]
+        if len(self._by) == 1 and FIELDS[topic].get(only) is Kind.TEXT and only not in MADE:
+            get = plain_reader(only, topic)
+            return lambda event, store: None if (value := get(event)) is None else prefix + value
+        readers = [reader(field, topic) for field in self._by]
+
+        def joined(event: Event, store: StoreMemory) -> str | None:
+            key = prefix
+            for read in readers:
+                value = read(event, store)
+                if value is None:
+                    return None
+                text = value if isinstance(value, str) else repr(float(value))
+                # The length keeps ("a", "bc") apart from ("ab", "c").
+                key += f"{len(text)}:{text}\x1f"
+            return key
+
+        return joined
 
     def by_of(self, event: Event, store: StoreMemory) -> dict[str, Any]:
         """Return the values of the fields that make an event's group."""
@@ -219,3 +242,7 @@ def whole(value: float) -> float:
     (3, 2.5)
     """
     return int(value) if float(value).is_integer() else value
+
+
+def _passes(event: Event, store: StoreMemory) -> int:
+    return 1

@@ -6,10 +6,10 @@ from math import fsum
 from typing import Any, Final
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.detector import reaches
+from retail_anomaly.core.detector import TOLERANCE, reaches
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.memory import StoreMemory
-from retail_anomaly.rules.rule_detector import FIRST, MOST_IDS, SECOND, RuleDetector, whole
+from retail_anomaly.rules.rule_detector import FIRST, MOST_IDS, SECOND, NoParameters, RuleDetector, whole
 from retail_anomaly.rules.state import OpenAlert, RuleState, WindowEntry
 
 REVISE_BY: Final = 0.05
@@ -21,27 +21,43 @@ class WindowRule(RuleDetector):
     Cannot see: a pattern that is spread over more than its window.
     """
 
+    def __init__(self, parameters: NoParameters, max_late: int) -> None:
+        super().__init__(parameters, max_late)
+        rule = self.rule
+        # Read at each event.
+        self._keep = self._keep_in_day if rule.window == "day" else self._keep_in_window
+        self._kind, self._limit, self._field = rule.when.kind, rule.when.gte, rule.when.field
+        self._length, self._memory = rule.length, rule.span + max_late
+
     def step(self, names: int, event: Event, state: RuleState, store: StoreMemory) -> Sequence[Alert]:
         """Keep the event in its group's window, and decide."""
-        key = self.group(event, store)
+        try:
+            key = self._keys[event.__class__](event, store)
+        except KeyError:  # the first event of its type
+            key = self.group(event, store)
         if key is None:
             return ()
-        groups, time = state.groups, event.event_time  # type: ignore[union-attr]
-        entry = groups.get(key)
-        if not isinstance(entry, WindowEntry):
+        time: int = event.event_time  # type: ignore[union-attr]
+        entry: Any = state.groups.get(key)
+        if entry is None:
             entry = WindowEntry(0, time)
-        by_day = self.rule.window == "day"
-        kept = (
-            self._keep_in_day(entry, names, event, store)
-            if by_day
-            else self._keep(entry, names, event, store)
-        )
-        if not kept:
+        if not self._keep(entry, names, event, store):
             return ()
-        entry.until = entry.newest + self.rule.span + self.max_late
-        alerts = self._decide(entry, event, state, store)
-        groups.put(key, entry)
+        entry.until = entry.newest + self._memory
+        alerts: Sequence[Alert] = ()
+        if self._may_hold(entry):
+            alerts = self._decide(entry, event, state, store)
+        else:
+            entry.episode = None
+        state.groups.put(key, entry)
         return alerts
+
+    def _may_hold(self, entry: WindowEntry) -> bool:
+        """Tell whether the condition may hold; for nearly all events this cheap test is the last."""
+        if self._kind == "ratio":
+            # A share is rounded to 6 places before it is compared.
+            return entry.first >= (self._limit - 1e-6) * entry.second
+        return self._kind != "count" or entry.first >= self._limit - TOLERANCE
 
     def _keep_in_day(self, entry: WindowEntry, names: int, event: Event, store: StoreMemory) -> bool:
         """Count an event of the newest local day; tell whether it is one."""
@@ -53,23 +69,25 @@ class WindowRule(RuleDetector):
             entry.day, entry.episode = day, None
             entry.first = entry.second = entry.count = 0
             entry.total, entry.distinct, entry.ids = 0.0, {}, []
-        entry.newest = max(entry.newest, time)
+        if time > entry.newest:  # noqa: PLR1730 - at each event, and max() is a call
+            entry.newest = time
         entry.count += 1
         if names & SECOND:
             entry.second += 1
         if names & FIRST:
             entry.first += 1
-            self._add(entry, self._value_of(event, store))
+            if self._field is not None:
+                self._add(entry, self._value_of(event, store))
             number = self.read("transactionId", event, store) if len(entry.ids) < MOST_IDS else None
             if number is not None and number not in entry.ids:
                 entry.ids.append(number)
         return True
 
-    def _keep(self, entry: WindowEntry, names: int, event: Event, store: StoreMemory) -> bool:
+    def _keep_in_window(self, entry: WindowEntry, names: int, event: Event, store: StoreMemory) -> bool:
         """Insert an event by its time and drop those that leave the window; tell whether it is inside."""
         time = event.event_time  # type: ignore[union-attr]
         entry.newest = max(entry.newest, time)
-        start = entry.newest - self.rule.length
+        start = entry.newest - self._length
         episode = entry.episode
         if episode is not None and episode.opened_at < start:
             entry.episode = None
@@ -85,7 +103,7 @@ class WindowRule(RuleDetector):
         value = self._value_of(event, store) if is_first else None
         times.insert(at, time)
         entry.names.insert(at, names)
-        if self.rule.when.field is not None:
+        if self._field is not None:
             entry.values.insert(at, value)
         entry.numbers.insert(at, self.read("transactionId", event, store) if is_first else None)
         if names & SECOND:
@@ -100,10 +118,10 @@ class WindowRule(RuleDetector):
         for names in entry.names[:count]:
             entry.first -= names & FIRST
             entry.second -= (names & SECOND) // SECOND
-        if self.rule.when.kind == "sum":
+        if self._kind == "sum":
             # Added up anew: what a subtraction leaves of large amounts is not zero.
             entry.total = fsum(value for value in entry.values[count:] if value is not None)
-        elif self.rule.when.kind == "distinct":
+        elif self._kind == "distinct":
             for value in filter(None, entry.values[:count]):
                 entry.distinct[value] -= 1
                 if not entry.distinct[value]:
@@ -113,18 +131,18 @@ class WindowRule(RuleDetector):
 
     def _value_of(self, event: Event, store: StoreMemory) -> Any:
         """Return the value that is added up, or the text of one that is told apart from others."""
-        field = self.rule.when.field
+        field = self._field
         if field is None:
             return None
         value = self.read(field, event, store)
-        if value is None or self.rule.when.kind == "sum":
+        if value is None or self._kind == "sum":
             return value
         return value if isinstance(value, str) else repr(float(value))
 
     def _add(self, entry: WindowEntry, value: Any) -> None:
         if value is None:
             return
-        if self.rule.when.kind == "sum":
+        if self._kind == "sum":
             entry.total += value
         else:
             entry.distinct[value] = entry.distinct.get(value, 0) + 1
@@ -144,7 +162,7 @@ class WindowRule(RuleDetector):
     def _decide(
         self, entry: WindowEntry, event: Event, state: RuleState, store: StoreMemory
     ) -> Sequence[Alert]:
-        value, limit = self._value(entry), self.rule.when.gte
+        value, limit = self._value(entry), self._limit
         if value is None or not reaches(value, limit):
             entry.episode = None
             return ()
