@@ -52,7 +52,7 @@ def rare(number: int) -> Rule:
 
 ON_SALE: Final[list[Rule]] = [
     {
-        "id": name,
+        "id": f"{name}_on_sale",
         "events": {"e": {"eventType": "SALE", **tests}},
         "by": ["cashierId"],
         "window": "8h",
@@ -104,6 +104,7 @@ CASES: Final[dict[str, tuple[list[Rule], tuple[str, ...]]]] = {
     "20 rules on rare types": ([rare(n) for n in range(20)], ()),
     "5 rules on SALE": (ON_SALE, ()),
     "a rate over SALE": ([COUNTING], ()),
+    "the pack pos": ([], ("pos",)),
     "37 rules": ([*(rare(n) for n in range(31)), *ON_SALE, COUNTING], ()),
 }
 

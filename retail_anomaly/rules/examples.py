@@ -65,7 +65,9 @@ def check_examples(rule: Rule, zone: Callable[[str], ZoneInfo] = lambda store: U
     return count
 
 
-def alerts_of_example(rule: Rule, log: Any, place: str, zone: Callable[[str], ZoneInfo]) -> list[Alert]:
+def alerts_of_example(
+    rule: Rule, log: Any, place: str, zone: Callable[[str], ZoneInfo] = lambda store: UTC_ZONE
+) -> list[Alert]:
     """Return the alerts that a rule raises over an example, time passed to the end of its window."""
     engine = Engine(rule_detectors([rule], DAY), zone=zone)
     alerts: list[Alert] = []

@@ -1,6 +1,7 @@
 """Rules from files, folders, packs and mappings."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -118,15 +119,27 @@ def load_rule(source: str | Path | Mapping[str, Any]) -> Rule:
 
 
 def _of_packs(packs: Iterable[str]) -> Iterator[Written]:
+    folders: dict[str, None] = {}
     for pack in packs:
         if pack not in PACKS:
             raise RuleError("rules.packs", f"unknown pack {pack}; {nearest(pack, PACKS)}")
-        folder = files("retail_anomaly.rules").joinpath(pack)
-        for file in sorted(folder.iterdir() if folder.is_dir() else (), key=lambda file: file.name):
-            if file.name.endswith(".yaml"):
-                yield from _each(
-                    read_written(file.read_bytes(), f"{pack}/{file.name}"), f"{pack}/{file.name}"
-                )
+        # The other packs set thresholds over the rules of `pos`.
+        folders |= {"pos": None, pack: None}
+    for folder in folders:
+        yield from _in_folder(folder)
+
+
+@cache
+def _in_folder(pack: str) -> tuple[Written, ...]:
+    folder = files("retail_anomaly.rules").joinpath(pack)
+    found = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name
+    )
+    return tuple(
+        rule
+        for file in sorted(found, key=lambda file: file.name)
+        for rule in _each(read_written(file.read_bytes(), f"{pack}/{file.name}"), f"{pack}/{file.name}")
+    )
 
 
 def _of_paths(where: Iterable[str | Path]) -> Iterator[Written]:
@@ -161,7 +174,7 @@ def _extended(rule: Written, depth: int = 0) -> Written:
     if given is None:
         return rule
     pack, _, name = str(given.plain()).rpartition("/")
-    known = {each.value["id"].plain(): each for each in _of_packs([pack])} if pack in PACKS else {}
+    known = {each.value["id"].plain(): each for each in _in_folder(pack)} if pack in PACKS else {}
     if name not in known:
         advice = nearest(name, known) if known else "expected a packaged rule such as pos/no_sale_abuse"
         raise given.error(f"extends: unknown rule {given.plain()}; {advice}")
