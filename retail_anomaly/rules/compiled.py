@@ -191,8 +191,9 @@ def _off_shift(event: Any, store: StoreMemory) -> bool | None:
 
 
 def _receipt(event: Any, store: StoreMemory) -> str | None:
-    number: str | None = event.transaction_id
-    return number
+    if event.transaction_id is None:
+        return None
+    return "/".join(store.numbering.identity(event))
 
 
 MADE: Final[dict[str, Read]] = {

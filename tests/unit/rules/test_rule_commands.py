@@ -193,3 +193,18 @@ def test_an_absence_is_raised_by_time_alone() -> None:
     result = ra.replay([*drawers(0), *others], rules=[rule])
 
     assert result.alerts[["type", "store_id"]].values.tolist() == [["UNFINISHED", "store-1"]]
+
+
+def test_a_receipt_is_told_apart_as_the_configuration_numbers_receipts(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    rule = {**DRAWER, "window": "receipt", "events": {"drawer": {"eventType": "COPY"}}}
+    copies = [
+        TillEvent("s", "c-1", "COPY", T0 + n, transaction_id="7", register_id=f"r-{n}") for n in range(2)
+    ]
+    by_numbering = {}
+
+    for numbering in ("store", "register"):
+        config.write_text(yaml.safe_dump({"numbered_by": numbering, "rules": {"inline": [rule]}}))
+        by_numbering[numbering] = len(ra.replay(copies, settings=ra.load_settings(config)).alerts)
+
+    assert by_numbering == {"store": 1, "register": 0}
