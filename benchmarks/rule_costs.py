@@ -1,4 +1,4 @@
-"""The cost of declarative rules an event: ``python -m benchmarks.rules``.
+"""The cost of declarative rules an event: ``python -m benchmarks.rule_costs``.
 
 The same events pass an engine without rules and engines with them; the figure is the difference of the CPU
 times, the least of several rounds. The machine decides the figures: compare them with each other.
