@@ -113,7 +113,7 @@ $(VENV)/.created:
 $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing the package and the streamer (once; about a minute)"
 	@$(INSTALL) hatchling editables
-	@$(INSTALL) --no-build-isolation --editable '.[streamer]'
+	@$(INSTALL) --no-build-isolation --editable '.[streamer,review]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.created pyproject.toml constraints.txt

@@ -1,7 +1,9 @@
 """The command `retail-anomaly demo`."""
 
 import shutil
+import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +34,16 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the streamer's state and the logs of all processes.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option(help="In a terminal, end with the board on which people judge cases.")
+    ] = True,
 ) -> None:
     """Simulate a day and watch the streamer find its incidents.
 
     The demo starts an embedded broker, the streamer and the simulator, each as a process. It shows the alerts
     as they arrive and ends with a summary and an HTML report. The exit code is 1 if an event was lost or an
-    injected incident was not found.
+    injected incident was not found. In a terminal the board of `retail-anomaly review` opens at the end, and
+    stays until you press Ctrl-C.
 
     Example: retail-anomaly demo --seed 7 --stores 3
     """
@@ -46,7 +52,7 @@ def demo(
     require("quixstreams")
     from rich.console import Console
 
-    from retail_anomaly.cli.demo.outcome import write_outcome
+    from retail_anomaly.cli.demo.outcome import ACTIONS_FILE, ALERTS_FILE, write_outcome
     from retail_anomaly.cli.demo.screen import Screen
     from retail_anomaly.cli.demo.simulated_day import DemoPlan, run_day
 
@@ -74,3 +80,10 @@ def demo(
                     screen.say(f"State and logs are kept in {folder}")
                 else:
                     shutil.rmtree(folder, ignore_errors=True)
+    if review and sys.stdout.isatty() and find_spec("uvicorn") is not None:
+        from retail_anomaly.cli.review.command import serve_board
+
+        # The decisions on an earlier demo's alerts would be about other cases.
+        actions = output / ACTIONS_FILE
+        actions.unlink(missing_ok=True)
+        serve_board(output / ALERTS_FILE, actions)

@@ -28,6 +28,7 @@ from retail_anomaly.whole_file import write_whole
 EVENTS_FILE: Final = "events.jsonl"
 INCIDENTS_FILE: Final = "incidents.jsonl"
 ALERTS_FILE: Final = "alerts.jsonl"
+ACTIONS_FILE: Final = "alerts.actions.jsonl"
 REPORT_FILE: Final = "report.html"
 
 
@@ -127,19 +128,28 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     yield _incidents(matched)
     names = (REPORT_FILE, ALERTS_FILE, EVENTS_FILE, INCIDENTS_FILE)
     yield f"Written: {', '.join(escape(str(folder / name)) for name in names)}"
-    yield f"Look at {escape(str(folder / REPORT_FILE))} in a browser, or replay the same day:"
+    yield f"Look at {escape(str(folder / REPORT_FILE))} in a browser, read the alerts as cases:"
+    yield f"  {escape(review_command(folder))}"
+    yield "or replay the same day:"
     yield f"  {escape(replay_command(folder))}"
 
 
 def replay_command(folder: Path) -> str:
-    """Return a command that replays the simulated day, as you can paste it into the shell.
+    """Return a command that replays the simulated day, as you can paste it into the shell."""
+    return _command("replay", str(folder / EVENTS_FILE), "--output", "replayed.jsonl")
 
-    `make demo` installs into a virtual environment that the shell does not know: then the command has the
-    path of the program.
-    """
+
+def review_command(folder: Path) -> str:
+    """Return a command that opens the board, as you can paste it into the shell."""
+    return _command("review", str(folder / ALERTS_FILE))
+
+
+def _command(*arguments: str) -> str:
+    # `make demo` installs into a virtual environment that the shell does not know: then the command has the
+    # path of the program.
     name = "retail-anomaly"
     program = name if shutil.which(name) else str(Path(sys.executable).with_name(name))
-    return shlex.join([program, "replay", str(folder / EVENTS_FILE), "--output", "replayed.jsonl"])
+    return shlex.join([program, *arguments])
 
 
 def _incidents(matched: pd.DataFrame) -> Table:

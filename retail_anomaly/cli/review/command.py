@@ -1,7 +1,9 @@
 """The command `retail-anomaly review`."""
 
 import getpass
+import os
 import socket
+import sys
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -59,6 +61,23 @@ def review(
     require_writable(file)
     with alerts.open("rb"):
         pass  # The error names the file.
+    serve_board(
+        *(alerts, file, config), name=name, host=host, port=port, user_header=user_header, browser=browser
+    )
+
+
+def serve_board(
+    alerts: Path,
+    actions: Path,
+    config: Path | None = None,
+    *,
+    name: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    user_header: str | None = None,
+    browser: bool = True,
+) -> None:
+    """Serve the board until Ctrl-C; the parameters are those of the command."""
     import uvicorn
 
     from retail_anomaly.cli.review.access import Rules
@@ -67,7 +86,7 @@ def review(
     from retail_anomaly.frames.words import plural
     from retail_anomaly.settings import load
 
-    cases = CaseFiles(alerts, file, load(config).settings)
+    cases = CaseFiles(alerts, actions, load(config).settings)
     cases.refresh()
     rules = Rules(
         name or getpass.getuser(), user_header=user_header, hosts=() if user_header else (*_LOOPBACK, "[::1]")
@@ -78,16 +97,21 @@ def review(
             server.bind((host, port))
             server.listen()  # before the address is printed: a browser that is quick waits, and is answered
         except OSError as error:
-            raise UsageError(
-                f"--port {port}: {error.strerror}; choose another, or 0 for any free one"
-            ) from None
+            advice = "choose another port, or 0 for any free one"
+            raise UsageError(f"--port {port}: {error.strerror}; {advice}") from None
         address = f"http://{f'[{host}]' if ':' in host else host}:{server.getsockname()[1]}/"
         secret = "" if user_header else f"?token={rules.token}"
-        typer.echo(
-            f"{plural(len(cases.waiting()), 'open case')} on {address}{secret} (Ctrl-C ends the board)"
-        )
-        if browser and not user_header:
+        waiting = plural(len(cases.waiting()), "open case")
+        typer.echo(f"{waiting} on {address}{secret} (Ctrl-C ends the board)")
+        if browser and not user_header and _has_screen():
             webbrowser.open(f"{address}{secret}")
         with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end
             uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="warning")).run([server])
-    typer.echo(f"Your decisions: {file}", err=True)
+    typer.echo(f"Your decisions: {actions}", err=True)
+
+
+def _has_screen() -> bool:
+    # Without one Python would start a text browser, and the board would wait for its end.
+    return sys.platform in {"darwin", "win32"} or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
