@@ -91,6 +91,13 @@ def pipeline_health() -> Any:
             "Dead letters by reason",
             promql(("sum by (reason) (increase(retail_dead_letters_total[$__rate_interval]))", "{{reason}}")),
             "By the field that was wrong.",
+            width=8,
+        ),
+        lines(
+            "Refunds not judged",
+            promql(("sum by (reason) (increase(retail_undecided_total[$__rate_interval]))", "{{reason}}")),
+            "Their sale is older than the log or the memory, of another store, or not told by its number.",
+            width=8,
         ),
         lines(
             "Requests to InfluxDB",
@@ -102,6 +109,7 @@ def pipeline_health() -> Any:
             ),
             "A second, by how they ended.",
             "reqps",
+            width=8,
         ),
         lines(
             "State",

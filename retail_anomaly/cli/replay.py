@@ -13,7 +13,7 @@ from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, Top
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.frames.words import plural
+from retail_anomaly.frames.words import plural, undecided_lines
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
@@ -122,6 +122,7 @@ def _summary(run: Pass, types: Counter[str], revised: int, bad: BadLines, second
         lines.append(f"{plural(bad.count, 'line')} could not be read{more}")
         lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
     lines += run.remarks
+    lines += undecided_lines(run.undecided)
     if run.held:
         held = plural(run.held, "decision")
         lines.append(f"{held} still waiting for time to pass beyond the end of the log")

@@ -77,8 +77,11 @@ def _counts_revisions(subject: Subject) -> None:
             require(
                 alert.opened_at == previous.opened_at, f"{alert.alert_id}: a revision must keep opened_at"
             )
-            worse = alert.risk_score > previous.risk_score
-            require(worse, f"{alert.alert_id}: a revision must have a higher risk")
+            lower = alert.risk_score < previous.risk_score
+            require(not lower, f"{alert.alert_id}: a revision must not have a lower risk")
+            require(
+                alert.evidence != previous.evidence, f"{alert.alert_id}: a revision must tell something new"
+            )
         last[alert.alert_id] = alert
 
 

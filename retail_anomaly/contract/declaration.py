@@ -89,7 +89,7 @@ def _others(default: Parameters, field: str) -> list[dict[str, Any]]:
     if isinstance(value, int | float):
         kind = type(value)
         return [{field: kind(other)} for other in (value + 1, value / 2, value * 1.5)]
-    return [{field: f"{value}x"}]
+    return [{field: (*value, "x") if isinstance(value, tuple) else f"{value}x"}]
 
 
 FORM: Final[Mapping[str, Check]] = {

@@ -1,6 +1,7 @@
 """The base class of detectors: small state machines over the events of one store."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -63,6 +64,8 @@ class Detector(ABC, Generic[P, S]):
         Short hash of the parameters.
     listener
         A host sets it to receive every score of a model.
+    undecided
+        How many events this process could not judge, by reason; hosts show it.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class Detector(ABC, Generic[P, S]):
         self.max_late = max_late
         self.config_hash = config_hash(self.parameters)
         self.listener: Callable[[Score], None] | None = None
+        self.undecided: Counter[str] = Counter()
 
     @classmethod
     def cannot_see(cls) -> str:

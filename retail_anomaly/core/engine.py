@@ -5,6 +5,7 @@ look at its kind. It does no I/O and reads no clock. The memory of a store is a 
 holds and passes in.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -292,6 +293,17 @@ class Engine:
             The alerts that were waiting for that time.
         """
         return self._pass_time(time, store, held_back=False)
+
+    @property
+    def undecided(self) -> Counter[tuple[str, str]]:
+        """How many events could not be judged, by detector and reason."""
+        return Counter(
+            {
+                (each.name, reason): count
+                for each in self.detectors
+                for reason, count in each.undecided.items()
+            }
+        )
 
     @property
     def needs_ticks(self) -> bool:

@@ -12,6 +12,7 @@ from retail_anomaly.core.collections import AgedIds, Collection, Load, StateReco
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.kept_lines import ForgottenSales, KeptLines
+from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
@@ -23,7 +24,7 @@ FORMAT_VERSION: Final = 1
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
 _LATE_PER_SWEEP: Final = 1_000
-_COLLECTIONS: Final = (Table, TimedIds, AgedIds)
+_COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger)
 
 
 class StateFormatError(RetailAnomalyError, ValueError):
@@ -380,6 +381,9 @@ class StoreMemory:
         NumberingChangedError
             They were written with another `numbered_by`.
         """
+        for name, collection in self.collections().items():
+            if isinstance(collection, Ledger):
+                collection.attach(_prefixed(load, name))
         packed = load("header")
         if packed is None:
             return

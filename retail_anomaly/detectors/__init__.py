@@ -13,6 +13,7 @@ from retail_anomaly.core.registry import known_detectors, looks, own_detectors, 
 from retail_anomaly.detectors.inventory_shrinkage import InventoryShrinkage
 from retail_anomaly.detectors.refund_burst import RefundBurst
 from retail_anomaly.detectors.refund_deviation import RefundDeviation
+from retail_anomaly.detectors.refund_match import RefundMatch
 from retail_anomaly.detectors.refund_without_sale import RefundWithoutSale
 from retail_anomaly.detectors.sales_deviation import SalesDeviation
 from retail_anomaly.detectors.security_correlation import SecurityCorrelation
@@ -21,6 +22,7 @@ from retail_anomaly.detectors.stock_discrepancy import StockDiscrepancy
 REGISTRY: Final = ship(
     RefundBurst,
     RefundWithoutSale,
+    RefundMatch,
     SecurityCorrelation,
     InventoryShrinkage,
     StockDiscrepancy,
@@ -37,6 +39,7 @@ __all__ = [
     "Range",
     "RefundBurst",
     "RefundDeviation",
+    "RefundMatch",
     "RefundWithoutSale",
     "SalesDeviation",
     "SecurityCorrelation",

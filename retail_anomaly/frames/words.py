@@ -1,6 +1,7 @@
 """Names and counts as a person reads them."""
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,27 @@ def percent(share: float, places: int = 0) -> str:
     ('12 %', '12.5 %')
     """
     return f"{100 * share:,.{places}f} %"
+
+
+def undecided_lines(undecided: Mapping[tuple[str, str], int]) -> list[str]:
+    """Return in words what the detectors could not judge, one line for each detector.
+
+    Parameters
+    ----------
+    undecided
+        Counts of events by detector and reason.
+
+    Examples
+    --------
+    >>> undecided_lines({("refund_match", "young log"): 1200, ("refund_match", "other store"): 1})
+    ['1,201 refunds that refund_match could not judge: 1,200 young log, 1 other store']
+    """
+    lines = []
+    for detector in sorted({detector for detector, _ in undecided}):
+        reasons = Counter({reason: count for (name, reason), count in undecided.items() if name == detector})
+        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        lines.append(f"{plural(reasons.total(), 'refund')} that {detector} could not judge: {told}")
+    return lines
 
 
 def who(alert: Mapping[Hashable, Any]) -> str:

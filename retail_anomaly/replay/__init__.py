@@ -13,7 +13,7 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.score import Score
-from retail_anomaly.frames.words import plural
+from retail_anomaly.frames.words import plural, undecided_lines
 from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
@@ -75,6 +75,8 @@ class ReplayResult:
         How many lines or rows were no events, and how many by reason.
     held
         How many decisions still wait for time to pass.
+    undecided
+        How many refunds could not be judged, by detector and reason, such as a log that is too young.
     stores
         How many stores there were.
     seconds
@@ -94,6 +96,7 @@ class ReplayResult:
     bad_lines: int
     bad_reasons: Counter[str]
     held: int
+    undecided: Counter[tuple[str, str]]
     stores: int
     seconds: float
     scores: "pd.DataFrame | None" = None
@@ -112,6 +115,7 @@ class ReplayResult:
         notes += [f"{count:,}: {reason}" for reason, count in self.bad_reasons.most_common(5)]
         notes += [f"The first: {self.first_bad_line}"] if self.first_bad_line else []
         notes += self.remarks
+        notes += [f"{line}." for line in undecided_lines(self.undecided)]
         return "\n".join(
             [*map(html_paragraph, [self._said(), *notes]), html_table(rows, ["alerts", "count"])]
         )
@@ -235,6 +239,7 @@ def replay(  # noqa: PLR0913 - by name only
         bad_lines=bad.count,
         bad_reasons=bad.reasons,
         held=run.held,
+        undecided=run.undecided,
         stores=run.store_count,
         seconds=time.perf_counter() - began,
         scores=scores_frame(judged) if scores else None,

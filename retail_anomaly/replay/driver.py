@@ -61,6 +61,11 @@ class Replay:
         return counts
 
     @property
+    def undecided(self) -> Counter[tuple[str, str]]:
+        """How many events could not be judged, by detector and reason."""
+        return self._engine.undecided
+
+    @property
     def store_count(self) -> int:
         """How many stores there are."""
         return len(self.stores)

@@ -43,6 +43,10 @@ class Pass(Protocol):
         """How many decisions still wait for time to pass."""
 
     @property
+    def undecided(self) -> Counter[tuple[str, str]]:
+        """How many events could not be judged, by detector and reason."""
+
+    @property
     def store_count(self) -> int:
         """How many stores there were."""
 
@@ -150,6 +154,10 @@ class _ReplayHere:
         return self._replay.held
 
     @property
+    def undecided(self) -> Counter[tuple[str, str]]:
+        return self._replay.undecided
+
+    @property
     def store_count(self) -> int:
         return len(self._replay.stores)
 
@@ -174,6 +182,7 @@ class _ReplayInWorkers:
         self._names = names
         self._findings = Findings()
         self.events: Counter[str] = Counter()
+        self.undecided: Counter[tuple[str, str]] = Counter()
         self.held = 0
         self.store_count = 0
 
@@ -206,6 +215,7 @@ class _ReplayInWorkers:
 
     def _add(self, counts: ShareCounts) -> None:
         self.events += counts.events
+        self.undecided += counts.undecided
         self.held += counts.held
         self.store_count += counts.stores
         self._findings.add(counts.findings)

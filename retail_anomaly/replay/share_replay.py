@@ -59,6 +59,7 @@ class ShareCounts(msgspec.Struct):
     held: int
     stores: int
     findings: Findings
+    undecided: Counter[tuple[str, str]]
 
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
@@ -93,4 +94,4 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     for order, alert in run.placed_alerts(events(), task.share.owns):
         report.items.append((order, alert))
     send_report()
-    channel.send(ShareCounts(run.events, run.held, run.store_count, watch.findings))
+    channel.send(ShareCounts(run.events, run.held, run.store_count, watch.findings, run.undecided))

@@ -106,6 +106,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     process: Process = engine.process
     if metrics is not None:
         metrics.entries = state.entries
+        metrics.undecided = lambda: engine.undecided
         process = SampledTimer(process, metrics.processed_in)
     detect = Detection(engine, state, clock=clock, process=process)
     if scores is None:

@@ -45,6 +45,8 @@ class Metrics(ProcessCounts, Collector):
         Tells whether state is being read back.
     entries
         Counts the entries of the state, by collection.
+    undecided
+        Counts what the detectors could not judge, by detector and reason.
     background
         The work beside the poll loop.
 
@@ -61,6 +63,7 @@ class Metrics(ProcessCounts, Collector):
         self.registry = registry = CollectorRegistry()
         self.recovering: Callable[[], bool] = lambda: False
         self.entries: Callable[[], Mapping[str, int]] = dict
+        self.undecided: Callable[[], Mapping[tuple[str, str], int]] = dict
         self.background: Sequence[Background] = ()
         self._about = [process, group]
         self._state_dir = state_dir
@@ -146,6 +149,12 @@ class Metrics(ProcessCounts, Collector):
         )
         yield _counter("retail_events", "Records processed.", "topic", self._processed)
         yield _counter("retail_alerts", "Alerts raised, revisions included.", "type", self._alerts)
+        undecided = CounterMetricFamily(
+            "retail_undecided", "Refunds that a detector could not judge.", labels=["detector", "reason"]
+        )
+        for names, count in self.undecided().items():
+            undecided.add_metric(list(names), count)
+        yield undecided
         yield _counter(
             "retail_dead_letters", "Records that became dead letters.", "reason", self._dead_letters
         )

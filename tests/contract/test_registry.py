@@ -31,6 +31,10 @@ DEVIATION = {
 EVIDENCE = {
     "refund_burst": {"transactionIds", "refundCount", "totalRefunds", "averageAmount", "offShift"},
     "refund_without_sale": {"transactionId", "amount", "sku", "offShift"},
+    "refund_match": {
+        *("transactionId", "originalTransactionId", "matchedBy", "reasons", "loss", "lines"),
+        *("saleTime", "saleCashierId"),
+    },
     "security_correlation": {
         "transactionId",
         "saleAmount",
@@ -51,6 +55,10 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {},
         {"match_grace": Duration(10 * MINUTE)},
         {"match_grace": Duration(HOUR), "warm_up": Duration(HOUR), "sale_memory": Duration(HOUR)},
+    ],
+    "refund_match": [
+        {},
+        {"sale_memory": Duration(HOUR), "quick": Duration(10 * MINUTE), "return_window": Duration(MINUTE)},
     ],
     "security_correlation": [{}, {"window": Duration(HOUR), "amount": 0.0}],
     "inventory_shrinkage": [{}, {"threshold": 1}],
@@ -176,6 +184,8 @@ def _raised_by(alert: Alert, event: Any) -> Any:
         return alert.store_id, alert.evidence["end"]  # an interval, whatever event told that it was over
     if alert.event_time != getattr(event, "event_time", None):
         return alert.event_time, alert.evidence.get("transactionId")
+    if alert.type == "REFUND_MISMATCH":
+        return event  # with other parameters, another line of the refund may be the first with a reason
     if alert.detector not in EVIDENCE:
         return event  # a detector that you add may alert at each line of a receipt
     return event.event_time, getattr(event, "transaction_id", None) or getattr(
@@ -273,6 +283,8 @@ STRICTER = [
     ),
     Stricter("refund_without_sale", "match_grace", _durations(0, MINUTE, HOUR), "receipt", "refunds"),
     Stricter("refund_without_sale", "warm_up", _durations(0, MINUTE, HOUR), "receipt", "refunds"),
+    Stricter("refund_match", "quick", _durations(HOUR, 10 * MINUTE, 1), "employee_id", "refunds"),
+    Stricter("refund_match", "return_window", _durations(1, MINUTE, HOUR), "employee_id", "refunds"),
     Stricter("security_correlation", "amount", (40.0, 100.0, 200.0), "store_id", "gates"),
     Stricter("security_correlation", "window", _durations(HOUR, 2 * MINUTE, 0), "store_id", "gates"),
     Stricter("inventory_shrinkage", "threshold", (1, 3, 5, 9), "sku", "counts"),

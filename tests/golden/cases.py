@@ -20,9 +20,10 @@ Host: TypeAlias = Callable[[Sequence[Record]], list[Alert]]
 
 _FOLDER = Path(__file__).parent / "cases"
 _EXPECTED = ".expected.jsonl"
-_DETAIL = {
+_DETAIL: dict[str, str | Callable[[dict[str, Any]], str]] = {
     "REFUND_BURST": "refundCount",
     "REFUND_WITHOUT_SALE": "transactionId",
+    "REFUND_MISMATCH": lambda evidence: f"{','.join(evidence['reasons'])}:{evidence['loss']:.2f}",
     "SECURITY_CORRELATION": "transactionId",
     "SHRINKAGE": "difference",
     "STOCK_DISCREPANCY": "missing",
@@ -32,15 +33,15 @@ LOGS = sorted(path.name for path in _FOLDER.glob("*.jsonl"))
 NAMES = sorted(path.name.removesuffix(_EXPECTED) for path in _FOLDER.glob(f"*{_EXPECTED}"))
 
 
-def records(name: str) -> list[Record]:
+def records(name: str, folder: Path = _FOLDER) -> list[Record]:
     """Return a case's log."""
-    lines = [json.loads(line) for line in _read(f"{name}.jsonl")]
+    lines = [json.loads(line) for line in _read(folder / f"{name}.jsonl")]
     return [(line["topic"], json.dumps(line["value"]).encode()) for line in lines]
 
 
-def expected(name: str) -> Counter[tuple[Any, ...]]:
+def expected(name: str, folder: Path = _FOLDER) -> Counter[tuple[Any, ...]]:
     """Return a case's alerts in brief, in no order; types without a detail here are left aside."""
-    alerts = [json.loads(line) for line in _read(f"{name}{_EXPECTED}")]
+    alerts = [json.loads(line) for line in _read(folder / f"{name}{_EXPECTED}")]
     return Counter(
         (*(alert[field] for field in _BRIEF), round(alert["riskScore"], _PLACES))
         for alert in alerts
@@ -57,7 +58,7 @@ def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
             a.employee_id,
             a.event_time,
             a.revision,
-            a.evidence[_DETAIL[a.type]],
+            _detail(a),
             round(a.risk_score, _PLACES),
         )
         for a in alerts
@@ -65,9 +66,14 @@ def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
     )
 
 
+def _detail(alert: Alert) -> object:
+    detail = _DETAIL[alert.type]
+    return alert.evidence[detail] if isinstance(detail, str) else detail(alert.evidence)
+
+
 _BRIEF = ("type", "storeId", "employeeId", "eventTime", "revision", "detail")
 _PLACES = 4  # to which the risk is compared
 
 
-def _read(name: str) -> list[str]:
-    return (_FOLDER / name).read_text(encoding="utf-8").splitlines()
+def _read(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()

@@ -101,7 +101,7 @@ def test_a_log_gives_equal_alerts_and_equal_dead_letters(log, tmp_path, settings
 
 def test_a_folder_gives_equal_alerts_whatever_its_files_are(folder, tmp_path):
     result, (one, other) = assert_equal(folder, tmp_path)
-    assert result.alerts["type"].nunique() == 5
+    assert result.alerts["type"].nunique() == 6
     # Read by time: there is no order among the bad lines of several files.
     assert sorted(one) == sorted(other)
     assert len(one) == 4  # one in each file of JSON lines

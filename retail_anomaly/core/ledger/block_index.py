@@ -1,0 +1,153 @@
+"""The index of closed blocks: which of their heads may bear a number or a token."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from retail_anomaly.core.ledger.block import Block, Place
+from retail_anomaly.core.ledger.hashing import fingerprint, stable_hash
+
+_HEAD_BITS: Final = 6
+
+
+class BlockEntry(msgspec.Struct, array_like=True, gc=False):
+    """What the index knows of one block, as it is written.
+
+    Examples
+    --------
+    >>> entry = BlockEntry(oldest=1, newest=5, closed=5, lines=2)
+    >>> entry.is_outlived(9, keep=3)
+    True
+    """
+
+    oldest: int
+    newest: int
+    closed: int
+    lines: int
+    numbers: bytes = b""
+    tokens: bytes = b""
+    token_heads: bytes = b""
+
+    @classmethod
+    def of(
+        cls, block: Block, clock: int, numbers: Iterable[str], tokens: Iterable[tuple[int, int]]
+    ) -> "BlockEntry":
+        """Return the entry of a block.
+
+        Parameters
+        ----------
+        block
+            The block.
+        clock
+            The store's clock at its closing, in epoch milliseconds.
+        numbers
+            The transaction number of each head.
+        tokens
+            Pairs of a head's number and a token.
+        """
+        found = sorted({(fingerprint(token), head) for head, token in tokens})
+        return cls(
+            block.oldest,
+            block.newest,
+            clock,
+            len(block),
+            np.array([*map(number_print, numbers)], "<u4").tobytes(),
+            np.array([token for token, _ in found], "<u4").tobytes(),
+            bytes(head for _, head in found),
+        )
+
+    def is_outlived(self, clock: int, keep: int) -> bool:
+        """Tell whether no line is needed any more `keep` milliseconds after its time.
+
+        A line from the future ages from the closing of the block: a till whose clock is wrong keeps nothing.
+        """
+        return (self.newest if self.newest <= clock else self.closed) + keep < clock
+
+
+def number_print(number: str) -> int:
+    """Return the fingerprint of a transaction number."""
+    return fingerprint(stable_hash(number))
+
+
+class BlockIndex:
+    """Find heads by the fingerprints of numbers and tokens.
+
+    Parameters
+    ----------
+    first
+        The number of the first block.
+
+    Notes
+    -----
+    A head takes 4 bytes, and 8 more for each token. A fingerprint has 32 bits: who finds one reads the
+    head and compares the number itself.
+
+    Examples
+    --------
+    >>> block = Block(0, opened=5)
+    >>> head = block.begin(("t-1",), 5, ())
+    >>> index = BlockIndex(first=0)
+    >>> index.add(BlockEntry.of(block, 5, ["t-1"], []))
+    >>> index.with_number(number_print("t-1"))
+    [Place(block=0, number=0)]
+    """
+
+    __slots__ = ("_ends", "_numbers", "_token_at", "_tokens", "entries", "first")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.entries: list[BlockEntry] = []  # by block, without the fingerprints
+        self._ends = array("I")  # by block, the count of heads up to its end
+        self._numbers = array("I")  # by head
+        self._tokens = array("I")
+        self._token_at = array("I")  # the head of each token: its block, then its number there
+
+    def add(self, entry: BlockEntry) -> None:
+        """Add the next block."""
+        block = self.first + len(self.entries)
+        self.entries.append(BlockEntry(entry.oldest, entry.newest, entry.closed, entry.lines))
+        self._numbers.frombytes(np.frombuffer(entry.numbers, "<u4").astype(np.uint32).tobytes())
+        self._ends.append(len(self._numbers))
+        self._tokens.frombytes(np.frombuffer(entry.tokens, "<u4").astype(np.uint32).tobytes())
+        self._token_at.extend([block << _HEAD_BITS | head for head in entry.token_heads])
+
+    def drop_first(self) -> None:
+        """Drop the first block."""
+        count = self._ends[0]
+        del self._numbers[:count], self.entries[0]
+        self._ends = array("I", (end - count for end in self._ends[1:]))
+        self.first += 1
+        kept = np.flatnonzero(np.frombuffer(self._token_at, np.uint32) >= self.first << _HEAD_BITS)
+        first = int(kept[0]) if len(kept) else len(self._token_at)  # in the order of the blocks
+        del kept
+        del self._tokens[:first], self._token_at[:first]
+
+    def span(self, block: int) -> tuple[int, int]:
+        """Return the times of the oldest and the newest line of a block, in epoch milliseconds."""
+        entry = self.entries[block - self.first]
+        return entry.oldest, entry.newest
+
+    def with_number(self, wanted: int) -> list[Place]:
+        """Return the heads whose number has this fingerprint, those of the newest block first."""
+        found = []
+        for position in reversed(_positions(self._numbers, wanted)):
+            block = bisect_right(self._ends, position)
+            begin = self._ends[block - 1] if block else 0
+            found.append(Place(self.first + block, position - begin))
+        return found
+
+    def with_token(self, wanted: int) -> list[Place]:
+        """Return the heads one of whose tokens has this fingerprint, those of the newest block first."""
+        at = (self._token_at[position] for position in reversed(_positions(self._tokens, wanted)))
+        return [Place(place >> _HEAD_BITS, place & ((1 << _HEAD_BITS) - 1)) for place in at]
+
+
+def _positions(prints: "array[int]", wanted: int) -> list[int]:
+    if not prints:
+        return []
+    found: list[int] = np.flatnonzero(np.frombuffer(prints, np.uint32) == wanted).tolist()
+    return found

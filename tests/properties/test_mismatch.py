@@ -1,0 +1,111 @@
+"""Whatever happens at the tills, the ledger agrees with a naive one, and never books more than was sold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retail_anomaly.contract import RestartingRun, Run
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import decode
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.settings import build_engine, load
+from tests.naive.run import naive_alerts
+from tests.support.tills import Value, till_log
+
+ALL_ON = {"quick": "1h", "tender_switch": True, "return_window": "1d", "exempt_skus": ["z"]}
+EXAMPLES = settings(max_examples=25)
+ways = pytest.mark.parametrize("parameters", [{}, ALL_ON], ids=["defaults", "all on"])
+numberings = pytest.mark.parametrize("numbered_by", ["store", "register", "register_day"])
+seeds = st.integers(0, 10**6)
+
+
+def engine_with(numbered_by: str, parameters: dict[str, Any]) -> Engine:
+    flags = {f"detectors.refund_match.{name}": value for name, value in parameters.items()}
+    chosen = load(environ={}, flags={"numbered_by": numbered_by, **flags}).settings
+    return build_engine(chosen, ["refund_match"])
+
+
+def events(log: Iterable[Value]) -> list[Any]:
+    return [decode("pos-events", json.dumps(value).encode()) for value in log]
+
+
+def said(alerts: Iterable[Alert]) -> list[tuple[Any, ...]]:
+    """Return alerts as the naive rules tell them, the loss apart."""
+    return [
+        (
+            *(a.store_id, a.employee_id, a.event_time, a.risk_score, a.revision),
+            ",".join(a.evidence["reasons"]),
+            a.evidence["loss"],
+        )
+        for a in alerts
+    ]
+
+
+def expected(log: list[Value], numbered_by: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    config = {"numbered_by": numbered_by, "detectors": {"refund_match": parameters}}
+    raised = []
+    for a in naive_alerts([("pos-events", value) for value in log], config):
+        if a["type"] == "REFUND_MISMATCH":
+            reasons, loss = a["detail"].split(":")
+            # Told to two places.
+            near = pytest.approx(float(loss), abs=0.0051)
+            who = (a["storeId"], a["employeeId"], a["eventTime"], a["riskScore"], a["revision"])
+            raised.append((*who, reasons, near))
+    return raised
+
+
+@numberings
+@ways
+@EXAMPLES
+@given(seed=seeds)
+def test_ledger_agrees_with_a_naive_one(numbered_by, parameters, seed):
+    log = till_log(Random(seed), 120)
+    alerts = Run(engine_with(numbered_by, parameters)).alerts(events(log))
+    assert said(alerts) == expected(log, numbered_by, parameters)
+
+
+@numberings
+@EXAMPLES
+@given(seed=seeds)
+def test_ledger_that_is_written_and_read_again_agrees_too(numbered_by, seed):
+    rng = Random(seed)
+    log = till_log(rng, 120)
+    run, alerts = RestartingRun(engine_with(numbered_by, ALL_ON)), []
+    for event in events(log):
+        alerts += run.step(event)
+        if rng.random() < 0.2:
+            run.checkpoint()
+        if rng.random() < 0.1:
+            run.restart()
+    assert said(alerts) == expected(log, numbered_by, ALL_ON)
+
+
+@EXAMPLES
+@given(seed=seeds)
+def test_no_more_is_booked_than_was_sold_and_no_loss_is_below_zero(seed):
+    log = till_log(Random(seed), 200)
+    run = Run(engine_with("store", {}))
+    alerts = run.alerts(events(log))
+    assert all(0 <= line["loss"] <= line["amount"] for alert in alerts for line in alert.evidence["lines"])
+    for store in run.stores.values():
+        ledger = store.detectors["refund_match"].ledger  # type: ignore[attr-defined]
+        for number in {value["transactionId"] for value in log}:
+            sold = dict.fromkeys("xyz", 0.0) | _sold(log, store.store_id, number)
+            booked = [receipt.booked for receipt in ledger.numbered(number)]
+            for sku, most in sold.items():
+                assert sum(of_receipt.get(sku, 0.0) for of_receipt in booked) <= most + 1e-6
+
+
+def _sold(log: list[Value], store_id: str, number: str) -> dict[str, float]:
+    sold: dict[str, float] = {}
+    for value in log:
+        if (value["storeId"], value["transactionId"], value["eventType"]) == (store_id, number, "SALE"):
+            sold[value["sku"]] = sold.get(value["sku"], 0.0) + value.get("quantity", 1)
+    return sold
