@@ -106,7 +106,8 @@ class TableSource:
         """Return how many rows each store has; of a table of unknown length, in its first rows."""
         found: Counter[str] = Counter()
         rows = self._new_rows()
-        columns = [n for n in self._of_field("storeId") if n in self._names]
+        of_store = self._of_field("storeId")
+        columns = [name for name in self._names if name in of_store]
         if not columns:
             return found
         for table in self._tables:
