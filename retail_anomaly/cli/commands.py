@@ -5,10 +5,12 @@ show` takes to run, and not every installation has them.
 """
 
 from retail_anomaly.cli.config import config_app
+from retail_anomaly.cli.convert import convert
 from retail_anomaly.cli.demo.command import demo
 from retail_anomaly.cli.evaluate import evaluate
 from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.import_exports import import_app
+from retail_anomaly.cli.map_columns import mapping
 from retail_anomaly.cli.notebook import notebook
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
@@ -17,7 +19,7 @@ from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
-for command in (demo, replay, review, report, evaluate, tune, notebook):
+for command in (demo, mapping, convert, replay, review, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")

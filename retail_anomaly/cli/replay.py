@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, TopicName, mapping_of, names_in
+from retail_anomaly.cli.read_first import ReadFirst
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
@@ -21,6 +22,9 @@ from retail_anomaly.sources.event_log import BadLine, BadLines
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.sources.unreadable import UnreadableError
 from retail_anomaly.whole_file import refuse_to_overwrite, whole_file
+
+# Of so few alerts none needs to be named as the first to read.
+_FEW = 10
 
 
 def replay(
@@ -81,6 +85,7 @@ def replay(
     )
     types: Counter[str] = Counter()
     revised = 0
+    first = ReadFirst()
     began = time.perf_counter()
     unreadable = None
     with ExitStack() as stack:
@@ -93,6 +98,7 @@ def replay(
                     # A revision is the same alert again.
                     types[alert.type] += alert.revision == 1
                     revised += alert.revision == 2
+                    first.take(alert)
                     if STDIN in logs:  # A pipe may never end: hand each alert over at once.
                         target.flush()
                 target.flush()
@@ -100,7 +106,7 @@ def replay(
             unreadable = error
     if unreadable is not None:
         raise unreadable
-    for line in _summary(run, types, revised, bad, time.perf_counter() - began):
+    for line in _summary(run, types, revised, first, bad, time.perf_counter() - began):
         typer.echo(line, err=True)
     return 1 if strict and (bad.count or run.remarks) else 0
 
@@ -109,19 +115,23 @@ def _show(bad: BadLine) -> None:
     typer.echo(str(bad), err=True)
 
 
-def _summary(run: Pass, types: Counter[str], revised: int, bad: BadLines, seconds: float) -> list[str]:
+def _summary(
+    run: Pass, types: Counter[str], revised: int, first: ReadFirst, bad: BadLines, seconds: float
+) -> list[str]:
     events = run.events.total()
     again = f" ({revised:,} revised)" if revised else ""
     lines = [
         f"{plural(events, 'event')} of {plural(run.store_count, 'store')} in {seconds:.1f} s "
         f"({events / max(seconds, 1e-9):,.0f} a second): {plural(types.total(), 'alert')}{again}"
     ]
+    if types.total() > _FEW:
+        lines += first.lines()
+    lines += run.remarks
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
     if bad.count:
         more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
         lines.append(f"{plural(bad.count, 'line')} could not be read{more}")
         lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
-    lines += run.remarks
     lines += undecided_lines(run.undecided)
     if run.held:
         held = plural(run.held, "decision")

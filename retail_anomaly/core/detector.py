@@ -58,6 +58,8 @@ class Detector(ABC, Generic[P, S]):
     counts_days
         Whether it counts by the store's days or quarter hours. It then sees no event whose till is more than
         `max_late` ahead of the store's clock.
+    per_cashier
+        Whether it counts by cashier: then it never sees the events of a cashier who is nobody.
     colour, symbol
         How its alerts are drawn, see `Look`. None: a spare colour and symbol are chosen.
     config_hash
@@ -77,6 +79,7 @@ class Detector(ABC, Generic[P, S]):
     alert_type: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
     counts_days: ClassVar[bool] = False
+    per_cashier: bool = False
     colour: ClassVar[str | None] = None
     symbol: ClassVar[str | None] = None
 

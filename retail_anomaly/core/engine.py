@@ -6,9 +6,11 @@ holds and passes in.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Load
@@ -60,6 +62,8 @@ class Engine:
         What a transaction number is unique within.
     void_memory
         How long a receipt line can be taken back, in milliseconds.
+    nobody
+        Cashiers that stand for nobody: detectors per cashier pass their events over, and alerts name no one.
     max_ahead
         How near two sources must be to confirm a time far ahead of a store's clock, in milliseconds.
 
@@ -76,7 +80,7 @@ class Engine:
     'STOCK_DISCREPANCY'
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name only
         self,
         detectors: Iterable[AnyDetector],
         *,
@@ -87,8 +91,10 @@ class Engine:
         numbered_by: NumberedBy = "store",
         void_memory: int = _DAY,
         max_ahead: int = _HOUR,
+        nobody: Collection[str] = (),
     ) -> None:
         self._zone = zone
+        self.nobody = frozenset(nobody)
         self.numbered_by: NumberedBy = numbered_by
         self.void_memory = void_memory
         self.max_ahead = max_ahead
@@ -169,12 +175,16 @@ class Engine:
                 else:
                     steps = ()
                     self._take_back(kind, event, store)
+                if event.cashier_id in self.nobody:
+                    steps = _without_cashiers(steps)
                 for step, state in steps if not held_back else self._without_models(steps):
                     raised = step(event, state, store)
                     if raised:
                         alerts.extend(raised)
                 dispatch = store.dispatch
-                if dispatch is not None:
+                if dispatch is not None and event.cashier_id in self.nobody:
+                    alerts += self._ask_rules(POS_EVENTS, kind, event, store)
+                elif dispatch is not None:
                     rules = dispatch.of_pos.get(kind)
                     if rules is None:
                         rules = dispatch.steps(POS_EVENTS, kind)
@@ -194,10 +204,16 @@ class Engine:
             alerts.extend(self._process_other(event, store))
         if self._on_time or (store.indexed is not None and time >= store.indexed.next_due):
             alerts.extend(self._pass_time(time, store, held_back=held_back))
+        if alerts and self.nobody:
+            alerts = [self._naming_somebody(alert) for alert in alerts]
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
             store.forget()
         return alerts
+
+    def _naming_somebody(self, alert: Alert) -> Alert:
+        is_nobody = alert.employee_id in self.nobody
+        return msgspec.structs.replace(alert, employee_id=None) if is_nobody else alert
 
     def _is_news(self, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
         """Tell whether a POS event counts: it is neither training nor known."""
@@ -220,7 +236,7 @@ class Engine:
         event_id = event.event_id
         if event_id is not None and not self._is_new(f"training\x1f{event_id}", event, store):
             return []
-        return _ask_rules(POS_EVENTS, event.event_type.upper(), event, store, training=True)
+        return self._ask_rules(POS_EVENTS, event.event_type.upper(), event, store, training=True)
 
     def _take_back(self, kind: str, event: PosEvent | TillEvent, store: StoreMemory) -> None:
         if kind not in TAKING_BACK:
@@ -262,7 +278,20 @@ class Engine:
                 alerts.extend(detector.on_count(event, store.detectors[detector.name], store))
             asked = INVENTORY_COUNTS, ""
         if store.dispatch is not None:
-            alerts += _ask_rules(*asked, event, store)
+            alerts += self._ask_rules(*asked, event, store)
+        return alerts
+
+    def _ask_rules(
+        self, topic: str, kind: str, event: Event, store: StoreMemory, *, training: bool = False
+    ) -> list[Alert]:
+        alerts: list[Alert] = []
+        is_nobody = bool(self.nobody) and getattr(event, "cashier_id", None) in self.nobody
+        for test, names, step in store.dispatch.steps(topic, kind, training):
+            if is_nobody and step.__self__.per_cashier:
+                continue
+            found = test(event, store)
+            if found:
+                alerts.extend(step(names or found, event, store.indexed, store))
         return alerts
 
     def _without_models(self, steps: Steps) -> Steps:
@@ -292,7 +321,8 @@ class Engine:
         list of Alert
             The alerts that were waiting for that time.
         """
-        return self._pass_time(time, store, held_back=False)
+        alerts = self._pass_time(time, store, held_back=False)
+        return [self._naming_somebody(alert) for alert in alerts] if self.nobody else alerts
 
     @property
     def undecided(self) -> Counter[tuple[str, str]]:
@@ -355,15 +385,8 @@ class Engine:
         return tuple(d for d in self.detectors if getattr(type(d), method) is not base)
 
 
-def _ask_rules(
-    topic: str, kind: str, event: Event, store: StoreMemory, *, training: bool = False
-) -> list[Alert]:
-    alerts: list[Alert] = []
-    for test, names, step in store.dispatch.steps(topic, kind, training):
-        found = test(event, store)
-        if found:
-            alerts.extend(step(names or found, event, store.indexed, store))
-    return alerts
+def _without_cashiers(steps: Steps) -> Steps:
+    return [step for step in steps if not step[0].__self__.per_cashier]  # type: ignore[attr-defined]
 
 
 def _source(event: TillEvent | SecurityEvent | CountEvent | MovementEvent) -> str:

@@ -165,6 +165,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
 
     name = "refund_burst"
     alert_type = "REFUND_BURST"
+    per_cashier = True
     colour = "#d1495b"
     symbol = "circle"
     Parameters = RefundBurstParameters

@@ -113,6 +113,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
     name = "refund_deviation"
     counts_days = True
     alert_type = "REFUND_DEVIATION"
+    per_cashier = True
     colour = "#a0622d"
     symbol = "pentagon"
     Parameters = RefundDeviationParameters

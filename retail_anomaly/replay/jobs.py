@@ -111,14 +111,14 @@ def open_replay(
     if jobs < 0:
         raise ValueError(f"jobs: expected 0 (one for each core) or more, got {jobs}")
     jobs = jobs or core_count()
-    engine = build_engine(settings, detectors)
-    for detector in engine.detectors:
-        detector.listener = listener
     mapping = EventMapping.of(columns)
     if isinstance(where, Events) and where.can_be_sent and where.zones is None:
         where, topic, mapping = where.where, where.topic, where.mapping
     elif isinstance(where, Events):
         mapping = where.mapping
+    engine = build_engine(settings, detectors, nobody=mapping.nobody)
+    for detector in engine.detectors:
+        detector.listener = listener
     source = open_input(where, topic, mapping, settings.zones)
     names = [detector.name for detector in engine.detectors]
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():

@@ -64,7 +64,7 @@ class ShareCounts(msgspec.Struct):
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
     """Replay a share; send a report every few thousand events, and the counts at the end."""
-    run = Replay(build_engine(task.settings, task.detectors))
+    run = Replay(build_engine(task.settings, task.detectors, nobody=task.mapping.nobody))
     source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
     watch = Watch(task.mapping.nobody)
     report = ShareReport(FIRST, [], 0, 0.0)

@@ -56,6 +56,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
         self._readers: dict[tuple[type, str], Read] = {}
         self._keys: dict[type, Key] = {}
         self._by = (*rule.by, "receipt") if rule.window == "receipt" else rule.by
+        self.per_cashier = "cashierId" in rule.by
         self._bits = {name: self._bit(name) for name in rule.events}
         self._message = [(text, field) for text, field, _, _ in Formatter().parse(rule.message)]
 

@@ -4,7 +4,7 @@ The parameters of a detector are defined in the detector's own file and nowhere 
 `config.yaml` beside this file repeats them for readers, and a test compares the two.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -342,7 +342,9 @@ def with_rules(settings: Settings, rules: Iterable[Rule | str | Path | Mapping[s
     return msgspec.structs.replace(settings, rules=section) if added else settings
 
 
-def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
+def build_engine(
+    settings: Settings, only: Sequence[str] | None = None, *, nobody: Collection[str] = ()
+) -> Engine:
     """Build the engine that the settings describe.
 
     Parameters
@@ -352,6 +354,8 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
     only
         Names of the detectors to run, enabled or not. None: all enabled ones, among them those that were
         registered in this process.
+    nobody
+        Cashiers that stand for nobody, as a mapping fills them in.
 
     Returns
     -------
@@ -396,4 +400,5 @@ def build_engine(settings: Settings, only: Sequence[str] | None = None) -> Engin
         numbered_by=settings.numbered_by,
         void_memory=settings.void_memory,
         max_ahead=settings.max_ahead,
+        nobody=nobody,
     )

@@ -42,7 +42,7 @@ class Findings(msgspec.Struct):
     nobody
         How many POS events have a cashier that a constant filled in, by that cashier.
     reused
-        How many sale lines bear a receipt number that another register has used, or their own a day before.
+        How many lines bear a receipt number that another register has used, or their own a day before.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class Findings(msgspec.Struct):
             )
         if self.reused:
             said.append(
-                f"{self.reused:,} sale lines bear a receipt number that another register or another day has "
+                f"{self.reused:,} lines bear a receipt number that another register or another day has "
                 "used: set `numbered_by: register` or `register_day`, or refunds meet the wrong sale"
             )
         return said
@@ -190,7 +190,7 @@ class Watch:
         if first is None:
             if len(self._receipts) < _MOST_IDS:
                 self._receipts[key] = (event.event_time, event.register_id)
-        elif abs(event.event_time - first[0]) > _DAY or event.register_id != first[1]:
+        elif abs(event.event_time - first[0]) >= _DAY or event.register_id != first[1]:
             self.findings.reused += 1
         token = event.customer_token or event.card_token
         if token is not None and not self.findings.matched and len(self._bought) < _MOST_IDS:
@@ -198,6 +198,9 @@ class Watch:
 
     def _take_refund(self, event: PosEvent) -> None:
         self.findings.refunds += 1
+        first = self._receipts.get(hash((event.store_id, event.transaction_id)))
+        if first is not None and event.original_transaction_id is None and event.register_id is not None:
+            self.findings.reused += event.register_id != first[1] or event.event_time - first[0] >= _DAY
         if self.findings.matched:
             return
         number = event.original_transaction_id or event.transaction_id

@@ -1,6 +1,7 @@
 """Events of any source, loaded once and read as often as you like."""
 
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
@@ -61,7 +62,8 @@ class LoadSummary(msgspec.Struct, frozen=True):
             if self.first is None or self.last is None
             else f", {utc_text(self.first)} to {utc_text(self.last)}"
         )
-        lines = [f"{self.events.total():,} events of {self.stores:,} stores ({topics}){span}"]
+        stores = "1 store" if self.stores == 1 else f"{self.stores:,} stores"
+        lines = [f"{self.events.total():,} events of {stores} ({topics}){span}"]
         if self.unreadable:
             lines.append(f"{self.unreadable:,} could not be read; first {self.first_unreadable}")
             lines += [f"  {count:>9,} {reason}" for reason, count in self.reasons.most_common(5)]
@@ -153,6 +155,7 @@ class Events:
     def _keep(self) -> None:
         """Keep what can be read only once in a file that ends with this object."""
         self._log = tempfile.SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115 - it lives as long as this
+        weakref.finalize(self, self._log.close)
         opened = self._opened()
         for event in opened.events(self._bad.append):
             self._log.write(topic_of(event).encode() + b" " + encode(event) + b"\n")

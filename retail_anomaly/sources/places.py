@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
+from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
+from retail_anomaly.sources.event_log import json_object
 from retail_anomaly.sources.foreign_table import ForeignTable
-from retail_anomaly.sources.frame_tables import frame_table, is_frame
+from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame
+from retail_anomaly.sources.json_files import opened_lines
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.partitions import Partitioned
@@ -29,6 +33,7 @@ _TABLES: Final = (".parquet", ".pq", *_TEXT_TABLES, *_SHEETS)
 _LINES: Final = (".jsonl", ".json", ".ndjson")
 FORMS: Final = (*_LINES, *_TABLES)
 """The suffixes of the files that are read."""
+_LOOKED_AT: Final = 1_000
 _PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -108,7 +113,7 @@ class Places:
             constants = _partitions(file.name, str(above if above is not None else root))
             topic = self._topic_of(file, root, constants)
             if form_in(file) in _TABLES:
-                tables.setdefault(topic, []).append(Partitioned(self._table(file), constants))
+                tables.setdefault(topic, []).append(Partitioned(self.table(file), constants))
             else:
                 sources.append(Lines(file, topic, self._mapping, self._clocks, constants))
         return [*sources, *(self.of_tables(parts, topic) for topic, parts in tables.items())]
@@ -122,14 +127,15 @@ class Places:
     def _file(self, file: StoredFile) -> Source:
         topic = self._topic or (file.stem if file.stem in INPUT_TOPICS else None)
         if form_in(file) in _TABLES:
-            return self.of_tables([self._table(file)], topic)
+            return self.of_tables([self.table(file)], topic)
         return Lines(file, topic or self._bare_topic(file), self._mapping, self._clocks)
 
     def _bare_topic(self, file: StoredFile) -> str | None:
         """Return the topic of bare values, which a mapping may give; an event log has its own."""
         return self._mapping.topic if file.form in _LINES else None
 
-    def _table(self, file: StoredFile) -> ForeignTable:
+    def table(self, file: StoredFile) -> ForeignTable:
+        """Return a file as a table."""
         # Here, for a log needs none of them.
         form = form_in(file)
         if form in _TEXT_TABLES:
@@ -225,3 +231,39 @@ def all_places(places: Iterable[Any]) -> bool:
     (True, False)
     """
     return all(isinstance(place, str | Path) or is_frame(place) for place in places)
+
+
+def table_at(place: str | Path) -> ForeignTable:
+    """Return the table at a place, for a look at its first rows; of several parts the first.
+
+    Raises
+    ------
+    SourceError
+        There is none.
+
+    Examples
+    --------
+    >>> table_at("missing.csv")
+    Traceback (most recent call last):
+    retail_anomaly.sources.base.SourceError: missing.csv: no such file or folder
+    """
+    path = Path(place)
+    if isinstance(place, str) and is_address(place):
+        found: list[str] | list[Path] = remote_files(place)
+    else:
+        found = parts_of(path) if path.is_dir() else [path] if path.exists() else matching(path)
+    if not found:
+        raise SourceError(f"{place}: no such file or folder")
+    file = StoredFile(found[0])
+    if form_in(file) in _TABLES:
+        return Places(None, EventMapping(), Clocks()).table(file)
+    with opened_lines(file) as (lines, _):
+        rows = []
+        for line in islice(lines, _LOOKED_AT):
+            try:
+                row = json_object(line)
+            except InvalidEvent:
+                continue
+            value = row.get("value")
+            rows.append(value if isinstance(value, dict) else row)
+    return DictTable(rows)

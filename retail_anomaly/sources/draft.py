@@ -1,0 +1,280 @@
+"""A draft of a mapping, made by looking at the columns and the first rows of a table."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Any, Final
+
+import yaml
+
+from retail_anomaly.core.events import POS_EVENTS
+from retail_anomaly.sources.advice import date_forms_of
+from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
+from retail_anomaly.sources.date_forms import iso_moment, reader_of
+from retail_anomaly.sources.foreign_table import ForeignTable
+from retail_anomaly.sources.number_forms import NumberForm, detected
+
+_ROWS: Final = 1_000
+_MILLIS_DIGITS: Final = 13
+# Names of columns by field, without blanks and signs, the likeliest first.
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "transactionId": (
+        *("transactionid", "receiptnumber", "receipt", "receiptid", "transaction", "invoiceno", "invoice"),
+        *(
+            "ordernumber",
+            "orderref",
+            "orderid",
+            "order",
+            "belegnummer",
+            "bonnummer",
+            "bon",
+            "beleg",
+            "ticket",
+        ),
+    ),
+    "eventTime": (
+        *("eventtime", "datetime", "timestamp", "createdat", "invoicedate", "orderdate", "date", "time"),
+        *("datum", "zeitpunkt", "fecha", "at"),
+    ),
+    "storeId": ("storeid", "store", "shop", "location", "branch", "outlet", "filiale", "site", "country"),
+    "cashierId": (
+        *("cashierid", "cashier", "cashiername", "clerk", "employee", "teammember", "staff", "operator"),
+        *("kassierer", "bediener", "user", "seller"),
+    ),
+    "sku": (
+        *("sku", "stockcode", "articleid", "article", "productcode", "productid", "internalreference", "plu"),
+        *("ean", "barcode", "artikelnummer", "artikel", "item", "product"),
+    ),
+    "quantity": ("quantity", "qty", "menge", "units", "pieces", "lineitemquantity", "anzahl"),
+    "amount": (
+        *("amount", "netsales", "linetotal", "total", "subtotal", "grosssales", "betrag", "summe", "umsatz"),
+        *("unitprice", "lineitemprice", "itemcost", "price", "preis", "einzelpreis"),
+    ),
+    "eventType": ("eventtype", "receipttype", "transactiontype", "type", "kind", "vorgang", "art", "status"),
+    "originalTransactionId": (
+        *("originaltransactionid", "originalreceipt", "refundof", "returnof", "takesback", "refundedorder"),
+        *("originalorder", "originalinvoice"),
+    ),
+    "registerId": (
+        "registerid",
+        "register",
+        "till",
+        "pos",
+        "terminal",
+        "devicename",
+        "device",
+        "kasse",
+        "lane",
+    ),
+    "tender": ("tender", "paymentmethod", "payment", "zahlungsart", "paymenttype"),
+    "customerToken": (
+        "customertoken",
+        "customerid",
+        "customer",
+        "loyaltyid",
+        "kundennummer",
+        "kunde",
+        "email",
+    ),
+    "eventId": ("eventid",),
+}
+_UNIT_PRICES: Final = ("unitprice", "lineitemprice", "itemcost", "price", "preis", "einzelpreis")
+_CLOCK: Final = ("time", "uhrzeit", "zeit", "clock", "hora")
+_REFUNDS: Final = (
+    "refund",
+    "return",
+    "rückgabe",
+    "ruckgabe",
+    "retoure",
+    "gutschrift",
+    "credit",
+    "rückerstattung",
+)
+_SALES: Final = (
+    "sale",
+    "verkauf",
+    "payment",
+    "purchase",
+    "vente",
+    "venta",
+    "completed",
+    "paid",
+    "processing",
+)
+_VOIDS: Final = ("void", "storno", "cancel")
+
+
+def draft_mapping(table: ForeignTable, topic: str = POS_EVENTS) -> str:
+    """Return a mapping as YAML, with a comment for each guess.
+
+    Parameters
+    ----------
+    table
+        The table; its first thousand rows are looked at.
+    topic
+        The topic of its rows.
+
+    Examples
+    --------
+    >>> from retail_anomaly.sources.frame_tables import DictTable
+    >>> row = {"Receipt number": 7, "Store": "s", "SKU": "k", "Net sales": "9,50", "Date": "31.10.2025"}
+    >>> text = draft_mapping(DictTable([row]))
+    >>> [line for line in text.splitlines() if line.startswith(("dates", "  sku"))]
+    ['  sku: SKU  # the name, and k', "dates: ['DD.MM.YYYY']  # the first value is 31.10.2025"]
+    """
+    rows = _first_rows(table)
+    return "\n".join([*_lines(table.names, rows, topic), ""])
+
+
+def _lines(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> Iterator[str]:
+    found = _columns(names, rows, topic)
+    yield "# A draft: read each line, mend it, and try it with `retail-anomaly replay FILE --mapping THIS`."
+    yield f"topic: {topic}"
+    yield "columns:"
+    for field, columns in found.items():
+        written = _text(columns[0]) if len(columns) == 1 else f"[{', '.join(map(_text, columns))}]"
+        shown = next((cell for cell in rows.get(columns[0], []) if cell not in (None, "")), "nothing")
+        yield f"  {field}: {written}  # the name, and {_short(shown)}"
+    for name in names:
+        if not any(name in columns for columns in found.values()):
+            yield f"  # not used: {_short(name)}"
+    missing = [field for field in REQUIRED[topic] if field not in found]
+    if missing:
+        yield "constants:  # no column looks like these: name one above, or keep a value for all rows"
+        for field in missing:
+            yield f"  {field}: {_CONSTANTS.get(field, 'unknown')}"
+    yield from _types(rows, found)
+    yield from _numbers(rows, found)
+    yield from _dates(rows, found)
+    yield "# time_zone: Europe/Berlin  # times without a zone are those of each store, as `stores:` says"
+
+
+_CONSTANTS: Final = {
+    "eventType": "SALE",
+    "storeId": "store-1",
+    "cashierId": "unknown  # nobody: see the docs",
+}
+
+
+def _first_rows(table: ForeignTable) -> dict[str, list[Any]]:
+    names = list(dict.fromkeys(name for name in table.names if name))
+    for batch in table.batches(names):
+        return {name: list(islice(batch.column(name) or (), _ROWS)) for name in names}
+    return {name: [] for name in names}
+
+
+def _columns(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> dict[str, list[str]]:
+    """Return the columns that look like each field, each column once."""
+    scores = [
+        (_likeness(field, name), -place, field, name)
+        for field in FIELDS[topic]
+        for place, name in enumerate(names)
+        if name
+    ]
+    found: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for score, _, field, name in sorted(scores, reverse=True):
+        if score >= 0.75 and field not in found and name not in taken:
+            found[field] = [name]
+            taken.add(name)
+    for field in [name for name in found if name in TIMES]:
+        clock = next((n for n in names if _plain(n) in _CLOCK and n not in taken), None)
+        first = next((c for c in rows.get(found[field][0], []) if isinstance(c, str) and c), "")
+        if clock is not None and ":" not in first:
+            found[field].append(clock)
+            taken.add(clock)
+    return {field: found[field] for field in FIELDS[topic] if field in found}
+
+
+def _likeness(field: str, name: str) -> float:
+    """Return how much a column's name looks like a field, 0 to 1."""
+    plain = _plain(name)
+    words = _NAMES.get(field, (_plain(field),))
+    for place, word in enumerate(words):
+        if plain == word:
+            return 1.0 - place / 100
+    best = max(SequenceMatcher(None, plain, word).ratio() for word in words)
+    inside = any(len(word) > 4 and word in plain for word in words)
+    return max(best * 0.9, 0.8 if inside else 0.0)
+
+
+def _types(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Iterator[str]:
+    cells = rows.get(found.get("eventType", [""])[0], [])
+    names = list(dict.fromkeys(str(cell).strip() for cell in cells if cell not in (None, "")))[:20]
+    if not names or all(name.upper() in ("SALE", "REFUND") for name in names):
+        return
+    yield "types:  # their event types and ours"
+    for name in names:
+        ours = _our_type(name)
+        yield f"  {_text(name)}: {ours}" if ours else f"  # {_text(name)}: SALE, REFUND or VOID?"
+
+
+def _our_type(name: str) -> str | None:
+    lower = name.lower()
+    for words, ours in ((_REFUNDS, "REFUND"), (_VOIDS, "VOID"), (_SALES, "SALE")):
+        if any(word in lower for word in words):
+            return ours
+    return None
+
+
+def _numbers(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Iterator[str]:
+    column = found.get("amount", [""])[0]
+    if _plain(column) in _UNIT_PRICES:
+        yield f"amount: per_unit  # {_short(column)} looks like the price of one piece"
+    cells = [cell for name in ("amount", "quantity") for cell in rows.get(found.get(name, [""])[0], [])]
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    form = detected(texts)
+    if form.decimal == ",":
+        yield 'decimal: ","  # the numbers have a decimal comma'
+    values = [form.parsed(cell) if isinstance(cell, str) else cell for cell in cells]
+    if any(isinstance(value, int | float) and value < 0 for value in values):
+        yield "negative: refund  # there are negative amounts or quantities"
+    unclear = next((text for text in texts if form.has_two_readings(text)), None)
+    if unclear is not None:
+        point, comma = NumberForm(".").parsed(unclear), NumberForm(",").parsed(unclear)
+        yield f'# decimal: "."  # {unclear} is then {point:g}; with decimal: "," it is {comma:g}. Choose one.'
+
+
+def _dates(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Iterator[str]:
+    for field in (name for name in found if name in TIMES):
+        parts = [rows.get(column, []) for column in found[field]]
+        texts = [
+            " ".join(map(str, cells))
+            for cells in zip(*parts, strict=False)
+            if all(_is_text(c) for c in cells)
+        ]
+        if not texts or all(_is_readable(text) for text in texts):
+            continue
+        forms = date_forms_of(texts[0])
+        fitting = [form for form in forms if all(reader_of([form])(text) for text in texts)]
+        if not fitting:
+            yield f"# dates: ['DD.MM.YYYY HH:mm']  # no form fits all values, such as {_short(texts[0])}"
+            continue
+        yield f"dates: ['{fitting[0]}']  # the first value is {_short(texts[0])}"
+        for other in fitting[1:]:
+            yield f"# dates: ['{other}']  # fits as well: choose one"
+        return
+
+
+def _is_readable(text: str) -> bool:
+    """Tell whether a time needs no form: ISO 8601, or epoch milliseconds."""
+    return iso_moment(text) is not None or (text.isdigit() and len(text) == _MILLIS_DIGITS)
+
+
+def _is_text(cell: Any) -> bool:
+    return isinstance(cell, str) and bool(cell)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _text(name: str) -> str:
+    written: str = yaml.safe_dump(name, allow_unicode=True, width=10_000)
+    return written.removesuffix("\n").removesuffix("\n...")
+
+
+def _short(cell: Any) -> str:
+    text = " ".join(str(cell).split())
+    return text if len(text) <= 40 else f"{text[:37]}..."
