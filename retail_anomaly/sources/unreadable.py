@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
+from retail_anomaly.core.card_numbers import bears_card_number
+from retail_anomaly.core.codec import InvalidKind
 from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.columns import FIELDS, TIMES
@@ -85,8 +87,11 @@ def unreadable(first: BadLine, count: int) -> UnreadableError:
     accepted for eventTime: epoch milliseconds from 2000 to 2099, such as 1760000000000
     """
     lines = "the only line is" if count == 1 else f"all {count:,} lines are"
+    # A card number is written nowhere.
+    hidden = first.error.kind is InvalidKind.CARD_NUMBER or bears_card_number(first.raw)
+    value = "its value is not shown" if hidden else _value(first)
     return UnreadableError(
-        f"no event can be read, {lines} unreadable; first {first}; {_value(first)}; {_accepted(first)}"
+        f"no event can be read, {lines} unreadable; first {first}; {value}; {_accepted(first)}"
     )
 
 

@@ -193,3 +193,16 @@ def test_one_event_among_bad_lines_is_enough(tmp_path):
     assert (result.events.total(), result.bad_lines) == (1, 10)
     (tmp_path / "staff-shifts.jsonl").write_text("{\n")
     assert ra.replay(tmp_path).bad_lines == 11
+
+
+@pytest.mark.parametrize(
+    ("field", "cut"), [("cardToken", 0), ("cardToken", 2), ("karte", 0)], ids=["named", "cut off", "mapped"]
+)
+def test_the_error_never_shows_a_card_number(tmp_path, field, cut):
+    value = json.dumps({**json.loads(codec.encode(SALE)), field: "4111 1111 1111 1111"})
+    path, dead = tmp_path / "pos-events.jsonl", tmp_path / "dead.jsonl"
+    path.write_text(value[: len(value) - cut])
+    with pytest.raises(ra.SourceError) as caught:
+        ra.replay(path, dead_letters=dead, columns={"cardToken": field})
+    assert "1111" not in str(caught.value)
+    assert json.loads(dead.read_text())["value"] is None
