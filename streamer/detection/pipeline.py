@@ -5,7 +5,6 @@ A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memo
 """
 
 from collections.abc import Callable, Collection, Mapping
-from functools import reduce
 from typing import Any, Final
 
 from quixstreams.dataframe import StreamingDataFrame
@@ -15,6 +14,7 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import STOCK_MOVEMENTS
 from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_scores
 from streamer.detection.live_state import LiveState
@@ -23,6 +23,7 @@ from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer
+from streamer.quix.state_name import merged_with_state_of
 
 _KEY_CHARACTERS: Final = 1_024
 
@@ -82,8 +83,11 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     StreamingDataFrame
         The dataframe of all alerts and dead letters.
     """
-    decoded = []
+    # Version 1 had no movements, and its state is read.
+    older: list[StreamingDataFrame] = []
+    newer: list[StreamingDataFrame] = []
     for name, raw in inputs.items():
+        decoded = newer if name == STOCK_MOVEMENTS and len(inputs) > 1 else older
         if name == TICKS:
             decoded.append(raw.apply(read_tick, metadata=True))
             continue
@@ -100,8 +104,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             if rekey
             else raw.apply(reader.read, metadata=True)
         )
-    # concat() makes Quix read the topics in the order of their records' timestamps.
-    merged = reduce(StreamingDataFrame.concat, decoded)
+    merged = merged_with_state_of(older, newer)
     state = LiveState(merged, engine, most_bytes=internal_bytes)
     process: Process = engine.process
     if metrics is not None:

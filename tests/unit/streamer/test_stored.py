@@ -15,14 +15,14 @@ from rocksdict import Options, Rdict
 from data_gen import Simulation
 from retail_anomaly.contract import Run
 from retail_anomaly.core.codec import encode, topic_of
-from retail_anomaly.core.events import Event
+from retail_anomaly.core.events import Event, MovementEvent
 from retail_anomaly.core.memory import FORMAT_VERSION
 from retail_anomaly.settings import Settings, build_engine
 from streamer import cli
 from streamer.detection.state_files import read_state
 from streamer.errors import StreamerError
 from tests.support.brokerless import BrokerlessPipeline, send_all
-from tests.support.events import HOUR, count, refund, sale
+from tests.support.events import HOUR, T0, count, refund, sale
 from tests.support.runs import engine_of
 
 GROUP = "test"
@@ -39,6 +39,12 @@ def stopped(folder: Path, events: list[Event]) -> None:
 def database(folder: Path) -> Path:
     (found,) = (folder / GROUP).glob("default/*/0")
     return found
+
+
+def test_the_state_bears_the_name_that_version_1_gave_it(tmp_path):
+    """Quix names a state after its topics; one of another name would begin empty beside the old offsets."""
+    stopped(tmp_path, [sale(0), MovementEvent("store-1", "sku-1", 3, T0)])
+    assert database(tmp_path).parent.name == "inventory-counts--pos-events--security-events--staff-shifts"
 
 
 @pytest.fixture(scope="module")
