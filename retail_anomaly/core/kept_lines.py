@@ -23,7 +23,9 @@ from retail_anomaly.core.receipts import (
 _DAY: Final = 86_400_000
 _SHIFT: Final = 8  # bits of a line's number that are its row
 _ROW_BITS: Final = ROWS - 1
-_FULL: Final = ROWS - 2  # a line and the two rows of its tokens are in one chunk
+# A line and the two rows of its tokens are in one chunk, and never fill it: the number after the last row is
+# that of the first row of another chunk.
+_FULL: Final = ROWS - 3
 _MOST_SKUS: Final = 65_536  # that a row can count
 _LINES_PER_SLOT: Final = 4
 _pack: Final = ROW.pack_into
