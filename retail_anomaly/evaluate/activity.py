@@ -12,7 +12,7 @@ import pandas as pd
 
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, ShiftEvent
 from retail_anomaly.frames.shown_times import Zones, zone_of
-from retail_anomaly.frames.times import utc_times
+from retail_anomaly.frames.store_calendar import local_days
 
 _DRAWN: Final = ("store_id", "employee_id", "transaction_id", "sku", "event_time")
 
@@ -123,27 +123,6 @@ class Activity:
         times = self.times.get(store, np.empty(0, dtype="int64"))
         place = int(np.searchsorted(times, start, side="left"))
         return int(times[place]) if place < len(times) else None
-
-
-def local_days(times: np.ndarray, zone: str) -> np.ndarray:
-    """Return the local day of times, as days since 1970.
-
-    Parameters
-    ----------
-    times
-        Epoch milliseconds.
-    zone
-        An IANA name.
-
-    Examples
-    --------
-    >>> local_days(np.array([1_760_054_400_000]), "America/New_York").tolist()
-    [20370]
-    >>> local_days(np.array([1_760_054_400_000]), "UTC").tolist()
-    [20371]
-    """
-    local = utc_times(times).dt.tz_convert(zone).dt.tz_localize(None)
-    return np.asarray(local.to_numpy().astype("datetime64[D]").astype("int64"))
 
 
 def _drawn(event: Event) -> tuple[str, str | None, str | None, str, int]:

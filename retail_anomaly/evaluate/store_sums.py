@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.evaluate.activity import Activity, local_days
+from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import distractors, match_pairs
 from retail_anomaly.frames.shown_times import Zones, zone_of
+from retail_anomaly.frames.store_calendar import local_days
 from retail_anomaly.frames.times import epoch_millis
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from retail_anomaly.core.codec import topic_of
@@ -18,6 +17,7 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
+from retail_anomaly.frames.store_calendar import by_local_hour, hours_of_days
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine
@@ -124,7 +124,7 @@ class _Checks:
         self._seen.add(again)
         if kind == SALE:
             self._sold.add((event.store_id, event.transaction_id))
-            self._hours.setdefault(event.store_id, Counter())[event.event_time // (60 * _MINUTE)] += 1
+            self._hours.setdefault(event.store_id, Counter())[event.event_time // (15 * _MINUTE)] += 1
             self._check("sale of amount 0", event.amount == 0, f"{_of(event)}: {event.sku}")
         elif kind == REFUND:
             self._refund(event)
@@ -165,11 +165,9 @@ class _Checks:
         """Look for days and hours without a sale, by the stores' own clocks."""
         for store, sold in self._hours.items():
             zone = self._zones if isinstance(self._zones, str) else self._zones.get(store, "UTC")
-            lines = _by_local_hour(sold, zone)
+            lines = by_local_hour(sold, zone)
             days = pd.date_range(lines.index.min().normalize(), lines.index.max().normalize(), freq="D")
-            every = lines.reindex(
-                pd.date_range(days[0], days[-1] + pd.Timedelta("23h"), freq="h"), fill_value=0
-            )
+            every = lines.reindex(hours_of_days(days[0], days[-1], zone), fill_value=0)
             hours = pd.DataFrame({"lines": every, "at": every.index})
             hours["day"] = hours["at"].dt.normalize()
             open_on = set(hours.loc[hours["lines"] > 0, "day"])
@@ -213,14 +211,6 @@ _MATTERS: Final = {
     "store-day without a sale": "Closed, or data is missing.",
     "busy hour without a sale": "A till or the line to it was down, or data is missing.",
 }
-
-
-def _by_local_hour(sold: Mapping[int, int], zone: str) -> "pd.Series[int]":
-    """Return the lines sold by the hour of the store's clock; `sold` is by hours since 1970."""
-    utc = pd.DatetimeIndex(np.array(list(sold), dtype="datetime64[h]")).tz_localize("UTC")
-    local = utc.tz_convert(zone).tz_localize(None).floor("h")
-    # Sum the hour that comes twice when summer time ends.
-    return pd.Series(list(sold.values())).groupby(local).sum()
 
 
 def _id_of(event: Event) -> str | None:

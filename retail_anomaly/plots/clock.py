@@ -6,20 +6,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.frames.shown_times import Zones, day_text, zone_of
+from retail_anomaly.frames.store_calendar import on_clock
 
 _DAY_MS: Final = 86_400_000
-
-
-def on_clock(times: pd.Series, zone: str) -> pd.Series:
-    """Return times as the clocks of a zone show them, without the zone.
-
-    Examples
-    --------
-    >>> on_clock(pd.Series(pd.to_datetime(["2025-07-01T10:00Z"])), "Europe/Berlin").tolist()
-    [Timestamp('2025-07-01 12:00:00')]
-    """
-    local: pd.Series = times.dt.tz_convert(zone).dt.tz_localize(None)
-    return local
 
 
 def on_store_clocks(rows: pd.DataFrame, zones: Zones) -> pd.Series:

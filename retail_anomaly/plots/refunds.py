@@ -11,8 +11,8 @@ from retail_anomaly.core.events import REFUND
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame
 from retail_anomaly.frames.shown_times import Zones, day_text, local_text, zone_of
+from retail_anomaly.frames.store_calendar import on_clock
 from retail_anomaly.frames.words import label_of, plural
-from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled
 

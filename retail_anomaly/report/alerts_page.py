@@ -13,8 +13,8 @@ from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
+from retail_anomaly.frames.store_calendar import days_on_clock
 from retail_anomaly.frames.words import label_of, plural
-from retail_anomaly.plots.clock import on_clock
 from retail_anomaly.report.evidence import top_alerts
 from retail_anomaly.report.html import figure, section, write_page
 from retail_anomaly.report.tables import (
@@ -161,7 +161,7 @@ def _most(names: pd.Series) -> tuple[str, int] | None:
 def _trend(alerts: pd.DataFrame, zones: Zones) -> str | None:
     """Return how the last week compares with the one before, where there are two."""
     zone = common_zone(alerts["store_id"], zones)
-    days = alerts["event_time"].dt.tz_convert(zone).dt.normalize()
+    days = days_on_clock(alerts["event_time"], zone)
     back = (days.max() - days).dt.days
     if back.max() < 2 * _WEEK - 1:
         return None
@@ -193,7 +193,7 @@ def _facts(
 def _store_days(events: pd.DataFrame, zones: Zones) -> "pd.Series[int]":
     """Return the number of local days on which each store had events."""
     days = {
-        str(store): int(on_clock(times, zone_of(str(store), zones)).dt.normalize().nunique())
+        str(store): int(days_on_clock(times, zone_of(str(store), zones)).nunique())
         for store, times in events.groupby("store_id", observed=True)["event_time"]
     }
     return pd.Series(days, dtype="int64")
@@ -236,7 +236,7 @@ def _employees(shown: pd.DataFrame, events: pd.DataFrame | None) -> str:
 def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
     hours = figure(plots.alert_hours(shown, zones=zones, most=MOST_STORES))
     zone = common_zone(shown["store_id"], zones)
-    if on_clock(shown["event_time"], zone).dt.normalize().nunique() == 1:
+    if days_on_clock(shown["event_time"], zone).nunique() == 1:
         return hours
     return figure(plots.alert_trend(shown, zones=zones)) + hours
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.evaluate.activity import local_days
+from retail_anomaly.frames.store_calendar import local_days, midnight
 from retail_anomaly.frames.times import utc_times
 from retail_anomaly.tune import TuneError
 
@@ -105,19 +104,6 @@ class DaySplit:
     def _part(self, stores: "pd.Series[str]", times: "pd.Series[pd.Timestamp]") -> "pd.Series[str]":
         cuts = utc_times(stores.map(self.cuts))
         return pd.Series(np.where(times < cuts, TUNED, HELD_OUT), index=stores.index, dtype="object")
-
-
-def midnight(day: date, zone: str) -> int:
-    """Return the start of a day in epoch milliseconds.
-
-    Examples
-    --------
-    >>> midnight(date(2025, 10, 9), "Europe/Berlin")
-    1759960800000
-    """
-    return int(
-        datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC).timestamp() * 1000
-    )
 
 
 def _day(number: int) -> date:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from retail_anomaly.frames.store_calendar import midnight
 from retail_anomaly.tune import TuneError
-from retail_anomaly.tune.split import HELD_OUT, TUNED, DaySplit, midnight
+from retail_anomaly.tune.split import HELD_OUT, TUNED, DaySplit
 from tests.support.events import DAY, HOUR
 
 NOON = midnight(date(2025, 3, 24), "UTC") + 12 * HOUR
