@@ -51,19 +51,17 @@ class Numbering:
 
     Parameters
     ----------
-        by
-            What a transaction number is unique within.
-        local
-            The store's days: without a business date, the local date of the event counts.
+    by
+        The bounds within which a transaction number is unique.
+    local
+        The store's days: without a business date, the local date of the event counts.
 
     Examples
     --------
-        >>> from retail_anomaly.core.events import PosEvent
-        >>> from retail_anomaly.core.events import PosEvent, TillEvent
-    from retail_anomaly.core.local_time import UTC
-        >>> sale = PosEvent("42", "s", "c", "k", 1.0, "SALE", 1_760_000_000_000, register_id="till-1")
-        >>> Numbering("register_day", LocalTime(UTC)).identity(sale)
-        ('42', 'till-1', '2025-10-09')
+    >>> from retail_anomaly.core.local_time import UTC
+    >>> sale = PosEvent("42", "s", "c", "k", 1.0, "SALE", 1_760_000_000_000, register_id="till-1")
+    >>> Numbering("register_day", LocalTime(UTC)).identity(sale)
+    ('42', 'till-1', '2025-10-09')
     """
 
     __slots__ = ("_date", "_local", "_parts", "by")
