@@ -19,8 +19,9 @@ _OF_A_MODEL: Final = {
 
 def _named(subject: Subject) -> None:
     name, alert_type = subject.detector.name, subject.detector.alert_type
-    require(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) is not None, f"name: expected like_this, got {name!r}")
-    shouts = re.fullmatch(r"[A-Z]+(_[A-Z]+)*", alert_type) is not None
+    is_name = re.fullmatch(r"(rule:)?[a-z]+(_[a-z0-9]+)*", name) is not None
+    require(is_name, f"name: expected like_this, got {name!r}")
+    shouts = re.fullmatch(r"[A-Z]+(_[A-Z0-9]+)*", alert_type) is not None
     require(shouts, f"alert_type: expected LIKE_THIS, got {alert_type!r}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import Any, ClassVar, Final, TypeAlias
 
-from retail_anomaly.core.alerts import Alert, ShadowAlert, derived_alert_id
+from retail_anomaly.core.alerts import Alert, ShadowAlert, config_hash, derived_alert_id
 from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.detector import reaches
 from retail_anomaly.core.dispatch import IndexedDetector, Matches
@@ -49,7 +49,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
     def __init__(self, parameters: NoParameters, max_late: int) -> None:
         super().__init__(parameters, max_late)
         rule = self.rule
-        self.config_hash = rule.config_hash
+        self.config_hash = rule.config_hash if parameters.enabled else config_hash(parameters)
         # State of a rule with other filters, groups or windows is not this rule's.
         self.prefix = f"{rule.id}@{rule.shape}"
         self._flood_key = f"{rule.id}@flood"
