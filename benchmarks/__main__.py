@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import commits, jobs, latency, memory, recovery, replay, throughput
+from benchmarks import commits, imports, jobs, latency, memory, recovery, replay, throughput
 from benchmarks.figures import Figure, table
 from benchmarks.kafka import broker
 from benchmarks.page import write_page
@@ -21,6 +21,10 @@ def _replay(options: argparse.Namespace) -> Iterator[Figure]:
 def _jobs(options: argparse.Namespace) -> Iterator[Figure]:
     # Starting a process takes as long as some hundred thousand events do.
     return jobs.figures(records=3 * options.records, repeat=options.repeat)
+
+
+def _imports(options: argparse.Namespace) -> Iterator[Figure]:
+    return imports.figures(records=options.records // 5, repeat=options.repeat)
 
 
 def _throughput(options: argparse.Namespace) -> Iterator[Figure]:
@@ -50,6 +54,7 @@ def _commits(options: argparse.Namespace) -> Iterator[Figure]:
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "replay": _replay,
     "jobs": _jobs,
+    "imports": _imports,
     "throughput": _throughput,
     "latency": _latency,
     "commits": _commits,

@@ -28,7 +28,7 @@ def import_dsfinvk(
     Parameters
     ----------
     exports
-        Zips, or folders, each with an `index.xml` or several.
+        Zips, or folders, each with an `index.xml` or several; a folder may also hold zips.
     out
         The folder for `pos-events.jsonl`; made if need be.
     settings
@@ -73,10 +73,13 @@ def import_dsfinvk(
 def _add(path: Path | str, receipts: Receipts, report: ImportReport) -> None:
     with export_files(path) as export:
         indexes = [name for name in export.names if PurePosixPath(name).name.lower() == INDEX]
-        if not indexes:
+        zips = [name for name in export.names if name.lower().endswith(".zip")] if Path(path).is_dir() else []
+        if not indexes and not zips:
             raise ExportError(f"{path}: no {INDEX} in it; expected a DSFinV-K export, a zip or a folder")
         for index in indexes:
             receipts.add(export, read_index(export, index, report), f"{export.name}: {index}")
+    for name in () if indexes else zips:
+        _add(Path(path, name), receipts, report)
 
 
 def _events(receipts: Receipts, report: ImportReport) -> Iterator[dict[str, Any]]:

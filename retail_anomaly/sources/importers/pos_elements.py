@@ -102,6 +102,7 @@ class TransactionPaths:
             ("sales", dialect.sales, goods),
             ("returns", dialect.returns, goods),
             ("tenders", dialect.tenders, ()),
+            modifications,
             links,
         )
         fields = (dialect.fields, dialect.control, dialect.control_fields)

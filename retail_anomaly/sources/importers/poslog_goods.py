@@ -146,7 +146,8 @@ class Goods:
         reason = item.first(paths["reason"])
         fields = self._dialect.modifications.fields
         changed = False
-        for change in reversed(item.parts.get("modifications", [])):
+        changes = [*line.parts.get("modifications", ()), *item.parts.get("modifications", ())]
+        for change in reversed(changes):
             if is_set(change.first(fields["voided"])):
                 continue
             if unit_price is None:

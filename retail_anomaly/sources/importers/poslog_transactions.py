@@ -166,6 +166,8 @@ class Transactions:
         """Return the goods of a transaction that resumes another one: its own, or else the other's."""
         link = self._link(links, self._dialect.link_reasons.resume)
         if link is None:
+            # Some tills write a resumed transaction under the number that it had.
+            self._suspended.pop((common["storeId"], common["transactionId"]), None)
             return goods
         number = self._target(common, link)["originalTransactionId"]
         waiting = self._suspended.pop((common["storeId"], number), [])

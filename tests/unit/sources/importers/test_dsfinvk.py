@@ -228,6 +228,19 @@ def test_files_may_be_split_renamed_and_stand_in_folders(tmp_path, till):
     assert len(events) == 10
 
 
+def test_a_folder_may_hold_zips(tmp_path):
+    for name in ("K1", "K2"):
+        till = ExportedTill(name)
+        till.closing(1)
+        till.receipt("1", line("a", 5.0))
+        (tmp_path / "in").mkdir(exist_ok=True)
+        write_zip(tmp_path / "in" / f"{name}.zip", export_bytes(till.tables))
+
+    events, _ = read(tmp_path, tmp_path / "in")
+
+    assert [event["registerId"] for event in events] == ["K1", "K2"]
+
+
 def test_a_table_without_a_header_has_the_columns_of_the_index(tmp_path, till):
     till.receipt("1", line("a", 5.0))
 

@@ -135,6 +135,16 @@ def test_a_suspended_transaction_counts_when_it_is_resumed(tmp_path):
     assert report.notes == {"suspended transactions that were not resumed: left out": 1}
 
 
+def test_a_resumed_transaction_may_keep_its_number(tmp_path):
+    events, report = imported(
+        tmp_path,
+        log(transaction(1, item("a", 5.0), status="Suspended"), transaction(1, item("a", 5.0))),
+    )
+
+    assert kinds(events) == ["SALE"]
+    assert not report.notes
+
+
 @pytest.mark.parametrize(
     "cancelled",
     [
@@ -181,10 +191,12 @@ def test_a_changed_price_is_told_with_who_allowed_it(tmp_path, element):
         f"<OperatorBypassApproval><ApproverID>boss</ApproverID></OperatorBypassApproval></{element}>"
     )
 
-    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 15.0, 2, change))))
+    beside = item("a", 15.0, 2).replace("</LineItem>", f"{change}</LineItem>")
+    events, _ = imported(tmp_path, log(transaction(1, item("a", 15.0, 2, change)), transaction(2, beside)))
 
-    assert (event["listPrice"], event["unitPrice"]) == (10.0, 7.5)
-    assert (event["approverId"], event["reasonCode"]) == ("boss", "Damaged")
+    for event in events:
+        assert (event["listPrice"], event["unitPrice"]) == (10.0, 7.5)
+        assert (event["approverId"], event["reasonCode"]) == ("boss", "Damaged")
 
 
 def test_a_price_that_only_the_line_tells_is_the_line_s(tmp_path):
