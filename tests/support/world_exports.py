@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from retail_anomaly.core.events import REFUND, SALE
 from tests.support.dsfinvk import Rows
 from tests.support.poslog import item, link, tender, transaction
@@ -14,8 +16,21 @@ from tests.support.poslog import item, link, tender, transaction
 LINES = (SALE, REFUND, "LINE_VOID")
 VOIDS = ("VOID", "POST_VOID")
 CASH = {"PAID_IN": ("Einzahlung", 1), "PAID_OUT": ("Auszahlung", -1)}
-TENDERS = {"cash": "Bar", "card": "ECKarte", "voucher": "Guthabenkarte"}
-POSLOG_TENDERS = {"cash": "Cash", "card": "CreditDebit", "voucher": "Voucher"}
+TENDERS = {"cash": "Bar", "card": "ECKarte", "voucher": "Unbar", "gift_card": "Guthabenkarte"}
+POSLOG_TENDERS = {"cash": "Cash", "card": "CreditDebit", "voucher": "Voucher", "gift_card": "GiftCard"}
+TOLD = frozenset({*LINES, *VOIDS, *CASH})
+"""The kinds that both formats tell."""
+
+
+def told_by_dsfinvk(events: Iterable[Any]) -> list[Any]:
+    """The world as DSFinV-K can tell it: without opened drawers and without cards."""
+    told = (event for event in events if event.event_type in TOLD)
+    return [msgspec.structs.replace(event, card_token=None) for event in told]
+
+
+def told_by_poslog(events: Iterable[Any]) -> list[Any]:
+    """The world as POSLog can tell it."""
+    return [event for event in events if event.event_type in {*TOLD, "NO_SALE"}]
 
 
 class Receipt:
@@ -43,11 +58,17 @@ class Receipt:
 def receipts_of(events: Iterable[Any]) -> Iterator[Receipt]:
     """Group POS events, which come in order of time; a number that comes again gets another one."""
     groups: dict[tuple[Any, ...], list[Any]] = {}
+    newest: dict[tuple[Any, ...], list[Any]] = {}
     for event in events:
-        key: tuple[Any, ...] = (event.store_id, event.register_id, event.transaction_id, event.event_time)
-        if event.event_type not in LINES or event.transaction_id is None:
+        receipt = (event.store_id, event.register_id, event.transaction_id)
+        key: tuple[Any, ...] = (*receipt, event.event_time)
+        if event.event_type == "LINE_VOID" and receipt in newest:
+            newest[receipt].append(event)
+            continue
+        if event.event_type not in LINES:
             key = (*key, event.event_type, len(groups))
-        groups.setdefault(key, []).append(event)
+        newest[receipt] = groups.setdefault(key, [])
+        newest[receipt].append(event)
     times: defaultdict[tuple[Any, ...], int] = defaultdict(int)
     for (store, till, number, *_), found in groups.items():
         again = times[store, till, number]
@@ -95,7 +116,7 @@ def dsfinvk_tables(events: Iterable[Any]) -> dict[str, Rows]:
             key
             | {"BON_TYP": "AVTraining" if receipt.training else "Beleg", "BON_STORNO": int(void)}
             | {"BON_START": receipt.end, "BON_ENDE": receipt.end, "BEDIENER_ID": receipt.first.cashier_id}
-            | {"UMS_BRUTTO": sum(gross for _, gross in rows)}
+            | {"UMS_BRUTTO": sum(gross for _, gross in rows), "KUNDE_ID": receipt.first.customer_token or ""}
         )
         for place, (row, gross) in enumerate(rows, 1):
             tables["lines.csv"].append(key | {"POS_ZEILE": place} | row)
@@ -174,7 +195,15 @@ def _transaction(receipt: Receipt, originals: Originals) -> str:
         elif event.event_type == "NO_SALE":
             parts.append("<ControlTransaction><NoSale/></ControlTransaction>")
     if first.tender:
-        parts.append(tender(sum(event.amount or 0 for event in receipt.events), POSLOG_TENDERS[first.tender]))
+        card = (
+            f"<CreditDebit><CardToken>{first.card_token}</CardToken></CreditDebit>"
+            if first.card_token
+            else ""
+        )
+        paid = sum(event.amount or 0 for event in receipt.events)
+        parts.append(tender(paid, POSLOG_TENDERS[first.tender], card))
+    if first.customer_token:
+        parts.append(f"<Customer><CustomerID>{first.customer_token}</CustomerID></Customer>")
     return transaction(
         receipt.number,
         *parts,

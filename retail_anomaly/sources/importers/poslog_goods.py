@@ -78,22 +78,22 @@ class Goods:
                         found.append(good)
         return found
 
-    def tender(self, transaction: PosRecord) -> str | None:
-        """Return the kind of payment with the largest sum."""
+    def payment(self, transaction: PosRecord) -> dict[str, Any]:
+        """Return the kind of payment with the largest sum, and the token of the first card."""
         fields = self._dialect.tenders.fields
+        card = ""
         sums: defaultdict[str, float] = defaultdict(float)
         for line in transaction.parts.get("lines", ()):
             tenders = line.parts.get("tenders", ())
             if not tenders or is_set(line.first(self._dialect.lines.fields["voided"])):
                 continue
             for tender in tenders:
+                card = card or tender.first(fields["card"])
                 paid = _number(tender.first(fields["amount"])) or 0.0
                 sums[tender.first(fields["kind"])] += paid - (_number(tender.first(fields["change"])) or 0.0)
         sums.pop("", None)
-        if not sums:
-            return None
-        kind = max(sums, key=lambda kind: abs(sums[kind]))
-        return self._dialect.tender_kinds.get(kind, kind.lower())
+        kind = max(sums, key=lambda kind: abs(sums[kind]), default="")
+        return {"tender": self._dialect.tender_kinds.get(kind, kind.lower()), "cardToken": card}
 
     def totals(self, transaction: PosRecord) -> list[float]:
         """Return the totals that a transaction states."""

@@ -14,7 +14,7 @@ from retail_anomaly.sources.importers.times import read_moment
 
 _KINDS: Final = ("finished", "suspended", "cancelled", "voided", "post_voided")
 # Texts that a till or its user writes, where a card number may stand.
-_FREE_TEXTS: Final = ("customerToken", "reasonCode", "approverId", "entryMethod", "tender")
+_FREE_TEXTS: Final = ("customerToken", "cardToken", "reasonCode", "approverId", "entryMethod", "tender")
 
 
 class Transactions:
@@ -70,7 +70,7 @@ class Transactions:
         if kind == "suspended":
             self._suspended[common["storeId"], common["transactionId"]] = goods
             return
-        common["tender"] = self._goods.tender(transaction)
+        common |= self._goods.payment(transaction)
         common["customerToken"] = transaction.first(fields["customer"])
         for place, good in enumerate(goods):
             event = common | good.event

@@ -20,12 +20,16 @@ from retail_anomaly.sources import open_input
 from tests.support.dsfinvk import export_bytes, write_zip
 from tests.support.faults import LONG
 from tests.support.poslog import log
-from tests.support.world_exports import dsfinvk_tables, poslog_transactions, receipts_of
+from tests.support.world_exports import (
+    dsfinvk_tables,
+    poslog_transactions,
+    receipts_of,
+    told_by_dsfinvk,
+    told_by_poslog,
+)
 
 POSLOG_BYTES = 1_000_000_000 if LONG else 20_000_000
 MOST_MEGABYTES = 300
-# Kinds that DSFinV-K cannot tell; no built-in detector looks at them.
-UNTOLD = {"NO_SALE"}
 COMMAND = """
 import resource, sys
 from retail_anomaly.cli import main
@@ -45,11 +49,6 @@ def world() -> dict[str, list[Any]]:
         events.sort(key=time_of)
     assert sum(1 for _ in receipts_of(topics[POS_EVENTS])) >= 10_000
     return topics
-
-
-@pytest.fixture(scope="module")
-def alerts(world, tmp_path_factory) -> Counter[Any]:
-    return alerts_of(written(tmp_path_factory.mktemp("world"), world))
 
 
 def written(folder: Path, world: dict[str, list[Any]]) -> Path:
@@ -85,39 +84,40 @@ def kinds_of(folder: Path) -> Counter[str]:
         return Counter(json.loads(line)["eventType"] for line in lines)
 
 
-def test_a_world_s_dsfinvk_export_gives_its_events_and_its_alerts(world, alerts, tmp_path):
-    pos = world[POS_EVENTS]
-    export = write_zip(tmp_path / "tills.zip", export_bytes(dsfinvk_tables(pos)))
+def test_a_world_s_dsfinvk_export_gives_its_events_and_its_alerts(world, tmp_path):
+    told = told_by_dsfinvk(world[POS_EVENTS])
+    export = write_zip(tmp_path / "tills.zip", export_bytes(dsfinvk_tables(told)))
     folder = written(tmp_path / "events", others(world))
 
     report, peak = imported("dsfinvk", str(export), "--out", str(folder))
 
-    assert kinds_of(folder) == told(pos, UNTOLD)
+    assert kinds_of(folder) == kinds(told)
     assert "Not mapped" not in report
     assert peak < MOST_MEGABYTES
-    assert alerts_of(folder) == alerts
+    assert alerts_of(folder) == alerts_of(written(tmp_path / "world", {**world, POS_EVENTS: told}))
 
 
-def test_a_world_s_poslog_gives_its_events_and_its_alerts(world, alerts, tmp_path):
-    pos = world[POS_EVENTS]
-    (tmp_path / "tills.xml").write_text(log(*poslog_transactions(pos)), "utf-8")
+def test_a_world_s_poslog_gives_its_events_and_its_alerts(world, tmp_path):
+    told = told_by_poslog(world[POS_EVENTS])
+    (tmp_path / "tills.xml").write_text(log(*poslog_transactions(told)), "utf-8")
     folder = written(tmp_path / "events", others(world))
 
     imported("poslog", str(tmp_path / "tills.xml"), "--out", str(folder))
 
-    assert kinds_of(folder) == told(pos)
-    assert alerts_of(folder) == alerts
+    assert kinds_of(folder) == kinds(told)
+    assert alerts_of(folder) == alerts_of(written(tmp_path / "world", {**world, POS_EVENTS: told}))
 
 
-def told(pos: list[Any], untold: frozenset[str] | set[str] = frozenset()) -> Counter[str]:
-    """The kinds that an export tells; a void of a receipt that another number names is a post-void."""
-    kinds = Counter(event.event_type for event in pos if event.event_type not in untold)
-    kinds["POST_VOID"] += kinds.pop("VOID", 0)
-    return +kinds
+def kinds(told: list[Any]) -> Counter[str]:
+    """The kinds of events; a void of a receipt that another number names is a post-void."""
+    found = Counter(event.event_type for event in told)
+    found["POST_VOID"] += found.pop("VOID", 0)
+    return +found
 
 
 def test_a_large_poslog_is_read_in_bounded_memory(world, tmp_path):
-    transactions = "".join(poslog_transactions(world[POS_EVENTS]))
+    told = told_by_poslog(world[POS_EVENTS])
+    transactions = "".join(poslog_transactions(told))
     begin, end = log("\0").split("\0")
     file, times = tmp_path / "large.xml", 0
     with file.open("w", encoding="utf-8") as target:
@@ -129,6 +129,6 @@ def test_a_large_poslog_is_read_in_bounded_memory(world, tmp_path):
 
     _, peak = imported("poslog", str(file), "--out", str(tmp_path / "events"))
 
-    once = told(world[POS_EVENTS])
+    once = kinds(told)
     assert kinds_of(tmp_path / "events") == {kind: count * times for kind, count in once.items()}
     assert peak < MOST_MEGABYTES
