@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,13 +24,17 @@ TOLD = frozenset({*LINES, *VOIDS, *CASH})
 
 def told_by_dsfinvk(events: Iterable[Any]) -> list[Any]:
     """The world as DSFinV-K can tell it: without opened drawers and without cards."""
-    told = (event for event in events if event.event_type in TOLD)
-    return [msgspec.structs.replace(event, card_token=None) for event in told]
+    return _told(events, TOLD)
 
 
 def told_by_poslog(events: Iterable[Any]) -> list[Any]:
-    """The world as POSLog can tell it."""
-    return [event for event in events if event.event_type in {*TOLD, "NO_SALE"}]
+    """The world as POSLog without tokens of cards can tell it."""
+    return _told(events, {*TOLD, "NO_SALE"})
+
+
+def _told(events: Iterable[Any], kinds: Set[str]) -> list[Any]:
+    told = (event for event in events if event.event_type in kinds)
+    return [msgspec.structs.replace(event, card_token=None) for event in told]
 
 
 class Receipt:
@@ -104,7 +108,6 @@ def dsfinvk_tables(events: Iterable[Any]) -> dict[str, Rows]:
     originals = Originals()
     closings: dict[tuple[str, str, int], None] = {}
     for receipt in receipts_of(events):
-        originals.add(receipt)
         store = receipt.first.store_id
         # One chain numbers its tills, so that a till is one of its store.
         till = f"{store}.{receipt.till}"
@@ -136,6 +139,7 @@ def dsfinvk_tables(events: Iterable[Any]) -> dict[str, Rows]:
                     | {"REF_Z_KASSE_ID": f"{store}.{original[0]}", "REF_Z_NR": original[1]}
                     | {"REF_BON_ID": original[2]}
                 )
+        originals.add(receipt)  # afterwards: the goods of an exchange are no sale that it refers to
     for store, till, day in closings:
         key = {"Z_KASSE_ID": till, "Z_NR": day, "Z_ERSTELLUNG": "2026-03-02T20:00:00Z"}
         tables["cashpointclosing.csv"].append(key | {"TAXONOMIE_VERSION": "2.4", "NAME": "Shops GmbH"})
@@ -158,8 +162,8 @@ def poslog_transactions(events: Iterable[Any]) -> Iterator[str]:
     """Yield the transactions of all tills."""
     originals = Originals()
     for receipt in receipts_of(events):
-        originals.add(receipt)
         yield _transaction(receipt, originals)
+        originals.add(receipt)
 
 
 def _transaction(receipt: Receipt, originals: Originals) -> str:

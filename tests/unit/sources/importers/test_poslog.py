@@ -304,6 +304,15 @@ def test_events_of_several_files_stand_in_the_order_of_their_times(tmp_path):
     assert len(events) == 6
 
 
+def test_the_token_of_a_card_and_a_customer_come_out(tmp_path):
+    card = "<CreditDebit><CardToken>tok-1</CardToken></CreditDebit>"
+    customer = "<Customer><CustomerID>k-7</CustomerID></Customer>"
+
+    (event,), _ = imported(tmp_path, log(transaction(1, item("a", 5.0), tender(5.0, inner=card), customer)))
+
+    assert (event["cardToken"], event["customerToken"]) == ("tok-1", "k-7")
+
+
 def test_a_card_number_comes_out_nowhere(tmp_path):
     secret = f"<CreditDebit><PrimaryAccountNumber>{CARD}</PrimaryAccountNumber></CreditDebit><X>{CARD}</X>"
     customer = f"<Customer><CustomerID>{CARD}</CustomerID></Customer>"
