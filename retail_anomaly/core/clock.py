@@ -4,7 +4,10 @@ from typing import Final
 
 import msgspec
 
+from retail_anomaly.core.events import PosEvent
+
 _IN_A_ROW: Final = 50
+_MOST_LINES: Final = 200
 
 
 class HeldBack(msgspec.Struct, array_like=True):
@@ -21,6 +24,8 @@ class HeldBack(msgspec.Struct, array_like=True):
         Newest time by source, of all that are still ahead of the clock.
     source, count
         The source of the last event held back, and how many of its events came in a row.
+    lines
+        The SALE and REFUND lines among them, since the last event that came in time.
 
     Examples
     --------
@@ -36,6 +41,12 @@ class HeldBack(msgspec.Struct, array_like=True):
     newest: dict[str, int] = {}
     source: str = ""
     count: int = 0
+    lines: list[PosEvent] = []
+
+    def keep(self, line: PosEvent) -> None:
+        """Keep a line for the detectors that count by days: they get it if the clock follows."""
+        if len(self.lines) < _MOST_LINES:
+            self.lines.append(line)
 
     def confirmed(self, time: int, source: str, *, max_late: int, max_ahead: int) -> int | None:
         """Return the time that the clock may move to, or None: the event is held back.
@@ -70,4 +81,4 @@ class HeldBack(msgspec.Struct, array_like=True):
         if self.newest:
             # No event is ahead of one that is no newer than the clock.
             self.newest = {source: newest for source, newest in self.newest.items() if newest > clock}
-            self.in_step, self.source, self.count = {}, "", 0
+            self.in_step, self.source, self.count, self.lines = {}, "", 0, []

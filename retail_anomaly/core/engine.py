@@ -162,7 +162,13 @@ class Engine:
         if isinstance(event, PosEvent):
             time = event.event_time
             held_back = store.advance(time, event.register_id or POS_EVENTS)
-            if self._is_news(event, store):
+            if store.released:
+                alerts += self._release(store)
+            if event.training:
+                alerts += self._ask_rules_of_training(event, store)
+            elif event.event_id is None or self._is_new(event.event_id, event, store):
+                if store.first_pos_time is None:
+                    store.first_pos_time = time
                 kind = event.event_type
                 if kind not in (SALE, REFUND):
                     kind = kind.upper()
@@ -177,7 +183,9 @@ class Engine:
                     self._take_back(kind, event, store)
                 if event.cashier_id in self.nobody:
                     steps = _without_cashiers(steps)
-                for step, state in steps if not held_back else self._without_models(steps):
+                if held_back:
+                    steps = self._hold_back(event, steps, store)
+                for step, state in steps:
                     raised = step(event, state, store)
                     if raised:
                         alerts.extend(raised)
@@ -193,14 +201,14 @@ class Engine:
                         found = test(event, store)
                         if found:
                             alerts.extend(ask(names or found, event, store.indexed, store))
-            elif event.training:
-                alerts += self._ask_rules_of_training(event, store)
         elif isinstance(event, ShiftEvent):
             store.keep_shift(event)
             return alerts
         else:
             time = event.event_time
             held_back = store.advance(time, _source(event))
+            if store.released:
+                alerts += self._release(store)
             alerts.extend(self._process_other(event, store))
         if self._on_time or (store.indexed is not None and time >= store.indexed.next_due):
             alerts.extend(self._pass_time(time, store, held_back=held_back))
@@ -215,19 +223,17 @@ class Engine:
         is_nobody = alert.employee_id in self.nobody
         return msgspec.structs.replace(alert, employee_id=None) if is_nobody else alert
 
-    def _is_news(self, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
-        """Tell whether a POS event counts: it is neither training nor known."""
-        if event.training:
-            return False
-        if store.first_pos_time is None:
-            store.first_pos_time = event.event_time
-        return event.event_id is None or self._is_new(event.event_id, event, store)
-
     def _is_new(self, event_id: str, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
+        """Note the id of a POS event; tell whether it was not seen before."""
         if self.numbered_by != "store":
             event_id = f"{event.register_id or ''}\x1f{event_id}"
-        sighted, since = store.sighting(event.event_time, self.dedupe_memory)
-        return store.seen_pos.add_unless_since(event_id, sighted, since)
+        time, clock = event.event_time, store.clock
+        if time < clock and store.is_stuck:
+            sighted, since = store.sighting(time, self.dedupe_memory)
+            return store.seen_pos.add_unless_since(event_id, sighted, since)
+        return store.seen_pos.add_unless_since(
+            event_id, time if time > clock else clock, clock - self.dedupe_memory
+        )
 
     def _ask_rules_of_training(self, event: PosEvent | TillEvent, store: StoreMemory) -> list[Alert]:
         """Ask the rules that name training; such events are told apart among themselves."""
@@ -254,8 +260,10 @@ class Engine:
         if isinstance(event, TillEvent):
             if event.training:
                 return self._ask_rules_of_training(event, store)
-            if not self._is_news(event, store):
+            if event.event_id is not None and not self._is_new(event.event_id, event, store):
                 return alerts
+            if store.first_pos_time is None:
+                store.first_pos_time = event.event_time
             kind = event.event_type.upper()
             self._take_back(kind, event, store)
             asked = POS_EVENTS, kind
@@ -294,8 +302,25 @@ class Engine:
                 alerts.extend(step(names or found, event, store.indexed, store))
         return alerts
 
-    def _without_models(self, steps: Steps) -> Steps:
-        return [step for step in steps if step[0].__self__.name not in self._models]  # type: ignore[attr-defined]
+    def _hold_back(self, event: PosEvent, steps: Steps, store: StoreMemory) -> Steps:
+        """Keep a line from the detectors that count by days; return the steps of the others."""
+        if steps and self._models:
+            store.hold_back(event)
+        return [step for step in steps if not self._counts_days(step)]
+
+    def _release(self, store: StoreMemory) -> list[Alert]:
+        """Show the lines that were held back to the detectors that count by days."""
+        alerts: list[Alert] = []
+        released, store.released = store.released, []
+        for event in released:
+            steps = store.on_sale if event.event_type.upper() == SALE else store.on_refund
+            for step, state in steps:
+                if self._counts_days((step, state)):
+                    alerts.extend(step(event, state, store))
+        return alerts
+
+    def _counts_days(self, step: tuple[Any, Any]) -> bool:
+        return step[0].__self__.name in self._models
 
     def _pass_time(self, time: int, store: StoreMemory, *, held_back: bool) -> list[Alert]:
         alerts: list[Alert] = []

@@ -138,6 +138,10 @@ class StoreMemory:
         The receipt lines that can still be taken back.
     line
         The number of the line that is being processed: a later line has a higher one.
+    is_stuck
+        Whether the clock stands still because it is wrong: all that comes is too late.
+    released
+        Lines that were held back from the detectors that count by days, and that these may see now.
     next_sweep
         The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
@@ -162,7 +166,6 @@ class StoreMemory:
     __slots__ = (
         "_config_hashes",
         "_held_back",
-        "_is_stuck",
         "_late_at",
         "_late_since_sweep",
         "_max_ahead",
@@ -174,6 +177,7 @@ class StoreMemory:
         "dispatch",
         "first_pos_time",
         "indexed",
+        "is_stuck",
         "line",
         "lines",
         "local",
@@ -183,6 +187,7 @@ class StoreMemory:
         "on_refund",
         "on_sale",
         "on_taken_back",
+        "released",
         "seen_movements",
         "seen_pos",
         "seen_security",
@@ -213,6 +218,7 @@ class StoreMemory:
         self.local = LocalTime(zone)
         self.clock = 0
         self.next_sweep = 0
+        self.released: list[PosEvent] = []
         self.first_pos_time: int | None = None
         self.detectors = detectors
         self.on_sale = on_sale
@@ -240,7 +246,7 @@ class StoreMemory:
         self._held_back: HeldBack | None = None
         self._late_since_sweep = 0
         self._late_at = 0
-        self._is_stuck = False
+        self.is_stuck = False
         self._newest_late: int | None = None
 
     def keep_shift(self, event: ShiftEvent) -> None:
@@ -284,13 +290,18 @@ class StoreMemory:
                 self._held_back = None
         return False
 
+    def hold_back(self, line: PosEvent) -> None:
+        """Keep a line that is held back, for the detectors that count by days."""
+        if self._held_back is not None:
+            self._held_back.keep(line)
+
     def sighting(self, time: int, dedupe_memory: int) -> tuple[int, int]:
         """Return when an id of an event is first seen, and since when it must not have been.
 
         That is the later of the event's time and the clock. Where the clock stands still because it is wrong,
         it is the event's time: the id would else be kept for ever.
         """
-        sighted = time if self._is_stuck and time < self.clock - self._max_late else max(time, self.clock)
+        sighted = time if self.is_stuck and time < self.clock - self._max_late else max(time, self.clock)
         return sighted, min(sighted, self.clock) - dedupe_memory
 
     def _note_late(self, time: int) -> None:
@@ -298,21 +309,23 @@ class StoreMemory:
         # expire too, so every thousandth of them starts a sweep. The count is stored, so that a restart
         # changes nothing.
         if self._late_at != self.clock:
-            self._late_at, self._late_since_sweep, self._is_stuck = self.clock, 0, False
+            self._late_at, self._late_since_sweep, self.is_stuck = self.clock, 0, False
         self._late_since_sweep += 1
         if self._late_since_sweep >= _LATE_PER_SWEEP:
             self._late_since_sweep = 0
             self._newest_late = time
-            self._is_stuck = True
+            self.is_stuck = True
             self.next_sweep = self.clock
 
     def _hold_back(self, time: int, source: str) -> bool:
         if self._held_back is None:
             self._held_back = HeldBack()
+        self.released = []
         moved = self._held_back.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
         if moved is None:
             return True
         self.clock = moved
+        self.released = self._held_back.lines
         self._held_back.came_in_time(moved)
         return False
 
@@ -362,7 +375,7 @@ class StoreMemory:
             self.numbering.by,
             self._held_back,
             self._late_at,
-            self._is_stuck,
+            self.is_stuck,
         )
         yield "header", msgspec.msgpack.encode(header)
 
@@ -394,7 +407,7 @@ class StoreMemory:
         if header.numbered_by != self.numbering.by:
             raise NumberingChangedError(self.store_id, header.numbered_by, self.numbering.by)
         self._held_back, self._late_at = header.held_back, header.late_at
-        self._is_stuck = header.is_stuck
+        self.is_stuck = header.is_stuck
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time
         self.written_with = header.config_hashes
