@@ -184,49 +184,32 @@ class KeptLines:
         """
         number = event.transaction_id
         if number != self._number:
-            self._number = number
-            self._hash = text_hash(number)
-        chunk, hashed, line = self._open, self._hash, self._next_line
-        if chunk is None or line & _ROW_BITS >= _FULL:
+            self._number, self._hash = number, text_hash(number)
+        chunk, line = self._open, self._next_line
+        row = line & _ROW_BITS
+        if chunk is None or row >= _FULL:
             chunk = self._begin(clock)
-            line = self._next_line
-        time, quantity, amount = event.event_time, event.quantity, event.amount
+            line, row = self._next_line, 0
+        self._next_line, chunk.count = line + 1, row + 1
+        time, quantity, amount, hashed = event.event_time, event.quantity, event.amount, self._hash
         sku = self._sku_numbers.get(event.sku)
         if sku is None:
             sku = self._sku_number(event.sku)
         series = 0 if self._plain else self._series_number(self._numbering.series(event))
         heads, slot = self._heads, hashed & self._mask
         cents = round(amount * 100)
-        mils = 1000 if quantity == 1 else round(quantity * 1000)
-        late = clock - time
-        if late < 0:
-            late, chunk.ahead = 0, max(chunk.ahead, time)
-        at = (line & _ROW_BITS) * SIZE
+        mils = sign * 1000 if quantity == 1 else round(quantity * 1000) * sign
+        ahead, late = time - chunk.base, clock - time
         try:
-            _pack(
-                chunk.rows,
-                at,
-                hashed,
-                heads[slot],
-                time - chunk.base,
-                late,
-                UNKNOWN,
-                sign * mils,
-                cents,
-                sku,
-                series,
-            )
-            fits = cents / 100 == amount and (quantity == 1 or mils / 1000 == quantity)
+            _pack(chunk.rows, row * SIZE, hashed, heads[slot], ahead, late, UNKNOWN, mils, cents, sku, series)
+            fits = cents / 100 == amount and (quantity == 1 or mils / 1000 == sign * quantity)
         except DoesNotFit:
-            _pack(chunk.rows, at, hashed, heads[slot], 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
+            _pack(chunk.rows, row * SIZE, hashed, heads[slot], 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
             fits = False
         if not fits:
             own_sku = event.sku if sku == _MOST_SKUS else None
-            chunk.odd[line & _ROW_BITS] = Odd(time, time + late, float(sign * quantity), amount, own_sku)
+            chunk.odd[row] = Odd(time, clock, float(sign * quantity), amount, own_sku)
         heads[slot] = line
-        self._next_line = line + 1
-        chunk.count += 1
-        chunk.clock = clock
         if event.customer_token is not None:
             self._add_token(chunk, line, token_hash("customer", event.customer_token, event.sku))
         if event.card_token is not None:
@@ -275,7 +258,7 @@ class KeptLines:
         ForgottenSales or None
             The sales among the lines; None if none was dropped.
         """
-        old = [n for n, chunk in self._chunks.items() if chunk.newest + self._keep < clock]
+        old = [n for n, chunk in self._chunks.items() if chunk.newest() + self._keep < clock]
         if late is not None:
             times = {n: int(chunk.event_times().max()) for n, chunk in self._chunks.items()}
             old += [n for n, time in times.items() if time + self._keep < late and n not in old]

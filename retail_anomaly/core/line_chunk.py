@@ -9,13 +9,14 @@ import numpy as np
 ROWS: Final = 256
 """Lines in a full chunk."""
 
-# One line. `link` is the line before it in the index; `late` is how much older than the store's clock it was.
+# One line. `link` is the line before it in the index; `late` is how much older than the store's clock it was,
+# below 0 if it was ahead.
 _TYPE: Final = np.dtype(
     [
         ("number", "<u8"),
         ("link", "<u4"),
         ("time", "<i4"),
-        ("late", "<u4"),
+        ("late", "<i4"),
         ("first", "<i4"),
         ("quantity", "<i4"),
         ("cents", "<i4"),
@@ -23,7 +24,7 @@ _TYPE: Final = np.dtype(
         ("series", "<u2"),
     ]
 )
-ROW: Final = Struct("<QIiIiiiHH")
+ROW: Final = Struct("<QIiiiiiHH")
 KEY: Final = Struct("<QI")
 SIZE: Final = ROW.size
 UNKNOWN: Final = -(2**31)
@@ -48,8 +49,6 @@ class Odd(NamedTuple):
 
 class _StoredChunk(msgspec.Struct, array_like=True):
     base: int
-    clock: int
-    ahead: int
     rows: bytes
     skus: list[str]
     series: list[tuple[str, ...]]
@@ -68,8 +67,6 @@ class Chunk:
     ----------
     count
         How many lines there are.
-    clock, ahead
-        The clock at the last line; the latest time of a line that was ahead of the clock.
     odd
         The lines that do not fit their row, by row.
     dirty
@@ -84,22 +81,25 @@ class Chunk:
     (0, 0)
     """
 
-    __slots__ = ("ahead", "base", "clock", "count", "dirty", "odd", "rows", "written")
+    __slots__ = ("_newest", "base", "count", "dirty", "odd", "rows", "written")
 
     def __init__(self, base: int) -> None:
         self.base = base
-        self.clock = base
-        self.ahead = 0
         self.count = 0
         self.rows = bytearray(ROWS * SIZE)
         self.odd: dict[int, Odd] = {}
         self.dirty = False
         self.written = 0
+        self._newest = (0, 0)
 
-    @property
     def newest(self) -> int:
-        """The latest time, or clock, of a line: all are forgotten together after it."""
-        return max(self.clock, self.ahead)
+        """Return the latest time of a line, or clock when it was processed: all are forgotten after it."""
+        if self._newest[0] != self.count:
+            rows = self.view()
+            latest = int((rows["time"] + np.maximum(rows["late"], 0).astype(np.int64)).max())
+            odd = [max(odd.time, odd.clock) for odd in self.odd.values()]
+            self._newest = (self.count, max(self.base + latest, *odd) if odd else self.base + latest)
+        return self._newest[1]
 
     def view(self) -> Rows:
         """Return the rows as a structured array over the same memory."""
@@ -138,9 +138,7 @@ class Chunk:
         rows["link"] = 0
         own_skus = _renumbered(rows, "sku", skus)
         own_series = _renumbered(rows, "series", series)
-        return msgspec.msgpack.encode(
-            _StoredChunk(self.base, self.clock, self.ahead, rows.tobytes(), own_skus, own_series, self.odd)
-        )
+        return msgspec.msgpack.encode(_StoredChunk(self.base, rows.tobytes(), own_skus, own_series, self.odd))
 
 
 def unpack(packed: bytes) -> tuple[Chunk, list[str], list[tuple[str, ...]]]:
@@ -154,7 +152,7 @@ def unpack(packed: bytes) -> tuple[Chunk, list[str], list[tuple[str, ...]]]:
     """
     stored = msgspec.msgpack.decode(packed, type=_StoredChunk)
     chunk = Chunk(stored.base)
-    chunk.clock, chunk.ahead, chunk.odd = stored.clock, stored.ahead, stored.odd
+    chunk.odd = stored.odd
     chunk.count = chunk.written = len(stored.rows) // SIZE
     chunk.rows[: len(stored.rows)] = stored.rows
     return chunk, stored.skus, stored.series

@@ -9,14 +9,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from retail_anomaly.core.alerts import Alert
 
 Record: TypeAlias = tuple[str, bytes]
 """A topic and a raw value."""
-Host: TypeAlias = Callable[[Sequence[Record]], list[Alert]]
-"""Whatever runs all detectors with their defaults over records in their order, all stores."""
+
+
+class Host(Protocol):
+    """Whatever runs all detectors over records in their order, all stores, under a configuration file."""
+
+    def __call__(self, records: Sequence[Record], config: Path | None = None) -> list[Alert]: ...
+
 
 _FOLDER = Path(__file__).parent / "cases"
 _EXPECTED = ".expected.jsonl"
@@ -30,7 +35,19 @@ _DETAIL: dict[str, str | Callable[[dict[str, Any]], str]] = {
 }
 
 LOGS = sorted(path.name for path in _FOLDER.glob("*.jsonl"))
-NAMES = sorted(path.name.removesuffix(_EXPECTED) for path in _FOLDER.glob(f"*{_EXPECTED}"))
+
+
+def config(name: str) -> Path | None:
+    """Return the configuration that a case runs under, if it differs from the packaged one."""
+    path = _FOLDER / f"{name}.config.yaml"
+    return path if path.exists() else None
+
+
+# Those of the packaged configuration first: a streamer then starts once for them all.
+NAMES = sorted(
+    (path.name.removesuffix(_EXPECTED) for path in _FOLDER.glob(f"*{_EXPECTED}")),
+    key=lambda name: (config(name) is not None, name),
+)
 
 
 def records(name: str, folder: Path = _FOLDER) -> list[Record]:
@@ -41,12 +58,7 @@ def records(name: str, folder: Path = _FOLDER) -> list[Record]:
 
 def expected(name: str, folder: Path = _FOLDER) -> Counter[tuple[Any, ...]]:
     """Return a case's alerts in brief, in no order; types without a detail here are left aside."""
-    alerts = [json.loads(line) for line in _read(folder / f"{name}{_EXPECTED}")]
-    return Counter(
-        (*(alert[field] for field in _BRIEF), round(alert["riskScore"], _PLACES))
-        for alert in alerts
-        if alert["type"] in _DETAIL
-    )
+    return brief_of(json.loads(line) for line in _read(folder / f"{name}{_EXPECTED}"))
 
 
 def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
@@ -63,6 +75,15 @@ def brief(alerts: Iterable[Alert]) -> Counter[tuple[Any, ...]]:
         )
         for a in alerts
         if a.type in _DETAIL
+    )
+
+
+def brief_of(alerts: Iterable[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
+    """Reduce alerts that are written in brief already to the same fields."""
+    return Counter(
+        (*(alert[field] for field in _BRIEF), round(alert["riskScore"], _PLACES))
+        for alert in alerts
+        if alert["type"] in _DETAIL
     )
 
 

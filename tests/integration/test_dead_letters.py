@@ -94,7 +94,7 @@ def test_poison_of_every_kind_is_kept_and_processing_goes_on(clean_kafka: Connec
         for letter in letters
     }
     places = iter(range(len(POISONS)))
-    offsets: dict[str, int] = {}
+    offsets: dict[str, Any] = {}
     wanted = {}
     for topic, value, field in POISONS:
         offset = offsets.setdefault(topic, 0)
@@ -127,7 +127,7 @@ def test_rekey_brings_a_stores_events_together(
 ) -> None:
     sale = encode(PosEvent("t", "s", "c", "tv", 500.0, "SALE", NOW))
     gate = encode(SecurityEvent("g", "s", NOW + 60_000, "GATE", GateData("1", alarm=True)))
-    flags = {"rekey": True, "topics.partitions": partitions}
+    flags: dict[str, Any] = {"rekey": True, "topics.partitions": partitions}
     with StreamerInTest(clean_kafka, tmp_path, **flags) as streamer:
         streamer.send_in_step([Record(POS_EVENTS, sale, b"till-1", timestamp=NOW)])
         # With more than one partition each record is taken twice: as it came, and repartitioned.

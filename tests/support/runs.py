@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from retail_anomaly.contract import Run, Step
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import decode
+from retail_anomaly.core.codec import InvalidEvent, decode
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import Event
 from retail_anomaly.detectors import REGISTRY
+from retail_anomaly.settings import build_engine, load_settings
 from tests.support.events import DAY
 
 Parameters = dict[str, dict[str, Any]]
@@ -42,6 +46,12 @@ def alerts_of(engine: Engine, *steps: Step) -> list[Alert]:
     return [alert for alerts in alerts_by_step(engine, steps) for alert in alerts]
 
 
-def alerts_of_raw(records: Sequence[tuple[str, bytes]]) -> list[Alert]:
+def alerts_of_raw(records: Sequence[tuple[str, bytes]], config: Path | None = None) -> list[Alert]:
     """Return the alerts of all detectors over records as a topic has them: (topic, value)."""
-    return alerts_of(engine_of(), *(decode(topic, raw) for topic, raw in records))
+    return alerts_of(build_engine(load_settings(config)), *_decoded(records))
+
+
+def _decoded(records: Iterable[tuple[str, bytes]]) -> Iterator[Event]:
+    for topic, raw in records:
+        with suppress(InvalidEvent):
+            yield decode(topic, raw)

@@ -28,16 +28,27 @@ class StreamerInTest(RunningStreamer):
     state_dir
         Where the local state goes.
     config
-        A configuration file.
+        A file with settings.
+    backlog
+        How many records the broker has already; they are processed first.
     flags
         Settings of the section `streamer`.
     """
 
-    def __init__(self, connection: Connection, state_dir: Path, config: Any = None, **flags: Any) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        state_dir: Path,
+        config: Any = None,
+        *,
+        backlog: int = 0,
+        **flags: Any,
+    ) -> None:
         given = {"commit_interval": "200ms", "topics.partitions": 4, **flags}
         named = {f"streamer.{key}": value for key, value in given.items()}
         settings = load(config, environ={}, flags=named).settings
         super().__init__(connection, settings, state_dir=state_dir)
+        self._sent = backlog
         self._address = connection.properties()["bootstrap.servers"]
         self._last_topic: str | None = None
 
@@ -75,6 +86,6 @@ def records_of(values: Sequence[tuple[str, bytes]]) -> list[Record]:
     found = []
     for topic, value in values:
         event = msgspec.json.decode(value)
-        at = event.get("eventTime", event.get("shiftStart"))
+        at = int(event.get("eventTime", event.get("shiftStart")))
         found.append(Record(topic, value, event["storeId"].encode(), timestamp=at))
     return found
