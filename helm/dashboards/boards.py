@@ -196,6 +196,18 @@ def refunds() -> Any:
             | {"transactionIds": "Receipts"},
         ),
         rows(
+            "Refunds beyond their receipt",
+            influx(
+                'SELECT "store", "employee", "transactionId", "originalTransactionId", "loss", "reasons", '
+                f'"message" {_of("REFUND_MISMATCH")} ORDER BY time DESC LIMIT 100',
+                form="table",
+            ),
+            "More, dearer or other goods than the receipt has left, each with its last revision.",
+            _WHO
+            | {"transactionId": "Refund", "originalTransactionId": "Receipt", "loss": "Not covered"}
+            | {"reasons": "Reasons", "message": "What happened"},
+        ),
+        rows(
             "Refunds without a sale",
             influx(
                 'SELECT "store", "employee", "transactionId", "amount", "sku", "message" '

@@ -45,6 +45,8 @@ def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple
     --------
     >>> evidence_items({"transactionIds": ["t-1", "t-2"], "offShift": None, "averageAmount": 1204.5})
     [('Transactions', 't-1, t-2'), ('Off shift', 'not known'), ('Average amount', '1,204.50')]
+    >>> evidence_items({"lines": [{"sku": "k", "amount": 3.5}, {"sku": "x", "amount": 2.0}]})
+    [('Lines', 'sku k, amount 3.50; sku x, amount 2.00')]
     >>> evidence_items({"shift": {"shiftEnd": 1_760_000_000_000}}, "Europe/Berlin")
     [('Shift end', '2025-10-09 10:53:20 CEST')]
     """
@@ -115,6 +117,10 @@ def _value(name: str, value: object, zone: str) -> str:
     if isinstance(value, float):
         # Seconds and ratios can be small; money has two places.
         return f"{value:,.2f}" if "amount" in name.lower() or value >= 1000 else f"{value:,g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_label(key).lower()} {_value(key, item, zone)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+        return "; ".join(_value(name, item, zone) for item in value)
     if isinstance(value, (list, tuple)):
         return ", ".join(_value(name, item, zone) for item in value) or "none"
     return str(value)
