@@ -172,7 +172,7 @@ class Lines:
         rows = RowEvents(self._mapping, self._values_of, self._clocks)
         numbered = enumerate(lines, 1)
         while part := list(islice(numbered, _BATCH_LINES)):
-            yield from rows.times(self._batch(part), field)
+            yield from rows.values(self._batch(part), field)
 
     def done(self) -> float | None:
         """Return how much of the file has been read."""

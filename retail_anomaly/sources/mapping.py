@@ -87,6 +87,8 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
         Of Excel files; None: the first.
     source
         The file that it was read from; None: it was made in Python.
+    is_packaged
+        Whether it comes with the package: an export may then lack the columns of optional fields.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
     separator: str | None = None
     sheet: str | None = None
     source: str | None = None
+    is_packaged: bool = False
 
     @classmethod
     def of(cls, columns: "Columns | EventMapping | None") -> "EventMapping":

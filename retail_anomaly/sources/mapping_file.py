@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 from zoneinfo import ZoneInfo
 
+import msgspec
 import yaml
 
 from retail_anomaly.core.events import INPUT_TOPICS
@@ -67,7 +68,7 @@ def read_mapping(mapping: AnyMapping) -> EventMapping:
     path = Path(mapping)
     if str(mapping) in packaged_mappings() and not path.exists():
         text = (_PACKAGED / f"{mapping}.yaml").read_text("utf-8")
-        return _Reader(str(mapping)).read(text)
+        return msgspec.structs.replace(_Reader(str(mapping)).read(text), is_packaged=True)
     try:
         content = path.read_text("utf-8-sig")
     except UnicodeDecodeError:

@@ -99,8 +99,8 @@ class RowEvents:
         topic = self._topic or next(iter(EVENT_TYPES))
         return self._of_topic(topic).values(batch, "storeId") or [None] * len(batch)
 
-    def times(self, batch: Batch, field: str) -> Sequence[Any]:
-        """Return each row's time in epoch milliseconds, or something else where it is none."""
+    def values(self, batch: Batch, field: str) -> Sequence[Any]:
+        """Return each row's value of a field, such as its time in epoch milliseconds."""
         topic = self._topic or next(iter(EVENT_TYPES))
         return self._of_topic(topic).values(batch, field) or [None] * len(batch)
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from retail_anomaly.core.events import POS_EVENTS, STAFF_SHIFTS, Event
+from retail_anomaly.core.events import LINE_VOID, POS_EVENTS, REFUND, SALE, STAFF_SHIFTS, Event
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
 from retail_anomaly.sources.clocks import Clocks
@@ -14,6 +14,9 @@ from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.row_events import RowEvents
 from retail_anomaly.sources.store_share import Share
+
+_OF_LINES: Final = frozenset({"transactionId", "sku", "amount"})
+_LINE_TYPES: Final = frozenset({SALE, REFUND, LINE_VOID})
 
 
 class TableSource:
@@ -130,7 +133,7 @@ class TableSource:
         rows = self._new_rows()
         newest = 0
         for batch, _ in self._batches([name for name in self._names if name in columns]):
-            for time in rows.times(batch, field):
+            for time in rows.values(batch, field):
                 if isinstance(time, int):
                     if time < newest:
                         return False
@@ -194,7 +197,8 @@ class TableSource:
         names = ", ".join(self._names)
         for field, columns in mapping.columns.items():
             missing = [column for column in columns if not self._has(column)]
-            if missing and (field in TIMES or len(missing) == len(columns)):
+            may_lack = self._mapping.is_packaged and field not in REQUIRED[self.topic]
+            if missing and not may_lack and (field in TIMES or len(missing) == len(columns)):
                 raise SourceError(
                     f"{self._name} has no column {missing[0]} (for {field}); its columns are {names}"
                 )
@@ -203,11 +207,22 @@ class TableSource:
             for field in REQUIRED[self.topic]
             if not any(map(self._has, mapping.columns_of(field))) and field not in mapping.constants
         ]
-        if lacking:
+        if lacking and not self._needs_no_lines(lacking):
             raise SourceError(
                 f"{self._name} has no column for {', '.join(lacking)}: name the column with "
                 f"{lacking[0]}=COLUMN, or give a constant with {lacking[0]}=:VALUE; its columns are {names}"
             )
+
+    def _needs_no_lines(self, lacking: Sequence[str]) -> bool:
+        """Tell whether only fields of a receipt line are missing, and the first rows are no receipt lines."""
+        if self._once or not set(lacking) <= _OF_LINES or self.topic != POS_EVENTS:
+            return False
+        rows = self._new_rows()
+        columns = [name for name in self._names if name in self._of_field("eventType")]
+        for batch, _ in self._batches(columns):
+            kinds = {str(kind).upper() for kind in rows.values(batch, "eventType")}
+            return not kinds & _LINE_TYPES
+        return False
 
     def _has(self, column: str) -> bool:
         return column in self._names or column.partition(".")[0] in self._names

@@ -411,3 +411,20 @@ def test_a_conversion_does_not_write_over_its_source(tmp_path, capsys):
     (tmp_path / "events.jsonl").write_bytes(LOG)
     assert main(["convert", str(tmp_path / "events.jsonl"), "--out", str(tmp_path)]) == 2
     assert (tmp_path / "events.jsonl").read_bytes() == LOG
+
+
+def test_a_table_of_other_till_events_needs_no_columns_of_receipt_lines():
+    drawer = {"storeId": "s", "cashierId": "c", "eventType": "NO_SALE", "eventTime": TIME}
+    (event,) = all_of(ra.load([drawer]))
+    assert (event.event_type, event.cashier_id) == ("NO_SALE", "c")
+    with pytest.raises(SourceError, match="no column for transactionId, sku, amount"):
+        ra.load([{**drawer, "eventType": "sale"}])
+
+
+def test_an_export_may_lack_the_optional_columns_of_a_packaged_mapping(tmp_path):
+    row = {"InvoiceNo": "1", "StockCode": "k", "Quantity": "2", "InvoiceDate": "12/1/2010 8:26",
+           "UnitPrice": "2.55", "Country": "France"}  # fmt: skip
+    (event,) = all_of(ra.load([row], mapping="uci_online_retail"))
+    assert (event.amount, event.customer_token) == (5.1, None)
+    with pytest.raises(SourceError, match=r"has no column CustomerID \(for customerToken\)"):
+        ra.load([row], mapping={"columns": {"customerToken": "CustomerID"}})
