@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames.alerts import alerts_frame, read_alerts
     from retail_anomaly.frames.cases import triage
+    from retail_anomaly.frames.enriched import enrich
     from retail_anomaly.frames.incidents import incidents_frame, read_incidents
     from retail_anomaly.frames.quality import data_quality
 
@@ -75,6 +76,7 @@ __all__ = [
     "compare_alerts",
     "data_quality",
     "differing_alerts",
+    "enrich",
     "incidents_frame",
     "load",
     "load_settings",
@@ -98,6 +100,7 @@ _LATER: Final = {
     "incidents_frame": "frames.incidents",
     "read_incidents": "frames.incidents",
     "data_quality": "frames.quality",
+    "enrich": "frames.enriched",
     "triage": "frames.cases",
     **dict.fromkeys(
         [

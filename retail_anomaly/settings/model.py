@@ -204,6 +204,10 @@ class StreamerSettings(Section, frozen=True):
     scores: Annotated[
         bool, Meta(description="Write the models' score of every interval to the topic anomaly-scores.")
     ] = False
+    enriched: Annotated[
+        bool,
+        Meta(description="Write each POS event with shift, receipt and local time to enriched-pos-events."),
+    ] = False
     metrics_port: Annotated[
         int,
         Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz. 0: serve none of them."),

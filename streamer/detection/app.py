@@ -10,7 +10,7 @@ from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
-from streamer.kafka.topic_plan import ALIGNED, SCORES, SHADOW_ALERTS, extra_outputs
+from streamer.kafka.topic_plan import ALIGNED, ENRICHED, SCORES, SHADOW_ALERTS, extra_outputs
 from streamer.observe.background import Background
 from streamer.observe.metrics import Metrics
 from streamer.process import QuixProcess, Wiring
@@ -55,6 +55,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             engine=engine,
             shadow=encoding_topic(app, SHADOW_ALERTS, limits) if settings.rules.are_given else None,
             scores=encoding_topic(app, SCORES, limits) if streamer.scores else None,
+            enriched=encoding_topic(app, ENRICHED, limits) if streamer.enriched else None,
             internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
             placing=placing or None,

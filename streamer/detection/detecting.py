@@ -9,7 +9,8 @@ from quixstreams import message_context
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.events import Event
+from retail_anomaly.core.enriched import enriched
+from retail_anomaly.core.events import Event, PosEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.score import Score
 from streamer.detection.ticks import Tick
@@ -78,6 +79,29 @@ class Detection:
             for store_id in self._memories.due_stores(now, partition)
             for alert in self._engine.tick(now, self._memories.store(store_id, partition))
         ]
+
+
+def with_enriched(
+    detect: Callable[[Decoded], Iterable[Any]], memories: Memories
+) -> Callable[[Decoded], list[Any]]:
+    """Have a step return, after the rest, a POS event with what its store knows about it.
+
+    Parameters
+    ----------
+    detect
+        The step.
+    memories
+        The stores' memories.
+    """
+
+    def detect_and_enrich(outcome: Decoded) -> list[Any]:
+        raised = list(detect(outcome))
+        if isinstance(outcome, PosEvent | TillEvent):
+            store = memories.store(outcome.store_id, message_context().partition)
+            raised.append(enriched(outcome, store))
+        return raised
+
+    return detect_and_enrich
 
 
 def with_scores(detect: Callable[[Decoded], Iterable[Any]], engine: Engine) -> Callable[[Decoded], list[Any]]:

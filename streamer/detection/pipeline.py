@@ -14,9 +14,10 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.enriched import EnrichedEvent
 from retail_anomaly.core.events import STOCK_MOVEMENTS
 from retail_anomaly.core.score import Score
-from streamer.detection.detecting import Detection, Process, wall_clock, with_scores
+from streamer.detection.detecting import Detection, Process, wall_clock, with_enriched, with_scores
 from streamer.detection.live_state import LiveState
 from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, read_tick
 from streamer.kafka.record_limits import USUAL
@@ -36,6 +37,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     engine: Engine,
     shadow: Topic | None = None,
     scores: Topic | None = None,
+    enriched: Topic | None = None,
     internal_bytes: int = USUAL,
     rekey: bool = False,
     placing: Placing | None = None,
@@ -60,6 +62,9 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         Output topic of the alerts of rules in the shadow, which encodes them itself; None drops them.
     scores
         Output topic of all scores of the models, which encodes them itself; None leaves the scores out.
+    enriched
+        Output topic of the POS events with what their stores know, which encodes them itself; None leaves
+        them out.
     internal_bytes
         The largest value, in bytes, of the topics that Quix makes for state and repartitions.
     rekey
@@ -112,12 +117,18 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         metrics.undecided = lambda: engine.undecided
         process = SampledTimer(process, metrics.processed_in)
     detect = Detection(engine, state, clock=clock, process=process)
-    if scores is None:
-        raised = merged.apply(detect, expand=True).set_headers(_no_headers)
-    else:
-        scored = merged.apply(with_scores(detect, engine), expand=True).set_headers(_no_headers)
-        _send(scored, Score, scores, key=_store_key)
-        raised = scored.filter(lambda outcome: not isinstance(outcome, Score))
+    step: Callable[[Any], Any] = detect
+    if scores is not None:
+        step = with_scores(step, engine)
+    if enriched is not None:
+        step = with_enriched(step, state)
+    raised = merged.apply(step, expand=True).set_headers(_no_headers)
+    if scores is not None:
+        _send(raised, Score, scores, key=_store_key)
+        raised = raised.filter(lambda outcome: not isinstance(outcome, Score))
+    if enriched is not None:
+        _send(raised, EnrichedEvent, enriched, key=_store_key)
+        raised = raised.filter(lambda outcome: not isinstance(outcome, EnrichedEvent))
     _send(raised, DeadLetter, dead_letters, key=_short_key)
     # A tick has no key, and its alerts are about several stores.
     if shadow is not None:
@@ -148,14 +159,14 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
 
 def _send(
     sdf: StreamingDataFrame,
-    kind: type[Alert | DeadLetter | Score],
+    kind: type[Alert | DeadLetter | EnrichedEvent | Score],
     topic: Topic,
     key: Callable[[Any], bytes | None],
 ) -> None:
     sdf.filter(lambda value: isinstance(value, kind)).to_topic(topic, key=key)
 
 
-def _store_key(value: Alert | Score) -> bytes:
+def _store_key(value: Alert | EnrichedEvent | Score) -> bytes:
     return value.store_id.encode()
 
 

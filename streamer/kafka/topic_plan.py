@@ -9,6 +9,7 @@ from retail_anomaly.settings import Settings
 STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
 SCORES: Final = "anomaly-scores"
+ENRICHED: Final = "enriched-pos-events"
 SHADOW_ALERTS: Final = "shadow-alerts"
 TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
 # Read side by side, so they all have the same number of partitions.
@@ -17,7 +18,7 @@ TIMESTAMPS: Final = "message.timestamp.type"
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:
-    """Return the topics of the settings; those of scores and of rules in the shadow only where there are any.
+    """Return the topics of the settings; scores, enriched events and alerts in the shadow only where wanted.
 
     Examples
     --------
@@ -35,8 +36,9 @@ def extra_outputs(settings: Settings) -> tuple[str, ...]:
     >>> extra_outputs(Settings())
     ()
     """
-    scores = (SCORES,) if settings.streamer.scores else ()
-    return (*scores, SHADOW_ALERTS) if settings.rules.are_given else scores
+    streamer = settings.streamer
+    wanted = {SCORES: streamer.scores, ENRICHED: streamer.enriched, SHADOW_ALERTS: settings.rules.are_given}
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
 @dataclass(frozen=True)

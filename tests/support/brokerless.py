@@ -75,7 +75,10 @@ class BrokerlessPipeline:
         topics = TopicManager(None, consumer_group="test")  # type: ignore[arg-type]
         inputs = {
             name: StreamingDataFrame(
-                _topic(name), topic_manager=topics, registry=registry, processing_context=self._context
+                topic_of_bytes(name),
+                topic_manager=topics,
+                registry=registry,
+                processing_context=self._context,
             )
             for name in INPUT_TOPICS
         }
@@ -83,9 +86,9 @@ class BrokerlessPipeline:
             registry.register_root(sdf)
         define_pipeline(
             inputs,
-            alerts=_topic(ALERTS, value_serializer=JsonValue()),
-            dead_letters=_topic(DEAD_LETTERS, value_serializer=JsonValue()),
-            shadow=_topic(SHADOW_ALERTS, value_serializer=JsonValue()),
+            alerts=topic_of_bytes(ALERTS, value_serializer=JsonValue()),
+            dead_letters=topic_of_bytes(DEAD_LETTERS, value_serializer=JsonValue()),
+            shadow=topic_of_bytes(SHADOW_ALERTS, value_serializer=JsonValue()),
             engine=engine,
             **options,
         )
@@ -134,7 +137,7 @@ def send_all(pipeline: BrokerlessPipeline, records: Sequence[tuple[str, bytes]])
         pipeline.send(topic, value, store.encode())
 
 
-def _topic(name: str, value_serializer: Any = "bytes") -> Topic:
+def topic_of_bytes(name: str, value_serializer: Any = "bytes") -> Topic:
     topic = Topic(
         name,
         key_serializer="bytes",
