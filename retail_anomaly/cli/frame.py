@@ -72,6 +72,7 @@ def run_command(
 
     Examples
     --------
+    >>> from retail_anomaly.core.errors import UsageError
     >>> app = new_app("Count.")
     >>> @app.command()
     ... def half(number: int) -> None:

@@ -98,7 +98,7 @@ class Detector(ABC, Generic[P, S]):
         --------
         >>> from retail_anomaly.detectors import StockDiscrepancy
         >>> StockDiscrepancy.cannot_see()[:40]
-        'deliveries without a count after them (t'
+        'deliveries that nobody books (they hide '
         """
         head = "Cannot see: "
         paragraphs = [" ".join(text.split()) for text in (cls.__doc__ or "").split("\n\n")]

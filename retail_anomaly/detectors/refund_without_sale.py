@@ -120,7 +120,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     >>> store = engine.new_store("store-1")
     >>> refund = PosEvent("t-9", "store-1", "c-1", "sku", 20.0, "REFUND", 1_760_000_000_000)
     >>> engine.process(refund, store)[0].message
-    'Cashier c-1 refunded 20.00 for t-9, which this store has not sold in the last 30d.'
+    'Cashier c-1 refunded 20.00 for t-9, which this store has not sold in the last 90d.'
     """
 
     name = "refund_without_sale"

@@ -199,7 +199,7 @@ def replay(  # noqa: PLR0913 - by name only
     >>> result = replay(tills, columns={"transactionId": "no", "eventType": "kind", "eventTime": "at",
     ...     "cashierId": "cashier"}, constants={"storeId": "store-1"})
     >>> result.alerts[["type", "employee_id", "risk_score"]].values.tolist()
-    [['REFUND_WITHOUT_SALE', 'c-1', 1.0]]
+    [['REFUND_WITHOUT_SALE', 'c-1', 0.2]]
     """
     # Here, for the command needs no pandas, which takes longer to import than all of ours.
     from retail_anomaly.frames.alerts import alerts_frame
