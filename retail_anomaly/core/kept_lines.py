@@ -162,8 +162,8 @@ class KeptLines:
 
     @property
     def oldest(self) -> int:
-        """A number that no line has which was forgotten, and none that is kept is below."""
-        return min(self._chunks, default=self._next_line >> _SHIFT) << _SHIFT
+        """The number from which on lines are kept."""
+        return min(self._chunks) << _SHIFT if self._chunks else self._next_line
 
     def add(self, event: PosEvent, sign: int, clock: int) -> int:
         """Keep a line.
