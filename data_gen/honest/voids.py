@@ -95,13 +95,12 @@ def _take_back(day: StoreDay, receipt: Receipt, rng: Random) -> bool:
 
 
 def post_void(day: StoreDay, line: PosEvent, at: int, approver: str, reason: str | None) -> TillEvent:
-    """Take back the receipt of a line, at its own till."""
+    """Take back the receipt of a line, at its own till and under its own number."""
     return day.at_till(
         POST_VOID,
         line.cashier_id,
         at,
-        transaction_id=day.number("t"),
-        original_transaction_id=line.transaction_id,
+        transaction_id=line.transaction_id,
         approver_id=approver,
         reason_code=reason,
         tender=line.tender,

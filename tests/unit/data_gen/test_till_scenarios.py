@@ -7,7 +7,10 @@ from collections import Counter, defaultdict
 import pytest
 
 from data_gen import SCENARIOS, Incident
+from retail_anomaly import replay
 from retail_anomaly.core.events import PosEvent, TillEvent
+from retail_anomaly.rules import load_rules
+from retail_anomaly.settings import load
 from tests.unit.data_gen.test_scenarios import MINUTE, world
 
 HOUR = 60 * MINUTE
@@ -73,7 +76,7 @@ def test_a_stolen_receipt_is_voided_long_after_its_cash_sale():
     for incident in world(name).incidents:
         voided = cited(name, incident, "POST_VOID")
         assert 2 <= len(voided) <= 4
-        receipts = [sold(name, incident.store_id)[e.original_transaction_id or ""] for e in voided]
+        receipts = [sold(name, incident.store_id)[e.transaction_id or ""] for e in voided]
         for void, receipt in zip(voided, receipts, strict=True):
             assert {line.tender for line in receipt} == {"cash"}
             assert all(20 * MINUTE <= void.event_time - line.event_time <= 2 * HOUR for line in receipt)
@@ -139,6 +142,43 @@ def test_an_own_sale_is_reversed_by_its_cashier_within_half_an_hour():
             assert line.cashier_id == e.cashier_id
             assert line.tender == "cash"
             assert 0 < e.event_time - line.event_time <= 30 * MINUTE
+
+
+@pytest.mark.parametrize(("name", "rule"), [(n, d[5:]) for n, d in THEFTS.items() if d.startswith("rule:")])
+def test_the_packaged_rule_sees_each_theft(name, rule):
+    (packaged,) = [each for each in load_rules(packs=["pos"]) if each.id == rule]
+    alerts = replay(world(name).events, rules=[packaged]).shadow
+    assert alerts is not None
+    times = [moment.timestamp() * 1000 for moment in alerts["event_time"]]
+    about = list(zip(alerts["store_id"], alerts["employee_id"], times, strict=True))
+    for incident in world(name).incidents:
+        assert any(
+            (store, employee) == (incident.store_id, incident.employee_id)
+            and incident.start <= at <= incident.end
+            for store, employee, at in about
+        )
+
+
+# An own sale is seen with `quick`, which a busy return desk may meet honestly; by default it raises nothing.
+@pytest.mark.parametrize(
+    ("name", "quick"), [("over_refund", "0s"), ("own_sale_reversal", "30m"), ("return_desk", "0s")]
+)
+def test_the_ledger_sees_each_theft_and_no_honest_return(name, quick):
+    settings = load(environ={}, flags={"detectors.refund_match.quick": quick}).settings
+    alerts = replay(world(name).events, settings=settings, detectors=["refund_match"]).alerts
+    cited = {
+        (store, said["transactionId"]) for store, said in zip(alerts.store_id, alerts.evidence, strict=True)
+    }
+    stolen = {
+        (incident.store_id, number)
+        for incident in world(name).incidents
+        if not incident.distractor
+        for number in incident.transaction_ids
+    }
+    assert cited <= stolen
+    for incident in world(name).incidents:
+        own = {(incident.store_id, number) for number in incident.transaction_ids}
+        assert bool(cited & own) != incident.distractor
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
