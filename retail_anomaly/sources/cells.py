@@ -112,6 +112,8 @@ def number_cell(cell: Any, form: NumberForm = NumberForm()) -> Any:  # noqa: B00
         if isinstance(cell, str):
             number = form.parsed(cell)
             return cell if number is None else number
+        if type(cell).__module__ == "numpy" and isinstance(cell, Real):
+            return float(str(cell))  # of 32 bits, 0.42 would else be 0.41999998688697815
         return float(cell) if isinstance(cell, Real | Decimal) else cell
     except (ValueError, OverflowError):
         return cell

@@ -136,7 +136,11 @@ class PandasBatch(Batch):
     def _cells(self, name: str) -> Sequence[Any] | None:
         if name not in self._frame.columns:
             return None
-        cells: list[Any] = self._frame[name].tolist()
+        column = self._frame[name]
+        if column.dtype in ("float32", "float16"):
+            # As they are written: in 64 bits, 0.42 would become 0.41999998688697815.
+            return [float(str(cell)) for cell in column.to_numpy()]
+        cells: list[Any] = column.tolist()
         return cells
 
 

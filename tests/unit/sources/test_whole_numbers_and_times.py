@@ -77,7 +77,17 @@ def test_a_whole_number_in_a_table_may_be_of_any_kind(quantity):
     assert (event.quantity, bad) == (3, [])
 
 
-@pytest.mark.parametrize("quantity", [0.42, "0.42", " 0.42", "42e-2", Decimal("0.42")])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_number_of_32_bits_is_the_one_that_its_digits_say(tmp_path, kind):
+    frame = pd.DataFrame([VALUES["pos-events"] | {"quantity": 0.42, "amount": 1.1}] * 2)
+    frame = frame.astype({"quantity": kind, "amount": kind})
+    frame.to_parquet(tmp_path / "pos-events.parquet")
+    for source in (frame, tmp_path / "pos-events.parquet"):
+        events, bad = read(source)
+        assert ([(event.quantity, event.amount) for event in events], bad) == ([(0.42, 1.1)] * 2, [])
+
+
+@pytest.mark.parametrize("quantity", [0.42, "0.42", " 0.42", "42e-2", Decimal("0.42"), np.float32(0.42)])
 def test_a_weight_in_a_table_may_be_of_any_kind(quantity):
     frame = pd.DataFrame([VALUES["pos-events"] | {"quantity": quantity}], dtype="object")
     (event,), bad = read(frame)
