@@ -68,16 +68,15 @@ def in_memory() -> tuple[Ledger, Callable[[], None]]:
     return ledger, lambda: None
 
 
-def with_records(disk: dict[str, bytes]) -> tuple[Ledger, Callable[[], None]]:
+def with_records(sizes: dict[str, int]) -> tuple[Ledger, Callable[[], None]]:
     ledger = Ledger(KEEP)
-    ledger.attach(disk.get)
 
     def write() -> None:
         for name, content in ledger.records():
             if content is None:
-                disk.pop(name, None)
+                sizes.pop(name, None)
             else:
-                disk[name] = content
+                sizes[name] = len(content)
 
     return ledger, write
 
@@ -94,19 +93,20 @@ def bytes_a_line(log: list[PosEvent]) -> float:
 
 
 def state_a_line(log: list[PosEvent]) -> tuple[float, float]:
-    """Return the bytes of the records for a line, keys included, and the memory beside them."""
-    disk: dict[str, bytes] = {}
-    gc.collect()
-    tracemalloc.start()
-    ledger, write = with_records(disk)
-    fill(ledger, log, write)
-    write()
-    used = tracemalloc.get_traced_memory()[0]
-    stored = sum(map(len, disk.values()))
-    kept = sum(content.__sizeof__() + name.__sizeof__() for name, content in disk.items()) + disk.__sizeof__()
-    tracemalloc.stop()
-    keys = sum(len(f"store-1refund_match.ledger/{name}") for name in disk)
-    return (stored + keys) / len(log), (used - kept) / len(log)
+    """Return the bytes of the records for a line, keys included, and the memory for an older line."""
+    used = {}
+    for name, part in {"two days": log[-2 * LINES_A_DAY :], "all": log}.items():
+        sizes: dict[str, int] = {}
+        gc.collect()
+        tracemalloc.start()
+        ledger, write = with_records(sizes)
+        fill(ledger, part, write)
+        write()
+        stored = sum(sizes.values()) + sum(len(f"store-1refund_match.ledger/{name}") for name in sizes)
+        sizes.clear()
+        used[name] = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    return stored / len(log), (used["all"] - used["two days"]) / (len(log) - 2 * LINES_A_DAY)
 
 
 def microseconds(log: list[PosEvent], rounds: int) -> float:
@@ -157,7 +157,7 @@ def main() -> None:
         print(f"  memory of a replay            {bytes_a_line(log):6.1f} bytes a line")
         stored, beside = state_a_line(log)
         print(f"  records                       {stored:6.1f} bytes a line")
-        print(f"  memory beside records         {beside:6.1f} bytes a line")
+        print(f"  memory of an older line       {beside:6.1f} bytes a line")
         print(f"  time                          {microseconds(log, options.rounds):6.2f} us a line")
         for name, took in look_ups(log).items():
             print(f"  look-up {name:<30} {took:6.0f} us")

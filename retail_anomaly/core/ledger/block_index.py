@@ -96,11 +96,23 @@ class BlockIndex:
     [Place(block=0, number=0)]
     """
 
-    __slots__ = ("_ends", "_numbers", "_token_at", "_tokens", "entries", "first")
+    __slots__ = (
+        "_closed",
+        "_ends",
+        "_lines",
+        "_newest",
+        "_numbers",
+        "_oldest",
+        "_token_at",
+        "_tokens",
+        "first",
+    )
 
     def __init__(self, first: int) -> None:
         self.first = first
-        self.entries: list[BlockEntry] = []  # by block, without the fingerprints
+        # By block, what its entry says.
+        self._oldest, self._newest, self._closed = array("q"), array("q"), array("q")
+        self._lines = array("H")
         self._ends = array("I")  # by block, the count of heads up to its end
         self._numbers = array("I")  # by head
         self._tokens = array("I")
@@ -108,8 +120,11 @@ class BlockIndex:
 
     def add(self, entry: BlockEntry) -> None:
         """Add the next block."""
-        block = self.first + len(self.entries)
-        self.entries.append(BlockEntry(entry.oldest, entry.newest, entry.closed, entry.lines))
+        block = self.first + len(self._lines)
+        self._oldest.append(entry.oldest)
+        self._newest.append(entry.newest)
+        self._closed.append(entry.closed)
+        self._lines.append(entry.lines)
         self._numbers.frombytes(np.frombuffer(entry.numbers, "<u4").astype(np.uint32).tobytes())
         self._ends.append(len(self._numbers))
         self._tokens.frombytes(np.frombuffer(entry.tokens, "<u4").astype(np.uint32).tobytes())
@@ -118,7 +133,7 @@ class BlockIndex:
     def drop_first(self) -> None:
         """Drop the first block."""
         count = self._ends[0]
-        del self._numbers[:count], self.entries[0]
+        del self._numbers[:count], self._oldest[0], self._newest[0], self._closed[0], self._lines[0]
         self._ends = array("I", (end - count for end in self._ends[1:]))
         self.first += 1
         kept = np.flatnonzero(np.frombuffer(self._token_at, np.uint32) >= self.first << _HEAD_BITS)
@@ -128,8 +143,11 @@ class BlockIndex:
 
     def span(self, block: int) -> tuple[int, int]:
         """Return the times of the oldest and the newest line of a block, in epoch milliseconds."""
-        entry = self.entries[block - self.first]
-        return entry.oldest, entry.newest
+        return self._oldest[block - self.first], self._newest[block - self.first]
+
+    def oldest_entry(self) -> BlockEntry:
+        """Return the entry of the first block, without its fingerprints."""
+        return BlockEntry(self._oldest[0], self._newest[0], self._closed[0], self._lines[0])
 
     def with_number(self, wanted: int) -> list[Place]:
         """Return the heads whose number has this fingerprint, those of the newest block first."""

@@ -239,7 +239,7 @@ class LineBlocks:
             if not self._tracked:
                 self._records[f"b{number}"] = block.pack()
         while self._first < self._next - (self._open is not None):
-            entry = self._entry(self._first) if self._index is None else self._index.entries[0]
+            entry = self._entry(self._first) if self._index is None else self._index.oldest_entry()
             if not entry.is_outlived(clock, self._keep):
                 return
             self._drop_first(entry)
