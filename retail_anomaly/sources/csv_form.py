@@ -156,7 +156,7 @@ def _separator(lines: list[str], usual: str) -> str:
     best, most = usual, (0.0, 0)
     for separator in sorted(_SEPARATORS, key=lambda sign: sign != usual):
         widths = [_width(line, separator) for line in lines[:_LOOKED_AT] if line.strip()]
-        if widths[0] < 2:
+        if not widths or widths[0] < 2:
             continue
         alike = sum(width == widths[0] for width in widths) / len(widths)
         if (alike >= 0.5, widths[0]) > most:

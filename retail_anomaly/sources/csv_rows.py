@@ -157,16 +157,23 @@ class CsvRows:
         """Return the cells of a row that goes on in the next lines, and how many lines it takes."""
         text = block[place]
         for count, line in enumerate(block[place + 1 : place + _MOST_LINES], 2):
-            if self._width > 1 and self._cells(line)[0] is not None:
+            if self._width > 1 and '"' not in line and self._cells(line)[0] is not None:
                 break  # a row of its own, which the quote would swallow
             text += line
             if '"' in line:
                 cells, reason = self._cells(text)
                 if cells is not None:
-                    return cells, count
+                    return (None, 1) if self._swallows(cells) else (cells, count)
                 if reason != _OPEN:
                     break
         return None, 1
+
+    def _swallows(self, cells: list[str]) -> bool:
+        """Tell whether a cell of several lines holds a line with as many separators as a row has."""
+        if self._width == 1:
+            return False
+        later = (line for cell in cells if "\n" in cell for line in cell.split("\n")[1:])
+        return any(line.count(self._separator) >= self._width - 1 for line in later)
 
 
 _OPEN: Final = "a quote opens a cell that no quote ends"
