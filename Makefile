@@ -14,7 +14,8 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test soak lint types style format bench docs site wheel pictures gallery secrets lock clean
+.PHONY: help demo check test soak chaos lint types style format bench docs site wheel pictures gallery secrets \
+    lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -31,6 +32,9 @@ test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leav
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults tests/unit/sources/importers/test_worlds.py $(ARGS)
 	@$(BIN)/python -m tests.faults.soak --page out/soak.html
+
+chaos: $(VENV)/.dev ## faults in random order, alerts compared with a replay (ARGS="--seed 7 --minutes 10 --seeds 3")
+	@$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 # Side by side: mypy takes as long as the other checks together, and uses one core.
 lint: $(VENV)/.dev ## style, types, layers, dependencies and stripped notebooks

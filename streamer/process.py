@@ -4,18 +4,21 @@ A process declares a `QuixProcess`: its consumer group, its topics and a functio
 `run` does the rest, and is the same for all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from confluent_kafka import KafkaException
 from msgspec import structs
 
 from retail_anomaly.settings import Settings
+from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.record_limits import RecordLimits, record_limits
+from streamer.kafka.topic_watch import WATCH_SECONDS, TopicWatch
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts
@@ -228,7 +231,32 @@ def run(process: QuixProcess, connection: Connection) -> int:
             processing_guarantee=streamer.processing_guarantee,
             **process.about,
         )
-        with process.beside(connection) as metrics.background, served(metrics, streamer):
+        with (
+            process.beside(connection) as work,
+            _watched(process, connection, topics, app) as watch,
+            served(metrics, streamer),
+        ):
+            metrics.background = (*work, *watch)
             app.run()
     metrics.log_stop()
     return 0
+
+
+@contextmanager
+def _watched(
+    process: QuixProcess, connection: Connection, topics: TopicFacts, app: MemberApplication
+) -> Iterator[Sequence[Background]]:
+    """Watch the input topics for as long as the context is open."""
+    if connection.broker is None or connection.embedded:
+        yield ()
+        return
+    watch = TopicWatch(
+        connection,
+        {name: topics.partitions[name] for name in process.inputs},
+        keeps_state=process.has_state,
+        end=app.end_with,
+    )
+    with suppress(KafkaException, StreamerError):
+        watch()  # as they are before the first record is read
+    with Background("topics", WATCH_SECONDS, watch, trouble="the input topics can't be looked at") as work:
+        yield (work,)

@@ -17,6 +17,7 @@ How to read the numbers:
 - A record that can't be read is skipped; the process `run` puts it into `dead-letters`.
 """
 
+import time
 from typing import Any, Final
 
 from quixstreams.dataframe import StreamingDataFrame
@@ -65,7 +66,7 @@ def define_store_metrics(
     """
 
     def read(raw: bytes | None, key: Any, timestamp: int, _headers: Any) -> list[dict[str, Any]]:
-        return _line(raw, None if rekey else key, timestamp + max_ahead_ms)
+        return _line(raw, None if rekey else key, min(timestamp, _now()) + max_ahead_ms)
 
     # The headers of a record may be as large as its topic allows, and they would go with each sum.
     lines = sdf.apply(read, expand=True, metadata=True).set_headers(lambda *_: [])
@@ -80,7 +81,9 @@ def define_store_metrics(
     windows = lines.tumbling_window(window_ms, grace_ms=GRACE_MS, on_late=_leave_out).agg(
         **{name: Sum(name) for name in _FIELDS}
     )
-    return windows.final(closing_strategy="key").apply(_metric, metadata=True)
+    sums = windows.final(closing_strategy="key").apply(_metric, metadata=True)
+    # Kafka refuses a timestamp more than an hour ahead, unless a topic is set to take it.
+    return sums.set_timestamp(lambda _value, _key, timestamp, _headers: min(timestamp, _now()))
 
 
 def store_metrics_process(settings: Settings) -> QuixProcess:
@@ -113,6 +116,10 @@ def store_metrics_process(settings: Settings) -> QuixProcess:
         outputs=(STORE_METRICS,),
         define=define,
     )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _line(raw: bytes | None, key: bytes | None, latest: int) -> list[dict[str, Any]]:

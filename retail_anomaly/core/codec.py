@@ -33,6 +33,7 @@ from retail_anomaly.core.events import (
     PosEvent,
     TillEvent,
 )
+from retail_anomaly.core.foreign_formats import foreign_format
 from retail_anomaly.core.local_time import is_date
 from retail_anomaly.core.quantities import whole
 
@@ -190,6 +191,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
 _SENT: Final = tuple(name for name in DeadLetter.__struct_fields__ if name != "kind")
 
 
+_MAY_BE_FOREIGN: Final = (InvalidKind.JSON, InvalidKind.FIELD)
+
+
 def decode(topic: str, raw: bytes | None) -> Event:
     """Read one event.
 
@@ -234,7 +238,13 @@ def decode(topic: str, raw: bytes | None) -> Event:
             return checked(line)
         return checked(_DECODE[topic](raw))  # type: ignore[arg-type]
     except _UNREADABLE as error:
-        return _decode_lenient(topic, raw or b"", str(error))
+        try:
+            return _decode_lenient(topic, raw or b"", str(error))
+        except InvalidEvent as invalid:
+            foreign = foreign_format(raw or b"") if invalid.kind in _MAY_BE_FOREIGN else None
+            if foreign is None:
+                raise
+            raise InvalidEvent(None, f"value: expected the event as JSON, got {foreign}") from None
     except (KeyError, TypeError):
         if topic not in EVENT_TYPES:
             raise InvalidEvent("topic", _unknown_topic(topic)) from None

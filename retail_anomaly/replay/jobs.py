@@ -159,7 +159,7 @@ class _ReplayHere:
 
     @property
     def store_count(self) -> int:
-        return len(self._replay.stores)
+        return self._replay.store_count
 
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         events = self._watch.passed(self._source.events(reject))

@@ -5,9 +5,10 @@ installation with the extra `streamer` has them. `--help` needs neither.
 """
 
 from retail_anomaly.cli.frame import new_app
+from streamer.cli import state
 from streamer.cli.broker import broker
 from streamer.cli.groups import lag, skip
-from streamer.cli.queries import alerts, state, status
+from streamer.cli.queries import alerts, status
 from streamer.cli.serve import metrics, run, sink
 from streamer.cli.topics import topics
 
@@ -16,5 +17,6 @@ app = new_app(
     "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SSL_CA_LOCATION and the others in "
     "docs/operations.md."
 )
-for command in (run, metrics, sink, topics, lag, status, skip, state, alerts, broker):
+for command in (run, metrics, sink, topics, lag, status, skip, alerts, broker):
     app.command()(command)
+app.add_typer(state.app, name="state")

@@ -24,7 +24,8 @@ def lag(
 ) -> int:
     """Print the lag of each topic as JSON.
 
-    The lag is the number of records that the streamers have not processed and committed yet.
+    The lag is the number of records that the streamers have not processed and committed yet. Records behind
+    an open transaction can't be read; a line on standard error tells of them.
 
     Example: retail-streamer lag --broker localhost:9092
     """
@@ -33,7 +34,15 @@ def lag(
 
     with GroupOffsets(connection.properties(), settings.streamer.consumer_group) as offsets:
         found = offsets.lag() if wait is None else offsets.wait(wait)
+        hidden = offsets.hidden()
     typer.echo(json.dumps(found))
+    for (topic, number), count in sorted(hidden.items()):
+        typer.echo(
+            f"{topic}[{number}]: an open transaction holds up {count} records, and with them its partition "
+            "in every topic; it ends with its producer, after transaction.timeout.ms, or by "
+            "kafka-transactions.sh abort",
+            err=True,
+        )
     return 1 if wait is not None and any(found.values()) else 0
 
 

@@ -1,15 +1,13 @@
-"""The commands that only look: `retail-streamer status`, `state` and `alerts`."""
+"""The commands that only look: `retail-streamer status` and `alerts`."""
 
-import json
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from retail_anomaly.settings import load
-from streamer.cli.options import Broker, Config, Embedded, Group, StateDir, end_quietly, prepare
+from streamer.cli.options import Broker, Config, Embedded, end_quietly, prepare
 from streamer.errors import StreamerError
 from streamer.kafka.connection import with_quix_names
 
@@ -40,31 +38,6 @@ def status(
     found = ask(f"http://{address}:{port}")
     typer.echo("\n".join(found.lines()))
     return 0 if found.ready else 1
-
-
-def state(
-    *,
-    config: Config = None,
-    consumer_group: Group = None,
-    state_dir: StateDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every store.")] = False,
-) -> None:
-    """Print the local state of a stopped streamer.
-
-    It shows entries, bytes and age by detector. Ages are in event time and end at the newest event of the
-    store. The command changes nothing and needs no broker.
-
-    Example: retail-streamer state --state-dir state --consumer-group retail-anomaly
-    """
-    from streamer.detection.state_files import read_state
-
-    flags = {"streamer.consumer_group": consumer_group, "streamer.state_dir": state_dir}
-    settings = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer
-    report = read_state(Path(settings.state_dir), settings.consumer_group)
-    if as_json:
-        typer.echo(json.dumps(report.content()))
-    else:
-        typer.echo("\n".join(report.lines()))
 
 
 def alerts(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings
+from streamer.detection.live_state import LiveState
 from streamer.detection.pipeline import define_pipeline
 from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
@@ -42,6 +43,9 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     engine = build_streaming_engine(settings, only)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
+        def check(state: LiveState) -> None:
+            app.on_take_over(state.check)
+
         limits = wiring.topics.limits
         partitions = {wiring.topics.partitions.get(name) for name in ALIGNED}
         number = partitions.pop() if len(partitions) == 1 else None  # None: on Quix Cloud
@@ -61,6 +65,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             placing=placing or None,
             max_ahead=settings.max_ahead,
             stamped_at_append=wiring.topics.stamped_at_append,
+            on_state=check,
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
         )
         raised.update(wiring.counts.raised)

@@ -12,8 +12,8 @@ Live objects must never be ahead of the last commit. They are dropped, and read 
   that is revoked): the messages then come again and must meet the state before them.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -25,26 +25,50 @@ from quixstreams.state import PartitionTransaction
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StoreMemory
 from streamer.detection.record_parts import RecordParts
+from streamer.detection.state_offsets import check_offsets
+from streamer.kafka.commit_notes import Committed
 from streamer.kafka.record_limits import USUAL
+from streamer.kafka.topic_plan import TICKS
 from streamer.observe.heap_memory import return_freed
 from streamer.quix.commit_step import CommitStep
 
 _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
-# A partition's own record, beside those of its stores: when each store that waits for time is due.
+# A partition's own records, beside those of its stores: when each store that waits for time is due, and the
+# offsets that the state stands for.
 _DUE: Final = "due"
-_read_due: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
+OFFSETS: Final = "offsets"
+# Stores in memory, of 15 kB and more each. Those that had no event for longest are read from disk when they
+# come again: store ids that somebody invents don't fill the memory.
+MOST_LIVE: Final = 20_000
+# Stores with unwritten changes; more than these are written before the commit interval has passed.
+_MOST_TOUCHED: Final = 15_000
+_read_numbers: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
 
 class _PartitionState:
     """The live stores of one partition."""
 
-    __slots__ = ("due", "due_written", "entries", "own", "parts", "source", "stores", "touched", "written")
+    __slots__ = (
+        "due",
+        "due_written",
+        "entries",
+        "offsets",
+        "own",
+        "parts",
+        "source",
+        "stores",
+        "touched",
+        "written",
+    )
 
-    def __init__(self, source: object, due: dict[str, int], own: RecordParts) -> None:
+    def __init__(
+        self, source: object, due: dict[str, int], own: RecordParts, offsets: dict[str, int] | None
+    ) -> None:
         self.source = source  # the opened state these objects were read from
-        self.own = own  # of the partition's own record
+        self.own = own  # of the partition's own records
+        self.offsets = offsets  # by topic, the next record after those that the state has; None: not told
         self.parts: dict[str, RecordParts] = {}  # by store
         self.due = due  # by store; current for stores not touched since the last flush
         self.due_written = dict(due)
@@ -65,15 +89,28 @@ class LiveState(CommitStep):
         Makes and reads stores' memories.
     most_bytes
         The largest value that the changelog takes.
+    most_live
+        Stores that stay in memory.
     """
 
-    def __init__(self, sdf: StreamingDataFrame, engine: Engine, *, most_bytes: int = USUAL) -> None:
+    def __init__(
+        self,
+        sdf: StreamingDataFrame,
+        engine: Engine,
+        *,
+        most_bytes: int = USUAL,
+        most_live: int = MOST_LIVE,
+    ) -> None:
         super().__init__()
         self._most_bytes = most_bytes
+        self._most_live = most_live
+        self.put_aside = 0
+        self._unwritten = 0
         sdf.register_store()
         self._context = sdf.processing_context
         self._context.sink_manager.register(self)
         self._stream_id = sdf.stream_id
+        self._topics = frozenset(topic.name for topic in sdf.topics)
         self._opened = self._context.state_manager.get_store(self._stream_id).partitions
         self._engine = engine
         self._checkpoint: object = None
@@ -104,7 +141,11 @@ class LiveState(CommitStep):
                 store_id, lambda name: parts.read(name, get)
             )
             self._note_changes(store.written_with)
-        live.touched.add(store_id)
+        if store_id not in live.touched:
+            live.touched.add(store_id)
+            self._unwritten += 1
+            if self._unwritten > _MOST_TOUCHED:
+                self._context.checkpoint._commit_interval = 0  # it is due now
         return store
 
     def due_stores(self, time: int, partition: int) -> list[str]:
@@ -123,6 +164,7 @@ class LiveState(CommitStep):
 
     def flush(self) -> None:
         """Put the changes into the state transactions of the checkpoint that is being committed."""
+        self._note_offsets()
         for partition, live in list(self._live.items()):
             if live.source is not self._opened.get(partition):
                 del self._live[partition]
@@ -143,10 +185,66 @@ class LiveState(CommitStep):
                 live.own.write(_DUE, msgspec.msgpack.encode(live.due), own, self._most_bytes)
                 live.own.write_counts(own)
                 live.due_written = dict(live.due)
+            self._put_aside(live)
             live.touched.clear()
+        self._unwritten = 0
         # The messages and records of a commit interval have been freed. Kept by malloc, they would take as
         # much memory as the state itself.
         return_freed()
+
+    def check(self, partition: int, committed: Mapping[str, Committed]) -> None:
+        """Check that a partition's state stands for the group's offsets, as `check_offsets` does.
+
+        Parameters
+        ----------
+        partition
+            The partition, whose state is read back.
+        committed
+            The group's offsets by topic; those of other topics don't matter.
+
+        Raises
+        ------
+        StreamerError
+            It does not.
+        """
+        opened: Any = self._opened.get(partition)
+        if opened is None:
+            return
+        stored = self._partition(partition).offsets
+        check_offsets(
+            partition,
+            stored,
+            {
+                topic: found
+                for topic, found in committed.items()
+                # Ticks alone leave no state; versions that did not note offsets have committed theirs.
+                if topic in self._topics and not (topic == TICKS and stored is None)
+            },
+            empty=next(opened.iter_items(b""), None) is None,
+        )
+
+    def _put_aside(self, live: _PartitionState) -> None:
+        """Drop from memory the stores that had no event for longest, if there are too many."""
+        for store_id in live.touched:
+            live.stores[store_id] = live.stores.pop(store_id)  # to the end
+        most = max(1, self._most_live // max(1, len(self._live)))
+        surplus = list(live.stores)[: len(live.stores) - most] if len(live.stores) > most else []
+        if surplus and not self.put_aside:
+            _log.warning(
+                "more stores than stay in memory: those quiet for longest are read from disk when they come "
+                "again. Does a producer make up store ids?",
+                stores=len(live.stores),
+                in_memory=most,
+            )
+        self.put_aside += len(surplus)
+        for store_id in surplus:
+            del live.stores[store_id], live.parts[store_id]
+            live.entries.pop(store_id, None)
+
+    @property
+    def live_stores(self) -> int:
+        """How many stores are in memory. Other threads may call this."""
+        return sum(len(live.stores) for live in list(self._live.values()))
 
     def entries(self) -> Counter[str]:
         """Count the entries of the stores in memory, by collection, as of the last checkpoint.
@@ -190,8 +288,27 @@ class LiveState(CommitStep):
             get = self._reader("", partition)  # no store has an empty id
             own = RecordParts(get)
             packed = own.read(_DUE, get) if self._engine.needs_ticks else None
-            live = self._live[partition] = _PartitionState(source, _read_due(packed) if packed else {}, own)
+            offsets = own.read(OFFSETS, get)
+            live = self._live[partition] = _PartitionState(
+                source,
+                _read_numbers(packed) if packed else {},
+                own,
+                _read_numbers(offsets) if offsets else None,
+            )
         return live
+
+    def _note_offsets(self) -> None:
+        """Have the state of each partition say which records it has."""
+        done: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        for (topic, partition), offset in self._context.checkpoint._tp_offsets.items():
+            if topic in self._topics and partition in self._opened:
+                done[partition][topic] = offset + 1
+        for partition, offsets in done.items():
+            live = self._partition(partition)
+            live.offsets = (live.offsets or {}) | offsets
+            live.written = self._transaction(partition)
+            packed = msgspec.msgpack.encode(live.offsets)
+            live.own.write(OFFSETS, packed, self._state("", partition), self._most_bytes)
 
     def _note_due(self, live: _PartitionState) -> None:
         if not self._engine.needs_ticks:

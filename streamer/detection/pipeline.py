@@ -18,7 +18,7 @@ from retail_anomaly.core.enriched import EnrichedEvent
 from retail_anomaly.core.events import STOCK_MOVEMENTS
 from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_enriched, with_scores
-from streamer.detection.live_state import LiveState
+from streamer.detection.live_state import MOST_LIVE, LiveState
 from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, read_tick
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
@@ -39,12 +39,14 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     scores: Topic | None = None,
     enriched: Topic | None = None,
     internal_bytes: int = USUAL,
+    most_live: int = MOST_LIVE,
     rekey: bool = False,
     placing: Placing | None = None,
     max_ahead: int | None = None,
     stamped_at_append: Collection[str] = (),
     clock: Callable[[], int] = wall_clock,
     metrics: Metrics | None = None,
+    on_state: Callable[[LiveState], None] = lambda _state: None,
     decode: Decode = codec.decode,
 ) -> StreamingDataFrame:
     """Wire the detectors between the input topics and the output topics.
@@ -67,6 +69,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         them out.
     internal_bytes
         The largest value, in bytes, of the topics that Quix makes for state and repartitions.
+    most_live
+        Stores that stay in memory.
     rekey
         Repartition the events by their store first, for producers that key by something else.
     placing
@@ -80,6 +84,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         Gives the time for `detectedAt`, in epoch milliseconds.
     metrics
         Takes the time of the detectors, and may count the entries of the state.
+    on_state
+        Is given the state.
     decode
         Decodes an event.
 
@@ -105,16 +111,18 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             placing=None if rekey else placing,
         )
         decoded.append(
-            _rekeyed(raw, RekeyingReader(reader, internal_bytes), dead_letters)
+            _rekeyed(_writable(raw, clock), RekeyingReader(reader, internal_bytes), dead_letters)
             if rekey
             else raw.apply(reader.read, metadata=True)
         )
     merged = merged_with_state_of(older, newer)
-    state = LiveState(merged, engine, most_bytes=internal_bytes)
+    state = LiveState(merged, engine, most_bytes=internal_bytes, most_live=most_live)
+    on_state(state)
     process: Process = engine.process
     if metrics is not None:
         metrics.entries = state.entries
         metrics.undecided = lambda: engine.undecided
+        metrics.live_stores = lambda: (state.live_stores, state.put_aside)
         process = SampledTimer(process, metrics.processed_in)
     detect = Detection(engine, state, clock=clock, process=process)
     step: Callable[[Any], Any] = detect
@@ -122,7 +130,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         step = with_scores(step, engine)
     if enriched is not None:
         step = with_enriched(step, state)
-    raised = merged.apply(step, expand=True).set_headers(_no_headers)
+    raised = _writable(merged.apply(step, expand=True), clock)
     if scores is not None:
         _send(raised, Score, scores, key=_store_key)
         raised = raised.filter(lambda outcome: not isinstance(outcome, Score))
@@ -143,10 +151,8 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
 
     The repartition topic carries the bytes of the producer: the detectors see the event that was sent.
     """
-    # The headers of a record may be as large as its value, and a repartition adds the store's id.
-    bare = raw.set_headers(_no_headers)
-    _send(bare.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=_short_key)
-    keyed = bare.filter(reader.is_good, metadata=True).group_by(
+    _send(raw.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=_short_key)
+    keyed = raw.filter(reader.is_good, metadata=True).group_by(
         reader.store_key,
         name="store",
         key_serializer="bytes",
@@ -173,6 +179,19 @@ def _store_key(value: Alert | EnrichedEvent | Score) -> bytes:
 def _short_key(letter: DeadLetter) -> bytes | None:
     """Return a dead letter's key, unless it is too long to be a store's."""
     return None if letter.key is None or len(letter.key) > _KEY_CHARACTERS else letter.key.encode()
+
+
+def _writable(sdf: StreamingDataFrame, clock: Callable[[], int]) -> StreamingDataFrame:
+    """Leave out of an event's record what could keep its results from being written.
+
+    Headers may be as large as a value. Kafka refuses a timestamp more than an hour ahead, unless a topic is
+    set to take it.
+    """
+
+    def timestamp(_value: object, _key: object, timestamp: int, _headers: object) -> int:
+        return min(timestamp, clock())
+
+    return sdf.set_headers(_no_headers).set_timestamp(timestamp)
 
 
 def _no_headers(*_: object) -> list[tuple[str, bytes]]:

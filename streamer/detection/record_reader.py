@@ -7,6 +7,7 @@ from quixstreams import message_context
 
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
+from retail_anomaly.core.foreign_formats import foreign_key
 from streamer.detection.ticks import LIVE, Tick
 from streamer.kafka.partitioner import KeyPartitions
 from streamer.kafka.record_limits import USUAL
@@ -102,7 +103,9 @@ class RecordReader:
             if most_bytes is not None and raw is not None and len(raw) > most_bytes:
                 raise InvalidEvent(None, f"value: expected at most {most_bytes} bytes, got {len(raw)}")
             if self._check_key and key != event.store_id.encode():
-                raise InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH)
+                foreign = foreign_key(key, event.store_id)
+                reason = f"key_mismatch: {foreign}" if foreign else "key_mismatch"
+                raise InvalidEvent("key", reason, InvalidKind.KEY_MISMATCH)
             if self._placing is not None and key is not None:
                 self._placing.check(self._topic, key, message_context().partition)
             if self._max_ahead is not None:

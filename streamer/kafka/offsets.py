@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from retail_anomaly.core.events import INPUT_TOPICS
 from streamer.errors import StreamerError
+from streamer.kafka.commit_notes import SKIPPED
 
 # Long enough for the offsets that a crashed process left pending in its transaction.
 _REQUEST_SECONDS: Final = 30.0
@@ -71,27 +72,66 @@ class GroupOffsets:
     def __init__(self, client: Mapping[str, Any], group: str, topics: Iterable[str] = INPUT_TOPICS) -> None:
         self._group = group
         self._topics = tuple(topics)
-        self._consumer = Consumer({**client, "group.id": group, "enable.auto.commit": False, "log_level": 0})
+        settings = {**client, "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0}
+        self._consumer = Consumer({**settings, "group.id": group})
+        # Sees records of open transactions too.
+        self._raw = Consumer({**settings, "group.id": "never-joined", "isolation.level": "read_uncommitted"})
+        self._last_lag: dict[tuple[str, int], int] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
+        self._raw.close()
 
-    def lag(self) -> dict[str, int]:
+    def lag(self, *, settled: bool = True) -> dict[str, int]:
         """Return by topic how many records the group has not committed.
+
+        Records of open transactions don't count, see `hidden`. Neither do the broker's own marks of the ends
+        of transactions, nor records of aborted ones: no reader gets them.
+
+        Parameters
+        ----------
+        settled
+            Whether to look in any case if there is a record behind the committed offsets; else only where the
+            numbers are those of the last look.
 
         Raises
         ------
         StreamerError
             The broker does not answer or a topic is missing.
         """
-        lag = dict.fromkeys(self._topics, 0)
+        behind: dict[tuple[str, int], tuple[int, int]] = {}
         for committed, oldest, newest in self._offsets():
             reached = committed.offset if committed.offset >= 0 else oldest
-            lag[committed.topic] += max(newest - reached, 0)
+            if newest > reached:
+                behind[committed.topic, committed.partition] = reached, newest
+        last, self._last_lag = self._last_lag, {place: end - at for place, (at, end) in behind.items()}
+        same = {place for place, count in self._last_lag.items() if settled or last.get(place) == count}
+        for place in self._without_records({place: behind[place][0] for place in same}):
+            del behind[place]
+        lag = dict.fromkeys(self._topics, 0)
+        for (topic, _), (at, end) in behind.items():
+            lag[topic] += end - at
         return lag
+
+    def hidden(self) -> dict[tuple[str, int], int]:
+        """Return by topic and partition how many records stand behind an open transaction.
+
+        No reader of committed records gets them before the transaction ends.
+
+        Raises
+        ------
+        StreamerError
+            The broker does not answer or a topic is missing.
+        """
+        found = {}
+        for place, _, readable in self._offsets():
+            _, end = self._raw.get_watermark_offsets(place, _REQUEST_SECONDS)
+            if end > readable:
+                found[place.topic, place.partition] = end - readable
+        return found
 
     def progress(self) -> GroupProgress:
         """Return how many records were produced, processed and dropped, all partitions together.
@@ -117,7 +157,7 @@ class GroupOffsets:
             The broker does not answer or a topic is missing.
         """
         deadline = time.monotonic() + seconds
-        while any((lag := self.lag()).values()) and time.monotonic() < deadline:
+        while any((lag := self.lag(settled=False)).values()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return lag
 
@@ -134,8 +174,27 @@ class GroupOffsets:
             raise StreamerError(
                 f"consumer group {self._group!r} has committed offsets: choose a new group name"
             )
-        ends = [TopicPartition(c.topic, c.partition, newest) for c, _, newest in offsets]
+        ends = [TopicPartition(c.topic, c.partition, newest, metadata=SKIPPED) for c, _, newest in offsets]
         self._consumer.commit(offsets=ends, asynchronous=False)
+
+    def _without_records(self, places: Mapping[tuple[str, int], int]) -> set[tuple[str, int]]:
+        """Return the places, given with offsets, behind which there is no record that a reader gets."""
+        if not places:
+            return set()
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in places.items()])
+        unknown, without = set(places), set()
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        try:
+            while unknown and time.monotonic() < deadline:
+                for message in self._consumer.consume(100, timeout=_POLL_SECONDS):
+                    place = message.topic() or "", message.partition() or 0
+                    error = message.error()
+                    if error is not None and error.code() == KafkaError._PARTITION_EOF and place in unknown:
+                        without.add(place)
+                    unknown.discard(place)
+        finally:
+            self._consumer.unassign()
+        return without
 
     def _offsets(self) -> list[tuple[TopicPartition, int, int]]:
         """Return each partition with its committed offset, and its oldest and newest offset."""

@@ -19,10 +19,24 @@ class _PartitionCounts(msgspec.Struct):
     consumer_lag: int = -1
     lo_offset: int = -1
     hi_offset: int = -1
+    ls_offset: int = -1
+    next_offset: int = -1
+    app_offset: int = -1
+    committed_offset: int = -1
+    fetchq_cnt: int = -1
+
+    @property
+    def hidden(self) -> int:
+        """Records behind an open transaction, which can't be read."""
+        return max(0, self.hi_offset - self.ls_offset) if self.ls_offset >= 0 else 0
 
     @property
     def lag(self) -> int:
         """Records not committed: before the first commit all records, and -1 while that is unknown."""
+        # Fetched to the end, handed on and committed. What is left are the broker's marks of transactions.
+        read_up = self.next_offset >= self.ls_offset >= 0 and self.fetchq_cnt == 0
+        if read_up and self.app_offset >= 0 and self.app_offset == self.committed_offset:
+            return 0
         if self.consumer_lag >= 0 or self.hi_offset < 0:
             return self.consumer_lag
         return self.hi_offset - max(self.lo_offset, 0)
@@ -54,6 +68,8 @@ class ProcessCounts:
     ----------
     lag
         By topic and partition: records not committed yet, of this process's partitions.
+    hidden
+        By topic and partition: records behind an open transaction, where there are any.
     joined
         Whether the consumer is a settled member of its group, with partitions or without.
     heard
@@ -74,6 +90,7 @@ class ProcessCounts:
         self._written: Counter[str] = Counter()
         self._misplaced: Counter[str] = Counter()
         self.lag: Mapping[tuple[str, int], int] = {}
+        self.hidden: Mapping[tuple[str, int], int] = {}
         self.joined = False
         self.heard = time.monotonic()
 
@@ -114,13 +131,15 @@ class ProcessCounts:
         found = _STATISTICS.decode(raw)
         self.heard = time.monotonic()
         self.joined = found.cgrp is not None and found.cgrp.join_state == "steady"
-        self.lag = {
-            (name, int(number)): partition.lag
+        active = {
+            (name, int(number)): partition
             for name, topic in found.topics.items()
             if not name.startswith(_INTERNAL)
             for number, partition in topic.partitions.items()
-            if partition.fetch_state == "active" and partition.lag >= 0
+            if partition.fetch_state == "active"
         }
+        self.lag = {place: partition.lag for place, partition in active.items() if partition.lag >= 0}
+        self.hidden = {place: partition.hidden for place, partition in active.items() if partition.hidden}
 
     def totals(self) -> dict[str, object]:
         """Return the counts: `processed` by topic, `alerts` by type, `dead_letters`, `written` by topic."""

@@ -47,6 +47,8 @@ class Metrics(ProcessCounts, Collector):
         Counts the entries of the state, by collection.
     undecided
         Counts what the detectors could not judge, by detector and reason.
+    live_stores
+        Counts the stores in memory, and those put aside so far.
     background
         The work beside the poll loop.
 
@@ -64,6 +66,7 @@ class Metrics(ProcessCounts, Collector):
         self.recovering: Callable[[], bool] = lambda: False
         self.entries: Callable[[], Mapping[str, int]] = dict
         self.undecided: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self.live_stores: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.background: Sequence[Background] = ()
         self._about = [process, group]
         self._state_dir = state_dir
@@ -178,6 +181,21 @@ class Metrics(ProcessCounts, Collector):
         for (topic, partition), records in self.lag.items():
             lag.add_metric([topic, str(partition)], records)
         yield lag
+        hidden = GaugeMetricFamily(
+            "retail_open_transaction_records",
+            "Records that can't be read because a producer's transaction before them is open.",
+            labels=["topic", "partition"],
+        )
+        for (topic, partition), records in self.hidden.items():
+            hidden.add_metric([topic, str(partition)], records)
+        yield hidden
+        live, put_aside = self.live_stores()
+        yield _gauge("retail_live_stores", "Stores in memory.", live)
+        aside = CounterMetricFamily(
+            "retail_stores_put_aside", "Stores dropped from memory because there are too many; disk has them."
+        )
+        aside.add_metric([], put_aside)
+        yield aside
         entries = GaugeMetricFamily(
             "retail_state_entries",
             "Entries of the stores that had an event since the start.",

@@ -86,6 +86,9 @@ class Status:
             waits = self.value("retail_backpressure_total")
             yield f"  requests to InfluxDB: {_listed(requests)}; put off {waits:,.0f} times"
         yield f"  lag: {self._lag()}"
+        if hidden := self.samples.get("retail_open_transaction_records"):
+            places = ", ".join(f"{each['topic']}[{each['partition']}] {count:,.0f}" for each, count in hidden)
+            yield f"  held up by an open transaction of a producer: {places} records"
         if count := self.value("retail_alert_latency_seconds_count"):
             half, nearly = (self.quantile("retail_alert_latency_seconds", q) for q in (0.5, 0.99))
             yield f"  event to alert: half within {half:g} s, 99 % within {nearly:g} s, of {count:,.0f}"

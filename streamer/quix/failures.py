@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
+from quixstreams.checkpointing.exceptions import InvalidStoredOffset
 from quixstreams.error_callbacks import default_on_processing_error
 from quixstreams.exceptions import QuixException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError, KafkaProducerDeliveryError
@@ -18,6 +19,7 @@ from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecov
 
 from retail_anomaly.core.memory import StateFormatError
 from streamer.errors import OvertakenError, StreamerError
+from streamer.kafka.topic_watch import MADE_ANEW, PARTITIONS_CHANGED
 
 _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     (KafkaBrokerUnavailableError, "is Kafka up? Start the streamer again: it goes on where it stopped"),
@@ -31,10 +33,9 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
     ),
     (
         TopicConfigurationMismatch,
-        "the number of partitions was changed under stored state: start with a new --consumer-group "
-        "and --state-dir, which reads the topics from their beginning; a store that changed its "
-        "partition begins anew there (docs/operations.md)",
+        PARTITIONS_CHANGED,
     ),
+    (InvalidStoredOffset, f"a topic {MADE_ANEW}"),
     (
         InvalidStoreChangelogOffset,
         "the local state is ahead of Kafka, as after a restore of Kafka: delete the --state-dir, which "

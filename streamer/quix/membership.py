@@ -11,7 +11,7 @@ without knowing. Quix Streams 3.28 would still commit the open checkpoint when t
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -19,12 +19,14 @@ from quixstreams import Application
 from quixstreams.processing import ProcessingContext
 from quixstreams.state.rocksdb import RocksDBOpenAborted
 
-from streamer.errors import OvertakenError
+from streamer.errors import OvertakenError, StreamerError
+from streamer.kafka.commit_notes import BEGUN, Committed
 from streamer.quix.aligned import AlignedBuffer
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
 
 _RETRY_SECONDS: Final = 0.2
+_REQUEST_SECONDS: Final = 30.0
 # The broker is away or has only just come back: it can't say yet whether this process is still a member.
 _NO_ANSWER: Final = {
     KafkaError._ALL_BROKERS_DOWN,
@@ -39,6 +41,10 @@ _NO_ANSWER: Final = {
 }
 
 
+TakeOverCheck = Callable[[int, Mapping[str, Committed]], None]
+"""Is given a partition and by topic the group's offset, and raises an error if it can't be processed."""
+
+
 class MemberApplication(Application):
     """An application that commits only as a member of its group; it ends if it can't take a partition."""
 
@@ -46,6 +52,8 @@ class MemberApplication(Application):
         super().__init__(*arguments, **options)
         self._refused: Exception | None = None
         self._at_stop: list[Callable[[], None]] = []
+        self._check: TakeOverCheck | None = None
+        self._unchecked: dict[int, dict[str, Committed]] = {}  # by partition and topic
         self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
@@ -79,6 +87,23 @@ class MemberApplication(Application):
         for act in self._at_stop:
             act()
         super().stop(fail)
+
+    def end_with(self, error: StreamerError, commit: bool) -> None:
+        """Stop, and have `run` raise an error. Any thread may call this.
+
+        Parameters
+        ----------
+        error
+            The reason.
+        commit
+            Whether the open checkpoint is committed.
+        """
+        self._refused = error
+        self.stop(fail=not commit)
+
+    def on_take_over(self, check: TakeOverCheck) -> None:
+        """Have `check` called for each partition that was taken over, once its state is read back."""
+        self._check = check
 
     def on_checkpoint(self, observe: Observe) -> None:
         """Have `observe` called after each checkpoint, with its seconds and whether it was committed.
@@ -115,8 +140,35 @@ class MemberApplication(Application):
 
     def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         super()._on_assign(consumer, topic_partitions)
+        if self._check is None:
+            return
+        data = self._topic_manager.non_changelog_topics
+        asked = [tp for tp in topic_partitions if tp.topic in data]
+        for found in self._consumer.committed(asked, _REQUEST_SECONDS) if asked else ():
+            _, end = self._consumer.get_watermark_offsets(found, _REQUEST_SECONDS)
+            offset = found.offset if found.offset >= 0 else None
+            here = self._unchecked.setdefault(found.partition, {})
+            here[found.topic] = Committed(offset, found.metadata or "", end)
+        # This runs within a poll, which may return a record at once. If state must be read back, it does not.
+        if not self.recovering:
+            self._check_all()
+
+    def _process_message(self, dataframe_composed: Any) -> None:
+        # Quix calls this once the state is read back.
+        if self._unchecked:
+            self._check_all()
+        super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
+
+    def _check_all(self) -> None:
+        while self._unchecked and self._check is not None:
+            self._check(*self._unchecked.popitem())
+
+    def _on_revoke(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        self._unchecked.clear()
+        super()._on_revoke(consumer, topic_partitions)
 
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        self._unchecked.clear()
         super()._on_lost(consumer, topic_partitions)
         self._processing_context.checkpoint.close(revoking=True)
         self._processing_context.init_checkpoint()  # type: ignore[no-untyped-call]
@@ -144,7 +196,9 @@ class MembershipCheck(CommitStep):
             The group gave this process up.
         """
         begun = self._context.checkpoint._starting_tp_offsets
-        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in begun.items()]
+        offsets = [
+            TopicPartition(topic, number, offset, metadata=BEGUN) for (topic, number), offset in begun.items()
+        ]
         while offsets and (error := self._refusal(offsets)) is not None:
             if error.code() not in _NO_ANSWER:
                 raise OvertakenError(error.str())

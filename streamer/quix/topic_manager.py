@@ -1,14 +1,18 @@
 """Quix's view of topics, made to work on locked clusters and on the embedded broker."""
 
-from typing import Any
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final
 
 from confluent_kafka.admin import AdminClient
-from quixstreams.models import TopicAdmin, TopicConfig, TopicManager
+from quixstreams.models import Topic, TopicAdmin, TopicConfig, TopicManager
 from quixstreams.models.topics.exceptions import TopicPermissionError
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_admin import EmbeddedAdmin
 
+_LONGEST_FOLDER: Final = 255
+_LONGEST_TOPIC: Final = 249
 # Quix derives the configuration of its internal topics from this: nothing expires.
 _ASSUMED = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
@@ -32,7 +36,17 @@ def topic_manager(connection: Connection, group: str, *, create: bool) -> TopicM
     """
     if connection.broker is None:
         return None
-    return TopicManager(_Admin(connection), consumer_group=group, auto_create_topics=create)
+    return _Topics(_Admin(connection), consumer_group=group, auto_create_topics=create)
+
+
+class _Topics(TopicManager):
+    def stream_id_from_topics(self, topics: Sequence[Topic]) -> str:
+        """Name a stream after its topics, unless that is too long for a folder or a changelog's name."""
+        name: str = super().stream_id_from_topics(topics)
+        changelog: str = self._internal_name("changelog", name, "default")
+        if len(name) <= _LONGEST_FOLDER and len(changelog) <= _LONGEST_TOPIC:
+            return name
+        return f"{len(topics)}-topics-{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
 class _Admin(TopicAdmin):

@@ -1,24 +1,28 @@
-"""HTTP requests that end by a deadline, however slowly the server sends.
+"""Requests through influxdb-client that end by a deadline, however slowly the server sends.
 
-The timeout of a socket begins anew with each byte, so a server that drips bytes could hold a request for
-minutes. Here a thread does the request, and the caller waits for that thread no longer than the deadline.
+The client's own timeout begins anew with each byte: at 2 s, a server that dripped a byte every half second
+held a request for as long as it dripped, 30 s (influxdb-client 1.50, urllib3 2.8). Here a thread makes the
+request, and the caller waits for it no longer than the deadline, then breaks the connection.
 """
 
 import errno
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from http.client import HTTPException
+from typing import Any, Final, NamedTuple
+
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.rest import ApiException
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 _LOOK_SECONDS: Final = 0.1
 """Seconds between two looks at whether the deadline was brought forward."""
-_MOST_BYTES: Final = 65_536
-"""Bytes of an answer that are read: InfluxDB's are short."""
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Answer(NamedTuple):
@@ -42,14 +46,14 @@ class Answer(NamedTuple):
 
 
 class HttpClient:
-    """Sends requests to one server.
+    """Sends requests to one server, through influxdb-client.
 
     Parameters
     ----------
     url
         The server's address; its path goes before that of each request.
-    headers
-        Headers of every request.
+    token
+        Of InfluxDB.
     ca
         A file with the server's certificate authority; None: the usual authorities.
     seconds
@@ -57,17 +61,17 @@ class HttpClient:
 
     Examples
     --------
-    >>> HttpClient("http://127.0.0.1:1", {}, None, 2.0).send("GET", "/ping")
+    >>> HttpClient("http://127.0.0.1:1", "t", None, 2.0).send("GET", "/ping")
     Traceback (most recent call last):
     ConnectionRefusedError: [Errno 111] Connection refused
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], ca: str | None, seconds: float) -> None:
-        self._parts = urlsplit(url)
-        self._headers = headers
+    def __init__(self, url: str, token: str, ca: str | None, seconds: float) -> None:
+        self._client = InfluxDBClient(url.rstrip("/"), token, timeout=int(seconds * 1_000), ssl_ca_cert=ca)
         self._seconds = seconds
-        self._context = ssl.create_default_context(cafile=ca) if self._parts.scheme == "https" else None
-        self._idle: list[HTTPConnection] = []
+        self._open = _OpenConnections()
+        pools = self._client.api_client.rest_client.pool_manager
+        pools.pool_classes_by_scheme = self._open.pools()
         self._end = float("inf")
 
     def end_within(self, seconds: float) -> None:
@@ -81,18 +85,23 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections."""
-        while self._idle:
-            self._idle.pop().close()
+        self._client.close()
 
     def send(
         self,
         method: str,
         path: str,
         query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "text/plain; charset=utf-8",
+        body: bytes | Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request and return its answer, whatever its status.
+
+        Parameters
+        ----------
+        method, path, query
+            Of the request.
+        body
+            Lines, or the fields of a form.
 
         Raises
         ------
@@ -104,82 +113,145 @@ class HttpClient:
         deadline = time.monotonic() + self._seconds
         if time.monotonic() >= self._end:
             raise TimeoutError
-        target = self._parts.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
-        headers = {**self._headers, **({} if body is None else {"Content-Type": content_type})}
-        exchange = _Exchange(self._idle.pop() if self._idle else None, self._connect)
+        exchange = _Exchange(self._client, idle=self._open.any)
         threading.Thread(
-            target=exchange.run, args=(method, target, body, headers), name="influxdb", daemon=True
+            target=exchange.run, args=(method, path, query, body), name="influxdb", daemon=True
         ).start()
         # Short waits: a signal handler may bring the end forward in the midst of one.
         while not exchange.done.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
             if time.monotonic() >= min(deadline, self._end):
-                exchange.abandon()
-                if exchange.connected:
+                if self._open.break_all():
                     raise TimeoutError
                 raise ConnectionError(errno.ETIMEDOUT, "no connection in time")
         if isinstance(exchange.outcome, Exception):
             raise exchange.outcome
-        if exchange.reusable:
-            self._idle.append(exchange.connection)
         return exchange.outcome
 
-    def _connect(self) -> HTTPConnection:
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._context is not None:
-            return HTTPSConnection(host, port, timeout=self._seconds, context=self._context)
-        return HTTPConnection(host, port, timeout=self._seconds)
+
+class _OpenConnections:
+    """The connections of a client, to be broken from another thread."""
+
+    def __init__(self) -> None:
+        self._connected: set[HTTPConnection] = set()
+
+    def pools(self) -> dict[str, type[HTTPConnectionPool]]:
+        """Return classes of pools whose connections are noted here."""
+        connected = self._connected
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                connected.add(self)
+
+            def close(self) -> None:
+                connected.discard(self)
+                super().close()
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                connected.add(self)
+
+            def close(self) -> None:
+                connected.discard(self)
+                super().close()
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        return {"http": PlainPool, "https": SecurePool}
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._connected)
+
+    def break_all(self) -> bool:
+        """Break the connections, so that their threads end; tell whether there was one."""
+        broken = list(self._connected)
+        self._connected.clear()
+        for connection in broken:
+            sock = connection.sock
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+        return bool(broken)
 
 
 class _Exchange:
-    """One request and its answer, on a connection from before or a new one."""
+    """One request and its answer."""
 
-    def __init__(self, idle: HTTPConnection | None, connect: Callable[[], HTTPConnection]) -> None:
-        self.connection = idle or connect()
+    def __init__(self, client: InfluxDBClient, *, idle: bool) -> None:
+        self._from_before = idle
+        self._client = client.api_client
+        self._headers = {"Authorization": f"Token {client.token}", "Accept": "application/json"}
         self.done = threading.Event()
         self.outcome: Answer | Exception = TimeoutError()
-        self.reusable = False
-        self.connected = idle is not None
-        self._from_before = idle is not None
-        self._connect = connect
-        self._abandoned = False
 
-    def run(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> None:
+    def run(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | Mapping[str, str] | None,
+    ) -> None:
         try:
             try:
-                self.outcome = self._exchange(method, target, body, headers)
-            except (ConnectionError, HTTPException):
+                self.outcome = self._exchange(method, path, query, body)
+            except ConnectionError:
                 # The server may have closed a connection that was idle. A write done twice is one write.
-                if not self._from_before or self._abandoned:
+                if not self._from_before:
                     raise
-                self.connection.close()
-                self.connection = self._connect()
-                self.outcome = self._exchange(method, target, body, headers)
+                self.outcome = self._exchange(method, path, query, body)
         except Exception as error:  # noqa: BLE001 - raised again by `send`
             self.outcome = error
         finally:
-            if self._abandoned or not self.reusable:
-                self.connection.close()
             self.done.set()
 
-    def abandon(self) -> None:
-        """Break the connection, so that the thread ends too."""
-        self._abandoned = True
-        sock = self.connection.sock
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | Mapping[str, str] | None,
+    ) -> Answer:
+        form = body if isinstance(body, Mapping) else None
+        kind = "text/plain; charset=utf-8" if form is None else _FORM
+        try:
+            answer = self._client.request(
+                method,
+                f"{self._client.configuration.host}{path}",
+                query_params=list((query or {}).items()),
+                headers={**self._headers, **({} if body is None else {"Content-Type": kind})},
+                post_params=None if form is None else list(form.items()),
+                body=None if form is not None else body,
+            )
+        except ApiException as error:
+            if error.response is None:  # no answer, but a certificate that is not trusted
+                raise _plain(error.__context__) from None
+            answer = error.response
+        except HTTPError as error:
+            raise _plain(error) from None
+        except UnicodeDecodeError:
+            raise HTTPException("the answer is no UTF-8") from None
+        headers = {name.lower(): value for name, value in answer.getheaders().items()}
+        return Answer(answer.status, headers, (answer.data or "").encode())
 
-    def _exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        if self.connection.sock is None:
-            self.connection.connect()
-        self.connected = True
-        self.connection.request(method, target, body, dict(headers))
-        response = self.connection.getresponse()
-        answer = Answer(
-            response.status,
-            {name.lower(): value for name, value in response.getheaders()},
-            response.read(_MOST_BYTES),
-        )
-        # A connection can be used again only once its answer was read to the end.
-        self.reusable = response.isclosed() and self.connection.sock is not None
-        return answer
+
+def _plain(error: Any) -> Exception:
+    """Return Python's own error behind one of urllib3's."""
+    if isinstance(error, ReadTimeoutError):
+        return TimeoutError()
+    if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
+        return ConnectionError(errno.ETIMEDOUT, "no connection in time")
+    inner, passed = error, set[int]()  # urllib3's errors name each other
+    while inner is not None and id(inner) not in passed:
+        passed.add(id(inner))
+        if isinstance(inner, OSError | HTTPException) and not isinstance(inner, HTTPError):
+            return inner
+        parts = [each for each in getattr(inner, "args", ()) if isinstance(each, Exception)]
+        inner = inner.__cause__ or inner.__context__ or next(iter(parts), None)
+    return HTTPException(f"{type(error).__name__}: {error}")

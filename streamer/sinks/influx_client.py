@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Final, NamedTuple, Self
-from urllib.parse import urlencode
 
 from streamer.errors import StreamerError
 from streamer.sinks.http_client import Answer, HttpClient
@@ -42,7 +41,6 @@ _LINE_STATUSES: Final = (400, 422)
 _TRANSIENT_STATUSES: Final = (408, 425, 500, 502, 503, 504)
 _READ_PAUSES: Final = (0.2, 0.5)
 """Seconds between the tries of reading a point back."""
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Influx:
@@ -58,12 +56,7 @@ class Influx:
 
     def __init__(self, target: Target, timeout: int) -> None:
         self.target = target
-        self._http = HttpClient(
-            target.url,
-            {"Authorization": f"Token {target.token}", "Accept": "application/json"},
-            target.ca,
-            timeout / 1_000,
-        )
+        self._http = HttpClient(target.url, target.token, target.ca, timeout / 1_000)
         # Until then an answer without InfluxDB's headers counts, since a point was read back a moment ago.
         self._proven_until = 0.0
 
@@ -144,12 +137,11 @@ class Influx:
         method: str,
         path: str,
         query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "text/plain; charset=utf-8",
+        body: bytes | Mapping[str, str] | None = None,
     ) -> Answer:
         url = self.target.url
         try:
-            return self._http.send(method, path, query, body, content_type)
+            return self._http.send(method, path, query, body)
         except TimeoutError:
             if self._http.ending:
                 raise UnavailableError(
@@ -195,7 +187,7 @@ class Influx:
         database, _, policy = self.target.bucket.partition("/")
         form = {"db": database, "q": point.query, "epoch": "ns", **({"rp": policy} if policy else {})}
         for pause in (*_READ_PAUSES, None):
-            answer = self._send("POST", "/query", None, urlencode(form).encode(), _FORM)
+            answer = self._send("POST", "/query", None, form)
             found, reason = point.found_in(answer)
             if found is not False or pause is None:
                 break

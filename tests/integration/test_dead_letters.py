@@ -67,7 +67,7 @@ POISONS: list[tuple[str, bytes | None, str | None]] = [
     ),
     (
         INVENTORY_COUNTS,
-        b'{"storeId":"s","sku":"k","countedQty":1.5,"eventTime":1760000000000}',
+        b'{"storeId":"s","sku":"k","countedQty":-1.5,"eventTime":1760000000000}',
         "countedQty",
     ),
 ]

@@ -37,6 +37,7 @@ MOST = 1_048_588  # Kafka's default for a record with everything around it
 BOTH = ["--at-least-once", "--exactly-once"]
 MODELS = """
 detectors:
+  refund_burst: {count: 300}
   refund_deviation: {enabled: true}
   sales_deviation: {enabled: true}
 """
@@ -76,7 +77,8 @@ def letters(address: str, at_least: int) -> list[dict[str, Any]]:
 
 # Each with whether its dead letter can carry the value.
 LARGE: list[tuple[Record, bool]] = [
-    (Record(POS_EVENTS, b"x" * 780_000, b"s", timestamp=T), False),
+    (Record(POS_EVENTS, b"x" * 780_000, b"s", timestamp=T), True),  # more than 1 MB, and less than MOST
+    (Record(POS_EVENTS, b"w" * 800_000, b"s", timestamp=T), False),
     (Record(POS_EVENTS, b"y" * (MOST - 200), b"s", timestamp=T), False),
     (Record(POS_EVENTS, b" " * 900_000 + encode(refund("t")), b"another", timestamp=T), False),
     (Record(POS_EVENTS, b"z", b"\xff" * 900_000, timestamp=T), False),
@@ -232,7 +234,7 @@ def test_the_sink_buries_a_record_that_is_too_large_for_its_dead_letter(
 ) -> None:
     send(
         address,
-        [Record(ALERTS, b"x" * 780_000, b"s", T), Record(ALERTS, b"x", b"k" * 900_000, T)],
+        [Record(ALERTS, b"x" * 800_000, b"s", T), Record(ALERTS, b"x", b"k" * 900_000, T)],
     )
     with ScriptedServer() as influx:
         environ = {"INFLUXDB_URL": influx.url, "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "retail"}

@@ -1,0 +1,118 @@
+"""Producers of other makes: each sends records that a file describes.
+
+A record is a line of JSON: `topic`, `key` and `value` in base64 or null, `timestamp`. Each gets headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kafka import Record, produce
+from tests.kafka.jars import find_jars, find_java
+
+HERE = Path(__file__).parent
+HEADERS = (("trace-id", b"\x00\xff"), ("empty", b""))
+Send = Callable[[str, Sequence[Record], str, Path], None]
+
+
+def librdkafka(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+    """Send with confluent-kafka, as the simulator does."""
+    with_headers = [Record(r.topic, r.value, r.key, r.timestamp, headers=HEADERS) for r in records]
+    produce(address, with_headers, **{"compression.type": compression})
+
+
+def java(address: str, records: Sequence[Record], compression: str, folder: Path) -> None:
+    """Send with Kafka's own client."""
+    file = described(records, folder)
+    command = [find_java(), "-cp", f"{find_jars()}/*", str(HERE / "JavaProducer.java")]
+    _run([*command, address, compression, str(file)])
+
+
+def aiokafka(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+    """Send with aiokafka."""
+    package: Any = pytest.importorskip("aiokafka")
+
+    async def send() -> None:
+        kind = None if compression == "none" else compression
+        async with package.AIOKafkaProducer(bootstrap_servers=address, compression_type=kind) as producer:
+            for r in records:
+                await producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=HEADERS)
+
+    asyncio.run(send())
+
+
+def kafka_python(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+    """Send with kafka-python-ng."""
+    package: Any = pytest.importorskip("kafka")
+    kind = None if compression == "none" else compression
+    producer = package.KafkaProducer(bootstrap_servers=address, compression_type=kind)
+    for r in records:
+        producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
+    producer.flush(30)
+    producer.close()
+
+
+def franz_go(address: str, records: Sequence[Record], compression: str, folder: Path) -> None:
+    """Send with franz-go."""
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not Path(go).exists():
+        pytest.skip("no Go on this machine")
+    file = described(records, folder)
+    for name in ("producer.go", "go.mod", "go.sum"):
+        shutil.copy(HERE / "franz_go" / name, folder)
+    try:
+        _run([go, "run", ".", address, compression, str(file)], cwd=folder)
+    except AssertionError as error:
+        if "dial tcp" in str(error) or "no such host" in str(error):
+            pytest.skip("the Go modules can't be had")
+        raise
+
+
+def described(records: Sequence[Record], folder: Path) -> Path:
+    """Write records to a file that the clients read."""
+
+    def text(raw: bytes | None) -> str | None:
+        return None if raw is None else base64.b64encode(raw).decode()
+
+    file = folder / "records.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps(
+                {"topic": r.topic, "key": text(r.key), "value": text(r.value), "timestamp": r.timestamp}
+            )
+            + "\n"
+            for r in records
+        )
+    )
+    return file
+
+
+def _run(command: Sequence[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"GOFLAGS": "-mod=mod"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+
+
+CLIENTS: dict[str, tuple[Send, tuple[str, ...]]] = {
+    "librdkafka": (librdkafka, ("none", "gzip", "snappy", "lz4", "zstd")),
+    "java": (java, ("none", "gzip", "snappy", "lz4", "zstd")),
+    "aiokafka": (aiokafka, ("none", "gzip")),
+    "kafka-python-ng": (kafka_python, ("none", "gzip")),
+    "franz-go": (franz_go, ("none", "gzip", "snappy", "lz4", "zstd")),
+}
