@@ -46,7 +46,7 @@ def aiokafka(address: str, records: Sequence[Record], compression: str, _folder:
         kind = None if compression == "none" else compression
         async with package.AIOKafkaProducer(bootstrap_servers=address, compression_type=kind) as producer:
             for r in records:
-                await producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=HEADERS)
+                await producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
 
     asyncio.run(send())
 
