@@ -239,7 +239,15 @@ def test_the_public_names_are_these():
         ),
         *("SettingsError", "ShiftEvent", "SourceError"),
         *("alerts_by_value", "alerts_frame", "build_engine", "check_detector", "compare_alerts"),
-        *("data_quality", "differing_alerts", "incidents_frame", "load", "load_settings", "match_incidents"),
+        *(
+            "data_quality",
+            "differing_alerts",
+            "enrich",
+            "incidents_frame",
+            "load",
+            "load_settings",
+            "match_incidents",
+        ),
         *("near_misses", "plots", "read_alerts", "read_incidents", "register", "replay", "replay_events"),
         *("scorecard", "triage"),
     ]
