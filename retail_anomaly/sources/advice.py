@@ -1,5 +1,6 @@
 """The line of a mapping that would mend a value that could not be read."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,6 +14,7 @@ _DATE: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4})"
     r"(?P<gap>T| +|,? )?(?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<half> ?[AaPp][Mm])?)?"
 )
+_MOST_DIGITS: Final = 30
 _SECONDS: Final = range(946_684_800, 4_102_444_800)
 
 
@@ -77,8 +79,11 @@ def date_forms_of(value: Any) -> list[str]:
     >>> date_forms_of(1_760_000_000), date_forms_of("soon")
     (['epoch_s'], [])
     """
-    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdigit()):
+    digits = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return _number_forms(int(value))
+    if digits.isascii() and digits.isdecimal() and len(digits) < _MOST_DIGITS:
+        return _number_forms(int(digits))
     found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return []
@@ -114,7 +119,7 @@ def _number_forms(number: int) -> list[str]:
         return ["epoch_us"]
     if number // 1_000_000_000 in _SECONDS:
         return ["epoch_ns"]
-    digits = str(number)
+    digits = str(number) if abs(number) < 10**_MOST_DIGITS else ""
     if re.fullmatch(r"20\d{2}(0[1-9]|1[0-2])[0-3]\d", digits):
         return ["YYYYMMDD"]
     if re.fullmatch(r"20\d{2}(0[1-9]|1[0-2])[0-3]\d[0-2]\d[0-5]\d[0-5]\d", digits):

@@ -259,7 +259,7 @@ def _dates(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Ite
 
 def _is_readable(text: str) -> bool:
     """Tell whether a time needs no form: ISO 8601, or epoch milliseconds."""
-    return iso_moment(text) is not None or (text.isdigit() and len(text) == _MILLIS_DIGITS)
+    return iso_moment(text) is not None or (text.isdecimal() and len(text) == _MILLIS_DIGITS)
 
 
 def _is_text(cell: Any) -> bool:
