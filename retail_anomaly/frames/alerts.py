@@ -9,6 +9,7 @@ import pandas as pd
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.records import decode_record
+from retail_anomaly.frames.alert_files import TABLES, read_table
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import utc_times
@@ -49,7 +50,7 @@ def read_alerts(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path
-        JSON lines, one alert a line.
+        JSON lines, one alert a line; or a table that `ReplayResult.write` has written.
 
     Returns
     -------
@@ -61,6 +62,8 @@ def read_alerts(path: str | Path) -> pd.DataFrame:
     InvalidRecord
         A line is no alert. The text names file, line and field. The error is a ValueError.
     """
+    if Path(path).suffix.lower() in TABLES:
+        return alerts_frame(read_table(Path(path)))
     return alerts_frame(read_json_lines(path, partial(decode_record, Alert)))
 
 

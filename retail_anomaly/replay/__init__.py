@@ -104,6 +104,15 @@ class ReplayResult:
     first_bad_line: str | None = None
     remarks: Sequence[str] = ()
 
+    def write(self, path: str | Path) -> Path:
+        """Write the alerts to a file: ``.jsonl``, ``.csv``, ``.parquet`` or ``.xlsx``, by its suffix.
+
+        `retail_anomaly.read_alerts` reads each of them back.
+        """
+        from retail_anomaly.frames.alert_files import write_alerts
+
+        return write_alerts(self.alerts, path)
+
     def _repr_html_(self) -> str:
         types = self.alerts.drop_duplicates("alert_id")["type"].value_counts(sort=False)
         rows = [(str(name), f"{count:,}") for name, count in types.items()]
