@@ -20,11 +20,11 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
-from retail_anomaly.core.kept_lines import ForgottenSales
+from retail_anomaly.core.kept_lines import ForgottenSales, KeptLine
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
-from retail_anomaly.core.receipts import Receipt
+from retail_anomaly.core.receipts import Named, Receipt, agrees, series_hash, text_hash, token_hash
 from retail_anomaly.core.registry import register, unregister
 from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine
@@ -40,7 +40,9 @@ __all__ = [
     "Event",
     "ForgottenSales",
     "GateData",
+    "KeptLine",
     "MovementEvent",
+    "Named",
     "Number",
     "Parameters",
     "PosEvent",
@@ -54,8 +56,12 @@ __all__ = [
     "TakenLine",
     "TillEvent",
     "TimedIds",
+    "agrees",
     "reaches",
     "register",
     "rounded",
+    "series_hash",
+    "text_hash",
+    "token_hash",
     "unregister",
 ]

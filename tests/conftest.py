@@ -24,10 +24,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT / "tests" / "light"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and each process that a test starts
-# would inherit that: the tests that press it would wait for ever.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` has them ignore a closed
+# terminal. Each process that a test starts would inherit that, and tests that send these signals would hang.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # The folders whose failures are cheapest to learn of come first. Folders that aren't listed come before
 # integration; faults, the longest, are last.

@@ -346,7 +346,9 @@ class Engine:
         list of Alert
             The alerts that were waiting for that time.
         """
-        alerts = self._pass_time(time, store, held_back=False)
+        # After a closed day the first lines are held back until a second till sells too, or 50 lines have
+        # come. To a model that cannot see them, the shop would seem to sell nothing.
+        alerts = self._pass_time(time, store, held_back=store.holds_back(time))
         return [self._naming_somebody(alert) for alert in alerts] if self.nobody else alerts
 
     @property

