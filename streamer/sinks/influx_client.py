@@ -284,8 +284,11 @@ class _CheckPoint(NamedTuple):
 
 def _kind(error: Exception) -> str:
     """Return the innermost cause of a connection error; the outer texts are full of object addresses."""
-    while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
+    # An error that another thread caught is raised again here, within the context of itself.
+    seen = {id(error)}
+    while isinstance(inner := error.__cause__ or error.__context__, Exception) and id(inner) not in seen:
         error = inner
+        seen.add(id(error))
     return (
         type(error).__name__ if not isinstance(error, OSError) else (error.strerror or type(error).__name__)
     )
