@@ -141,7 +141,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             cashier.count_sale(event.event_time)
             state.cashiers.put(event.cashier_id, cashier)
             prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
-            if prices.see(event.sku, event.amount / event.quantity, cashier.day) != 1.0:
+            if prices.see(event.sku, event.amount / event.quantity, cashier.day).learned:
                 state.prices.put(_STORE, prices)
         return ()
 

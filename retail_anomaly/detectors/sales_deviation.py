@@ -131,8 +131,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                 state.history.put(_STORE, history)
                 return alerts
         prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
-        ratio = prices.see(event.sku, event.amount / event.quantity, history.day)
-        if ratio != 1.0:
+        ratio, learned = prices.see(event.sku, event.amount / event.quantity, history.day)
+        if learned:
             state.prices.put(_STORE, prices)
         history.count_sale(event.transaction_id, event.sku, event.event_time, event.amount, ratio)
         state.history.put(_STORE, history)

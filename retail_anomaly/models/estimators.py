@@ -195,7 +195,7 @@ class SalesEstimator(AnomalyDetector):
             return
         if self._model.accepts(block, history):
             receipt, sku = str(x.get("receipt", x["time"])), str(x.get("sku"))
-            ratio = self._prices.see(sku, x["amount"] / _quantity(x), history.day)
+            ratio = self._prices.see(sku, x["amount"] / _quantity(x), history.day).ratio
             history.count_sale(receipt, sku, x["time"], x["amount"], ratio)
 
     def score_one(self, x: Mapping[Any, Any]) -> float:

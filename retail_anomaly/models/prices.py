@@ -1,7 +1,7 @@
 """Usual prices: the unit prices of a store's best-selling articles in two kilobytes."""
 
 from math import exp, log
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -11,6 +11,26 @@ _STEP: Final = 500.0  # steps of the logarithm: a fifth of a per cent each
 _LOWEST: Final = -8.0  # the lowest logarithm: prices from 0.0003 to 10**53 fit
 _CODES: Final = 65_535
 _HIGHEST: Final = 1e300  # of a billionth of a piece even a small amount makes an infinite price
+
+
+class SeenPrice(NamedTuple):
+    """The answer of `SkuPrices.see`.
+
+    Parameters
+    ----------
+    ratio
+        The price that was rung, divided by the known one; None when none is known.
+    learned
+        Whether the cache changed.
+
+    Examples
+    --------
+    >>> SeenPrice(1.0, learned=False).ratio
+    1.0
+    """
+
+    ratio: float | None
+    learned: bool
 
 
 class SkuPrices(msgspec.Struct, array_like=True):
@@ -33,7 +53,7 @@ class SkuPrices(msgspec.Struct, array_like=True):
     Examples
     --------
     >>> prices = SkuPrices.of(64)
-    >>> prices.see("sku-1", 9.99, day=1), round(prices.see("sku-1", 0.99, day=1), 3)
+    >>> prices.see("sku-1", 9.99, day=1).ratio, round(prices.see("sku-1", 0.99, day=1).ratio, 3)
     (None, 0.099)
     >>> round(prices.get("sku-1"), 2)
     9.99
@@ -50,24 +70,24 @@ class SkuPrices(msgspec.Struct, array_like=True):
         size = buckets * _WAYS
         return cls(buckets, [0] * size, [0] * size, [0] * size)
 
-    def see(self, sku: str, price: float, day: int) -> float | None:
-        """Learn the unit price that was rung; return its ratio to the known one, None when there is none."""
+    def see(self, sku: str, price: float, day: int) -> SeenPrice:
+        """Learn the unit price that was rung; return its ratio to the known one."""
         place = self._place_of(sku)
         code = _code(price)
         if place < 0:
             self._take_place(sku, code)
-            return None
+            return SeenPrice(None, learned=True)
         known = self.codes[place]
         if code == known:
-            if self.doubts[place]:
-                self.doubts[place] = 0
-            return 1.0
+            doubted = self.doubts[place] != 0
+            self.doubts[place] = 0
+            return SeenPrice(1.0, learned=doubted)
         today = day % 120 + 1
         if self.doubts[place] not in (0, today):
             self.codes[place], self.doubts[place] = code, 0
-            return 1.0
+            return SeenPrice(1.0, learned=True)
         self.doubts[place] = today
-        return exp((code - known) / _STEP)
+        return SeenPrice(exp((code - known) / _STEP), learned=True)
 
     def get(self, sku: str) -> float | None:
         """Return the known unit price of a sku."""
