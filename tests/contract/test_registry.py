@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -212,9 +213,16 @@ def test_events_about_another_subject_have_no_effect(name, subject, steps):
     alerts = alerts_of(short_memory(name, {}), *steps)
     for wanted in {getattr(step, subject) for step in steps if isinstance(step, PosEvent)}:
         alone = [step for step in steps if getattr(step, subject, wanted) == wanted]
-        assert alerts_of(short_memory(name, {}), *alone) == [
-            a for a in alerts if _subject(a, subject) == wanted
+        assert list(map(_of_subject, alerts_of(short_memory(name, {}), *alone))) == [
+            _of_subject(a) for a in alerts if _subject(a, subject) == wanted
         ]
+
+
+def _of_subject(alert: Alert) -> Alert:
+    """Leave out how long the log is: the store's first event, of any receipt, decides that, and the risk."""
+    if "historyDays" not in alert.evidence:
+        return alert
+    return msgspec.structs.replace(alert, risk_score=0.0, evidence={**alert.evidence, "historyDays": None})
 
 
 def _subject(alert: Alert, subject: str) -> Any:
