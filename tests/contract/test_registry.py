@@ -335,7 +335,8 @@ def _first_alerts(stricter: Stricter, value: Any, steps: list[Step]) -> dict[Any
     for index, step in enumerate(steps):
         for alert in run.step(step):
             subject = {
-                "receipt": (alert.evidence.get("transactionId"), alert.event_time),
+                # Not its time: the line that alerts may be a later one of the same receipt.
+                "receipt": alert.evidence.get("transactionId"),
                 "sku": alert.evidence.get("sku"),
             }.get(stricter.subject) or getattr(alert, stricter.subject, None)
             first.setdefault((alert.store_id, subject), index)
