@@ -22,4 +22,4 @@ def test_a_simulated_day_gives_equal_alerts_in_every_host(host: Host) -> None:
     alerts = host(simulated_day())
 
     assert content(alerts) == content(alerts_of_raw(simulated_day()))
-    assert len({alert.type for alert in alerts}) == 5
+    assert len({alert.type for alert in alerts}) == 6

@@ -25,6 +25,7 @@ from tests.support import store_days
 RULES = (
     "refund_burst",
     "refund_without_sale",
+    "refund_match",
     "security_correlation",
     "inventory_shrinkage",
     "stock_discrepancy",
