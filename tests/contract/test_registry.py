@@ -291,8 +291,8 @@ STRICTER = [
     ),
     Stricter("refund_without_sale", "match_grace", _durations(0, MINUTE, HOUR), "receipt", "refunds"),
     Stricter("refund_without_sale", "warm_up", _durations(0, MINUTE, HOUR), "receipt", "refunds"),
-    Stricter("refund_match", "quick", _durations(HOUR, 10 * MINUTE, 1), "employee_id", "refunds"),
-    Stricter("refund_match", "return_window", _durations(1, MINUTE, HOUR), "employee_id", "refunds"),
+    Stricter("refund_match", "quick", _durations(HOUR, 10 * MINUTE, 1), "refund", "refunds"),
+    Stricter("refund_match", "return_window", _durations(1, MINUTE, HOUR), "refund", "refunds"),
     Stricter("security_correlation", "amount", (40.0, 100.0, 200.0), "store_id", "gates"),
     Stricter("security_correlation", "window", _durations(HOUR, 2 * MINUTE, 0), "store_id", "gates"),
     Stricter("inventory_shrinkage", "threshold", (1, 3, 5, 9), "sku", "counts"),
@@ -337,6 +337,7 @@ def _first_alerts(stricter: Stricter, value: Any, steps: list[Step]) -> dict[Any
             subject = {
                 # Not its time: the line that alerts may be a later one of the same receipt.
                 "receipt": alert.evidence.get("transactionId"),
+                "refund": alert.evidence.get("transactionId"),
                 "sku": alert.evidence.get("sku"),
             }.get(stricter.subject) or getattr(alert, stricter.subject, None)
             first.setdefault((alert.store_id, subject), index)
