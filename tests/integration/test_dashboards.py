@@ -31,7 +31,7 @@ PANELS = [
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[InfluxServer, int, int]]:
     server = InfluxServer(Path(tmp_path_factory.mktemp("influx")))
     try:
-        yield (server.start(), *fill(server, Simulation(stores=3, days=6, seed=11)))
+        yield (server.start(), *fill(server, Simulation(stores=3, days=6, seed=12)))
     except InfluxUnavailableError as error:
         if IN_CI:
             pytest.fail(f"CI must run a real InfluxDB: {error}", pytrace=False)

@@ -41,7 +41,7 @@ def test_progress_changes_in_its_place_while_it_goes_on(cell):
 def test_tuning_shows_its_progress_and_its_outcome(cell):
     cell(SIMULATED)
     cell("from retail_anomaly.tune import tune; truth = incidents_frame(simulation.incidents)")
-    outputs = cell("tuning = tune(events, truth, budget=5, trials=2, split=0.5)\ntuning")
+    outputs = cell("tuning = tune(events, truth, budget=9, trials=2, split=0.5)\ntuning")
     words, outcome = outputs
     assert words.data["text/plain"] == "2 of 2 trials"
     assert "<table" in outcome.data["text/html"]
