@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,10 @@ class StreamerInTest(RunningStreamer):
 
 
 def records_of(values: Sequence[tuple[str, bytes]]) -> list[Record]:
-    """Key raw events by their store and stamp them with their time."""
-    found = []
+    """Key raw events by their store and stamp them with their time; Kafka refuses a stamp of the future."""
+    found, now = [], time.time_ns() // 1_000_000
     for topic, value in values:
         event = msgspec.json.decode(value)
         at = int(event.get("eventTime", event.get("shiftStart")))
-        found.append(Record(topic, value, event["storeId"].encode(), timestamp=at))
+        found.append(Record(topic, value, event["storeId"].encode(), timestamp=min(at, now)))
     return found
