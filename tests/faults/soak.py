@@ -36,6 +36,7 @@ HOUR_MS = 3_600_000
 # A memory of a month would still be growing at the end.
 MEMORY = {
     "RETAIL__DETECTORS__REFUND_WITHOUT_SALE__SALE_MEMORY": "24h",
+    "RETAIL__DETECTORS__REFUND_MATCH__SALE_MEMORY": "24h",
     "RETAIL__MAX_LATE": "12h",
     "RETAIL__DEDUPE_MEMORY": "12h",
     # A checkpoint every quarter of an hour of event time.
