@@ -37,7 +37,7 @@ def run(name: str, **parameters: Any) -> str:
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that the notebook on tuning writes."""
     path = tmp_path_factory.mktemp("tuned") / "tuned.yaml"
-    run("40_tune.ipynb", output=str(path), budget=0.8)
+    run("40_tune.ipynb", output=str(path), budget=0.6)
     return path
 
 
