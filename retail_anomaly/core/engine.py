@@ -220,8 +220,12 @@ class Engine:
         return alerts
 
     def _naming_somebody(self, alert: Alert) -> Alert:
-        is_nobody = alert.employee_id in self.nobody
-        return msgspec.structs.replace(alert, employee_id=None) if is_nobody else alert
+        if alert.employee_id not in self.nobody:
+            return alert
+        message = alert.message
+        for word, unnamed in (("Cashier", "An unnamed cashier"), ("cashier", "an unnamed cashier")):
+            message = message.replace(f"{word} {alert.employee_id} ", f"{unnamed} ")
+        return msgspec.structs.replace(alert, employee_id=None, message=message)
 
     def _is_new(self, event_id: str, event: PosEvent | TillEvent, store: StoreMemory) -> bool:
         """Note the id of a POS event; tell whether it was not seen before."""

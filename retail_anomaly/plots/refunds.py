@@ -29,6 +29,8 @@ def refund_window(
 ) -> go.Figure:
     """Draw the refunds that an alert's cashier made around it; those in its evidence stand out.
 
+    If the alert names no cashier, all refunds of its store are drawn.
+
     Parameters
     ----------
     alert
@@ -53,11 +55,10 @@ def refund_window(
     events = pos_frame(events)
     expect_columns(events, _COLUMNS, "events")
     zone = zone_of(alert["store_id"], zones)
-    own = events[
-        (events["event_type"].str.upper() == REFUND)
-        & (events["store_id"] == alert["store_id"])
-        & (events["cashier_id"] == alert["employee_id"])
-    ]
+    own = events[(events["event_type"].str.upper() == REFUND) & (events["store_id"] == alert["store_id"])]
+    has_cashier = isinstance(alert["employee_id"], str)
+    if has_cashier:
+        own = own[own["cashier_id"] == alert["employee_id"]]
     # A receipt's lines are one refund.
     refunds = own.groupby(["event_time", "transaction_id"], as_index=False)["amount"].sum()
     cited = [*alert["evidence"].get("transactionIds", ()), alert["evidence"].get("transactionId")]
@@ -89,8 +90,9 @@ def refund_window(
         range=list(on_clock(local, zone)),
     )
     figure.update_yaxes(title_text="Refunded (store's currency)", rangemode="tozero", tickformat=",")
+    whose = str(alert["employee_id"] if has_cashier else alert["store_id"])
     title = (
-        f"{len(evidence)} of {plural(len(refunds), 'refund')} of {escape(str(alert['employee_id']))} "
+        f"{len(evidence)} of {plural(len(refunds), 'refund')} of {escape(whose)} "
         f"{'is' if len(evidence) == 1 else 'are'} evidence"
     )
     subtitle = (

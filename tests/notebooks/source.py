@@ -39,3 +39,20 @@ class Notebook:
 
     def nodes(self, *kinds: type[ast.AST]) -> list[Any]:
         return [node for node in ast.walk(self.code) if isinstance(node, kinds)]
+
+    def run(self, **parameters: Any) -> dict[str, Any]:
+        """Run the cells here with other parameters; return the value of each last line by cell."""
+        names: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown: None}
+        shown: dict[str, Any] = {}
+        for cell in self.cells:
+            if cell["cell_type"] != "code":
+                continue
+            body = ast.parse("".join(cell["source"])).body
+            if cell == self.parameters:
+                body += ast.parse("\n".join(f"{name} = {value!r}" for name, value in parameters.items())).body
+            last = body.pop() if isinstance(body[-1], ast.Expr) else None
+            place = f"{self.path.stem}, cell {cell['id']}"
+            exec(compile(ast.Module(body, []), place, "exec"), names)  # noqa: S102 - our own notebooks
+            if isinstance(last, ast.Expr):
+                shown[cell["id"]] = eval(compile(ast.Expression(last.value), place, "eval"), names)  # noqa: S307
+        return shown

@@ -131,6 +131,7 @@ def test_a_cashier_of_a_constant_is_nobody():
         result = ra.replay(events, jobs=jobs)
         assert set(result.alerts["type"]) == {"REFUND_WITHOUT_SALE"}
         assert result.alerts["employee_id"].isna().all()
+        assert result.alerts["message"].str.startswith("An unnamed cashier refunded").all()
         assert any("3 events have the cashier 'unknown' of a constant" in remark for remark in result.remarks)
     known = ra.replay([{**row, "cashierId": "c-1"} for row in frame])
     assert "REFUND_BURST" in set(known.alerts["type"])
