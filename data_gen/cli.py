@@ -98,6 +98,13 @@ def stream(
         list[str] | None,
         typer.Option("--property", "-X", help="A librdkafka property, name=value. Repeatable."),
     ] = None,
+    topic_prefix: Annotated[
+        str,
+        typer.Option(
+            envvar="RETAIL__STREAMER__TOPIC_PREFIX",
+            help="The streamer's setting topic_prefix, which stands before the topics' names.",
+        ),
+    ] = "",
 ) -> None:
     """Send the events to the topics of a Kafka, in order of arrival.
 
@@ -112,7 +119,8 @@ def stream(
     if not all(name and equals for name, equals, _ in pairs):  # the text may be a password
         raise UsageError("--property: expected name=value, such as -X security.protocol=SSL")
     paced = bool(rate or speedup)
-    writer = connect(broker, properties={name: value for name, _, value in pairs}, paced=paced)
+    properties_by_name = {name: value for name, _, value in pairs}
+    writer = connect(broker, properties=properties_by_name, paced=paced, prefix=topic_prefix)
     try:
         with ExitStack() as stack:
             truth = None

@@ -41,6 +41,8 @@ class KafkaWriter:
     ----------
     producer
         A `confluent_kafka.Producer`, or a stand-in.
+    prefix
+        Stands before the topics' names in Kafka.
 
     Attributes
     ----------
@@ -64,8 +66,9 @@ class KafkaWriter:
     {'inventory-counts': 1}
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, prefix: str = "") -> None:
         self._producer = producer
+        self._prefix = prefix
         self._failure: str | None = None
         self.sent = 0
         self.acknowledged: Counter[str] = Counter()
@@ -77,7 +80,7 @@ class KafkaWriter:
                 self.acknowledged[topic] += 1
             elif self._failure is None:
                 reason = error.str() if hasattr(error, "str") else error
-                self._failure = f"{topic}: the broker did not take a record: {reason}"
+                self._failure = f"{self._prefix}{topic}: the broker did not take a record: {reason}"
 
         return report
 
@@ -92,7 +95,7 @@ class KafkaWriter:
         while True:
             try:
                 self._producer.produce(
-                    record.topic,
+                    self._prefix + record.topic,
                     key=record.store_id.encode(),
                     value=record.encoded,
                     timestamp=record.timestamp,
@@ -132,7 +135,9 @@ class KafkaWriter:
             raise BrokerError(f"{missing} of {self.sent} records were not acknowledged; {why}")
 
 
-def connect(broker: str, *, properties: dict[str, str] | None = None, paced: bool = False) -> KafkaWriter:
+def connect(
+    broker: str, *, properties: dict[str, str] | None = None, paced: bool = False, prefix: str = ""
+) -> KafkaWriter:
     """Connect to a Kafka whose topics are there.
 
     Parameters
@@ -143,6 +148,8 @@ def connect(broker: str, *, properties: dict[str, str] | None = None, paced: boo
         Further librdkafka properties, such as ``security.protocol``.
     paced
         Send each record at once instead of waiting a moment for a batch.
+    prefix
+        Stands before the topics' names in Kafka: the streamer's setting `topic_prefix`.
 
     Returns
     -------
@@ -191,10 +198,10 @@ def connect(broker: str, *, properties: dict[str, str] | None = None, paced: boo
         raise BrokerError(
             f"no Kafka answers at {broker} ({reason}); is it running, and is --broker right?"
         ) from None
-    missing = [topic for topic in INPUT_TOPICS if topic not in known]
+    missing = [prefix + topic for topic in INPUT_TOPICS if prefix + topic not in known]
     if missing:
         raise BrokerError(
             f"missing on {broker}: {', '.join(missing)}; make them with"
             f" `retail-streamer topics --broker {broker} --create`"
         )
-    return KafkaWriter(producer)
+    return KafkaWriter(producer, prefix)

@@ -4,6 +4,7 @@ In a store of its own, a cashier refunds three receipts that nobody has bought, 
 article, and the gate gives an alarm.
 """
 
+import os
 import sys
 import time
 
@@ -35,11 +36,12 @@ def incident(now: int) -> list[Event]:
 def main(broker: str) -> int:
     """Send it and say which store to look for."""
     now = int(time.time() * 1000)
+    prefix = os.environ.get("RETAIL__STREAMER__TOPIC_PREFIX", "")
     *till, alarm = incident(now)
     try:
         # Send the alarm after the sale has arrived: sent together, they may be read in either order.
         for events in (till, [alarm]):
-            writer = connect(broker, paced=True)
+            writer = connect(broker, paced=True, prefix=prefix)
             for event in events:
                 writer.send(SimulatedRecord.of(event))
             writer.close()

@@ -26,7 +26,7 @@ from quixstreams.dataframe.windows import Sum
 from retail_anomaly.core.codec import InvalidEvent, decode
 from retail_anomaly.core.events import POS_EVENTS, REFUND, SALE, PosEvent
 from retail_anomaly.settings import Settings
-from streamer.kafka.topic_plan import STORE_METRICS
+from streamer.kafka.topic_plan import STORE_METRICS, TopicNames
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
 from streamer.quix.membership import MemberApplication
@@ -100,20 +100,22 @@ def store_metrics_process(settings: Settings) -> QuixProcess:
     'retail-anomaly-metrics'
     """
     streamer = settings.streamer
+    names = TopicNames.of_settings(settings)
+    lines, sums = names.of(POS_EVENTS), names.of(STORE_METRICS)
 
     def define(app: MemberApplication, _wiring: Wiring) -> None:
         define_store_metrics(
-            app.dataframe(raw_topic(app, POS_EVENTS)),
+            app.dataframe(raw_topic(app, lines)),
             window_ms=streamer.store_metrics_window,
             max_ahead_ms=settings.max_ahead,
             rekey=streamer.rekey,
-        ).to_topic(app.topic(STORE_METRICS, key_serializer="bytes", value_serializer="json"))
+        ).to_topic(app.topic(sums, key_serializer="bytes", value_serializer="json"))
 
     return QuixProcess(
         name="metrics",
         settings=settings_of(settings, consumer_group=f"{streamer.consumer_group}-metrics"),
-        inputs=(POS_EVENTS,),
-        outputs=(STORE_METRICS,),
+        inputs=(lines,),
+        outputs=(sums,),
         define=define,
     )
 

@@ -188,6 +188,14 @@ class StreamerSettings(Section, frozen=True):
             "counted and logged once."
         ),
     ] = "dead-letter"
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{0,100}$",
+            description="Stands before the name of each topic in Kafka. shops. makes the alerts' topic "
+            "shops.anomaly-alerts.",
+        ),
+    ] = ""
     manage_topics: Annotated[
         bool, Meta(description="Create missing topics. Turn it off if somebody else creates your topics.")
     ] = True

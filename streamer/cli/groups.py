@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.core.events import INPUT_TOPICS
 from streamer.cli.options import Broker, Config, Embedded, Group, prepare
 
 
@@ -31,8 +30,10 @@ def lag(
     """
     settings, connection = prepare(config, embedded_broker, broker=broker, consumer_group=consumer_group)
     from streamer.kafka.offsets import GroupOffsets
+    from streamer.kafka.topic_plan import TopicNames
 
-    with GroupOffsets(connection.properties(), settings.streamer.consumer_group) as offsets:
+    topics = TopicNames.of_settings(settings).inputs
+    with GroupOffsets(connection.properties(), settings.streamer.consumer_group, topics) as offsets:
         found = offsets.lag() if wait is None else offsets.wait(wait)
         hidden = offsets.hidden()
     typer.echo(json.dumps(found))
@@ -61,8 +62,10 @@ def skip(
     """
     settings, connection = prepare(config, embedded_broker, broker=broker, consumer_group=consumer_group)
     from streamer.kafka.offsets import GroupOffsets
+    from streamer.kafka.topic_plan import TopicNames
 
+    topics = TopicNames.of_settings(settings).inputs
     group = settings.streamer.consumer_group
-    with GroupOffsets(connection.properties(), group) as offsets:
+    with GroupOffsets(connection.properties(), group, topics) as offsets:
         offsets.skip_to_end()
-    typer.echo(f"consumer group {group} begins at the present end of {', '.join(INPUT_TOPICS)}")
+    typer.echo(f"consumer group {group} begins at the present end of {', '.join(topics)}")

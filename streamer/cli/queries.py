@@ -54,9 +54,12 @@ def alerts(
     Example: retail-streamer alerts --broker localhost:9092 --follow
     """
     end_quietly()
-    _, connection = prepare(config, embedded_broker, broker=broker)
+    settings, connection = prepare(config, embedded_broker, broker=broker)
+    from retail_anomaly.core.events import ALERTS
     from streamer.kafka import tail
+    from streamer.kafka.topic_plan import TopicNames
 
-    for alert in tail.alerts(connection.properties(), follow=follow):
+    topic = TopicNames.of_settings(settings).of(ALERTS)
+    for alert in tail.alerts(connection.properties(), topic, follow=follow):
         sys.stdout.buffer.write(alert + b"\n")
         sys.stdout.buffer.flush()

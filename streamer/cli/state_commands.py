@@ -79,7 +79,8 @@ def adopt(*, config: Config = None, broker: Broker = None, consumer_group: Group
     """
     settings, connection = prepare(config, False, broker=broker, consumer_group=consumer_group)
     from streamer.kafka.group_state import GroupState
-    from streamer.kafka.topic_plan import ALIGNED
+    from streamer.kafka.topic_plan import TopicNames
 
-    for line in GroupState(connection, settings.streamer.consumer_group).adopt(ALIGNED):
+    topics = TopicNames.of_settings(settings).aligned
+    for line in GroupState(connection, settings.streamer.consumer_group).adopt(topics):
         typer.echo(line)

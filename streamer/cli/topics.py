@@ -58,12 +58,14 @@ def topics(
     from streamer.kafka.topic_plan import TopicPlan, topics_of
     from streamer.kafka.topics import check_topics
 
-    reports = check_topics(connection, TopicPlan.of(settings), topics_of(settings), create=create, wait=wait)
+    plan = TopicPlan.of(settings)
+    reports = check_topics(connection, plan, topics_of(settings), create=create, wait=wait)
     for report in reports:
         typer.echo(str(report))
     if not create and any(report.partitions is None for report in reports):
         typer.echo(f"create what is missing: retail-streamer topics --create --broker {connection.broker}")
-    misplaced = [] if create or settings.streamer.rekey else misplaced_records(connection, reports)
+    trusted = create or settings.streamer.rekey
+    misplaced = [] if trusted else misplaced_records(connection, reports, plan.names)
     for line in misplaced:
         typer.echo(str(line))
     if internal:

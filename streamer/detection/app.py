@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from quixstreams.models import Topic
+
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings
 from streamer.detection.live_state import LiveState
@@ -11,7 +13,14 @@ from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
-from streamer.kafka.topic_plan import ALIGNED, ENRICHED, SCORES, SHADOW_ALERTS, extra_outputs
+from streamer.kafka.topic_plan import (
+    ALIGNED,
+    ENRICHED,
+    SCORES,
+    SHADOW_ALERTS,
+    TopicNames,
+    extra_outputs,
+)
 from streamer.observe.background import Background
 from streamer.observe.metrics import Metrics
 from streamer.process import QuixProcess, Wiring
@@ -41,30 +50,35 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     """
     streamer = settings.streamer
     engine = build_streaming_engine(settings, only)
+    names = TopicNames.of_settings(settings)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         def check(state: LiveState) -> None:
             app.on_take_over(state.check)
 
         limits = wiring.topics.limits
-        partitions = {wiring.topics.partitions.get(name) for name in ALIGNED}
+        partitions = {wiring.topics.partitions.get(name) for name in names.aligned}
         number = partitions.pop() if len(partitions) == 1 else None  # None: on Quix Cloud
         accept = streamer.wrong_partition == "warn"
+
+        def output(topic: str) -> Topic:
+            return encoding_topic(app, names.of(topic), limits)
+
         placing = number and Placing(number, wiring.counts.misplaced, accept=accept)
         raised = define_pipeline(
             # With the ticks' topic even if no detector waits for time: the state is named after the topics.
-            {name: app.dataframe(raw_topic(app, name)) for name in ALIGNED},
-            alerts=encoding_topic(app, ALERTS, limits),
-            dead_letters=encoding_topic(app, DEAD_LETTERS, limits),
+            {topic: app.dataframe(raw_topic(app, names.of(topic))) for topic in ALIGNED},
+            alerts=output(ALERTS),
+            dead_letters=output(DEAD_LETTERS),
             engine=engine,
-            shadow=encoding_topic(app, SHADOW_ALERTS, limits) if settings.rules.are_given else None,
-            scores=encoding_topic(app, SCORES, limits) if streamer.scores else None,
-            enriched=encoding_topic(app, ENRICHED, limits) if streamer.enriched else None,
+            shadow=output(SHADOW_ALERTS) if settings.rules.are_given else None,
+            scores=output(SCORES) if streamer.scores else None,
+            enriched=output(ENRICHED) if streamer.enriched else None,
             internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
             placing=placing or None,
             max_ahead=settings.max_ahead,
-            stamped_at_append=wiring.topics.stamped_at_append,
+            stamped_at_append={names.plain(name) for name in wiring.topics.stamped_at_append},
             on_state=check,
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
         )
@@ -77,7 +91,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             return
         trouble = "no ticks at present: silent stores wait"
         with (
-            Ticker(connection, streamer.tick_interval, settings.max_ahead) as ticker,
+            Ticker(connection, streamer.tick_interval, settings.max_ahead, names=names) as ticker,
             Background("ticks", streamer.tick_interval / 1000, ticker, trouble=trouble) as work,
         ):
             yield (work,)
@@ -85,8 +99,8 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     return QuixProcess(
         name="run",
         settings=settings,
-        inputs=ALIGNED,
-        outputs=(ALERTS, DEAD_LETTERS, *extra_outputs(settings)),
+        inputs=names.aligned,
+        outputs=names.all((ALERTS, DEAD_LETTERS, *extra_outputs(settings))),
         define=define,
         beside=ticks,
     )

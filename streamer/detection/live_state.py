@@ -28,7 +28,6 @@ from streamer.detection.record_parts import RecordParts
 from streamer.detection.state_offsets import check_offsets
 from streamer.kafka.commit_notes import Committed
 from streamer.kafka.record_limits import USUAL
-from streamer.kafka.topic_plan import TICKS
 from streamer.observe.heap_memory import return_freed
 from streamer.quix.checkpoints import commit_soon, processed_offsets
 from streamer.quix.commit_step import CommitStep
@@ -92,6 +91,8 @@ class LiveState(CommitStep):
         The largest value that the changelog takes.
     most_live
         Stores that stay in memory.
+    ticks
+        The name in Kafka of the ticks' topic, if it is read.
     """
 
     def __init__(
@@ -101,10 +102,12 @@ class LiveState(CommitStep):
         *,
         most_bytes: int = USUAL,
         most_live: int = MOST_LIVE,
+        ticks: str | None = None,
     ) -> None:
         super().__init__()
         self._most_bytes = most_bytes
         self._most_live = most_live
+        self._ticks = ticks
         self.put_aside = 0
         self._unwritten = 0
         sdf.register_store()
@@ -219,7 +222,7 @@ class LiveState(CommitStep):
                 topic: found
                 for topic, found in committed.items()
                 # Ticks alone leave no state; versions that did not note offsets have committed theirs.
-                if topic in self._topics and not (topic == TICKS and stored is None)
+                if topic in self._topics and not (topic == self._ticks and stored is None)
             },
             empty=next(opened.iter_items(b""), None) is None,
         )

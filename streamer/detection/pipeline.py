@@ -19,7 +19,7 @@ from retail_anomaly.core.events import STOCK_MOVEMENTS
 from retail_anomaly.core.score import Score
 from streamer.detection.detecting import Detection, Process, wall_clock, with_enriched, with_scores
 from streamer.detection.live_state import MOST_LIVE, LiveState
-from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, read_tick
+from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, TickReader
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
@@ -54,8 +54,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     Parameters
     ----------
     inputs
-        By topic name, a dataframe of the topic's records, keys and values as bytes. Without the ticks' topic,
-        time passes by events alone.
+        By the plain name of a topic, a dataframe of its records, keys and values as bytes. Without the ticks'
+        topic, time passes by events alone.
     alerts, dead_letters
         Output topics, which encode the values themselves (`encoding_topic`).
     engine
@@ -100,7 +100,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     for name, raw in inputs.items():
         decoded = newer if name == STOCK_MOVEMENTS and len(inputs) > 1 else older
         if name == TICKS:
-            decoded.append(raw.apply(read_tick, metadata=True))
+            decoded.append(raw.apply(TickReader(_name_of(raw)).read, metadata=True))
             continue
         reader = RecordReader(
             name,
@@ -109,6 +109,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             check_key=not rekey,
             max_ahead=max_ahead if name in stamped_at_append else None,
             placing=None if rekey else placing,
+            name=_name_of(raw),
         )
         decoded.append(
             _rekeyed(_writable(raw, clock), RekeyingReader(reader, internal_bytes), dead_letters)
@@ -116,7 +117,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             else raw.apply(reader.read, metadata=True)
         )
     merged = merged_with_state_of(older, newer)
-    state = LiveState(merged, engine, most_bytes=internal_bytes, most_live=most_live)
+    ticks = _name_of(inputs[TICKS]) if TICKS in inputs else None
+    state = LiveState(merged, engine, most_bytes=internal_bytes, most_live=most_live, ticks=ticks)
     on_state(state)
     process: Process = engine.process
     if metrics is not None:
@@ -144,6 +146,12 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     raised = raised.filter(lambda outcome: not isinstance(outcome, ShadowAlert))
     _send(raised, Alert, alerts, key=_store_key)
     return raised
+
+
+def _name_of(raw: StreamingDataFrame) -> str:
+    """Return the name in Kafka of a dataframe's topic."""
+    (topic,) = raw.topics
+    return str(topic.name)
 
 
 def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topic) -> StreamingDataFrame:

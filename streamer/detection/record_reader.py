@@ -64,6 +64,8 @@ class RecordReader:
         How far, in milliseconds, an event may be ahead of its record's timestamp; None: any distance.
     placing
         Tells whether a record is in the partition of its key; None: any will do.
+    name
+        The topic's name in Kafka, where it has another there; dead letters bear it.
 
     Examples
     --------
@@ -82,8 +84,10 @@ class RecordReader:
         check_key: bool,
         max_ahead: int | None,
         placing: Placing | None = None,
+        name: str | None = None,
     ) -> None:
         self._topic = topic
+        self._name = name or topic
         self._decode = decode
         self._check_key = check_key
         self._max_ahead = max_ahead
@@ -107,11 +111,11 @@ class RecordReader:
                 reason = f"key_mismatch: {foreign}" if foreign else "key_mismatch"
                 raise InvalidEvent("key", reason, InvalidKind.KEY_MISMATCH)
             if self._placing is not None and key is not None:
-                self._placing.check(self._topic, key, message_context().partition)
+                self._placing.check(self._name, key, message_context().partition)
             if self._max_ahead is not None:
                 _check_ahead(event, timestamp, self._max_ahead)
         except InvalidEvent as error:
-            return _dead_letter(error, self._topic, raw, key, timestamp)
+            return _dead_letter(error, self._name, raw, key, timestamp)
         return event
 
 
@@ -156,16 +160,28 @@ class RekeyingReader:
         return self._outcome.store_id.encode()
 
 
-def read_tick(raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
-    """Return the tick, or the dead letter that a record without one becomes."""
-    try:
-        tick = Tick.decode(raw)
-        # The ticker stamps a tick with its time or later; the broker may stamp it with an earlier one.
-        if not 0 <= tick.time <= timestamp + LIVE:
-            raise InvalidEvent("time", f"time: expected at most the record's timestamp {timestamp}")
-        return tick
-    except InvalidEvent as error:
-        return _dead_letter(error, TICKS, raw, key, timestamp)
+class TickReader:
+    """Reads the records of the ticks' topic, as a step of a Quix dataframe with metadata.
+
+    Parameters
+    ----------
+    name
+        The topic's name in Kafka.
+    """
+
+    def __init__(self, name: str = TICKS) -> None:
+        self._name = name
+
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
+        """Return the tick, or the dead letter that a record without one becomes."""
+        try:
+            tick = Tick.decode(raw)
+            # The ticker stamps a tick with its time or later; the broker may stamp it with an earlier one.
+            if not 0 <= tick.time <= timestamp + LIVE:
+                raise InvalidEvent("time", f"time: expected at most the record's timestamp {timestamp}")
+            return tick
+        except InvalidEvent as error:
+            return _dead_letter(error, self._name, raw, key, timestamp)
 
 
 def _dead_letter(

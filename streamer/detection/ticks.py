@@ -17,12 +17,12 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from retail_anomaly.core.codec import InvalidEvent, decode
-from retail_anomaly.core.events import INPUT_TOPICS, ShiftEvent
+from retail_anomaly.core.events import ShiftEvent
 from retail_anomaly.core.quorum_clock import QuorumClock
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.newest_records import NewestRecords
-from streamer.kafka.topic_plan import TICKS
+from streamer.kafka.topic_plan import TICKS, UNPREFIXED, TopicNames
 
 _REQUEST_SECONDS: Final = 10.0
 _MINUTE: Final = 60_000
@@ -105,6 +105,8 @@ class Ticker:
         How far, in milliseconds, a tick may be ahead of the wall clock.
     clock
         Gives the time of day in epoch milliseconds.
+    names
+        The topics' names in Kafka.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Ticker:
         interval: int,
         max_ahead: int = LIVE,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        names: TopicNames = UNPREFIXED,
     ) -> None:
         client = connection.properties()
         self._admin = AdminClient({**client, "log_level": 0})
@@ -121,6 +124,7 @@ class Ticker:
         self._interval = interval
         self._max_ahead = max_ahead
         self._clock = clock
+        self._names = names
         self._stores = QuorumClock()
         self._last = 0
 
@@ -141,10 +145,11 @@ class Ticker:
         StreamerError
             A topic is missing.
         """
+        inputs, ticks = self._names.inputs, self._names.of(TICKS)
         topics = self._admin.list_topics(timeout=_REQUEST_SECONDS).topics
-        if missing := [name for name in (*INPUT_TOPICS, TICKS) if name not in topics]:
+        if missing := [name for name in (*inputs, ticks) if name not in topics]:
             raise StreamerError(f"missing: {', '.join(missing)}")
-        partitions = [TopicPartition(name, each) for name in INPUT_TOPICS for each in topics[name].partitions]
+        partitions = [TopicPartition(name, each) for name in inputs for each in topics[name].partitions]
         self._look(partitions)
         if self._stores.time is None:
             return
@@ -153,10 +158,10 @@ class Ticker:
         if now < self._last + self._interval:
             return
         newest = self._newest(partitions)
-        for number in topics[TICKS].partitions:
+        for number in topics[ticks].partitions:
             # Behind all that is there in its partition. Kafka refuses timestamps too far ahead.
             at = max(now, min(newest.get(number, now), clock + self._max_ahead))
-            self._producer.produce(TICKS, msgspec.json.encode(Tick(now)), partition=number, timestamp=at)
+            self._producer.produce(ticks, msgspec.json.encode(Tick(now)), partition=number, timestamp=at)
         self._producer.poll(0)
         self._last = now
 
@@ -164,7 +169,7 @@ class Ticker:
         """Let the clock of the stores see the newest events."""
         for message in self._events.of(partitions):
             try:
-                event = decode(message.topic() or "", message.value())
+                event = decode(self._names.plain(message.topic() or ""), message.value())
             except InvalidEvent:
                 continue
             if not isinstance(event, ShiftEvent):

@@ -7,12 +7,11 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from retail_anomaly.core.events import INPUT_TOPICS
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.newest_records import NewestRecords
 from streamer.kafka.partitioner import KeyPartitions
-from streamer.kafka.topic_plan import TopicReport
+from streamer.kafka.topic_plan import UNPREFIXED, TopicNames, TopicReport
 
 _LOOK: Final = 100
 
@@ -38,7 +37,9 @@ class Misplaced(NamedTuple):
         )
 
 
-def misplaced_records(connection: Connection, reports: Iterable[TopicReport]) -> list[Misplaced]:
+def misplaced_records(
+    connection: Connection, reports: Iterable[TopicReport], names: TopicNames = UNPREFIXED
+) -> list[Misplaced]:
     """Look at the newest records of the input topics, and return the topics in which some are misplaced.
 
     Parameters
@@ -47,13 +48,15 @@ def misplaced_records(connection: Connection, reports: Iterable[TopicReport]) ->
         The broker.
     reports
         Reports on the topics; those that are missing are left out.
+    names
+        The topics' names in Kafka.
 
     Raises
     ------
     StreamerError
         The broker does not answer, or the records can't be read.
     """
-    counts = {report.name: report.partitions for report in reports if report.name in INPUT_TOPICS}
+    counts = {report.name: report.partitions for report in reports if report.name in names.inputs}
     try:
         return list(_found(connection, {name: count for name, count in counts.items() if count}))
     except KafkaException as error:

@@ -19,6 +19,8 @@ class Tail:
     ----------
     client
         Client settings for confluent-kafka, ``bootstrap.servers`` among them.
+    topic
+        The topic's name in Kafka.
 
     Raises
     ------
@@ -26,7 +28,8 @@ class Tail:
         The broker does not answer or the topic does not exist.
     """
 
-    def __init__(self, client: Mapping[str, Any]) -> None:
+    def __init__(self, client: Mapping[str, Any], topic: str = ALERTS) -> None:
+        self._topic = topic
         # Partitions are assigned, not subscribed to: the consumer joins no group and commits nothing.
         self._consumer = Consumer(
             {
@@ -43,13 +46,13 @@ class Tail:
             # List all topics, never one by name: a request by name creates a topic if the broker is set to do
             # so.
             known = self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics
-            if ALERTS not in known:
+            if topic not in known:
                 raise StreamerError(
-                    f"topic {ALERTS} does not exist: create it with `retail-streamer topics --create`"
+                    f"topic {topic} does not exist: create it with `retail-streamer topics --create`"
                 )
-            self._unread = set(known[ALERTS].partitions)
+            self._unread = set(known[topic].partitions)
             self._consumer.assign(
-                [TopicPartition(ALERTS, number, OFFSET_BEGINNING) for number in self._unread]
+                [TopicPartition(topic, number, OFFSET_BEGINNING) for number in self._unread]
             )
         except KafkaException as error:
             self.close()
@@ -94,16 +97,16 @@ class Tail:
         if said.code() == KafkaError._PARTITION_EOF:
             self._unread.discard(message.partition())
         elif not said.retriable():
-            raise StreamerError(f"{ALERTS} can't be read: {said.str()}")
+            raise StreamerError(f"{self._topic} can't be read: {said.str()}")
         return None
 
 
-def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes]:
+def alerts(client: Mapping[str, Any], topic: str = ALERTS, *, follow: bool = False) -> Iterator[bytes]:
     """Yield the values of the alerts topic, partition by partition in order.
 
     Parameters
     ----------
-    client
+    client, topic
         As for `Tail`.
     follow
         Wait for more at the end, until the caller stops.
@@ -118,7 +121,7 @@ def alerts(client: Mapping[str, Any], *, follow: bool = False) -> Iterator[bytes
     StreamerError
         The broker does not answer or the topic does not exist.
     """
-    with Tail(client) as tail:
+    with Tail(client, topic) as tail:
         while follow or not tail.has_read_all:
             value = tail.poll()
             if value is not None:

@@ -1,6 +1,7 @@
 """The plan for the topics, and the report on a topic that was compared with it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
@@ -17,19 +18,72 @@ ALIGNED: Final = (*INPUT_TOPICS, TICKS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
 
+@dataclass(frozen=True)
+class TopicNames:
+    """The names that the topics have in Kafka: one prefix for all of them.
+
+    The code calls a topic by its plain name; Kafka, a dead letter's place, the log and the metrics have the
+    name with the prefix.
+
+    Parameters
+    ----------
+    prefix
+        Stands before each name, as it is: with ``shops.`` the alerts are in ``shops.anomaly-alerts``.
+
+    Examples
+    --------
+    >>> names = TopicNames("shops.")
+    >>> names.of("pos-events"), names.all(["store-ticks"]), names.plain("shops.pos-events")
+    ('shops.pos-events', ('shops.store-ticks',), 'pos-events')
+    """
+
+    prefix: str = ""
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Self:
+        """Return the names under the prefix of the settings."""
+        return cls(settings.streamer.topic_prefix)
+
+    def of(self, topic: str) -> str:
+        """Return a topic's name in Kafka."""
+        return self.prefix + topic
+
+    def all(self, topics: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of topics in Kafka."""
+        return tuple(map(self.of, topics))
+
+    def plain(self, name: str) -> str:
+        """Return the plain name of a topic that is called so in Kafka."""
+        return name.removeprefix(self.prefix)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that events come in."""
+        return self.all(INPUT_TOPICS)
+
+    @property
+    def aligned(self) -> tuple[str, ...]:
+        """The topics that are read side by side."""
+        return self.all(ALIGNED)
+
+
+UNPREFIXED: Final = TopicNames()
+"""The names of a Kafka that has no other user."""
+
+
 def topics_of(settings: Settings) -> tuple[str, ...]:
-    """Return the topics of the settings; scores, enriched events and alerts in the shadow only where wanted.
+    """Return the names of the settings' topics; scores, enriched events and the shadow only where wanted.
 
     Examples
     --------
     >>> SCORES in topics_of(Settings())
     False
     """
-    return (*TOPICS, *extra_outputs(settings))
+    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings)))
 
 
 def extra_outputs(settings: Settings) -> tuple[str, ...]:
-    """Return the topics that alerts, dead letters and metrics do not go to.
+    """Return the plain names of the topics that alerts, dead letters and metrics do not go to.
 
     Examples
     --------
@@ -54,6 +108,8 @@ class TopicPlan:
     retention
         Milliseconds for which records are kept. Record timestamps are event times, so the retention must be
         longer than the oldest history that a producer sends.
+    names
+        The topics' names in Kafka.
 
     Examples
     --------
@@ -64,12 +120,14 @@ class TopicPlan:
     partitions: int
     replication_factor: int
     retention: int
+    names: TopicNames = field(default_factory=TopicNames)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the plan of the settings."""
         topics = settings.streamer.topics
-        return cls(topics.partitions, topics.replication_factor, topics.retention)
+        names = TopicNames.of_settings(settings)
+        return cls(topics.partitions, topics.replication_factor, topics.retention, names)
 
     def config(self) -> dict[str, str]:
         """Return the configuration of a topic, in Kafka's names."""

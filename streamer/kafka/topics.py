@@ -15,7 +15,6 @@ from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_admin import EmbeddedAdmin
 from streamer.kafka.topic_plan import (
-    ALIGNED,
     STORE_METRICS,
     TIMESTAMPS,
     TOPICS,
@@ -48,7 +47,7 @@ def _admin_client(connection: Connection, said: list[str]) -> AdminClient:
 def check_topics(
     connection: Connection,
     plan: TopicPlan,
-    names: Iterable[str] = TOPICS,
+    names: Iterable[str] | None = None,
     *,
     create: bool = False,
     wait: float = 0.0,
@@ -65,7 +64,7 @@ def check_topics(
     plan
         The plan.
     names
-        The topics.
+        The topics' names in Kafka; by default those of all topics that are always there.
     create
         Create topics that are missing.
     wait
@@ -81,24 +80,25 @@ def check_topics(
     StreamerError
         The broker does not answer, or it refuses to create a topic.
     """
-    names = tuple(names)
+    names = plan.names.all(TOPICS) if names is None else tuple(names)
+    aligned = frozenset(plan.names.aligned)
     said: list[str] = []
     admin = _admin_client(connection, said)
     found = _wait_for_topics(admin, connection, said, () if create else names, wait)
     missing = [name for name in names if name not in found]
     if create and missing:
         usual = _usual_partitions(found, plan)
-        _create(admin, connection, plan, {n: usual if n in ALIGNED else plan.partitions for n in missing})
+        _create(admin, connection, plan, {n: usual if n in aligned else plan.partitions for n in missing})
         found = _partitions(admin)
     configs = _configs(admin, [name for name in names if name in found])
-    uneven = len({found[name] for name in names if name in ALIGNED and name in found}) > 1
+    uneven = len({found[name] for name in names if name in aligned and name in found}) > 1
     return [
         _compared(
             name,
             found[name],
             configs[name],
             plan,
-            uneven=uneven and name in ALIGNED,
+            uneven=uneven and name in aligned,
             created=create and name in missing,
         )
         if name in found
@@ -108,7 +108,7 @@ def check_topics(
 
 
 def ensure_topics(
-    connection: Connection, plan: TopicPlan, names: Iterable[str] = TOPICS, *, create: bool
+    connection: Connection, plan: TopicPlan, names: Iterable[str] | None = None, *, create: bool
 ) -> list[TopicReport]:
     """Make sure that a streamer can start: the topics are there, and a store's events can meet.
 
@@ -136,7 +136,7 @@ def ensure_topics(
             f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; "
             f"create them with `retail-streamer topics --create --broker {connection.broker}`"
         )
-    inputs = {r.name: r.partitions for r in reports if r.name in ALIGNED}
+    inputs = {r.name: r.partitions for r in reports if r.name in plan.names.aligned}
     if len(set(inputs.values())) > 1:
         raise StreamerError(
             "the input topics must have equal numbers of partitions, so that a store's events meet: "
@@ -174,7 +174,7 @@ def _wait_for_topics(
 
 
 def _usual_partitions(found: Mapping[str, int], plan: TopicPlan) -> int:
-    inputs = Counter(found[name] for name in ALIGNED if name in found)
+    inputs = Counter(found[name] for name in plan.names.aligned if name in found)
     return inputs.most_common(1)[0][0] if inputs else plan.partitions
 
 

@@ -9,9 +9,11 @@ import msgspec
 import urllib3
 
 from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.events import ALERTS
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.tail import Tail
+from streamer.kafka.topic_plan import TopicNames
 from streamer.sinks.alert_columns import ALERT_COLUMNS, alert_of
 from streamer.sinks.influx_target import Target
 
@@ -39,6 +41,8 @@ class KafkaFeed:
         The broker.
     most
         Most alerts to keep; the newest stay.
+    topic_prefix
+        The setting `streamer.topic_prefix` of the streamer.
 
     Raises
     ------
@@ -46,8 +50,8 @@ class KafkaFeed:
         The broker does not answer or the topic does not exist.
     """
 
-    def __init__(self, connection: Connection, *, most: int = 10_000) -> None:
-        self._tail = Tail(connection.properties())
+    def __init__(self, connection: Connection, *, most: int = 10_000, topic_prefix: str = "") -> None:
+        self._tail = Tail(connection.properties(), TopicNames(topic_prefix).of(ALERTS))
         self._alerts: deque[Alert] = deque(maxlen=most)
 
     def read(self) -> "pd.DataFrame":

@@ -18,6 +18,7 @@ from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
+from streamer.kafka.topic_plan import TopicNames
 from streamer.observe.counts import ProcessCounts
 from streamer.observe.logs import leave_to_host, without_httpx_notice
 
@@ -111,6 +112,7 @@ class RunningStreamer:
             self._remove = lambda: None
         group = f"{settings.streamer.consumer_group}-{uuid4().hex[:8]}"
         process = detection_process(settings_of(settings, consumer_group=group, state_dir=str(state_dir)))
+        self._names = TopicNames.of_settings(settings)
         self.progress = StreamerProgress()
         self.app = build(
             process,
@@ -174,10 +176,11 @@ class RunningStreamer:
             raise StreamerError(f"the broker did not take {left} of the records that were sent")
 
     def produce(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int) -> None:
-        """Produce one record; `wait` includes it."""
+        """Produce one record to the topic of a plain name; `wait` includes it."""
+        name = self._names.of(topic)
         while True:
             try:
-                self._producer.produce(topic, value, key, timestamp=timestamp)
+                self._producer.produce(name, value, key, timestamp=timestamp)
                 break
             except BufferError:
                 self._producer.poll(0.1)

@@ -14,6 +14,7 @@ import structlog
 from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
+from streamer.kafka.topic_plan import UNPREFIXED
 from streamer.sinks import points
 from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError
 
@@ -86,6 +87,8 @@ class InfluxSink(BatchingSink):
         Seconds between the tries of one request.
     patience
         Seconds after which a flush begins no request.
+    plain
+        Returns the plain name of a topic, a key of `points.POINTS`.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class InfluxSink(BatchingSink):
         batch: int,
         pauses: Sequence[float] = PAUSES,
         patience: float = PATIENCE_SECONDS,
+        plain: Callable[[str], str] = UNPREFIXED.plain,
     ) -> None:
         super().__init__(on_client_connect_success=_nothing, on_client_connect_failure=_raise)
         self._influx = influx
@@ -105,6 +109,7 @@ class InfluxSink(BatchingSink):
         self._batch = self._limit = batch
         self._pauses = pauses
         self._patience = patience
+        self._plain = plain
         self._records: list[SinkRecord] = []
         self._letters: list[tuple[SinkRecord, DeadLetter]] = []
         # Records that are done and not committed yet. When they come again they are left out, so that each
@@ -121,6 +126,7 @@ class InfluxSink(BatchingSink):
 
     def write(self, batch: SinkBatch) -> None:
         """Make the lines of a partition's records; `flush` sends those of all partitions together."""
+        topic = self._plain(batch.topic)
         for item in batch:
             record = SinkRecord(
                 batch.topic, batch.partition, item.offset, item.timestamp, item.key, item.value, line=""
@@ -128,7 +134,7 @@ class InfluxSink(BatchingSink):
             if record.place in self._done:
                 continue
             try:
-                self._records.append(record._replace(line=points.line(batch.topic, item.value)))
+                self._records.append(record._replace(line=points.line(topic, item.value)))
             except InvalidEvent as error:
                 self._refuse(record, error)
 

@@ -12,6 +12,7 @@ from retail_anomaly.core.events import DEAD_LETTERS
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
 from streamer.kafka.record_limits import USUAL, encoded_within
+from streamer.kafka.topic_plan import TopicNames
 from streamer.observe.background import Background
 from streamer.process import QuixProcess, Wiring, settings_of
 from streamer.quix.application import raw_topic
@@ -37,10 +38,13 @@ class DeadLetterProducer:
         The application's, outside of any transaction.
     most
         Bytes of the largest value that the topic takes.
+    topic
+        The name of the topic of dead letters in Kafka.
     """
 
-    def __init__(self, producer: Producer, most: int = USUAL) -> None:
+    def __init__(self, producer: Producer, most: int = USUAL, topic: str = DEAD_LETTERS) -> None:
         self._producer = producer
+        self._topic = topic
         self._most = most
         self._errors: list[KafkaError] = []
 
@@ -56,12 +60,12 @@ class DeadLetterProducer:
         for key, letter in letters:
             short = key if key is not None and len(key) <= _KEY_BYTES else None
             written = encoded_within(letter, self._most)
-            self._producer.produce(DEAD_LETTERS, written, short, on_delivery=self._delivered)
+            self._producer.produce(self._topic, written, short, on_delivery=self._delivered)
         unsent = self._producer.flush(_FLUSH_SECONDS)
         if unsent or self._errors:
             why = self._errors[0].str() if self._errors else f"no answer in {_FLUSH_SECONDS:.0f} s"
             raise StreamerError(
-                f"Kafka does not take dead letters ({why}): look at topic {DEAD_LETTERS}, then start the "
+                f"Kafka does not take dead letters ({why}): look at topic {self._topic}, then start the "
                 "sink again; it goes on where it stopped"
             )
 
@@ -94,12 +98,15 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
     streamer = settings.streamer
     target = Target.of(environ)
     influx = Influx(target, streamer.sink.timeout)
-    topics = sink_topics(settings)
+    names = TopicNames.of_settings(settings)
+    topics, letters = names.all(sink_topics(settings)), names.of(DEAD_LETTERS)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         app.at_stop(influx.stop_soon)
-        bury = DeadLetterProducer(app.get_producer(), wiring.topics.limits.value_bytes(DEAD_LETTERS))
-        sink = InfluxSink(influx, bury=bury, observer=wiring.counts, batch=streamer.sink.batch)
+        bury = DeadLetterProducer(app.get_producer(), wiring.topics.limits.value_bytes(letters), letters)
+        sink = InfluxSink(
+            influx, bury=bury, observer=wiring.counts, batch=streamer.sink.batch, plain=names.plain
+        )
         for name in topics:
             app.dataframe(raw_topic(app, name)).sink(sink)
 
@@ -113,7 +120,7 @@ def sink_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
             commit_interval=streamer.sink.interval,
         ),
         inputs=topics,
-        outputs=(DEAD_LETTERS,),
+        outputs=(letters,),
         define=define,
         has_state=False,
         commit_every=streamer.sink.batch,

@@ -125,6 +125,21 @@ def test_what_templates_assume_of_the_settings_is_their_default(helm):
         assert trigger["metadata"]["topic"] == POS_EVENTS
 
 
+def test_the_topics_have_the_prefix_of_the_settings_for_the_scaler_and_the_generator(helm):
+    sets = [
+        *GOOD,
+        "config.streamer.topic_prefix=shops.",
+        "generator.enabled=true",
+        "autoscaling.enabled=true",
+    ]
+    rendered = render(helm, None, *sets)
+    (trigger,) = pick(rendered, "ScaledObject", "streamer")["spec"]["triggers"]
+    assert trigger["metadata"]["topic"] == f"shops.{POS_EVENTS}"
+    (generator,) = pick(rendered, "Job", "generator")["spec"]["template"]["spec"]["containers"]
+    command = generator["command"]
+    assert command[command.index("--topic-prefix") + 1] == "shops."
+
+
 def test_readme_lists_the_parts(helm):
     rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \| ", README, re.MULTILINE)
     named = {part for row in rows for part in re.findall(r"`([\w-]+)`", row)}

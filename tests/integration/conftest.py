@@ -18,11 +18,13 @@ from tests.influx import InfluxServer, InfluxUnavailableError
 
 @pytest.fixture
 def clean_kafka(kafka: str) -> Connection:
-    """Give a broker without any of our topics: their names are fixed, so tests can't share them."""
+    """Give a broker without any of our topics, prefixed or not: their names are fixed, so tests can't share
+    them."""
     admin = AdminClient({"bootstrap.servers": kafka})
 
     def ours() -> list[str]:
-        return [name for name in admin.list_topics(timeout=10).topics if name in (*TOPICS, SCORES)]
+        topics = admin.list_topics(timeout=10).topics
+        return [name for name in topics if name.rpartition(".")[2] in (*TOPICS, SCORES)]
 
     if present := ours():
         for future in admin.delete_topics(present).values():

@@ -21,6 +21,11 @@
 {{- dig "streamer" "topics" "partitions" 12 .Values.config -}}
 {{- end -}}
 
+{{/* Stands before the name of each topic. */}}
+{{- define "retail-anomaly.topicPrefix" -}}
+{{- dig "streamer" "topic_prefix" "" .Values.config -}}
+{{- end -}}
+
 {{/* Port of /metrics, /healthz and /readyz. */}}
 {{- define "retail-anomaly.healthPort" -}}8080{{- end -}}
 

@@ -16,6 +16,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.evaluate import read_incidents
 from retail_anomaly.frames.words import plural
+from retail_anomaly.settings import load_settings
 
 # A simulated day begins with the rota, published at night, and ends with the stock counts of the evening.
 _DAY_SECONDS: Final = 18 * 3600
@@ -74,6 +75,7 @@ def run_day(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome
         A process failed or took too long.
     """
     began = int(time.time() * 1000)
+    prefix = load_settings().streamer.topic_prefix  # which the processes take from the environment
     embedded = ["--embedded-broker"] if plan.broker is None else []
     # A partition of the mock cluster holds 5 MiB: about ten stores' day, and stores share them unevenly.
     partitions = ["--partitions", str(max(12, plan.stores))] if embedded else []
@@ -130,7 +132,7 @@ def run_day(plan: DemoPlan, processes: Processes, screen: Screen) -> DemoOutcome
             time.sleep(0.05)
     return DemoOutcome(
         sent=counts_of(said),
-        processed={topic: int(report["processed"].get(topic, 0)) for topic in INPUT_TOPICS},
+        processed={topic: int(report["processed"].get(prefix + topic, 0)) for topic in INPUT_TOPICS},
         dead_letters=int(report["dead_letters"]),
         raised=report["alerts"],
         alerts=alerts.found,

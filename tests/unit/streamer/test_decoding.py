@@ -13,7 +13,7 @@ from retail_anomaly.core import codec
 from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
 from retail_anomaly.settings import Settings, build_engine
-from streamer.detection.record_reader import RecordReader, RekeyingReader, read_tick
+from streamer.detection.record_reader import RecordReader, RekeyingReader, TickReader
 from streamer.detection.ticks import Tick
 from streamer.kafka.topic_plan import TICKS
 from tests.support.brokerless import BrokerlessPipeline
@@ -96,4 +96,4 @@ def test_a_record_that_cannot_be_read_has_no_store(at):
 )
 def test_a_tick_ahead_of_its_record_is_a_dead_letter(at, tick: bytes | None, good: bool):
     at(TICKS, 0)
-    assert isinstance(read_tick(tick, None, 1_760_000_000_000, []), Tick) is good
+    assert isinstance(TickReader().read(tick, None, 1_760_000_000_000, []), Tick) is good

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from retail_anomaly.core.codec import DeadLetter, encode
 from retail_anomaly.core.events import ALERTS
 from streamer.errors import StreamerError
+from streamer.kafka.topic_plan import TopicNames
 from streamer.observe.counts import ProcessCounts
 from streamer.sinks import influx_sink as sink_module
 from streamer.sinks.influx_client import Influx
@@ -48,6 +49,7 @@ class Bench:
             batch=batch,
             pauses=(0.001, 0.001),
             patience=patience,
+            plain=TopicNames("shops.").plain,
         )
 
     def _bury(self, letters: Sequence[tuple[bytes | None, DeadLetter]]) -> None:
@@ -83,6 +85,16 @@ def test_a_checkpoint_is_one_request_whatever_the_number_of_partitions():
     with ScriptedServer() as server:
         Bench(server).deliver(values)
         assert server.sizes == [100]
+        assert Counter(server.lines) == Counter(_lines(values))
+
+
+def test_a_topic_with_a_prefix_is_written_as_the_one_without():
+    values = _values(3)
+    with ScriptedServer() as server:
+        bench = Bench(server)
+        for offset, value in enumerate(values):
+            bench.sink.add(value, b"store-1", 7, [], f"shops.{ALERTS}", 0, offset)
+        bench.sink.flush()
         assert Counter(server.lines) == Counter(_lines(values))
 
 

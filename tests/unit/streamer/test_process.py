@@ -7,7 +7,7 @@ import pytest
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.settings import Settings, SettingsError, load
 from streamer.detection.app import detection_process
-from streamer.kafka.topic_plan import SCORES, STORE_METRICS, TICKS
+from streamer.kafka.topic_plan import SCORES, STORE_METRICS, TICKS, topics_of
 from streamer.process import QuixProcess
 from streamer.sinks.sink_app import sink_process
 from streamer.store_metrics import store_metrics_process
@@ -26,6 +26,21 @@ def test_each_process_names_its_topics():
     assert _topics(detection_process(Settings())) == ({*INPUT_TOPICS, TICKS}, {ALERTS, DEAD_LETTERS})
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
     assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS}, {DEAD_LETTERS})
+
+
+def test_each_topic_has_the_prefix_of_the_settings():
+    settings = load(environ={}, flags={"streamer.topic_prefix": "shops.", "streamer.scores": True}).settings
+    processes = detection_process(settings), store_metrics_process(settings), sink_process(settings, INFLUX)
+    for process in processes:
+        named = {*process.inputs, *process.outputs}
+        assert named
+        assert all(name.startswith("shops.") for name in named)
+    assert "shops.anomaly-scores" in topics_of(settings)
+
+
+def test_a_prefix_that_kafka_takes_in_no_name_is_refused():
+    with pytest.raises(SettingsError, match=r"streamer\.topic_prefix: expected .*, got 'my shops/'"):
+        load(environ={}, flags={"streamer.topic_prefix": "my shops/"})
 
 
 def test_scores_are_written_and_read_where_they_are_on():
