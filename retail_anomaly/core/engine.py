@@ -219,6 +219,13 @@ class Engine:
             store.forget()
         return alerts
 
+    def process_again(self, event: Event, store: StoreMemory) -> None:
+        """Process an event whose alerts are known, so that the store remembers it; nothing counts twice."""
+        undecided = [(detector, detector.undecided.copy()) for detector in self.detectors]
+        self.process(event, store)
+        for detector, counted in undecided:
+            detector.undecided = counted
+
     def _naming_somebody(self, alert: Alert) -> Alert:
         if alert.employee_id not in self.nobody:
             return alert

@@ -84,6 +84,18 @@ def last_revisions(alerts: pd.DataFrame) -> pd.DataFrame:
     return last.sort_values(["event_time", "alert_id"], kind="stable", ignore_index=True)
 
 
+def named_employees(alerts: pd.DataFrame) -> int:
+    """Return how many employees the alerts name; equal names in two stores are two employees.
+
+    Examples
+    --------
+    >>> named_employees(example_alerts())
+    1
+    """
+    named = alerts.dropna(subset="employee_id")
+    return len(named[["store_id", "employee_id"]].drop_duplicates())
+
+
 def example_alerts() -> pd.DataFrame:
     """Return two made-up alerts, for examples and tests.
 

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.alerts import last_revisions, named_employees
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.words import label_of, percent, plural
 from retail_anomaly.plots.style import INK, colour_of, styled, types_in_order
 
 _SHARE: Final = 0.8
+_NOBODY: Final = "nobody named"
 _NOUNS: Final = {"employee_id": "employee", "store_id": "store"}
 
 
@@ -52,6 +53,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
         raise ValueError(f"by: expected one of {', '.join(_NOUNS)}, not {by!r}")
     shown = last_revisions(alerts)
     shown = shown.assign(money=money_once(shown))
+    known = named_employees(shown) if by == "employee_id" else shown["store_id"].nunique()
     pieces = int(shown["money"].isna().sum())
     shown = shown.dropna(subset="money")
     places = zip(shown["store_id"], shown["employee_id"], strict=True)
@@ -92,7 +94,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
         subtitle += f" · the first {len(names)} of {len(sums):,}"
     if pieces:
         subtitle += f" · {plural(pieces, 'alert')} about pieces left out"
-    styled(figure, _title(shares, whole, noun), subtitle, height=330)
+    styled(figure, _title(shares, whole, plural(known, noun)), subtitle, height=330)
     figure.update_layout(
         yaxis={
             "title_text": "Money in question (store's currency)",
@@ -116,14 +118,15 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
 def _name(store: str, employee: object, by: str) -> str:
     if by == "store_id":
         return store
-    return f"{employee}, {store}" if isinstance(employee, str) else f"nobody named, {store}"
+    return f"{employee}, {store}" if isinstance(employee, str) else f"{_NOBODY}, {store}"
 
 
-def _title(shares: "pd.Series[float]", whole: float, noun: str) -> str:
+def _title(shares: "pd.Series[float]", whole: float, known: str) -> str:
     if not whole:
         return "No alert is about money"
-    needed = int((shares < _SHARE - 1e-9).sum()) + 1
-    part = percent(shares.iloc[needed - 1])
-    return (
-        f"Alerts about {needed:,} of {plural(len(shares), noun)} make {part} of the {whole:,.2f} in question"
-    )
+    needed = shares.index[: int((shares < _SHARE - 1e-9).sum()) + 1]
+    part = percent(shares[needed[-1]])
+    unnamed = sum(name.startswith(f"{_NOBODY}, ") for name in needed)
+    nobody = f" and about nobody named in {plural(unnamed, 'store')}" if unnamed else ""
+    about = f"{len(needed) - unnamed:,} of {known}"
+    return f"Alerts about {about}{nobody} make {part} of the {whole:,.2f} in question"

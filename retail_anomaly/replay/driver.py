@@ -139,7 +139,7 @@ class Replay:
             store = self._engine.new_store(store_id)
             first = self._once.pop(store_id, None)
             if first is not None:
-                self._engine.process(first, store)
+                self._engine.process_again(first, store)
             elif self._keeps_first:
                 raised = self._engine.process(event, store)
                 if not self._engine.waiting(store)[0]:

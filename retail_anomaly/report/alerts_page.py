@@ -10,6 +10,7 @@ import pandas as pd
 from retail_anomaly import plots
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate import match_incidents
+from retail_anomaly.frames.alerts import named_employees
 from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
@@ -132,7 +133,7 @@ def summary(alerts: pd.DataFrame, matched: pd.DataFrame | None = None, zones: Zo
     if alerts.empty:
         lines = ["No alerts."]
     else:
-        stores, employees = alerts["store_id"].nunique(), alerts["employee_id"].nunique()
+        stores, employees = alerts["store_id"].nunique(), named_employees(alerts)
         about = f" about {plural(employees, 'employee')}" if employees else ""
         lines = [
             f"{plural(len(alerts), 'alert')} in {plural(stores, 'store')}{about}, {_period(alerts, zones)}."

@@ -20,6 +20,7 @@ from retail_anomaly.core.events import (
 )
 
 _DAY: Final = 86_400_000
+_EXCHANGE: Final = 30 * 60_000
 # Beyond it memory would grow with the log; a remark is then about the events up to here.
 _MOST_IDS: Final = 300_000
 _LOOKED_AT: Final = frozenset({SALE, REFUND, LINE_VOID, VOID, POST_VOID})
@@ -121,6 +122,12 @@ class Findings(msgspec.Struct):
         return said
 
 
+def _is_exchange(refund: PosEvent, sold: int) -> bool:
+    """Tell whether a sale line of the refund's own receipt was rung up with it, which is no earlier sale."""
+    apart = _EXCHANGE if refund.line_number is not None else 0
+    return abs(refund.event_time - sold) <= apart
+
+
 def _yaml(text: str) -> str:
     return (
         text
@@ -203,12 +210,13 @@ class Watch:
             self.findings.reused += event.register_id != first[1] or event.event_time - first[0] >= _DAY
         if self.findings.matched:
             return
-        number = event.original_transaction_id or event.transaction_id
+        named = event.original_transaction_id
         token = event.customer_token or event.card_token
         self.findings.matched = (
-            hash((event.store_id, number)) in self._receipts
-            or hash((event.store_id, token, event.sku)) in self._bought
-        )
+            hash((event.store_id, named)) in self._receipts
+            if named
+            else first is not None and not _is_exchange(event, first[0])
+        ) or hash((event.store_id, token, event.sku)) in self._bought
         if self.findings.matched:
             self._bought.clear()
 

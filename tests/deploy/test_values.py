@@ -110,6 +110,39 @@ def test_is_refused_with_the_reason(either_helm, case):
     assert re.search(words, said), done.stderr
 
 
+def stores_of(helm, path, *keys):
+    """Return what Helm says of store ids as they stand in the values, and the ids that the streamer reads."""
+    stores = "".join(f"    {key}: {{time_zone: Europe/Oslo}}\n" for key in keys)
+    path.write_text(f"config:\n  stores:\n{stores}")
+    sets = [part for text in GOOD for part in ("--set", text)]
+    done = call(helm, "template", RELEASE, str(CHART), "--values", str(path), *sets)
+    if done.returncode:
+        return done.stderr, None
+    config = pick(tuple(yaml.safe_load_all(done.stdout)), "ConfigMap", "config")["data"]["config.yaml"]
+    path.write_text(config)
+    return done.stderr, set(load(path, environ={}).settings.stores)
+
+
+@pytest.mark.parametrize("key", ["0012", "no", "12345678", "on", "1e3", "0x1F", "-7", "1.50", "Off"])
+def test_a_store_id_that_yaml_changes_is_refused_and_two_pairs_of_quotes_keep_it(helm, tmp_path, key):
+    said, ids = stores_of(helm, tmp_path / "values.yaml", "berlin-1", key)
+    assert ids is None
+    assert "write the id in two pairs of quotes" in said
+    assert stores_of(helm, tmp_path / "values.yaml", "berlin-1", f"'\"{key}\"'") == ("", {"berlin-1", key})
+
+
+@pytest.mark.parametrize("key", ['"0013"', "berlin-1", "no-7", "12-3", "1_000a", "'off '"])
+def test_any_other_store_id_is_taken_as_it_stands(helm, tmp_path, key):
+    assert stores_of(helm, tmp_path / "values.yaml", key)[1] == {yaml.safe_load(key)}
+
+
+def test_the_values_that_were_reported_are_refused(helm):
+    reported = ROOT / "tests" / "unit" / "sources" / "inputs" / "helm_store_names.yaml"
+    sets = [part for text in GOOD for part in ("--set", text)]
+    refused = call(helm, "template", RELEASE, str(CHART), "--values", str(reported), *sets)
+    assert "config.stores: YAML does not read the key " in refused.stderr
+
+
 def test_what_templates_assume_of_the_settings_is_their_default(helm):
     settings = Settings().streamer
     said = call(

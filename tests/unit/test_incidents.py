@@ -94,6 +94,19 @@ def test_a_wrong_field_of_an_incident_is_named_with_file_and_line(tmp_path, chan
     assert str(error.value) == f"incident 2: {said}"
 
 
+@pytest.mark.parametrize(
+    ("name", "field"), [("incidents_numeric_ids", "storeId"), ("incidents_end_before_start", "end")]
+)
+def test_a_reported_file_of_incidents_is_refused_in_one_line(tmp_path, capsys, name, field):
+    inputs = Path(__file__).parent / "sources" / "inputs"
+    (tmp_path / "alerts.jsonl").touch()
+    arguments = ["--alerts", str(tmp_path / "alerts.jsonl"), "--incidents", str(inputs / f"{name}.jsonl")]
+    assert main(["evaluate", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert f"{name}.jsonl:1: {field}: expected" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["incidentId", "scenario", "storeId", "start", "end"])
 def test_a_missing_field_of_an_incident_is_named(tmp_path, name):
     value = {key: item for key, item in INCIDENT.items() if key != name}

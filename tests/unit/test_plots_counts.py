@@ -99,7 +99,7 @@ def test_pareto_sums_the_money_of_each_employee_and_says_how_few_make_most_of_it
     ]
     assert (list(unmatched.y), list(gate.y)) == ([500, 150, 50, 0], [300, 0, 0, 0])
     assert list(share.y) == pytest.approx([0.8, 0.95, 1, 1])
-    assert figure.layout.title.text == "Alerts about 1 of 4 employees make 80 % of the 1,000.00 in question"
+    assert figure.layout.title.text == "Alerts about 1 of 3 employees make 80 % of the 1,000.00 in question"
     assert "1 alert about pieces left out" in figure.layout.title.subtitle.text
 
 

@@ -37,6 +37,7 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        self.path = path
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text: list[str] = []
         self._inside = ""
@@ -227,6 +228,37 @@ def test_two_weeks_are_compared_in_words_and_one_is_not(write):
     )
     assert "The last 7 days had 2 alerts, the 7 before 3." in " ".join(Page(write(alerts)).text)
     assert "The last 7 days" not in " ".join(Page(write(alerts[alerts["alert_id"] != "13"])).text)
+
+
+@pytest.mark.parametrize(
+    ("about", "employees"),
+    [
+        ([("s-1", "1"), ("s-2", "1")], 2),
+        ([("s-1", "1"), ("s-1", "1")], 1),
+        ([("s-1", "1"), ("s-2", None)], 1),
+        ([("s-1", "1"), ("s-1", "2"), ("s-2", "2"), ("s-2", None)], 3),
+    ],
+)
+def test_the_page_has_one_number_of_employees_everywhere(write, about, employees):
+    first = example_alerts().head(1)
+    shown = pd.concat(
+        [
+            first.assign(alert_id=f"{n}", store_id=store, employee_id=employee)
+            for n, (store, employee) in enumerate(about)
+        ]
+    )
+    page = Page(write(shown)).path.read_text("utf-8")
+    counted = set(re.findall(r"about (?:\d+ of )?(\d+) employee", page))
+    assert counted == {str(employees)}
+    assert page.count("<td class='short'>s-") >= employees
+
+
+def test_a_login_that_two_stores_have_is_two_employees(tmp_path):
+    reported = Path(__file__).parent / "sources" / "inputs" / "cashier_1_in_two_stores.jsonl"
+    alerts, page = tmp_path / "alerts.jsonl", tmp_path / "page.html"
+    assert main(["replay", str(reported), "--output", str(alerts)]) == 0
+    assert main(["report", "--alerts", str(alerts), "--output", str(page)]) == 0
+    assert "in 2 stores about 2 employees" in page.read_text("utf-8")
 
 
 def test_headings_tables_and_figures_are_there_for_those_who_do_not_see_them(write):

@@ -42,8 +42,9 @@ def test_a_page_has_a_day_without_a_midnight(tmp_path, zone):
     assert (first.day, first.hour) == (pd.Timestamp(GAPS[zone]).day, 1)
 
 
-def test_the_command_writes_the_page_of_a_reported_log(tmp_path):
-    log, config = str(INPUTS / "store_day_Africa_Cairo.jsonl"), str(INPUTS / "store_day_Africa_Cairo.yaml")
+@pytest.mark.parametrize("name", ["store_day_Africa_Cairo", "store_day_America_Santiago"])
+def test_the_command_writes_the_page_of_a_reported_log(tmp_path, name):
+    log, config = str(INPUTS / f"{name}.jsonl"), str(INPUTS / f"{name}.yaml")
     alerts, page = str(tmp_path / "alerts.jsonl"), str(tmp_path / "page.html")
     assert main(["replay", log, "--config", config, "--output", alerts]) == 0
     assert main(["report", "--alerts", alerts, "--events", log, "--config", config, "--output", page]) == 0

@@ -2,6 +2,7 @@
 
 {{- define "retail-anomaly.config" -}}
 {{- $config := deepCopy .Values.config -}}
+{{- if $config.stores }}{{ $_ := set $config "stores" (include "retail-anomaly.stores" $config.stores | fromYaml) }}{{ end -}}
 {{- $streamer := $config.streamer | default dict -}}
 {{- if .Values.kafka.enabled -}}
 {{- if $streamer.broker }}{{ fail "config.streamer.broker and kafka.enabled exclude each other: leave one out" }}{{ end -}}
@@ -14,6 +15,21 @@
 {{- $_ := set $streamer "metrics_address" "0.0.0.0" -}}
 {{- $_ := set $config "streamer" $streamer -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/*
+Settings by store id. YAML makes a number of the key 0012, and false of no; here they arrive as "10" and "false",
+and nobody can tell them from an id that was quoted. An id in two pairs of quotes keeps one of them.
+*/}}
+{{- define "retail-anomaly.stores" -}}
+{{- $stores := dict -}}
+{{- range $id, $settings := . -}}
+{{- if regexMatch "^(true|false|null|~|[-+]?(0|[1-9][0-9]*)(\\.[0-9]+)?(e[-+]?[0-9]+)?|[-+]?\\.?(inf|nan))$" (lower $id) -}}
+{{- fail (printf "config.stores: YAML does not read the key %s as text, which may not be the id of your store: write the id in two pairs of quotes, such as '\"0012\"'" $id) -}}
+{{- end -}}
+{{- $_ := set $stores (regexReplaceAll "^\"(.*)\"$" $id "${1}") $settings -}}
+{{- end -}}
+{{- toYaml $stores -}}
 {{- end -}}
 
 {{/* Number of partitions, with the default of the settings. */}}

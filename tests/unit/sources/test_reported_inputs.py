@@ -159,3 +159,10 @@ def test_a_rule_by_cashier_skips_nobody_and_one_by_store_does_not():
     assert "BY_CASHIER" not in set(nobody.alerts["type"])
     somebody = ra.replay([{**row, "cashierId": "c"} for row in rows], rules=rules)
     assert {"MANY", "BY_CASHIER"} <= set(somebody.alerts["type"])
+
+
+def test_each_reported_input_is_read_by_a_test():
+    tests = Path(__file__).parents[2]
+    written = "".join(path.read_text("utf-8") for path in tests.rglob("test_*.py"))
+    unread = [path.name for path in INPUTS.iterdir() if path.name not in written and path.stem not in written]
+    assert not unread

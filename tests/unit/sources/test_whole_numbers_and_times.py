@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.sources import open_input
 from retail_anomaly.sources.columns import Columns
 
@@ -52,6 +53,12 @@ def test_numbers_of_a_log_are_read_whole_ones_as_integers(name, taken, refused):
     events, bad = read(INPUTS / name)
     assert [getattr(event, "counted_qty", event.event_time) for event in events] == taken
     assert bad == refused
+
+
+def test_goods_of_a_log_may_be_weighed_and_a_quantity_is_no_text():
+    events, bad = read(INPUTS / "weighed_goods_fraction.jsonl")
+    assert [event.quantity for event in events if isinstance(event, PosEvent)] == [0.482, 1]
+    assert bad == [(3, "quantity")]
 
 
 @pytest.mark.parametrize(("topic", "field"), WHOLE)
