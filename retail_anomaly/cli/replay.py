@@ -16,6 +16,7 @@ from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.frames.words import plural, undecided_lines
 from retail_anomaly.replay import Pass, open_replay
+from retail_anomaly.replay.rules_log import read_rules_log
 from retail_anomaly.settings import load
 from retail_anomaly.sources import STDIN
 from retail_anomaly.sources.event_log import BadLine, BadLines
@@ -45,6 +46,13 @@ def replay(
     columns: ColumnNames = None,
     mapping: MappingFile = None,
     topic: TopicName = None,
+    rules_log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Repeat changes of the rules at their places, as `retail-streamer rules log --json` "
+            "writes them."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -79,9 +87,17 @@ def replay(
     if topic is not None and topic not in INPUT_TOPICS:
         raise UsageError(f"--topic is one of {', '.join(INPUT_TOPICS)}, not {topic!r}")
     settings = load(config).settings
-    run = open_replay(logs, topic, mapping_of(mapping, columns), settings, names_in(detectors), jobs=jobs)
+    run = open_replay(
+        logs,
+        topic,
+        mapping_of(mapping, columns),
+        settings,
+        names_in(detectors),
+        jobs=jobs,
+        rules_log=None if rules_log is None else read_rules_log(rules_log),
+    )
     refuse_to_overwrite(
-        {"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config, mapping]
+        {"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config, mapping, rules_log]
     )
     types: Counter[str] = Counter()
     revised = 0

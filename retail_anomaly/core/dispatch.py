@@ -38,6 +38,10 @@ class SharedState(DetectorState):
 
     next_due = 0  # after a restart, look at once
 
+    def rules_changed(self) -> None:
+        """Forget what was found out about the detectors that ran so far."""
+        self.next_due = 0
+
 
 X = TypeVar("X", bound=SharedState)
 
@@ -61,6 +65,8 @@ class Dispatch:
     ----------
     detectors
         The detectors, in the order in which an event passes them.
+    new_state
+        Makes the state that they share; by default the first of them does.
 
     Attributes
     ----------
@@ -70,8 +76,14 @@ class Dispatch:
         The steps for POS events that are no training, by type in capitals; `steps` fills it.
     """
 
-    def __init__(self, detectors: Iterable[IndexedDetector[Any, Any]]) -> None:
+    def __init__(
+        self,
+        detectors: Iterable[IndexedDetector[Any, Any]],
+        new_state: Callable[[], SharedState] | None = None,
+    ) -> None:
         self.detectors = tuple(detectors)
+        # With rules that change while the stores go on, a store has the state while it has no rule.
+        self.new_state = new_state or (self.detectors[0].new_state if self.detectors else None)
         self.timed = tuple(detector for detector in self.detectors if detector.needs_time)
         self.of_pos: dict[str, Steps] = {}
         self._index: dict[tuple[str, str, bool], Steps] = {}

@@ -114,16 +114,23 @@ class Engine:
         # A till with a wrong clock must neither add days to a model nor end the days that it counts.
         self._models = frozenset(d.name for d in self.detectors if d.counts_days)
 
-    def new_store(self, store_id: str) -> StoreMemory:
+    def new_store(self, store_id: str, rules: Dispatch | None = None) -> StoreMemory:
         """Return the empty memory of a new store, for a host that keeps no state, such as a replay.
 
         It has no records. A host that writes records calls `load_store`.
+
+        Parameters
+        ----------
+        store_id
+            The store.
+        rules
+            As for `load_store`.
         """
-        store = self._empty_store(store_id)
+        store = self._empty_store(store_id, rules)
         store.untrack()
         return store
 
-    def load_store(self, store_id: str, load: Load) -> StoreMemory:
+    def load_store(self, store_id: str, load: Load, rules: Dispatch | None = None) -> StoreMemory:
         """Return the memory of a store, restored from its records.
 
         Parameters
@@ -132,15 +139,32 @@ class Engine:
             The store.
         load
             Reads a record of that store by name; returns None when there is none.
+        rules
+            The rules that run in the store; None: those among the engine's own detectors.
 
         Raises
         ------
         StateFormatError
             The records were written by a version that this one cannot read.
         """
-        store = self._empty_store(store_id)
+        store = self._empty_store(store_id, rules)
         store.restore(load)
         return store
+
+    def change_rules(self, store: StoreMemory, rules: Dispatch) -> None:
+        """Let other rules run in a store from its next event on.
+
+        Parameters
+        ----------
+        store
+            The store's memory; it is changed.
+        rules
+            The rules. A rule whose groups are those of one that ran goes on with them.
+        """
+        if store.indexed is None and rules.new_state is not None:
+            store.indexed = store.detectors[INDEXED] = rules.new_state()
+        store.dispatch = rules
+        store.indexed.rules_changed()
 
     def process(self, event: Event, store: StoreMemory) -> list[Alert]:
         """Process one event of a store.
@@ -376,8 +400,12 @@ class Engine:
     @property
     def needs_ticks(self) -> bool:
         """Whether a detector has decisions that may wait for time to pass."""
-        dispatches = [self._dispatch, *self._own_rules.values()]
-        return bool(self._on_time) or any(each is not None and each.timed for each in dispatches)
+        return bool(self._on_time) or any(each.timed for each in self.rules)
+
+    @property
+    def rules(self) -> tuple[Dispatch, ...]:
+        """The rules of every store, and those of each store that has its own."""
+        return tuple(each for each in (self._dispatch, *self._own_rules.values()) if each is not None)
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many decisions wait for time to pass, and when the first of them is due."""
@@ -393,11 +421,11 @@ class Engine:
                 first = waiting[1] if first is None else min(first, waiting[1])
         return count, first
 
-    def _empty_store(self, store_id: str) -> StoreMemory:
+    def _empty_store(self, store_id: str, rules: Dispatch | None) -> StoreMemory:
         states = {d.name: d.new_state() for d in self.detectors if not isinstance(d, IndexedDetector)}
-        dispatch = self._own_rules.get(store_id, self._dispatch)
-        if dispatch is not None and dispatch.detectors:
-            states[INDEXED] = dispatch.detectors[0].new_state()
+        dispatch = self._own_rules.get(store_id, self._dispatch) if rules is None else rules
+        if dispatch is not None and dispatch.new_state is not None:
+            states[INDEXED] = dispatch.new_state()
         store = StoreMemory(
             store_id,
             max_late=self.max_late,

@@ -17,6 +17,7 @@ from retail_anomaly.frames.words import plural, undecided_lines
 from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked
+from retail_anomaly.replay.rules_log import read_rules_log
 from retail_anomaly.rules import Rule
 from retail_anomaly.settings import Settings, with_rules
 from retail_anomaly.sources import Where
@@ -151,6 +152,7 @@ def replay(  # noqa: PLR0913 - by name only
     jobs: int = 1,
     scores: bool = False,
     rules: Iterable[Rule | str | Path | Mapping[str, Any]] = (),
+    rules_log: str | Path | None = None,
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -185,6 +187,9 @@ def replay(  # noqa: PLR0913 - by name only
     rules
         Declarative rules that run too: rules, their files or mappings. The alerts of those in the shadow are
         in ``result.shadow``.
+    rules_log
+        A file with changes of the rules, as `retail-streamer rules log --json` writes it: each comes in force
+        at its place among the events, as it did in the streamer.
 
     Returns
     -------
@@ -199,6 +204,8 @@ def replay(  # noqa: PLR0913 - by name only
         A column or a detector that there isn't.
     UsageError
         `dead_letters` is a file that the source is read from.
+    InvalidRecord
+        A line of `rules_log` is no change.
 
     Examples
     --------
@@ -229,6 +236,7 @@ def replay(  # noqa: PLR0913 - by name only
         jobs=jobs,
         listener=judged.append if scores else None,
         shadow=shadow.append,
+        rules_log=None if rules_log is None else read_rules_log(rules_log),
     )
     if dead_letters is not None:
         refuse_to_overwrite({"dead_letters": Path(dead_letters)}, files_of(source))

@@ -11,6 +11,7 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, ShiftEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.quorum_clock import QuorumClock
+from retail_anomaly.replay.rules_log import RunningRules
 from retail_anomaly.sources import Place
 
 Order: TypeAlias = tuple[Place, int, int, str]
@@ -27,6 +28,8 @@ class Replay:
         The detectors.
     shadow
         Takes the alerts of rules in the shadow; by default they are dropped.
+    rules
+        The rules that run in place of those among the detectors, where they change within the log.
 
     Attributes
     ----------
@@ -45,17 +48,20 @@ class Replay:
     (2, 0)
     """
 
-    def __init__(self, engine: Engine, shadow: Callable[[Alert], object] = bool) -> None:
+    def __init__(
+        self, engine: Engine, shadow: Callable[[Alert], object] = bool, rules: RunningRules | None = None
+    ) -> None:
         self._engine = engine
         self._shadow = shadow
+        self._rules = rules
         self._counts: Counter[type] = Counter()
         # Nothing is paid for ticks where no detector waits.
-        self._ticks = _Ticks(engine) if engine.needs_ticks else None
+        self._ticks = _Ticks(engine) if engine.needs_ticks or rules is not None else None
         self.stores: dict[str, StoreMemory] = {}
         # A store's memory takes 15 kB even if it is empty. Until a store's second event its first one is kept
         # in place of it, and processed once more then: invented store ids cost little.
         self._once: dict[str, Event] = {}
-        self._keeps_first = all(detector.listener is None for detector in engine.detectors)
+        self._keeps_first = rules is None and all(each.listener is None for each in engine.detectors)
 
     @property
     def events(self) -> Counter[str]:
@@ -85,8 +91,10 @@ class Replay:
         Alerts in the shadow are not among them. A store that waits for time to pass, and that no event comes
         from, is ticked when the clock of the stores (`QuorumClock`) reaches its due time.
         """
-        ticks, step = self._ticks, self._step
+        ticks, rules, step = self._ticks, self._rules, self._step
         for event in events:
+            if rules is not None:
+                self._reach(event, rules)
             raised = step(event)
             if raised:
                 yield from self._live(raised)
@@ -112,8 +120,10 @@ class Replay:
         tuple of Order and Alert
             The alerts of `alerts` and those in the shadow, each with its place among those of other stores.
         """
-        ticks, step = self._ticks, self._step
+        ticks, rules, step = self._ticks, self._rules, self._step
         for place, event in events:
+            if rules is not None:
+                self._reach(event, rules)
             raised = step(event) if ticks is None or owns(event.store_id) else ()
             for alert in raised:
                 yield (place, 0, 0, ""), alert.detected(_now())
@@ -122,6 +132,14 @@ class Replay:
             if ticks.pass_time(event.store_id, event.event_time):
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
+
+    def _reach(self, event: Event, rules: RunningRules) -> None:
+        """Let the rules that come in force before an event run in all stores of its partition."""
+        if not isinstance(event, ShiftEvent) and rules.reach(event.store_id, event.event_time):
+            partition = rules.partition(event.store_id)
+            for store_id, store in self.stores.items():
+                if rules.partition(store_id) == partition:
+                    self._engine.change_rules(store, rules.of(store_id))
 
     def _live(self, raised: Iterable[Alert]) -> Iterator[Alert]:
         now = _now()
@@ -136,7 +154,8 @@ class Replay:
         store = self.stores.get(store_id)
         self._counts[type(event)] += 1
         if store is None:
-            store = self._engine.new_store(store_id)
+            rules = None if self._rules is None else self._rules.of(store_id)
+            store = self._engine.new_store(store_id, rules)
             first = self._once.pop(store_id, None)
             if first is not None:
                 self._engine.process_again(first, store)

@@ -14,11 +14,14 @@ from itertools import count
 from typing import Final, Protocol
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert
+from retail_anomaly.core.dispatch import Dispatch
+from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
+from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.replay.share_replay import ShareCounts, ShareReport, ShareTask, replay_share
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
@@ -58,7 +61,7 @@ class Pass(Protocol):
         """Yield the alerts; pass bad lines to `reject`; show a progress bar (None: on a terminal)."""
 
 
-def open_replay(
+def open_replay(  # noqa: PLR0913 - most by name only
     where: Where,
     topic: str | None,
     columns: Columns | EventMapping,
@@ -68,6 +71,7 @@ def open_replay(
     jobs: int = 1,
     listener: Callable[[Score], None] | None = None,
     shadow: Callable[[Alert], object] = bool,
+    rules_log: Sequence[PlacedChange] | None = None,
 ) -> Pass:
     """Open a source for a replay in one or several processes.
 
@@ -90,6 +94,8 @@ def open_replay(
         Called with each score of the models.
     shadow
         Called with each alert of a rule in the shadow; by default they are dropped.
+    rules_log
+        Changes of the rules at places of the log, as `read_rules_log` reads them.
 
     Raises
     ------
@@ -120,30 +126,61 @@ def open_replay(
     for detector in engine.detectors:
         detector.listener = listener
     source = open_input(where, topic, mapping, settings.zones)
-    names = [detector.name for detector in engine.detectors]
+    rules, said = None, list(source.notes)
+    dispatches = engine.rules
+    if rules_log is not None:
+        configured = rules_of_settings(settings, detectors)
+        outcome = RunningRules(configured, rules_log).outcome()
+        said += outcome.remarks()
+        dispatches += outcome.rules
+        rules = RunningRules(configured, rules_log)
+    about = _About(said, [detector.name for detector in engine.detectors], dispatches)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
-        return _ReplayHere(Replay(engine, shadow), source, Watch(mapping.nobody), names)
-    shares = source.shares(jobs, everything=engine.needs_ticks)
+        return _ReplayHere(Replay(engine, shadow, rules), source, Watch(mapping.nobody), about)
+    # The changes of a partition come with the events of all its stores.
+    shares = source.shares(jobs, everything=engine.needs_ticks or rules is not None)
     return _ReplayInWorkers(
-        [ShareTask(where, topic, mapping, settings, detectors, share) for share in shares],
+        [ShareTask(where, topic, mapping, settings, detectors, share, rules_log) for share in shares],
         shadow,
-        source.notes,
-        names,
+        about,
     )
+
+
+class _About:
+    """The facts about a replay that its remarks need.
+
+    Parameters
+    ----------
+    said
+        Remarks that hold before the first event is read.
+    names
+        The detectors that run.
+    rules
+        The rules that run, or come in force within the log.
+    """
+
+    def __init__(self, said: list[str], names: Collection[str], rules: Sequence[Dispatch]) -> None:
+        self._said = said
+        self._names = names
+        self._rules = rules
+
+    def remarks(self, findings: Findings) -> list[str]:
+        seen = {kind for kind in findings.types if any(each.steps(POS_EVENTS, kind) for each in self._rules)}
+        return [*self._said, *findings.remarks(self._names, seen)]
 
 
 class _ReplayHere:
     """A replay in this process."""
 
-    def __init__(self, replay: Replay, source: Input, watch: Watch, names: Collection[str]) -> None:
+    def __init__(self, replay: Replay, source: Input, watch: Watch, about: _About) -> None:
         self._replay = replay
         self._source = source
         self._watch = watch
-        self._names = names
+        self._about = about
 
     @property
     def remarks(self) -> list[str]:
-        return [*self._source.notes, *self._watch.findings.remarks(self._names)]
+        return self._about.remarks(self._watch.findings)
 
     @property
     def events(self) -> Counter[str]:
@@ -169,17 +206,10 @@ class _ReplayHere:
 class _ReplayInWorkers:
     """A replay in several processes, one share of the stores each."""
 
-    def __init__(
-        self,
-        tasks: Sequence[ShareTask],
-        shadow: Callable[[Alert], object],
-        notes: list[str],
-        names: Collection[str],
-    ) -> None:
+    def __init__(self, tasks: Sequence[ShareTask], shadow: Callable[[Alert], object], about: _About) -> None:
         self._tasks = tasks
         self._shadow = shadow
-        self._notes = notes
-        self._names = names
+        self._about = about
         self._findings = Findings()
         self.events: Counter[str] = Counter()
         self.undecided: Counter[tuple[str, str]] = Counter()
@@ -211,7 +241,7 @@ class _ReplayInWorkers:
 
     @property
     def remarks(self) -> list[str]:
-        return [*self._notes, *self._findings.remarks(self._names)]
+        return self._about.remarks(self._findings)
 
     def _add(self, counts: ShareCounts) -> None:
         self.events += counts.events

@@ -9,7 +9,8 @@ import msgspec
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event
 from retail_anomaly.replay.driver import Order, Replay
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
+from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Place, Share, open_input
 from retail_anomaly.sources.event_log import BadLine
 from retail_anomaly.sources.findings import Findings, Watch
@@ -29,6 +30,7 @@ class ShareTask(msgspec.Struct, frozen=True):
     settings: Settings
     detectors: Sequence[str] | None
     share: Share
+    rules_log: Sequence[PlacedChange] | None = None
 
 
 class ShareReport(msgspec.Struct):
@@ -64,7 +66,10 @@ class ShareCounts(msgspec.Struct):
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
     """Replay a share; send a report every few thousand events, and the counts at the end."""
-    run = Replay(build_engine(task.settings, task.detectors, nobody=task.mapping.nobody))
+    rules = None
+    if task.rules_log is not None:
+        rules = RunningRules(rules_of_settings(task.settings, task.detectors), task.rules_log)
+    run = Replay(build_engine(task.settings, task.detectors, nobody=task.mapping.nobody), rules=rules)
     source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
     watch = Watch(task.mapping.nobody)
     report = ShareReport(FIRST, [], 0, 0.0)

@@ -13,7 +13,7 @@ FLOOD: Final = 50
 """Live alerts of one rule in one store within 24 h, after which further ones go to the shadow."""
 
 
-def detector_class(rule: Rule, flood: int = FLOOD) -> type[RuleDetector]:
+def detector_class(rule: Rule, flood: int = FLOOD, since: int = 0) -> type[RuleDetector]:
     """Return the detector of a rule as a class, as `retail_anomaly.register` takes it.
 
     Parameters
@@ -22,6 +22,8 @@ def detector_class(rule: Rule, flood: int = FLOOD) -> type[RuleDetector]:
         The rule.
     flood
         How many live alerts in one store within 24 h are too many.
+    since
+        The number of the change of rules with which its groups began; 0: none.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def detector_class(rule: Rule, flood: int = FLOOD) -> type[RuleDetector]:
     """
     kinds: dict[str, type[RuleDetector]] = {"sequence": SequenceRule, "absent": AbsenceRule}
     base = kinds.get(rule.when.kind, WindowRule)
-    names = {"name": rule.name, "alert_type": rule.alert_type, "rule": rule, "flood": flood}
+    names = {"name": rule.name, "alert_type": rule.alert_type, "rule": rule, "flood": flood, "since": since}
     return type(base.__name__, (base,), {**names, "__doc__": base.__doc__, "__module__": base.__module__})
 
 

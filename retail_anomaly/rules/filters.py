@@ -1,13 +1,14 @@
 """The check of event filters."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.rules.model import EventFilter, FieldTest
 from retail_anomaly.rules.vocabulary import FIELDS, MODIFIERS, NUMERIC, POS, WEEKDAYS, Kind
 from retail_anomaly.rules.written import Written
+
+_LARGEST: Final = 1e300
 
 
 def text_of(given: Written, key: str) -> str:
@@ -33,7 +34,8 @@ def number_of(given: Written, key: str) -> float:
         It is no number.
     """
     value = given.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # The comparison refuses nan and infinity too, and integers that no float holds.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         raise given.error(f"{key}: expected a number, got {given.plain()!r}")
     return float(value)
 

@@ -11,6 +11,7 @@ from retail_anomaly.core.markup import html_paragraph, html_table
 
 DAY: Final = 86_400_000
 WhenKind = Literal["count", "sum", "distinct", "ratio", "sequence", "absent"]
+Status = Literal["off", "shadow", "live"]
 
 
 class FieldTest(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     id: str
     version: int
-    status: Literal["off", "shadow", "live"]
+    status: Status
     message: str
     events: dict[str, tuple[EventFilter, ...]]
     by: tuple[str, ...]
@@ -172,6 +173,19 @@ class Rule(msgspec.Struct, frozen=True):
     def window_text(self) -> str:
         """Return the window as it is written."""
         return str(Duration(self.window)) if isinstance(self.window, int) else self.window
+
+
+def with_status(rule: Rule, status: Status) -> Rule:
+    """Return a rule with another status.
+
+    Examples
+    --------
+    >>> rule = Rule.load({"id": "a", "events": {"e": {"eventType": "NO_SALE"}}, "window": "1h",
+    ...     "when": {"count": "e", "gte": 2}})
+    >>> with_status(rule, "live").status
+    'live'
+    """
+    return msgspec.structs.replace(rule, status=status, written={**rule.written, "status": status})
 
 
 _SILENT: Final = {"examples", "description", "default_from", "cannot_see", "what_to_do"}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.rules.filters import check_filters, number_of, text_of
-from retail_anomaly.rules.model import Condition, EventFilter, Rule, WhenKind
+from retail_anomaly.rules.model import Condition, EventFilter, Rule, Status, WhenKind
 from retail_anomaly.rules.vocabulary import ALL_FIELDS, KEYS, STATUSES, WHEN_KEYS, Kind
 from retail_anomaly.rules.written import Written
 
@@ -105,7 +105,7 @@ def _version(given: Written | None) -> int:
     return given.value
 
 
-def _status(given: Written | None) -> Literal["off", "shadow", "live"]:
+def _status(given: Written | None) -> Status:
     if given is None:
         return "shadow"
     status = given.text or str(given.value)
@@ -113,7 +113,7 @@ def _status(given: Written | None) -> Literal["off", "shadow", "live"]:
         status = "off"
     if status not in STATUSES:
         raise given.error(f"status: unknown status {status}; {nearest(status, STATUSES)}")
-    return cast(Literal["off", "shadow", "live"], status)
+    return cast(Status, status)
 
 
 def _lists(given: Written | None) -> dict[str, Written]:

@@ -38,6 +38,9 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
         The rule.
     flood
         After so many live alerts in one store within 24 h, further ones go to the shadow.
+    since
+        The number of the change of rules with which its groups began. One that was off, or had other groups
+        in between, does not go on with what it knew before.
 
     Cannot see: events that its filters leave out, and those that lack a field of its group.
     """
@@ -45,13 +48,14 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
     Parameters = NoParameters
     rule: ClassVar[Rule]
     flood: ClassVar[int]
+    since: ClassVar[int]
 
     def __init__(self, parameters: NoParameters, max_late: int) -> None:
         super().__init__(parameters, max_late)
         rule = self.rule
         self.config_hash = rule.config_hash if parameters.enabled else config_hash(parameters)
         # State of a rule with other filters, groups or windows is not this rule's.
-        self.prefix = f"{rule.id}@{rule.shape}"
+        self.prefix = f"{rule.id}@{rule.shape}" + (f"#{self.since}" if self.since else "")
         self._flood_key = f"{rule.id}@flood"
         self._readers: dict[tuple[type, str], Read] = {}
         self._keys: dict[type, Key] = {}

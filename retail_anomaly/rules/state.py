@@ -107,6 +107,11 @@ class RuleState(SharedState):
         self.groups: Table[RuleEntry] = Table(RuleEntry, due=_until)  # type: ignore[arg-type]
         self.due: dict[str, int] | None = None
 
+    def rules_changed(self) -> None:
+        """Forget what was found out about the rules that ran so far."""
+        super().rules_changed()
+        self.due = None
+
 
 def _until(entry: RuleEntry) -> int:
     return entry.until

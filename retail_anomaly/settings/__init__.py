@@ -9,6 +9,7 @@ from retail_anomaly.settings.model import (
     StreamerSettings,
     TopicSettings,
     build_engine,
+    rules_of_settings,
     with_parameters,
     with_rules,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "json_schema",
     "load",
     "load_settings",
+    "rules_of_settings",
     "with_parameters",
     "with_rules",
 ]

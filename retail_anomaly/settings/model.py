@@ -20,8 +20,9 @@ from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.detectors import REGISTRY, Parameters, own_detectors
 from retail_anomaly.rules import Rule, load_rules
+from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.settings.detector_settings import DetectorSettings
-from retail_anomaly.settings.rule_settings import RuleSettings, rules_in_force
+from retail_anomaly.settings.rule_settings import RuleSettings, configured_rules
 from retail_anomaly.settings.section import Section
 
 _SECOND = 1_000
@@ -354,6 +355,28 @@ def with_rules(settings: Settings, rules: Iterable[Rule | str | Path | Mapping[s
     return msgspec.structs.replace(settings, rules=section) if added else settings
 
 
+def rules_of_settings(settings: Settings, only: Sequence[str] | None = None) -> ConfiguredRules:
+    """Load the declarative rules of the settings.
+
+    Parameters
+    ----------
+    settings, only
+        As for `build_engine`.
+
+    Raises
+    ------
+    RuleError
+        A rule is wrong.
+
+    Examples
+    --------
+    >>> list(rules_of_settings(Settings(rules=RuleSettings(packs=("pos",)))).everywhere)[:2]
+    ['after_hours', 'card_velocity']
+    """
+    own = {name: store.rules for name, store in settings.stores.items()}
+    return configured_rules(settings.rules, own, settings.max_late, only)
+
+
 def build_engine(
     settings: Settings, only: Sequence[str] | None = None, *, nobody: Collection[str] = ()
 ) -> Engine:
@@ -386,13 +409,9 @@ def build_engine(
     ['refund_burst']
     """
     known = {**REGISTRY, **{name: detector for name, (detector, _) in own_detectors().items()}}
-    rules = rules_in_force(
-        settings.rules,
-        {name: store.rules for name, store in settings.stores.items()},
-        settings.max_late,
-        only,
-    )
-    known |= {rule.name: type(rule) for rule in rules.everywhere}
+    rules = rules_of_settings(settings, only)
+    everywhere = rules.detectors((rule, 0) for rule in rules.everywhere.values())
+    known |= {rule.name: type(rule) for rule in everywhere}
     for name in only or ():
         if name not in known:
             raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(known)}")
@@ -401,11 +420,14 @@ def build_engine(
         for name, parameters in settings.detectors.items()
         if (parameters.enabled if only is None else name in only)
     ]
-    if not detectors and not rules.everywhere and not rules.by_store:
+    if not detectors and not everywhere and not rules.by_store:
         raise SettingsError(f"no detector is enabled; the detectors are {', '.join(known)}")
     return Engine(
-        [*detectors, *rules.everywhere],
-        own_rules=rules.by_store,
+        [*detectors, *everywhere],
+        own_rules={
+            store: rules.detectors((rule, 0) for rule in own.values())
+            for store, own in rules.by_store.items()
+        },
         max_late=settings.max_late,
         dedupe_memory=settings.dedupe_memory,
         zone=settings.zone,

@@ -1,15 +1,14 @@
 """The section `rules`: which declarative rules run, and where they differ between stores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.rules.detectors_of import rule_detectors
+from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.rules.load import checked_rules, written_rules
 from retail_anomaly.rules.model import Rule
-from retail_anomaly.rules.rule_detector import RuleDetector
 from retail_anomaly.settings.section import Section
 
 
@@ -70,20 +69,13 @@ def rules_of(section: RuleSettings) -> list[Rule]:
     return checked_rules(found, [("rules.set", section.set)], section.lists)
 
 
-class RulesInForce(NamedTuple):
-    """The detectors of rules: those of every store, and those of the stores that have their own."""
-
-    everywhere: list[RuleDetector]
-    by_store: dict[str, list[RuleDetector]]
-
-
-def rules_in_force(
+def configured_rules(
     section: RuleSettings,
     stores: Mapping[str, Mapping[str, Any]],
     max_late: int,
     only: Sequence[str] | None = None,
-) -> RulesInForce:
-    """Load the rules and make their detectors.
+) -> ConfiguredRules:
+    """Load the rules of every store, and those of the stores that lay keys over them.
 
     Parameters
     ----------
@@ -103,23 +95,20 @@ def rules_in_force(
 
     Examples
     --------
-    >>> rules_in_force(RuleSettings(), {}, 86_400_000).everywhere
+    >>> list(configured_rules(RuleSettings(), {}, 86_400_000).everywhere)
     []
     """
     found = written_rules(section.files, packs=section.packs, own=section.inline)
-
-    def detectors(rules: list[Rule]) -> list[RuleDetector]:
-        chosen = [rule for rule in rules if only is None or rule.name in only]
-        return rule_detectors(chosen, max_late, section.flood)
-
     everywhere = [("rules.set", section.set)]
-    return RulesInForce(
-        detectors(checked_rules(found, everywhere, section.lists)),
-        {
-            store: detectors(
-                checked_rules(found, [*everywhere, (f"stores.{store}.rules", own)], section.lists)
-            )
-            for store, own in stores.items()
-            if own
+    with_own = {store: keys for store, keys in stores.items() if keys}
+    return ConfiguredRules(
+        checked_rules(found, everywhere, section.lists),
+        max_late=max_late,
+        by_store={
+            store: checked_rules(found, [*everywhere, (f"stores.{store}.rules", keys)], section.lists)
+            for store, keys in with_own.items()
         },
+        own_keys=with_own,
+        flood=section.flood,
+        only=only,
     )

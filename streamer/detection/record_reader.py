@@ -8,8 +8,8 @@ from quixstreams import message_context
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
+from retail_anomaly.core.key_partitions import KeyPartitions
 from streamer.detection.ticks import LIVE, Tick
-from streamer.kafka.partitioner import KeyPartitions
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 

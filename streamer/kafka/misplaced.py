@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from retail_anomaly.core.key_partitions import KeyPartitions
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.newest_records import NewestRecords
-from streamer.kafka.partitioner import KeyPartitions
 from streamer.kafka.topic_plan import UNPREFIXED, TopicNames, TopicReport
 
 _LOOK: Final = 100

@@ -16,9 +16,9 @@ from retail_anomaly.core.events import (
     PosEvent,
     SecurityEvent,
 )
+from retail_anomaly.core.key_partitions import KeyPartitions, murmur2
 from streamer.cli import main
 from streamer.kafka.connection import Connection
-from streamer.kafka.partitioner import KeyPartitions, murmur2
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
