@@ -30,8 +30,18 @@ Write your own values into a YAML file and name it with `--config`. Copy from th
 """
 
 _STORES = """\
-`stores:` gives a store its time zone: `stores: {store-1: {time_zone: Europe/Berlin}}`. The others use
-UTC.
+`stores:` gives a store its time zone, and any parameter of a detector that differs there:
+
+```yaml
+stores:
+  berlin-1:
+    time_zone: Europe/Berlin
+    detectors:
+      refund_burst: {amount: 50}
+```
+
+A store that is not listed uses UTC. What a store does not give itself comes from `detectors:`.
+`retail-anomaly tune` looks for values of `detectors:` and leaves a store's own as they are.
 """
 
 _FIGURES = """\

@@ -68,11 +68,11 @@ def check(
     Example: retail-anomaly config check shops.yaml
     """
     settings = load(file, environ={}).settings
-    reasons = [
-        f"detectors.{detector.name}.{detector.parameters.replay_only}"
-        for detector in build_engine(settings).detectors
+    reasons = {
+        f"detectors.{detector.name}.{detector.parameters.replay_only}": None
+        for detector in build_engine(settings).all_detectors
         if detector.parameters.replay_only
-    ]
+    }
     where = f" for replay and notebooks, not for the streamer: {'; '.join(reasons)}" if reasons else ""
     typer.echo(f"{file}: all right{where}")
 

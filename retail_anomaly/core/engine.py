@@ -58,6 +58,8 @@ class Engine:
         Returns a store's time zone by its id.
     own_rules
         By store, the rules that run there in place of those among the detectors.
+    in_stores
+        By store, the engine that stands in for this one there: that of stores with other parameters.
     numbered_by
         What a transaction number is unique within.
     void_memory
@@ -88,12 +90,14 @@ class Engine:
         dedupe_memory: int = _DAY,
         zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
         own_rules: Mapping[str, Sequence[IndexedDetector[Any, Any]]] | None = None,
+        in_stores: Mapping[str, "Engine"] | None = None,
         numbered_by: NumberedBy = "store",
         void_memory: int = _DAY,
         max_ahead: int = _HOUR,
         nobody: Collection[str] = (),
     ) -> None:
         self._zone = zone
+        self._in_stores = in_stores or {}
         self.nobody = frozenset(nobody)
         self.numbered_by: NumberedBy = numbered_by
         self.void_memory = void_memory
@@ -114,6 +118,16 @@ class Engine:
         # A till with a wrong clock must neither add days to a model nor end the days that it counts.
         self._models = frozenset(d.name for d in self.detectors if d.counts_days)
 
+    def of(self, store_id: str) -> "Engine":
+        """Return the engine of a store: this one, unless the store has other parameters."""
+        return self._in_stores.get(store_id, self)
+
+    @property
+    def all_detectors(self) -> tuple[AnyDetector, ...]:
+        """The detectors that run in any store, each once; some may have the same name."""
+        own = {id(each): each for engine in self._in_stores.values() for each in engine.detectors}
+        return tuple(({id(each): each for each in self.detectors} | own).values())
+
     def new_store(self, store_id: str, rules: Dispatch | None = None) -> StoreMemory:
         """Return the empty memory of a new store, for a host that keeps no state, such as a replay.
 
@@ -126,7 +140,7 @@ class Engine:
         rules
             As for `load_store`.
         """
-        store = self._empty_store(store_id, rules)
+        store = self.of(store_id)._empty_store(store_id, rules)
         store.untrack()
         return store
 
@@ -147,7 +161,7 @@ class Engine:
         StateFormatError
             The records were written by a version that this one cannot read.
         """
-        store = self._empty_store(store_id, rules)
+        store = self.of(store_id)._empty_store(store_id, rules)
         store.restore(load)
         return store
 
@@ -181,6 +195,8 @@ class Engine:
         list of Alert
             The alerts that the event raises; the host sets their ``detected_at``.
         """
+        if self._in_stores and store.store_id in self._in_stores:
+            return self._in_stores[store.store_id].process(event, store)
         alerts: list[Alert] = []
         # Nearly every event is a receipt line: its branch comes first and calls few methods of ours.
         if isinstance(event, PosEvent):
@@ -381,6 +397,8 @@ class Engine:
         list of Alert
             The alerts that were waiting for that time.
         """
+        if self.of(store.store_id) is not self:
+            return self.of(store.store_id).tick(time, store)
         # After a closed day the first lines are held back until a second till sells too, or 50 lines have
         # come. To a model that cannot see them, the shop would seem to sell nothing.
         alerts = self._pass_time(time, store, held_back=store.holds_back(time))
@@ -389,18 +407,20 @@ class Engine:
     @property
     def undecided(self) -> Counter[tuple[str, str]]:
         """How many events could not be judged, by detector and reason."""
-        return Counter(
-            {
-                (each.name, reason): count
-                for each in self.detectors
-                for reason, count in each.undecided.items()
-            }
-        )
+        total: Counter[tuple[str, str]] = Counter()
+        for each in self.all_detectors:
+            for reason, count in each.undecided.items():
+                total[each.name, reason] += count
+        return total
 
     @property
     def needs_ticks(self) -> bool:
         """Whether a detector has decisions that may wait for time to pass."""
-        return bool(self._on_time) or any(each.timed for each in self.rules)
+        return (
+            bool(self._on_time)
+            or any(each.timed for each in self.rules)
+            or any(engine.needs_ticks for engine in self._in_stores.values())
+        )
 
     @property
     def rules(self) -> tuple[Dispatch, ...]:
@@ -409,6 +429,8 @@ class Engine:
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many decisions wait for time to pass, and when the first of them is due."""
+        if self.of(store.store_id) is not self:
+            return self.of(store.store_id).waiting(store)
         count, first = 0, None
         timed = store.dispatch.timed if store.dispatch is not None else ()
         for detector, state in [

@@ -61,7 +61,7 @@ class Replay:
         # A store's memory takes 15 kB even if it is empty. Until a store's second event its first one is kept
         # in place of it, and processed once more then: invented store ids cost little.
         self._once: dict[str, Event] = {}
-        self._keeps_first = rules is None and all(each.listener is None for each in engine.detectors)
+        self._keeps_first = rules is None and all(each.listener is None for each in engine.all_detectors)
 
     @property
     def events(self) -> Counter[str]:

@@ -123,7 +123,7 @@ def open_replay(  # noqa: PLR0913 - most by name only
     elif isinstance(where, Events):
         mapping = where.mapping
     engine = build_engine(settings, detectors, nobody=mapping.nobody)
-    for detector in engine.detectors:
+    for detector in engine.all_detectors:
         detector.listener = listener
     source = open_input(where, topic, mapping, settings.zones)
     rules, said = None, list(source.notes)
@@ -134,7 +134,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
         said += outcome.remarks()
         dispatches += outcome.rules
         rules = RunningRules(configured, rules_log)
-    about = _About(said, [detector.name for detector in engine.detectors], dispatches)
+    names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
+    about = _About(said, names, dispatches)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
         return _ReplayHere(Replay(engine, shadow, rules), source, Watch(mapping.nobody), about)
     # The changes of a partition come with the events of all its stores.

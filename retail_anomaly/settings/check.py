@@ -5,12 +5,20 @@ from typing import Any
 
 import msgspec
 
-from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 from retail_anomaly.settings.given import DEFAULT, Given, Tree, first_source
-from retail_anomaly.settings.kinds import bare, fields_of, is_literal, is_mapping, is_section, value_kind
+from retail_anomaly.settings.kinds import (
+    bare,
+    fields_of,
+    is_literal,
+    is_mapping,
+    is_section,
+    read_duration,
+    value_kind,
+)
 from retail_anomaly.settings.model import SettingsError
+from retail_anomaly.settings.store_parameters import OwnParameters
 
 
 def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), default: Any = None) -> Any:
@@ -62,6 +70,8 @@ def _checked_value(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any
         # A detector that was registered with parameters of its own has these as its defaults.
         registered = default_parameters().get(path[1]) if path[0] == "detectors" and len(path) == 2 else None
         return checked(kind, given, path, registered)
+    if kind == OwnParameters:
+        return _own_parameters(given, path)
     return _mapping(kind, given, path) if is_mapping(kind) else _single(kind, given, path)
 
 
@@ -75,6 +85,34 @@ def _mapping(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> dict[str,
     return {key: _checked_value(below, value, (*path, key)) for key, value in given.items()}
 
 
+def _own_parameters(given: Tree | Given, path: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return by detector the values that are given, without the defaults of those that are not."""
+    own: dict[str, dict[str, Any]] = {}
+    for name, (kind, below) in _known(fields_of(DetectorSettings), given, path).items():
+        at = (*path, name)
+        values = _known(fields_of(kind), below, at)
+        own[name] = {
+            field: _checked_value(hint, value, (*at, field)) for field, (hint, value) in values.items()
+        }
+    return own
+
+
+def _known(
+    hints: dict[str, Any], given: Tree | Given, path: tuple[str, ...]
+) -> dict[str, tuple[Any, Tree | Given]]:
+    """Return by key its type and what is given for it."""
+    if isinstance(given, Given):
+        if given.value in (None, {}):
+            return {}
+        known = ", ".join(hints)
+        raise _wrong(path, given.source, f"expected keys below it ({known}), got {given.value!r}")
+    for key, value in given.items():
+        if key not in hints:
+            at = ".".join((*path, key))
+            raise SettingsError(f"{first_source(value)}: unknown key {at}; {nearest(key, hints)}")
+    return {key: (hints[key], value) for key, value in given.items()}
+
+
 def _plain(given: Tree | Given) -> Any:
     return given.value if isinstance(given, Given) else {key: _plain(below) for key, below in given.items()}
 
@@ -83,22 +121,13 @@ def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
     if not isinstance(given, Given):
         raise _wrong(path, first_source(given), "expected one value, got keys below it")
     try:
-        return msgspec.convert(given.value, kind, dec_hook=_read_duration)
+        return msgspec.convert(given.value, kind, dec_hook=read_duration)
     except msgspec.ValidationError as error:
         expected = str(error)
     if is_literal(kind):
         expected = f"expected one of {', '.join(typing.get_args(bare(kind)))}"
     expected = expected.partition(", got ")[0]
     raise _wrong(path, given.source, f"{expected[:1].lower()}{expected[1:]}, got {_shown(given.value)}")
-
-
-def _read_duration(kind: type, value: object) -> object:
-    if kind is Duration:
-        if isinstance(value, str):
-            return Duration.parse(value)
-        if isinstance(value, Duration) or (value == 0 and type(value) is int):
-            return Duration(value)
-    raise ValueError("Expected a duration such as 10m, 30d or PT10M")
 
 
 def _wrong(path: tuple[str, ...], source: str, expected: str) -> SettingsError:

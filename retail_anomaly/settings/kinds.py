@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from retail_anomaly.core.durations import Duration
 from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 
 
@@ -44,6 +45,22 @@ def value_kind(kind: Any) -> Any:
 def is_literal(kind: Any) -> bool:
     """Tell whether a type is one of some words."""
     return typing.get_origin(bare(kind)) is typing.Literal
+
+
+def read_duration(kind: type, value: object) -> object:
+    """Read a value of a type that msgspec does not know: a duration, as text or as 0.
+
+    Examples
+    --------
+    >>> read_duration(Duration, "90s")
+    Duration('1m30s')
+    """
+    if kind is Duration:
+        if isinstance(value, str):
+            return Duration.parse(value)
+        if isinstance(value, Duration) or (value == 0 and type(value) is int):
+            return Duration(value)
+    raise ValueError("Expected a duration such as 10m, 30d or PT10M")
 
 
 def is_text(kind: Any) -> bool:

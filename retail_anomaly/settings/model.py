@@ -24,6 +24,7 @@ from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.settings.detector_settings import DetectorSettings
 from retail_anomaly.settings.rule_settings import RuleSettings, configured_rules
 from retail_anomaly.settings.section import Section
+from retail_anomaly.settings.store_parameters import OwnParameters, laid_over
 
 _SECOND = 1_000
 _MINUTE = 60 * _SECOND
@@ -55,6 +56,7 @@ class StoreSettings(Section, frozen=True):
         dict[str, Any],
         Meta(description="Keys to lay over a rule in this store, by its id: {no_sale_abuse: {window: 4h}}."),
     ] = msgspec.field(default_factory=dict)
+    detectors: OwnParameters = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -268,7 +270,10 @@ class Settings(Section, frozen=True):
     )
     stores: Annotated[
         dict[str, StoreSettings],
-        Meta(description="Settings by store id. You only list stores that are not in UTC."),
+        Meta(
+            description="Settings by store id: its time zone, its group, and what differs in its rules and "
+            "detectors."
+        ),
     ] = msgspec.field(default_factory=dict)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
@@ -277,6 +282,8 @@ class Settings(Section, frozen=True):
 
     def __post_init__(self) -> None:
         self.require_positive("max_late", "max_ahead", "dedupe_memory", "void_memory")
+        for name in self.stores:
+            self.parameters(name)
 
     @property
     def zones(self) -> dict[str, str]:
@@ -292,6 +299,23 @@ class Settings(Section, frozen=True):
         """
         store = self.stores.get(store_id)
         return ZoneInfo(store.time_zone if store else "UTC")
+
+    def parameters(self, store_id: str) -> dict[str, Parameters]:
+        """Return the parameters that a store has of its own: by detector all of them, where one differs.
+
+        Examples
+        --------
+        >>> settings = Settings(stores={"s-1": StoreSettings(detectors={"refund_burst": {"amount": 50}})})
+        >>> settings.parameters("s-1")["refund_burst"].amount, settings.parameters("s-2")
+        (50.0, {})
+        """
+        store = self.stores.get(store_id)
+        if store is None or not store.detectors:
+            return {}
+        try:
+            return laid_over(self.detectors, store.detectors)
+        except ValueError as error:
+            raise ValueError(f"stores: {store_id}.detectors.{error}") from None
 
     def group(self, store_id: str) -> str:
         """Return a store's group; a store that `stores` does not list is in the group without a name."""
@@ -415,24 +439,44 @@ def build_engine(
     for name in only or ():
         if name not in known:
             raise SettingsError(f"unknown detector {name!r}; the detectors are {', '.join(known)}")
-    detectors = [
-        known[name](parameters, max_late=settings.max_late)
+    detectors = {
+        name: known[name](parameters, max_late=settings.max_late)
         for name, parameters in settings.detectors.items()
-        if (parameters.enabled if only is None else name in only)
-    ]
-    if not detectors and not everywhere and not rules.by_store:
+    }
+
+    own_rules = {
+        store: rules.detectors((rule, 0) for rule in own.values()) for store, own in rules.by_store.items()
+    }
+
+    def engine(own: Mapping[str, Parameters], in_stores: Mapping[str, Engine]) -> Engine:
+        running = [
+            known[name](own[name], max_late=settings.max_late) if name in own else detector
+            for name, detector in detectors.items()
+            if (own.get(name, detector.parameters).enabled if only is None else name in only)
+        ]
+        return Engine(
+            [*running, *everywhere],
+            own_rules=own_rules,
+            in_stores=in_stores,
+            max_late=settings.max_late,
+            dedupe_memory=settings.dedupe_memory,
+            zone=settings.zone,
+            numbered_by=settings.numbered_by,
+            void_memory=settings.void_memory,
+            max_ahead=settings.max_ahead,
+            nobody=nobody,
+        )
+
+    # Stores with the same parameters share their engine.
+    engines: dict[str, Engine] = {}
+    in_stores: dict[str, Engine] = {}
+    for store in settings.stores:
+        if own := settings.parameters(store):
+            key = repr(own)
+            if key not in engines:
+                engines[key] = engine(own, {})
+            in_stores[store] = engines[key]
+    found = engine({}, in_stores)
+    if not found.all_detectors and not rules.by_store:
         raise SettingsError(f"no detector is enabled; the detectors are {', '.join(known)}")
-    return Engine(
-        [*detectors, *everywhere],
-        own_rules={
-            store: rules.detectors((rule, 0) for rule in own.values())
-            for store, own in rules.by_store.items()
-        },
-        max_late=settings.max_late,
-        dedupe_memory=settings.dedupe_memory,
-        zone=settings.zone,
-        numbered_by=settings.numbered_by,
-        void_memory=settings.void_memory,
-        max_ahead=settings.max_ahead,
-        nobody=nobody,
-    )
+    return found

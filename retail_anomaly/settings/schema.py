@@ -9,6 +9,7 @@ from msgspec import Meta
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 from retail_anomaly.settings.model import Settings
+from retail_anomaly.settings.store_parameters import OwnParameters
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 # No look-ahead: Go, and so Helm, has none. `config check` is stricter.
@@ -27,20 +28,22 @@ def json_schema() -> dict[str, Any]:
     (1, '10m')
     """
     (root,), definitions = msgspec.json.schema_components(
-        [_as_written(Settings)], ref_template="#/$defs/{name}"
+        [_as_written(Settings, _detectors_as_written())], ref_template="#/$defs/{name}"
     )
     return {"$schema": DIALECT, "title": "retail-anomaly", **root, "$defs": definitions}
 
 
-def _as_written(section: type[msgspec.Struct], name: str | None = None) -> type[msgspec.Struct]:
-    """Return a section's twin whose durations are text, as in a file.
+def _as_written(
+    section: type[msgspec.Struct], detectors: type[msgspec.Struct], name: str | None = None
+) -> type[msgspec.Struct]:
+    """Return a section's twin whose durations are text, as in a file; `detectors` is that of all detectors.
 
     msgspec can't write a default of a type of ours into a schema.
     """
     hints = typing.get_type_hints(section, include_extras=True)
     fields: list[Any] = []
     for field in msgspec.structs.fields(section):
-        kind, default = _twin(hints[field.name]), field.default
+        kind, default = _twin(hints[field.name], detectors), field.default
         if isinstance(default, Duration):
             default = str(default)
         elif default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
@@ -54,7 +57,7 @@ def _detectors_as_written() -> type[msgspec.Struct]:
     fields: list[Any] = [
         (
             name,
-            _as_written(type(parameters), f"{name.title().replace('_', '')}Parameters"),
+            _as_written(type(parameters), msgspec.Struct, f"{name.title().replace('_', '')}Parameters"),
             msgspec.field(default_factory=dict),
         )
         for name, parameters in default_parameters().items()
@@ -69,16 +72,18 @@ def _struct(name: str, fields: list[Any], documentation: str | None) -> type[msg
     return struct
 
 
-def _twin(kind: Any) -> Any:
+def _twin(kind: Any, detectors: type[msgspec.Struct]) -> Any:
     if typing.get_origin(kind) is Annotated:
         bare, meta = typing.get_args(kind)
+        if kind == OwnParameters:
+            return Annotated[detectors, meta]
         if bare is Duration:
             return Annotated[_WRITTEN_DURATION, meta]
-        return Annotated[_twin(bare), meta]
+        return Annotated[_twin(bare, detectors), meta]
     if typing.get_origin(kind) is dict:
-        return dict[str, _twin(typing.get_args(kind)[1])]  # type: ignore[misc]
+        return dict[str, _twin(typing.get_args(kind)[1], detectors)]  # type: ignore[misc]
     if kind is DetectorSettings:
-        return _detectors_as_written()
+        return detectors
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return _as_written(kind)
+        return _as_written(kind, detectors)
     return kind

@@ -5,11 +5,14 @@ from typing import Any, Final
 
 import yaml
 
+from retail_anomaly.settings.detector_settings import DetectorSettings
 from retail_anomaly.settings.given import Given
 from retail_anomaly.settings.kinds import fields_of, is_mapping, is_section, is_text, value_kind
 from retail_anomaly.settings.model import Settings, SettingsError
+from retail_anomaly.settings.store_parameters import OwnParameters
 
 PREFIX: Final = "RETAIL__"
+_OWN: Final = 3  # parts of a store's own parameter: detectors, the detector, the parameter
 
 
 def environment_values(environ: Mapping[str, str]) -> Iterator[tuple[list[str], Given]]:
@@ -42,7 +45,8 @@ def _resolve(parts: list[str], separator: str, fold: Any) -> tuple[list[str], An
     """Return the keys of a path and the type of its value (None: unknown).
 
     Two kinds of keys can contain the separator. A store's id is everything between `stores` and the last
-    part; the name of a model's parameter is everything that is left.
+    part, or `detectors` with the two parts after it; the name of a model's parameter is everything that is
+    left.
     """
     keys: list[str] = []
     kind: Any = Settings
@@ -51,10 +55,14 @@ def _resolve(parts: list[str], separator: str, fold: Any) -> tuple[list[str], An
             kind = value_kind(kind)
             if not is_section(kind):
                 return [*keys, fold(separator.join(parts))], kind
-            keys.append(separator.join(parts[:-1]) or parts[-1])
-            parts = parts[-1:] if len(parts) > 1 else []
+            own = len(parts) > _OWN and fold(parts[-_OWN]) == "detectors"
+            below = _OWN if own else 1
+            keys.append(separator.join(parts[:-below]) or parts[-1])
+            parts = parts[-below:] if len(parts) > 1 else []
             continue
         key, *parts = parts
         keys.append(fold(key))
         kind = fields_of(kind).get(keys[-1]) if is_section(kind) else None
+        if kind == OwnParameters:
+            kind = DetectorSettings
     return keys, kind

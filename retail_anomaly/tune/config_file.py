@@ -62,4 +62,8 @@ def _different(section: msgspec.Struct, default: msgspec.Struct) -> dict[str, An
 
 
 def _entry(value: Any) -> Any:
-    return (_different(value, type(value)()) or None) if isinstance(value, msgspec.Struct) else value
+    if isinstance(value, msgspec.Struct):
+        return _different(value, type(value)()) or None
+    if isinstance(value, Mapping):  # a store's own parameters
+        return {key: _entry(one) for key, one in value.items()}
+    return str(value) if isinstance(value, Duration) else value

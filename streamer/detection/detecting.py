@@ -115,7 +115,7 @@ def with_scores(detect: Callable[[Decoded], Iterable[Any]], engine: Engine) -> C
         The detectors, which report their scores.
     """
     scores: list[Score] = []
-    for detector in engine.detectors:
+    for detector in engine.all_detectors:
         detector.listener = scores.append
 
     def detect_and_score(outcome: Decoded) -> list[Any]:

@@ -119,7 +119,7 @@ class LiveState(CommitStep):
         self._engine = engine
         self._checkpoint: object = None
         self._live: dict[int, _PartitionState] = {}
-        self._noted: set[tuple[str, str | None]] = set()
+        self._noted: set[tuple[str, str | None, str | None]] = set()
 
     def store(self, store_id: str, partition: int) -> StoreMemory:
         """Return the memory of a store, to be changed by the message being processed.
@@ -144,7 +144,7 @@ class LiveState(CommitStep):
             store = live.stores[store_id] = self._engine.load_store(
                 store_id, lambda name: parts.read(name, get)
             )
-            self._note_changes(store.written_with)
+            self._note_changes(store_id, store.written_with)
         if store_id not in live.touched:
             live.touched.add(store_id)
             self._unwritten += 1
@@ -262,15 +262,15 @@ class LiveState(CommitStep):
                 total.update(counts)
         return total
 
-    def _note_changes(self, written_with: dict[str, str]) -> None:
+    def _note_changes(self, store_id: str, written_with: dict[str, str]) -> None:
         """Log once which detectors run with other parameters than those that wrote the state."""
-        running = self._engine.config_hashes
+        running = self._engine.of(store_id).config_hashes
         if not written_with or written_with == running:
             return
         for detector in sorted(written_with.keys() | running.keys()):
             before, now = written_with.get(detector), running.get(detector)
-            if before != now and (detector, before) not in self._noted:
-                self._noted.add((detector, before))
+            if before != now and (detector, before, now) not in self._noted:
+                self._noted.add((detector, before, now))
                 outcome = "from the next event on"
                 if now is None or before is None:
                     outcome = "starts empty" if now else "its state is given up"

@@ -25,7 +25,7 @@ def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None
     False
     """
     engine = build_engine(settings, only)
-    for detector in engine.detectors:
+    for detector in engine.all_detectors:
         reason = detector.parameters.replay_only
         if reason is not None:
             raise SettingsError(

@@ -84,6 +84,7 @@ def test_store_ids_are_taken_as_they_stand(config):
     environ = {
         "RETAIL__STORES__Shop-1__TIME_ZONE": "Europe/Berlin",
         "RETAIL__STORES__a__b__TIME_ZONE": "Europe/Rome",
+        "RETAIL__STORES__c__d__DETECTORS__REFUND_BURST__WINDOW": "5m",
     }
     settings = load(path, environ=environ, flags={"stores.a.b.time_zone": "Europe/Paris"}).settings
     assert settings.stores == {
@@ -92,6 +93,7 @@ def test_store_ids_are_taken_as_they_stand(config):
         "a.b": StoreSettings(time_zone="Europe/Paris"),
         "Shop-1": StoreSettings(time_zone="Europe/Berlin"),
         "a__b": StoreSettings(time_zone="Europe/Rome"),
+        "c__d": StoreSettings(detectors={"refund_burst": {"window": Duration.parse("5m")}}),
     }
     assert settings.zone("Shop-1").key == "Europe/Berlin"
     assert settings.zone("elsewhere").key == "UTC"
@@ -127,7 +129,16 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("stores: {a: {time_zone: Mars}}",
          "stores.a.time_zone: expected an IANA name such as Europe/Berlin, got 'Mars'"),
         ("stores: {a: {time_zone: Europe}}", "got 'Europe'"),
-        ("stores: {a: 1}", "stores.a: expected keys below it (time_zone, group, rules), got 1"),
+        ("stores: {a: 1}", "stores.a: expected keys below it (time_zone, group, rules, detectors), got 1"),
+        ("stores:\n a:\n  detectors:\n   refund_burst: {cuont: 3}\n",
+         ":4: unknown key stores.a.detectors.refund_burst.cuont; did you mean count?"),
+        ("stores: {a: {detectors: {refund_burst: {count: 0}}}}",
+         "stores.a.detectors.refund_burst.count: expected `int` >= 1, got 0"),
+        ("stores: {a: {detectors: {refund_burst: 3}}}",
+         "stores.a.detectors.refund_burst: expected keys below it (enabled, window"),
+        ("detectors: {refund_match: {sale_memory: 20d}}\n"
+         "stores: {a: {detectors: {refund_match: {return_window: 30d}}}}",
+         ":2: stores: a.detectors.refund_match.return_window: expected"),
         ("stores: 1", "stores: expected names with keys below them, got 1"),
         ("streamer: {processing_guarantee: once}", "expected one of at-least-once, exactly-once, got 'once'"),
         ("streamer: {broker: ''}", "streamer.broker: expected `str` of length >= 1, got ''"),
@@ -160,13 +171,39 @@ def test_a_missing_file(tmp_path):
         ("RETAIL__DETECTORS__REFUND_BURST__CUONT", "1", "did you mean count?"),
         ("RETAIL__DETECTORS", "1", "detectors: expected keys below it"),
         ("RETAIL__STREAMER__BROKER__X", "1", "streamer.broker: expected one value"),
-        ("RETAIL__STORES__a", "UTC", "stores.a: expected keys below it (time_zone, group, rules)"),
+        ("RETAIL__STORES__a", "UTC", "stores.a: expected keys below it (time_zone, group, rules, detectors)"),
     ],
 )
 def test_a_wrong_variable_is_named(name, value, message):
     found = error_of(environ={name: value})
     assert found.startswith(f"environment {name}: ")
     assert message in found
+
+
+def test_a_store_has_its_own_parameters_over_those_of_all(config):
+    path = config(
+        "detectors: {refund_burst: {count: 4}}\n"
+        "stores:\n"
+        "  a: {detectors: {refund_burst: {window: 5m, amount: 50}}}\n"
+        "  b: {detectors: {refund_burst: {enabled: false}}}\n"
+    )
+    settings = load(path, environ={}).settings
+    engine = build_engine(settings)
+
+    burst = engine.of("a").detectors[0].parameters
+    assert (burst.count, burst.amount, burst.window) == (4, 50, Duration.parse("5m"))
+    assert settings.parameters("a") == {"refund_burst": burst}
+    assert "refund_burst" not in engine.of("b").config_hashes
+    assert engine.of("elsewhere") is engine
+    assert engine.detectors[0].parameters == settings.detectors.refund_burst
+    # What does not differ is one detector for all, and so is its count of the undecided.
+    assert engine.of("a").detectors[1:] == engine.detectors[1:] == engine.of("b").detectors
+
+
+def test_stores_with_the_same_parameters_share_an_engine():
+    own = StoreSettings(detectors={"refund_burst": {"window": "5m"}})
+    engine = build_engine(Settings(stores={"a": own, "b": own}))
+    assert engine.of("a") is engine.of("b") is not engine
 
 
 def test_text_in_the_environment_is_not_read_as_yaml():

@@ -52,7 +52,7 @@ def test_a_file_keeps_what_the_base_says_besides(tmp_path):
         max_late=Duration.parse("36h"),
         stores={
             "0012": StoreSettings(time_zone="Europe/Berlin"),
-            "no": StoreSettings(),
+            "no": StoreSettings(detectors={"refund_burst": {"window": Duration.parse("5m"), "amount": 50.0}}),
             "Köln: 1": StoreSettings(time_zone="Europe/Berlin"),
         },
     )
