@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         match_incidents,
         near_misses,
     )
+    from retail_anomaly.evaluate.explain import explain
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames.alerts import alerts_frame, read_alerts
     from retail_anomaly.frames.cases import triage
@@ -77,6 +78,7 @@ __all__ = [
     "data_quality",
     "differing_alerts",
     "enrich",
+    "explain",
     "incidents_frame",
     "load",
     "load_settings",
@@ -102,6 +104,7 @@ _LATER: Final = {
     "data_quality": "frames.quality",
     "enrich": "frames.enriched",
     "triage": "frames.cases",
+    "explain": "evaluate.explain",
     **dict.fromkeys(
         [
             *(

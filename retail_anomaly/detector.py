@@ -11,6 +11,8 @@ from retail_anomaly.core.detector import Detector, reaches
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import (
+    REFUND,
+    SALE,
     CountEvent,
     Event,
     GateData,
@@ -21,6 +23,7 @@ from retail_anomaly.core.events import (
     TillEvent,
 )
 from retail_anomaly.core.kept_lines import ForgottenSales, KeptLine
+from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
@@ -30,6 +33,8 @@ from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine
 
 __all__ = [
+    "REFUND",
+    "SALE",
     "AgedIds",
     "Alert",
     "CountEvent",
@@ -41,6 +46,7 @@ __all__ = [
     "ForgottenSales",
     "GateData",
     "KeptLine",
+    "Margin",
     "MovementEvent",
     "Named",
     "Number",

@@ -8,6 +8,7 @@ from retail_anomaly.cli.config import config_app
 from retail_anomaly.cli.convert import convert
 from retail_anomaly.cli.demo.command import demo
 from retail_anomaly.cli.evaluate import evaluate
+from retail_anomaly.cli.explain import explain
 from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.map_columns import mapping
@@ -19,7 +20,7 @@ from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
-for command in (demo, mapping, convert, replay, review, report, evaluate, tune, notebook):
+for command in (demo, mapping, convert, replay, explain, review, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")

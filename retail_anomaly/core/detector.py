@@ -9,6 +9,7 @@ from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_al
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, SecurityEvent
 from retail_anomaly.core.kept_lines import ForgottenSales
+from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import P, Parameters, checked
 from retail_anomaly.core.score import Score
@@ -146,6 +147,13 @@ class Detector(ABC, Generic[P, S]):
     def waiting(self, state: S) -> tuple[int, int] | None:
         """Return how many decisions wait for time to pass, and when the first is due; None if none waits."""
         return None
+
+    def explain(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Margin]:
+        """Say how far a SALE or REFUND line was from an alert, once it was processed; change nothing.
+
+        A detector that does not look at the line returns nothing.
+        """
+        return ()
 
     def alert(
         self,

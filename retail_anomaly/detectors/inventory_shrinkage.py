@@ -6,11 +6,13 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    SALE,
     Alert,
     CountEvent,
     Detector,
     DetectorState,
     ForgottenSales,
+    Margin,
     MovementEvent,
     Number,
     Parameters,
@@ -86,6 +88,15 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         sold = state.sold
         sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
         return ()
+
+    def explain(
+        self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory
+    ) -> Sequence[Margin]:
+        """Say how many pieces the next count of a sold article has to explain."""
+        if event.event_type.upper() != SALE:
+            return ()
+        sold = rounded((state.sold.get(event.sku) or 0) - (state.received.get(event.sku) or 0))
+        return (Margin(f"its next count is compared with {sold} sold of {event.sku} since the last"),)
 
     def on_taken_back(self, taken: TakenLine, state: InventoryShrinkageState, store: StoreMemory) -> None:
         """Count the pieces as not sold, unless they were counted since."""

@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    REFUND,
     Alert,
     Detector,
     DetectorState,
     Duration,
     Episode,
+    Margin,
     Parameters,
     PosEvent,
     Range,
@@ -207,6 +209,17 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
                         cashier.refunds.remove(refund)
                     state.cashiers.put(name, cashier)
                     return
+
+    def explain(self, event: PosEvent, state: RefundBurstState, store: StoreMemory) -> Sequence[Margin]:
+        """Compare a refund's amount and the number of high refunds with the limits."""
+        cashier = state.cashiers.get(event.cashier_id)
+        if event.event_type.upper() != REFUND or cashier is None:
+            return ()
+        rule, key = self.parameters, store.receipt(event).key
+        own = sum(refund.amount for refund in cashier.refunds if refund.receipt == key)
+        high = sum(reaches(refund.amount, rule.amount) for refund in cashier.refunds)
+        of_cashier = f"refunds of {rule.amount:.2f} or more by {event.cashier_id} within {rule.window}"
+        return Margin("amount of this refund", own, rule.amount), Margin(of_cashier, high, rule.count)
 
     def _decide(
         self, event: PosEvent, cashier: Cashier, high: list[ReceiptRefund], store: StoreMemory

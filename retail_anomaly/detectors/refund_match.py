@@ -19,11 +19,13 @@ from retail_anomaly.core.ledger import (
 from retail_anomaly.core.quantities import rounded
 from retail_anomaly.core.receipts import Receipt
 from retail_anomaly.detector import (
+    REFUND,
     Alert,
     Detector,
     DetectorState,
     Duration,
     Episode,
+    Margin,
     Parameters,
     PosEvent,
     Range,
@@ -193,6 +195,28 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
             is_sale=taken.is_sale,
             quantity=taken.quantity,
             amount=taken.amount,
+        )
+
+    def explain(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Margin]:
+        """Say what is left of the refund's receipt, and how its price compares."""
+        if event.event_type.upper() != REFUND or event.sku in self._exempt:
+            return ()
+        if event.original_store_id not in (None, store.store_id):
+            return (Margin(f"the receipt is one of store {event.original_store_id}"),)
+        found = match(event, state.ledger, store.numbering, self.parameters.sale_memory)
+        if found.receipt is None:
+            return (Margin(f"not judged: {self._why_undecided(event, found, store)}"),)
+        article = found.receipt.articles.get(event.sku)
+        if article is None:
+            return (Margin(f"receipt {found.receipt.number} has no {event.sku}"),)
+        number, left = found.receipt.number, rounded(max(0.0, found.receipt.remaining(event.sku)))
+        paid = coverage(event, found.receipt, self._tolerances).quantity * article.unit_price
+        return (
+            Margin(f"receipt {number} sold {rounded(article.sold)} of {event.sku}, and {left} are left now"),
+            Margin(
+                f"refunded {max(0.0, event.amount - paid):.2f} above the price of the sale; more than "
+                f"{self._tolerances.of(paid):.2f} alerts"
+            ),
         )
 
     def _why_undecided(self, event: PosEvent, found: Match, store: StoreMemory) -> str:

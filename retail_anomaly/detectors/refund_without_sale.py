@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    REFUND,
     AgedIds,
     Alert,
     Detector,
@@ -15,6 +16,7 @@ from retail_anomaly.detector import (
     Duration,
     ForgottenSales,
     KeptLine,
+    Margin,
     Named,
     Parameters,
     PosEvent,
@@ -185,6 +187,21 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         if not state.held:
             return None
         return len(state.held), self._queue(state)[0][0] + self.parameters.match_grace
+
+    def explain(self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory) -> Sequence[Margin]:
+        """Say whether the sale of a refund is known, or why nobody asks."""
+        if event.event_type.upper() != REFUND:
+            return ()
+        named, rule = event.original_transaction_id or event.transaction_id, self.parameters
+        if event.sku in rule.exempt_skus:
+            return (Margin(f"refunds of {event.sku} need no sale"),)
+        if (event.original_store_id or store.store_id) != store.store_id:
+            return (Margin(f"the sale is one of store {event.original_store_id}"),)
+        if self._in_warm_up(event, store):
+            return (Margin(f"the store's log is younger than the warm-up of {rule.warm_up}"),)
+        if self._is_matched(event, state, store):
+            return (Margin(f"the sale of {named} is known: a sale of the last {rule.sale_memory} is enough"),)
+        return (Margin(f"no sale of {named} in the last {rule.sale_memory} is known"),)
 
     def _look_for_sale(
         self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory

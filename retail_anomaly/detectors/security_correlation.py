@@ -7,10 +7,12 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    SALE,
     Alert,
     Detector,
     DetectorState,
     Duration,
+    Margin,
     Parameters,
     PosEvent,
     Range,
@@ -178,6 +180,16 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
                 },
             ),
         )
+
+    def explain(
+        self, event: PosEvent, state: SecurityCorrelationState, store: StoreMemory
+    ) -> Sequence[Margin]:
+        """Compare the amount of a sale with the one from which a gate alarm matters."""
+        if event.event_type.upper() != SALE:
+            return ()
+        rule = self.parameters
+        measure = f"amount of a line that a gate alarm within {rule.window} would alert about"
+        return (Margin(measure, event.amount, rule.amount),)
 
     def _in_window(self, time: int, state: SecurityCorrelationState) -> list[HighValueSale]:
         """Return the lines in the window before `time`, oldest first."""

@@ -11,6 +11,7 @@ from retail_anomaly.detector import (
     CountEvent,
     Detector,
     DetectorState,
+    Margin,
     MovementEvent,
     Parameters,
     PosEvent,
@@ -101,6 +102,14 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
             stock.refunded += event.quantity
             state.stock.put(event.sku, stock)
         return ()
+
+    def explain(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Margin]:
+        """Say how many pieces the next count of the article should find."""
+        stock = state.stock.get(event.sku)
+        if stock is None:
+            return (Margin(f"{event.sku} was not counted before"),)
+        expected = rounded(stock.counted - stock.sold + stock.refunded + stock.moved)
+        return (Margin(f"the next count of {event.sku} should find {expected}"),)
 
     def on_taken_back(self, taken: TakenLine, state: StockDiscrepancyState, store: StoreMemory) -> None:
         """Count the pieces as not sold or not refunded, unless they were counted since."""

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import TOLERANCE, reaches
-from retail_anomaly.core.events import Event
+from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.rules.rule_detector import FIRST, MOST_IDS, SECOND, NoParameters, RuleDetector, whole
 from retail_anomaly.rules.state import OpenAlert, RuleState, WindowEntry
@@ -51,6 +52,18 @@ class WindowRule(RuleDetector):
             entry.episode = None
         state.groups.put(key, entry)
         return alerts
+
+    def explain(self, event: PosEvent, state: RuleState, store: StoreMemory) -> Sequence[Margin]:
+        """Compare the value of the line's group with the limit."""
+        key = self.group(event, store)
+        entry = None if key is None else state.groups.get(key)
+        value = self._value(entry) if isinstance(entry, WindowEntry) else None
+        if value is None:
+            return ()
+        when = self.rule.when
+        of = ", ".join(f"{field} {value}" for field, value in self.by_of(event, store).items())
+        measure = f"{when.kind} of {when.first}" + (f" in the group of {of}" if of else "")
+        return (Margin(measure, value, self._limit),)
 
     def _may_hold(self, entry: WindowEntry) -> bool:
         """Tell whether the condition may hold; for nearly all events this cheap test is the last."""

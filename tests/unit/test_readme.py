@@ -44,12 +44,12 @@ def without_speed(printed: str) -> str:
 
 
 def test_it_leads_from_a_file_of_your_own_to_a_report(receipts: Path) -> None:
-    [block] = [block for block in blocks(README, "sh") if "receipts.csv" in block]
-    [shown] = [block for block in blocks(README, "text") if "report.html\n" in block and "REFUND" in block]
+    [replayed, explained] = [block for block in blocks(README, "sh") if "receipts.csv" in block]
+    shown = [block for block in blocks(README, "text") if "REFUND" in block and "Found:" not in block]
 
-    printed = "".join(run(words, receipts) for words in commands(block))
-
-    assert without_speed(printed) == without_speed(shown)
+    for block in (replayed, explained):
+        printed = without_speed("".join(run(words, receipts) for words in commands(block)))
+        assert printed in map(without_speed, shown)
 
 
 def test_its_python_replays_that_file(receipts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
