@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.dispatch import Dispatch
 from retail_anomaly.core.events import POS_EVENTS
+from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
@@ -135,9 +136,11 @@ def open_replay(  # noqa: PLR0913 - most by name only
         dispatches += outcome.rules
         rules = RunningRules(configured, rules_log)
     names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
-    about = _About(said, names, dispatches)
+    about = _About(said, names, dispatches, settings.numbered_by)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
-        return _ReplayHere(Replay(engine, shadow, rules), source, Watch(mapping.nobody), about)
+        return _ReplayHere(
+            Replay(engine, shadow, rules), source, Watch(mapping.nobody, settings.numbered_by), about
+        )
     # The changes of a partition come with the events of all its stores.
     shares = source.shares(jobs, everything=engine.needs_ticks or rules is not None)
     return _ReplayInWorkers(
@@ -158,16 +161,21 @@ class _About:
         The detectors that run.
     rules
         The rules that run, or come in force within the log.
+    numbered_by
+        The setting.
     """
 
-    def __init__(self, said: list[str], names: Collection[str], rules: Sequence[Dispatch]) -> None:
+    def __init__(
+        self, said: list[str], names: Collection[str], rules: Sequence[Dispatch], numbered_by: NumberedBy
+    ) -> None:
+        self._numbered_by = numbered_by
         self._said = said
         self._names = names
         self._rules = rules
 
     def remarks(self, findings: Findings) -> list[str]:
         seen = {kind for kind in findings.types if any(each.steps(POS_EVENTS, kind) for each in self._rules)}
-        return [*self._said, *findings.remarks(self._names, seen)]
+        return [*self._said, *findings.remarks(self._names, seen, self._numbered_by)]
 
 
 class _ReplayHere:

@@ -71,7 +71,7 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
         rules = RunningRules(rules_of_settings(task.settings, task.detectors), task.rules_log)
     run = Replay(build_engine(task.settings, task.detectors, nobody=task.mapping.nobody), rules=rules)
     source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
-    watch = Watch(task.mapping.nobody)
+    watch = Watch(task.mapping.nobody, task.settings.numbered_by)
     report = ShareReport(FIRST, [], 0, 0.0)
 
     def send_report() -> None:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from retail_anomaly.core.events import (
     LINE_VOID,
+    POS_EVENTS,
     POST_VOID,
     REFUND,
     SALE,
@@ -18,8 +19,11 @@ from retail_anomaly.core.events import (
     SecurityEvent,
     TillEvent,
 )
+from retail_anomaly.core.receipts import NumberedBy
 
-_DAY: Final = 86_400_000
+# Lines of one receipt are minutes apart; a till that starts anew each day comes to a number again at about
+# the same hour, so somewhat less than a day later as well.
+_ANOTHER_DAY: Final = 12 * 3_600_000
 _EXCHANGE: Final = 30 * 60_000
 # Beyond it memory would grow with the log; a remark is then about the events up to here.
 _MOST_IDS: Final = 300_000
@@ -42,8 +46,10 @@ class Findings(msgspec.Struct):
         Whether one of them names a sale in the data.
     nobody
         How many POS events have a cashier that a constant filled in, by that cashier.
-    reused
-        How many lines bear a receipt number that another register has used, or their own a day before.
+    on_registers
+        How many transaction numbers two registers of a store have used.
+    on_days
+        How many transaction numbers a register has used on two days.
 
     Examples
     --------
@@ -57,12 +63,15 @@ class Findings(msgspec.Struct):
     refunds: int = 0
     matched: bool = False
     nobody: Counter[str] = msgspec.field(default_factory=Counter)
-    reused: int = 0
+    on_registers: int = 0
+    on_days: int = 0
 
     @classmethod
-    def of(cls, events: Iterable[Event], nobody: Collection[str] = ()) -> "Findings":
+    def of(
+        cls, events: Iterable[Event], nobody: Collection[str] = (), numbered_by: NumberedBy = "store"
+    ) -> "Findings":
         """Return the findings about events."""
-        watch = Watch(nobody)
+        watch = Watch(nobody, numbered_by)
         for _ in watch.passed(events):
             pass
         return watch.findings
@@ -74,10 +83,14 @@ class Findings(msgspec.Struct):
         self.refunds += other.refunds
         self.matched = self.matched or other.matched
         self.nobody += other.nobody
-        self.reused += other.reused
+        self.on_registers += other.on_registers
+        self.on_days += other.on_days
 
     def remarks(
-        self, detectors: Collection[str] | None = None, seen_types: Collection[str] = ()
+        self,
+        detectors: Collection[str] | None = None,
+        seen_types: Collection[str] = (),
+        numbered_by: NumberedBy = "store",
     ) -> list[str]:
         """Return the sentences for a person, the most telling first.
 
@@ -87,6 +100,8 @@ class Findings(msgspec.Struct):
             The detectors that run; None: the packaged ones.
         seen_types
             Event types that declarative rules look at.
+        numbered_by
+            The setting.
         """
         said = []
         if self.refunds and not self.matched and (detectors is None or "refund_without_sale" in detectors):
@@ -111,15 +126,29 @@ class Findings(msgspec.Struct):
             )
         if self.repeated:
             said.append(
-                f"{self.repeated:,} events repeat an event id of their store and change nothing; if each "
-                "register counts its own ids, set `numbered_by: register`"
+                f"{self.repeated:,} events repeat an event id of their store and change nothing"
+                + (
+                    "; if each register counts its own ids, set `numbered_by: register`"
+                    if numbered_by == "store"
+                    else ""
+                )
             )
-        if self.reused:
-            said.append(
-                f"{self.reused:,} lines bear a receipt number that another register or another day has "
-                "used: set `numbered_by: register` or `register_day`, or refunds meet the wrong sale"
-            )
+        said += self._about_numbers(numbered_by)
         return said
+
+    def _about_numbers(self, numbered_by: NumberedBy) -> Iterator[str]:
+        on_registers = self.on_registers if numbered_by == "store" else 0
+        on_days = self.on_days if numbered_by != "register_day" else 0
+        used = [
+            *([f"{on_registers:,} by two registers of a store"] if on_registers else ()),
+            *([f"{on_days:,} by one register on two days"] if on_days else ()),
+        ]
+        if used:
+            right = "register_day" if on_days else "register"
+            yield (
+                f"transaction numbers are used again, {' and '.join(used)}: set `numbered_by: {right}`, "
+                "or refunds and voids meet the wrong sale"
+            )
 
 
 def _is_exchange(refund: PosEvent, sold: int) -> bool:
@@ -146,6 +175,8 @@ class Watch:
     ----------
     nobody
         Cashiers that a constant filled in.
+    numbered_by
+        The setting, which says what an event id is unique within.
 
     Attributes
     ----------
@@ -153,12 +184,18 @@ class Watch:
         The findings so far.
     """
 
-    def __init__(self, nobody: Collection[str] = ()) -> None:
+    def __init__(self, nobody: Collection[str] = (), numbered_by: NumberedBy = "store") -> None:
         self.findings = Findings()
+        self._ids_by_register = numbered_by != "store"
         self._nobody = frozenset(nobody)
         self._ids: set[int] = set()
-        # By receipt number: the time of its first line, and its register.
-        self._receipts: dict[int, tuple[int, str | None]] = {}
+        # By number: the time of its first sale and the register, then those of other registers.
+        self._receipts: dict[int, tuple[Any, ...]] = {}
+        # Numbers of two registers, and of two days; and the articles sold under a number, where a register
+        # is known.
+        self._on_registers: set[int] = set()
+        self._on_days: set[int] = set()
+        self._sold: set[int] = set()
         self._bought: set[int] = set()
 
     def passed(self, events: Iterable[Event]) -> Iterator[Event]:
@@ -192,22 +229,34 @@ class Watch:
             self._take_type(name)
 
     def _take_sale(self, event: PosEvent) -> None:
-        key = hash((event.store_id, event.transaction_id))
-        first = self._receipts.get(key)
-        if first is None:
+        number = event.store_id, event.transaction_id
+        key = hash(number)
+        known = self._receipts.get(key)
+        if known is None:
             if len(self._receipts) < _MOST_IDS:
                 self._receipts[key] = (event.event_time, event.register_id)
-        elif abs(event.event_time - first[0]) >= _DAY or event.register_id != first[1]:
-            self.findings.reused += 1
+        elif self._is_of_another(event, key, known):
+            self._receipts[key] = (*known, event.event_time, event.register_id)
+        if event.register_id is not None and len(self._sold) < _MOST_IDS:
+            self._sold.add(hash((number, event.sku)))
         token = event.customer_token or event.card_token
         if token is not None and not self.findings.matched and len(self._bought) < _MOST_IDS:
             self._bought.add(hash((event.store_id, token, event.sku)))
 
     def _take_refund(self, event: PosEvent) -> None:
         self.findings.refunds += 1
-        first = self._receipts.get(hash((event.store_id, event.transaction_id)))
-        if first is not None and event.original_transaction_id is None and event.register_id is not None:
-            self.findings.reused += event.register_id != first[1] or event.event_time - first[0] >= _DAY
+        number = event.store_id, event.transaction_id
+        key = hash(number)
+        known = self._receipts.get(key)
+        if (
+            known is not None
+            and event.original_transaction_id is None
+            and event.register_id is not None
+            # Many tills ring a refund under the number of its sale, at any register and on any day.
+            and hash((number, event.sku)) not in self._sold
+            and len(self._sold) < _MOST_IDS
+        ):
+            self._is_of_another(event, key, known)
         if self.findings.matched:
             return
         named = event.original_transaction_id
@@ -215,10 +264,26 @@ class Watch:
         self.findings.matched = (
             hash((event.store_id, named)) in self._receipts
             if named
-            else first is not None and not _is_exchange(event, first[0])
+            else known is not None and not _is_exchange(event, known[0])
         ) or hash((event.store_id, token, event.sku)) in self._bought
         if self.findings.matched:
             self._bought.clear()
+
+    def _is_of_another(self, event: PosEvent, key: int, known: tuple[Any, ...]) -> bool:
+        """Count a number that comes again, once; tell whether a further register uses it."""
+        register = event.register_id
+        for n in range(0, len(known), 2):
+            if known[n + 1] == register:
+                if abs(event.event_time - known[n]) >= _ANOTHER_DAY and key not in self._on_days:
+                    self._on_days.add(key)
+                    self.findings.on_days += 1
+                return False
+        if register is None or known[1] is None:
+            return False
+        if key not in self._on_registers:
+            self._on_registers.add(key)
+            self.findings.on_registers += 1
+        return True
 
     def _take_other(self, event: Event) -> None:
         if isinstance(event, TillEvent):
@@ -238,7 +303,10 @@ class Watch:
             types[name] += 1
 
     def _take_id(self, event: Event, event_id: str) -> None:
-        key = hash((event.store_id, type(event), event_id))
+        kind: Any = type(event)
+        if isinstance(event, PosEvent | TillEvent):
+            kind = event.register_id if self._ids_by_register else POS_EVENTS
+        key = hash((event.store_id, kind, event_id))
         if key in self._ids:
             self.findings.repeated += 1
         elif len(self._ids) < _MOST_IDS:

@@ -105,7 +105,7 @@ def test_a_date_without_a_time_is_the_stores_midnight():
     ("name", "said"),
     [
         ("receipt_number_shared_by_tills.jsonl", "`numbered_by: register`"),
-        ("receipt_number_restarts_daily.jsonl", "`register_day`"),
+        ("receipt_number_restarts_daily.jsonl", "`numbered_by: register_day`"),
         ("event_id_per_till_counter.jsonl", "1 events repeat an event id"),
     ],
 )
