@@ -28,7 +28,7 @@ from retail_anomaly.models.river_judges import REFUND_FEATURES, RiverRefunds
 from retail_anomaly.models.tails import band
 
 _STORE: Final = "store"
-_PRICE_BUCKETS: Final = 64
+_PRICE_BUCKETS: Final = 64  # 512 articles in four kilobytes
 _FORGOTTEN_AFTER: Final = 90 * DAY
 _EPOCH: Final = 719_163  # 1970-01-01 as a day
 _OVERPRICED: Final = 1.1

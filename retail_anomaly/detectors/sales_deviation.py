@@ -21,7 +21,7 @@ from retail_anomaly.models.sales.explanation import explain, message
 from retail_anomaly.models.tails import band
 
 _STORE: Final = "store"
-_PRICE_BUCKETS: Final = 24
+_PRICE_BUCKETS: Final = 192  # 1,536 articles in eleven kilobytes
 _WORSE: Final = 0.1
 _QUIET: Final = 4
 
@@ -81,7 +81,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
 
     At the end of each quarter it compares the receipts of the quarter, the hour, two hours and the day so far
     with the store's own profile, level and spread. It also compares the time since the last receipt, the
-    amounts of two hours' lines, and how many of them were rung at less than half or more than double the
+    amounts of two hours' lines, and how many receipts have one at less than half or more than double the
     known price. Drops, spikes and prices are ranked apart. A store has one open alert, revised when it gets
     ten times rarer. The alert ends with an hour without deviation, with the day, or when too few sales open
     an alert of their own.
@@ -263,7 +263,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
                 "upper": upper,
                 "component": why.component,
                 "pValues": {name: float(f"{p:.3g}") for name, p in why.p_values.items()},
-                "linesOffPrice": why.lines_off_price,
+                "receiptsOffPrice": why.receipts_off_price,
                 "skus": why.skus,
                 "transactionIds": [line.receipt for line in why.wrong_prices],
                 "chance": float(f"{episode.chance:.3g}"),

@@ -19,7 +19,7 @@ from retail_anomaly.models.sales import JudgedQuarter, SalesHistory, SalesModel
 with extra_imports():
     from river.base import AnomalyDetector
 
-_BUCKETS: Final = 64
+_BUCKETS: Final = 192
 _EARLIEST: Final = 946_684_800_000
 _LATEST: Final = 253_402_300_799_999
 

@@ -1,13 +1,18 @@
-"""Usual prices: the unit prices of a store's best-selling articles in two kilobytes."""
+"""Usual prices: the unit prices of a store's articles in seven bytes each."""
 
 from math import exp, log
-from typing import Final, NamedTuple
+from struct import Struct
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
 
-_WAYS: Final = 4
+_WAYS: Final = 8
+_HASHES: Final = Struct(f"<{_WAYS}H")
+_PRICE: Final = Struct("<HHB")  # the price, the doubted one, the day of the doubt
+_BUCKET_BYTES: Final = _HASHES.size + _WAYS * _PRICE.size
 _STEP: Final = 500.0  # steps of the logarithm: a fifth of a per cent each
+_SAME: Final = 2  # steps: a weighed piece's price differs by the rounding of its amount
 _LOWEST: Final = -8.0  # the lowest logarithm: prices from 0.0003 to 10**53 fit
 _CODES: Final = 65_535
 _HIGHEST: Final = 1e300  # of a billionth of a piece even a small amount makes an infinite price
@@ -39,16 +44,18 @@ class SkuPrices(msgspec.Struct, array_like=True):
     Parameters
     ----------
     buckets
-        How many buckets it has; each holds four skus.
-    tags, codes, doubts
-        For each place: the hash of the sku; its price on a scale of logarithms; and the day, as a number from
-        1 to 120, since which only another price was rung, or 0.
+        How many buckets it has; each holds eight skus in 56 bytes.
+    places
+        The buckets. Each place has the hash of the sku; its price on a scale of logarithms; another price that
+        is rung lately; and the day, as a number from 1 to 120, since which it is, or 0.
 
     Notes
     -----
-    A new price is taken for a mistake until the next day, unless the old one is rung again: a wrong
-    price is noticed before it is learned, and a true change is learned overnight. Two skus of one bucket with
-    equal hashes are taken for one; that affects one pair in millions.
+    A new price is taken for a mistake until that same price is rung on a later day, unless the old one is
+    rung before: a wrong price is noticed before it is learned, a true change is learned overnight, and one
+    coupon does not open the door to the next one. A gift, at no price, says nothing of the price.
+
+    Two skus of one bucket with equal hashes are taken for one; that affects one pair in millions.
 
     Examples
     --------
@@ -60,62 +67,80 @@ class SkuPrices(msgspec.Struct, array_like=True):
     """
 
     buckets: int
-    tags: list[int]
-    codes: list[int]
-    doubts: list[int]
+    places: bytearray | list[Any]
+
+    def __post_init__(self) -> None:
+        # Written by release 1, in a form that cannot grow. Prices are known again after a day.
+        if isinstance(self.places, list):
+            self.places = bytearray(self.buckets * _BUCKET_BYTES)
 
     @classmethod
     def of(cls, buckets: int) -> "SkuPrices":
         """Return an empty cache."""
-        size = buckets * _WAYS
-        return cls(buckets, [0] * size, [0] * size, [0] * size)
+        return cls(buckets, bytearray(buckets * _BUCKET_BYTES))
 
     def see(self, sku: str, price: float, day: int) -> SeenPrice:
-        """Learn the unit price that was rung; return its ratio to the known one."""
-        place = self._place_of(sku)
-        code = _code(price)
-        if place < 0:
-            self._take_place(sku, code)
+        """Learn the unit price that was rung; return its ratio to the known one.
+
+        Parameters
+        ----------
+        sku
+            The article.
+        price
+            Its unit price; zero or less says nothing.
+        day
+            The local day, as a number that grows by one a day.
+        """
+        if price <= 0:
+            return SeenPrice(None, learned=False)
+        hashed = crc32(sku.encode())
+        at, tag = self._bucket_of(hashed)
+        code, row = _code(price), self._place_of(at, tag)
+        if row < 0:
+            self._take_place(at, hashed, code)
             return SeenPrice(None, learned=True)
-        known = self.codes[place]
-        if code == known:
-            doubted = self.doubts[place] != 0
-            self.doubts[place] = 0
-            return SeenPrice(1.0, learned=doubted)
+        known, doubted, since = _PRICE.unpack_from(self.places, row)  # type: ignore[arg-type]
+        if abs(code - known) <= _SAME:
+            if since:
+                self._put(row, known, 0, 0)
+            return SeenPrice(1.0, learned=since != 0)
         today = day % 120 + 1
-        if self.doubts[place] not in (0, today):
-            self.codes[place], self.doubts[place] = code, 0
-            return SeenPrice(1.0, learned=True)
-        self.doubts[place] = today
-        return SeenPrice(exp((code - known) / _STEP), learned=True)
+        if not since or abs(code - doubted) > _SAME:
+            self._put(row, known, code, today)
+            return SeenPrice(exp((code - known) / _STEP), learned=True)
+        if since == today:
+            return SeenPrice(exp((code - known) / _STEP), learned=False)
+        self._put(row, code, 0, 0)
+        return SeenPrice(1.0, learned=True)
 
     def get(self, sku: str) -> float | None:
         """Return the known unit price of a sku."""
-        place = self._place_of(sku)
-        return None if place < 0 else exp(self.codes[place] / _STEP + _LOWEST)
+        row = self._place_of(*self._bucket_of(crc32(sku.encode())))
+        if row < 0:
+            return None
+        code, _, _ = _PRICE.unpack_from(self.places, row)  # type: ignore[arg-type]
+        return exp(code / _STEP + _LOWEST)
 
-    def _place_of(self, sku: str) -> int:
-        hashed = crc32(sku.encode())
-        first = hashed % self.buckets * _WAYS
-        try:
-            return self.tags.index(hashed >> 16 or 1, first, first + _WAYS)
-        except ValueError:
-            return -1
+    def _bucket_of(self, hashed: int) -> tuple[int, int]:
+        return hashed % self.buckets * _BUCKET_BYTES, hashed >> 16 or 1
 
-    def _take_place(self, sku: str, code: int) -> None:
-        hashed = crc32(sku.encode())
-        first = hashed % self.buckets * _WAYS
-        bucket = self.tags[first : first + _WAYS]
+    def _place_of(self, at: int, tag: int) -> int:
+        """Return the place of the price of the sku with this hash in a bucket, or -1."""
+        tags = _HASHES.unpack_from(self.places, at)  # type: ignore[arg-type]
+        return at + _HASHES.size + tags.index(tag) * _PRICE.size if tag in tags else -1
+
+    def _take_place(self, at: int, hashed: int, code: int) -> None:
+        tags = list(_HASHES.unpack_from(self.places, at))  # type: ignore[arg-type]
         # An empty place, else one that the hash chooses: the sku that stood there has to go.
-        place = first + (bucket.index(0) if 0 in bucket else (hashed >> 8) % _WAYS)
-        self.tags[place], self.codes[place], self.doubts[place] = hashed >> 16 or 1, code, 0
+        way = tags.index(0) if 0 in tags else (hashed >> 8) % _WAYS
+        tags[way] = hashed >> 16 or 1
+        _HASHES.pack_into(self.places, at, *tags)  # type: ignore[arg-type]
+        self._put(at + _HASHES.size + way * _PRICE.size, code, 0, 0)
+
+    def _put(self, row: int, price: int, doubted: int, since: int) -> None:
+        _PRICE.pack_into(self.places, row, price, doubted, since)  # type: ignore[arg-type]
 
 
 def _code(price: float) -> int:
-    if price > 0:
-        code = round((log(min(price, _HIGHEST)) - _LOWEST) * _STEP)
-        if 0 <= code <= _CODES:
-            return code
-        # Absurd prices have the ends of the scale, and so has zero.
-        return 0 if code < 0 else _CODES
-    return 0
+    code = round((log(min(price, _HIGHEST)) - _LOWEST) * _STEP)
+    return min(max(code, 0), _CODES)  # absurd prices have the ends of the scale

@@ -28,8 +28,8 @@ class SalesExplanation(msgspec.Struct, frozen=True):
         Whose receipts and expectation to show.
     p_values
         The chances of all components on that side.
-    lines_off_price
-        Lines of two hours far off the known price on that side.
+    receipts_off_price
+        Receipts of two hours with a line far off the known price on that side.
     wrong_prices
         The last of those lines; empty when only receipts count.
     """
@@ -40,7 +40,7 @@ class SalesExplanation(msgspec.Struct, frozen=True):
     end: int
     horizon: str
     p_values: Mapping[str, float]
-    lines_off_price: int
+    receipts_off_price: int
     wrong_prices: Sequence[WrongPrice]
 
     @property
@@ -90,8 +90,9 @@ def message(why: SalesExplanation, quarter: JudgedQuarter, store_id: str, local:
     if why.component == "price":
         side = "less than half" if is_drop else "nearly double or more"
         articles = f", the last ones of {' and '.join(why.skus)}," if why.skus else ""
+        have = "receipt has" if why.receipts_off_price == 1 else "receipts have"
         return (
-            f"{span}: {why.lines_off_price} lines{articles} were rung at {side} of the known price ({sold})."
+            f"{span}: {why.receipts_off_price} {have} lines{articles} at {side} of the known price ({sold})."
         )
     if why.component == "ticket":
         return f"{span}: lines were {'smaller' if is_drop else 'larger'} than usual ({sold})."

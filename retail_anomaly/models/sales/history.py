@@ -17,8 +17,8 @@ _LARGEST_AMOUNT: Final = 1e7
 _KEPT_WRONG_PRICES: Final = 3  # enough to find them, few enough for the state
 
 
-class OffPriceLines(msgspec.Struct, array_like=True):
-    """Lines far below and far above the known price."""
+class OffPriceReceipts(msgspec.Struct, array_like=True):
+    """Receipts with a line far below, and far above, the known price."""
 
     cheap: int = 0
     dear: int = 0
@@ -39,7 +39,7 @@ class WindowQuarter(msgspec.Struct, array_like=True):
     receipts, usual
         How many there were, and how many are usual.
     lines, log_amounts, cheap, dear
-        Sale lines, the sum of their log amounts, and lines far below and far above the known price.
+        Sale lines, the sum of their log amounts, and receipts with one far below and far above the known price.
     plausible
         The receipts, or the expectation where the receipts were rare.
     """
@@ -91,7 +91,7 @@ class TicketDrift(msgspec.Struct, array_like=True):
 
 
 class PricedLines(msgspec.Struct, array_like=True):
-    """Decayed counts: lines, and those far below and far above the known price."""
+    """Decayed counts: lines, and receipts with one far below and far above the known price."""
 
     lines: float = 0.0
     cheap: float = 0.0
@@ -126,8 +126,8 @@ class SalesHistory(msgspec.Struct, array_like=True):
     block
         The quarter that is being counted, as quarters since 1970; 0 before the first event.
     receipts, lines, log_amounts, log_squares, off_price
-        Of that quarter: receipts, sale lines, the sums of log(1 + amount) and of its square, and lines far
-        off the known price.
+        Of that quarter: receipts, sale lines, the sums of log(1 + amount) and of its square, and receipts
+        with a line far off the known price.
     last_receipt
         The receipt of the last line.
     day
@@ -154,7 +154,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     tickets, drift
         The lines' amounts, and how much they vary from quarter to quarter.
     priced
-        How many lines are far off the known price.
+        How many receipts have a line far off the known price.
     days, silent
         Days learned; quarters in a row without a sale.
     strays
@@ -170,7 +170,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     last_sale
         When the last line was sold, in epoch milliseconds.
     wrong_prices
-        The day's last three lines far off the known price.
+        The day's last three lines far off the known price, each of another receipt.
     """
 
     block: int = 0
@@ -178,7 +178,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
     lines: int = 0
     log_amounts: float = 0.0
     log_squares: float = 0.0
-    off_price: OffPriceLines = msgspec.field(default_factory=OffPriceLines)
+    off_price: OffPriceReceipts = msgspec.field(default_factory=OffPriceReceipts)
     last_receipt: str = ""
     day: int = 0
     today: dict[int, int | float] = {}  # whole receipts take a byte or two
@@ -228,6 +228,9 @@ class SalesHistory(msgspec.Struct, array_like=True):
             self._keep_wrong_price(WrongPrice(price_ratio > 1, sku, receipt))
 
     def _keep_wrong_price(self, line: WrongPrice) -> None:
+        # A receipt counts once: five pieces of one article are one mistake, or one coupon.
+        if any((kept.is_dear, kept.receipt) == (line.is_dear, line.receipt) for kept in self.wrong_prices):
+            return
         if line.is_dear:
             self.off_price.dear += 1
         else:
@@ -238,7 +241,7 @@ class SalesHistory(msgspec.Struct, array_like=True):
         """Count the next quarter from zero."""
         self.receipts = self.lines = 0
         self.log_amounts = self.log_squares = 0.0
-        self.off_price = OffPriceLines()
+        self.off_price = OffPriceReceipts()
 
     def clear_day(self) -> None:
         """Count the next day from zero."""

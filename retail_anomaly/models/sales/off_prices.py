@@ -1,4 +1,4 @@
-"""Wrong prices: whether more lines than usual are far off the known price."""
+"""Wrong prices: whether more receipts than usual have a line far off the known price."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,7 +14,7 @@ _DECAY: Final = 0.95  # a day
 
 
 class OffPriceTails(msgspec.Struct, frozen=True):
-    """Lines of two hours far below and far above the known price, and the chances of so many."""
+    """Receipts of two hours with a line far below and far above the known price, and the chances of so many."""
 
     cheap: int
     dear: int
@@ -23,7 +23,7 @@ class OffPriceTails(msgspec.Struct, frozen=True):
 
 
 def off_price_tails(window: Sequence[WindowQuarter], store: SalesHistory) -> OffPriceTails:
-    """Return how unusual the lines of two hours are that are far off the known price."""
+    """Return how unusual it is that so many of two hours' receipts have a line far off the known price."""
     known = store.priced
     lines = sum(row.lines for row in window)
 

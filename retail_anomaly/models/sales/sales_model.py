@@ -123,8 +123,10 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         self, quarter: int, mean: float, store: SalesHistory, tails: SalesTails, *, rare: bool
     ) -> None:
         """Learn the quarter that is over, unless it was rare, and begin the next."""
-        # At first nothing is usual, and everything would be rare.
-        if store.days >= self.warm_up and (mean > 0.2 or store.receipts):
+        # At first nothing is usual, and everything would be rare. A day on which nothing is sold teaches one
+        # rare quarter: it would teach thirty, and hide the next outage for weeks.
+        is_closed = rare and store.flagged and not store.receipts and not store.day_receipts
+        if store.days >= self.warm_up and (mean > 0.2 or store.receipts) and not is_closed:
             store.drop_rank.add(tails.drop)
             store.spike_rank.add(tails.spike)
             store.price_rank.add(tails.price)

@@ -25,7 +25,7 @@ class SalesTails(msgspec.Struct, frozen=True):
     low, high
         By component: the chance of so few, and of so many.
     off_price
-        Lines of two hours far below and far above the known price.
+        Receipts of two hours with a line far below and far above the known price.
     drop, spike
         The receipts' components and the tickets of each side combined, see `tails.strength`.
     cheap, dear

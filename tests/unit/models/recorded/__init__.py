@@ -2,8 +2,8 @@
 
 `alerts.jsonl` has every alert, `scores.json` a hash of each day's scores, `records.json` the records that
 checkpoints at `CUTS` wrote. `python -m tests.unit.models.recorded` writes them; write them anew only when a
-figure is meant to change, and never `records.json` within a format version: it is the proof that older state
-can still be read.
+figure is meant to change, and then keep `records.json` under another name: it is the proof that older state
+can still be read. In `records_before_prices.json` prices have their first form.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ def recorded_scores() -> dict[str, str]:
     return found
 
 
-def recorded_state() -> dict[str, dict[str, bytes]]:
+def recorded_state(file: str = "records.json") -> dict[str, dict[str, bytes]]:
     """Return the store's records at each cut, as they were recorded."""
     return {
         cut: {name: b64decode(content) for name, content in records.items()}
-        for cut, records in json.loads((FOLDER / "records.json").read_text()).items()
+        for cut, records in json.loads((FOLDER / file).read_text()).items()
     }
 
 
