@@ -46,8 +46,8 @@ class SkuPrices(msgspec.Struct, array_like=True):
     buckets
         How many buckets it has; each holds eight skus in 56 bytes.
     places
-        The buckets. Each place has the hash of the sku; its price on a scale of logarithms; another price that
-        is rung lately; and the day, as a number from 1 to 120, since which it is, or 0.
+        The buckets. Each place has the hash of the sku; its price on a scale of logarithms; another price
+        that is rung lately; and the day, as a number from 1 to 120, since which it is, or 0.
 
     Notes
     -----

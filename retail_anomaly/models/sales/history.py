@@ -39,7 +39,8 @@ class WindowQuarter(msgspec.Struct, array_like=True):
     receipts, usual
         How many there were, and how many are usual.
     lines, log_amounts, cheap, dear
-        Sale lines, the sum of their log amounts, and receipts with one far below and far above the known price.
+        Sale lines, the sum of their log amounts, and receipts with one far below and far above the known
+        price.
     plausible
         The receipts, or the expectation where the receipts were rare.
     """

@@ -14,7 +14,7 @@ _DECAY: Final = 0.95  # a day
 
 
 class OffPriceTails(msgspec.Struct, frozen=True):
-    """Receipts of two hours with a line far below and far above the known price, and the chances of so many."""
+    """Receipts of two hours with a line far below and far above the known price, and their chances."""
 
     cheap: int
     dear: int
