@@ -91,6 +91,8 @@ class Case(msgspec.Struct, frozen=True, gc=False, rename="camel"):
         The probability that at least one of its alerts is right, 0 to 1; see `prioritised`.
     expected_loss
         The money at stake, each alert's share weighted with the probability that it is right.
+    shortened
+        Whether older alerts and actions are left out, because the whole case does not fit into a record.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class Case(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     actions: tuple[Action, ...]
     priority: float = 0.0
     expected_loss: float = 0.0
+    shortened: bool = False
 
 
 def subject_of(alert: Alert) -> CaseSubject:

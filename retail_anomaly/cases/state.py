@@ -70,9 +70,9 @@ class CasesState(DetectorState):
         return cast(CaseState, self.cases.get(case_id))
 
     def pass_time(self, time: int) -> None:
-        """Move the clock to a record's time.
+        """Move the clock to an alert's time.
 
-        A time more than a week ahead counts only once a second record comes as far: one wrong clock must not
+        A time more than a week ahead counts only once a second alert comes as far: one wrong clock must not
         expire the cases of a store.
         """
         clock = self.clocks.get("") or _CaseClock()
@@ -138,19 +138,20 @@ class CasesState(DetectorState):
             precision.count(alert_type, "benign", wrong)
         return precision
 
-    def forget(self, memory: int, waits: int) -> None:
+    def forget(self, memory: int | None, waits: int) -> None:
         """Drop, once an hour of event time, the cases, entries and waiting actions that are too old."""
         clock = self.clocks.get("")
         if clock is None or clock.time < clock.next_sweep:
             return
         clock.next_sweep = clock.time + _HOUR
         self.clocks.put("", clock)
-        for name, case in list(self.cases.items()):
-            if case.newest_at + memory < clock.time:
-                self._drop_case(name, case)
-        for name, action in list(self.entries.items()):
-            if action.ends + memory < clock.time:
-                self.entries.drop(name)
+        if memory is not None:
+            for name, case in list(self.cases.items()):
+                if case.newest_at + memory < clock.time:
+                    self._drop_case(name, case)
+            for name, action in list(self.entries.items()):
+                if action.ends + memory < clock.time:
+                    self.entries.drop(name)
         for name, action in list(self.waiting.items()):
             if action.time + waits < clock.time:
                 self.waiting.drop(name)

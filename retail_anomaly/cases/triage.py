@@ -35,7 +35,8 @@ class Triage:
     Parameters
     ----------
     memory
-        How long a case is remembered after its newest alert, in milliseconds.
+        How long a case is remembered after its newest alert, in milliseconds by the times of its store's
+        alerts; None: for ever.
     priors
         What is believed of each type of alert before anybody judged one.
 
@@ -59,7 +60,7 @@ class Triage:
 
     needs_ticks: Final = False
 
-    def __init__(self, *, memory: int = 90 * _DAY, priors: Mapping[str, Prior] | None = None) -> None:
+    def __init__(self, *, memory: int | None = 90 * _DAY, priors: Mapping[str, Prior] | None = None) -> None:
         self._memory = memory
         self._priors = dict(priors or {})
         self.config_hashes: dict[str, str] = {}
@@ -96,7 +97,8 @@ class Triage:
             state.pass_time(max(record.event_time, record.opened_at))
             changed = self._take_alert(record, state)
         else:
-            state.pass_time(record.time)
+            # People act by the time of day, which may be years after the alerts of a history that is read
+            # again. So actions pass no time, and what is forgotten hangs on the alerts alone.
             changed = self._take_action(record, state)
         cases = [self._case(name, state) for name in changed]
         state.forget(self._memory, _WAITS)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import msgspec
 import pandas as pd
@@ -55,6 +55,24 @@ class CaseBook:
     def __init__(self, cases: Iterable[Case], precision: Mapping[str, Precision]) -> None:
         self.cases = list(cases)
         self.precision = dict(precision)
+
+    @classmethod
+    def of(cls, cases: Iterable[Case], settings: Settings) -> Self:
+        """Give cases the priority that the verdicts of their store's group make.
+
+        Parameters
+        ----------
+        cases
+            All cases, each once.
+        settings
+            ``cases.priors`` and ``stores.ID.group`` count.
+        """
+        groups: dict[str, list[Case]] = {}
+        for case in cases:
+            groups.setdefault(settings.group(case.store_id), []).append(case)
+        precision = {name: Precision.of_cases(each, settings.cases.priors) for name, each in groups.items()}
+        ordered = (prioritised(case, precision[name]) for name, each in groups.items() for case in each)
+        return cls(ordered, precision)
 
     def reading_order(self) -> list[Case]:
         """Return the open cases, the one to read first at the front."""
@@ -107,7 +125,8 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     actions
         `Action` objects, mappings with the names of the topic ``alert-actions``, or a file of JSON lines.
     settings
-        ``cases`` and ``stores.ID.group`` count. By default the packaged ones.
+        ``cases.priors`` and ``stores.ID.group`` count. By default the packaged ones. All cases are kept,
+        also those that are older than ``cases.memory``.
 
     Returns
     -------
@@ -128,7 +147,7 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     [['c-1', 'open', 0.2], ['sku-1', 'closed', 0.0]]
     """
     settings = settings or Settings()
-    steps = Triage(memory=settings.cases.memory, priors=settings.cases.priors)
+    steps = Triage(memory=None, priors=settings.cases.priors)
     stores: dict[str, StoreMemory] = {}
     records: list[Alert | Action] = [*_alerts(alerts), *_actions(actions)]
     # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
@@ -137,13 +156,7 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
         if store is None:
             store = stores[record.store_id] = steps.new_store(record.store_id)
         steps.process(record, store)
-    groups: dict[str, list[Case]] = {}
-    for store_id, store in stores.items():
-        groups.setdefault(settings.group(store_id), []).extend(steps.cases(store))
-    precision = {name: Precision.of_cases(cases, settings.cases.priors) for name, cases in groups.items()}
-    return CaseBook(
-        (prioritised(case, precision[name]) for name, cases in groups.items() for case in cases), precision
-    )
+    return CaseBook.of(chain.from_iterable(steps.cases(store) for store in stores.values()), settings)
 
 
 _COLUMNS: Final = [

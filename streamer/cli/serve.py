@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: `retail-streamer run`, `metrics` and `sink`."""
+"""The commands that run until they are stopped: `retail-streamer run`, `metrics`, `triage` and `sink`."""
 
 import os
 from typing import Annotated
@@ -100,6 +100,45 @@ def metrics(
         from streamer import process
         from streamer.store_metrics import store_metrics_process
     return process.run(store_metrics_process(settings), connection)
+
+
+def triage(
+    *,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-triage.")
+    ] = None,
+    state_dir: StateDir = None,
+    exactly_once: ExactlyOnce = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Gather alerts in cases, apply the decisions about them, and write the topic alert-cases.
+
+    Runs until SIGTERM or Ctrl-C. Decisions come from the topic alert-actions, to which the board of
+    `retail-anomaly review --broker` writes.
+
+    Example: retail-streamer triage --broker localhost:9092
+    """
+    _begin()
+    from streamer.observe import logs
+
+    logs.configure(log_level)
+    settings, connection = prepare(
+        config,
+        embedded_broker,
+        broker=broker,
+        consumer_group=consumer_group,
+        state_dir=state_dir,
+        processing_guarantee=guarantee(exactly_once),
+        metrics_port=metrics_port,
+    )
+    with logs.without_httpx_notice():
+        from streamer import process
+        from streamer.triage_app import triage_process
+    return process.run(triage_process(settings), connection)
 
 
 def sink(

@@ -83,7 +83,9 @@ def _create_internal(settings: Settings, connection: Connection) -> None:
         from streamer.process import build
         from streamer.quix.failures import explained
         from streamer.store_metrics import store_metrics_process
+        from streamer.triage_app import triage_process
+    processes = detection_process(settings), store_metrics_process(settings), triage_process(settings)
     with explained():
-        for process in (detection_process(settings), store_metrics_process(settings)):
+        for process in processes:
             for name in build(process, connection, create_topics=True).internal_topics:
                 typer.echo(f"{name}: there")

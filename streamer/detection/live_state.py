@@ -14,7 +14,7 @@ Live objects must never be ahead of the last commit. They are dropped, and read 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 import structlog
@@ -22,7 +22,7 @@ from quixstreams import State
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.state import PartitionTransaction
 
-from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.collections import Load
 from retail_anomaly.core.memory import StoreMemory
 from streamer.detection.record_parts import RecordParts
 from streamer.detection.state_offsets import check_offsets
@@ -45,6 +45,24 @@ MOST_LIVE: Final = 20_000
 # Stores with unwritten changes; more than these are written before the commit interval has passed.
 _MOST_TOUCHED: Final = 15_000
 _read_numbers: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
+
+
+class StoreLogic(Protocol):
+    """Makes and reads the memories of stores: the detectors' `Engine`, or `Triage`."""
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether a store may wait for a time."""
+
+    @property
+    def config_hashes(self) -> dict[str, str]:
+        """The parameters that it runs with."""
+
+    def load_store(self, store_id: str, load: Load) -> StoreMemory:
+        """Return the memory of a store, restored from its records."""
+
+    def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
+        """Return how much waits in a store, and the time for which it waits."""
 
 
 class _PartitionState:
@@ -86,7 +104,7 @@ class LiveState(CommitStep):
     sdf
         The dataframe; its state is registered here.
     engine
-        Makes and reads stores' memories.
+        Makes and reads stores' memories: the detectors' engine, or the triage.
     most_bytes
         The largest value that the changelog takes.
     most_live
@@ -98,7 +116,7 @@ class LiveState(CommitStep):
     def __init__(
         self,
         sdf: StreamingDataFrame,
-        engine: Engine,
+        engine: StoreLogic,
         *,
         most_bytes: int = USUAL,
         most_live: int = MOST_LIVE,

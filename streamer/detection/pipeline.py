@@ -5,7 +5,7 @@ A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memo
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Any
 
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -24,9 +24,8 @@ from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer
+from streamer.quix.ends import name_of, send, short_key, writable
 from streamer.quix.state_name import merged_with_state_of
-
-_KEY_CHARACTERS: Final = 1_024
 
 
 def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipeline
@@ -100,7 +99,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     for name, raw in inputs.items():
         decoded = newer if name == STOCK_MOVEMENTS and len(inputs) > 1 else older
         if name == TICKS:
-            decoded.append(raw.apply(TickReader(_name_of(raw)).read, metadata=True))
+            decoded.append(raw.apply(TickReader(name_of(raw)).read, metadata=True))
             continue
         reader = RecordReader(
             name,
@@ -109,15 +108,15 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
             check_key=not rekey,
             max_ahead=max_ahead if name in stamped_at_append else None,
             placing=None if rekey else placing,
-            name=_name_of(raw),
+            name=name_of(raw),
         )
         decoded.append(
-            _rekeyed(_writable(raw, clock), RekeyingReader(reader, internal_bytes), dead_letters)
+            _rekeyed(writable(raw, clock), RekeyingReader(reader, internal_bytes), dead_letters)
             if rekey
             else raw.apply(reader.read, metadata=True)
         )
     merged = merged_with_state_of(older, newer)
-    ticks = _name_of(inputs[TICKS]) if TICKS in inputs else None
+    ticks = name_of(inputs[TICKS]) if TICKS in inputs else None
     state = LiveState(merged, engine, most_bytes=internal_bytes, most_live=most_live, ticks=ticks)
     on_state(state)
     process: Process = engine.process
@@ -132,26 +131,20 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         step = with_scores(step, engine)
     if enriched is not None:
         step = with_enriched(step, state)
-    raised = _writable(merged.apply(step, expand=True), clock)
+    raised = writable(merged.apply(step, expand=True), clock)
     if scores is not None:
-        _send(raised, Score, scores, key=_store_key)
+        send(raised, Score, scores, key=_store_key)
         raised = raised.filter(lambda outcome: not isinstance(outcome, Score))
     if enriched is not None:
-        _send(raised, EnrichedEvent, enriched, key=_store_key)
+        send(raised, EnrichedEvent, enriched, key=_store_key)
         raised = raised.filter(lambda outcome: not isinstance(outcome, EnrichedEvent))
-    _send(raised, DeadLetter, dead_letters, key=_short_key)
+    send(raised, DeadLetter, dead_letters, key=short_key)
     # A tick has no key, and its alerts are about several stores.
     if shadow is not None:
-        _send(raised, ShadowAlert, shadow, key=_store_key)
+        send(raised, ShadowAlert, shadow, key=_store_key)
     raised = raised.filter(lambda outcome: not isinstance(outcome, ShadowAlert))
-    _send(raised, Alert, alerts, key=_store_key)
+    send(raised, Alert, alerts, key=_store_key)
     return raised
-
-
-def _name_of(raw: StreamingDataFrame) -> str:
-    """Return the name in Kafka of a dataframe's topic."""
-    (topic,) = raw.topics
-    return str(topic.name)
 
 
 def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topic) -> StreamingDataFrame:
@@ -159,7 +152,7 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
 
     The repartition topic carries the bytes of the producer: the detectors see the event that was sent.
     """
-    _send(raw.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=_short_key)
+    send(raw.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=short_key)
     keyed = raw.filter(reader.is_good, metadata=True).group_by(
         reader.store_key,
         name="store",
@@ -171,36 +164,5 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
     return keyed.apply(reader.read, metadata=True)
 
 
-def _send(
-    sdf: StreamingDataFrame,
-    kind: type[Alert | DeadLetter | EnrichedEvent | Score],
-    topic: Topic,
-    key: Callable[[Any], bytes | None],
-) -> None:
-    sdf.filter(lambda value: isinstance(value, kind)).to_topic(topic, key=key)
-
-
 def _store_key(value: Alert | EnrichedEvent | Score) -> bytes:
     return value.store_id.encode()
-
-
-def _short_key(letter: DeadLetter) -> bytes | None:
-    """Return a dead letter's key, unless it is too long to be a store's."""
-    return None if letter.key is None or len(letter.key) > _KEY_CHARACTERS else letter.key.encode()
-
-
-def _writable(sdf: StreamingDataFrame, clock: Callable[[], int]) -> StreamingDataFrame:
-    """Leave out of an event's record what could keep its results from being written.
-
-    Headers may be as large as a value. Kafka refuses a timestamp more than an hour ahead, unless a topic is
-    set to take it.
-    """
-
-    def timestamp(_value: object, _key: object, timestamp: int, _headers: object) -> int:
-        return min(timestamp, clock())
-
-    return sdf.set_headers(_no_headers).set_timestamp(timestamp)
-
-
-def _no_headers(*_: object) -> list[tuple[str, bytes]]:
-    return []

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 from quixstreams import message_context
 
+from retail_anomaly.cases import Action
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
@@ -13,7 +15,8 @@ from streamer.detection.ticks import LIVE, Tick
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import TICKS
 
-Decode: TypeAlias = Callable[[str, bytes | None], Event]
+Record: TypeAlias = Event | Alert | Action
+Decode: TypeAlias = Callable[[str, bytes | None], Record]
 
 
 class Placing:
@@ -100,7 +103,7 @@ class RecordReader:
         timestamp: int,
         _headers: Any,
         most_bytes: int | None = None,
-    ) -> Event | DeadLetter:
+    ) -> Record | DeadLetter:
         """Return the event, or the dead letter that a record without one becomes."""
         try:
             event = self._decode(self._topic, raw)
@@ -138,9 +141,9 @@ class RekeyingReader:
         self._reader = reader
         self._most_bytes = most_bytes
         self._place: tuple[str, int, int] | None = None
-        self._outcome: Event | DeadLetter | None = None
+        self._outcome: Record | DeadLetter | None = None
 
-    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> Event | DeadLetter:
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> Record | DeadLetter:
         """Return the event, or the dead letter that a record without one becomes."""
         where = message_context()
         place = (where.topic, where.partition, where.offset)
@@ -199,8 +202,8 @@ def _dead_letter(
     )
 
 
-def _check_ahead(event: Event, timestamp: int, max_ahead: int) -> None:
-    if not isinstance(event, ShiftEvent) and event.event_time > timestamp + max_ahead:
+def _check_ahead(event: Record, timestamp: int, max_ahead: int) -> None:
+    if not isinstance(event, ShiftEvent | Action) and event.event_time > timestamp + max_ahead:
         raise InvalidEvent(
             "eventTime",
             f"eventTime: expected at most {max_ahead} ms after the record's timestamp "

@@ -2,7 +2,7 @@
 
 Kafka refuses a record that is larger than its topic allows, and a process that can't write its results can't
 go on. So nothing is produced that may be refused: a dead letter goes without its value, an alert with shorter
-lists in its evidence, state in parts (`streamer.detection.record_parts`).
+lists in its evidence, a case with its newest alerts, state in parts (`streamer.detection.record_parts`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from msgspec import structs
 
+from retail_anomaly.cases import Case
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter, encode
 from streamer.errors import StreamerError
@@ -109,14 +110,15 @@ def record_limits(connection: Connection, outputs: Iterable[str], group: str) ->
 
 
 def encoded_within(value: object, most: int) -> bytes:
-    """Write a dead letter, an alert or a score as JSON of at most so many bytes.
+    """Write a dead letter, an alert, a case or a score as JSON of at most so many bytes.
 
     Parameters
     ----------
     value
         A dead letter that is too large goes without its value, and without its key if that does not suffice;
         its place says where the record stands. Of an alert the lists in the evidence are cut, and the
-        evidence has ``shortened``. Anything else is short.
+        evidence has ``shortened``. A case goes with its newest alerts and actions, and has ``shortened``.
+        Anything else is short.
     most
         Bytes.
 
@@ -169,6 +171,11 @@ def _shorter(value: object) -> Iterator[object]:
         for most in _LISTS:
             evidence = {name: _cut(each, most) for name, each in value.evidence.items()}
             yield structs.replace(value, evidence={**evidence, "shortened": True})
+    elif isinstance(value, Case):
+        for most in _LISTS:
+            alerts = [structs.replace(each, transaction_ids=()) for each in value.alerts[-max(most, 1) :]]
+            actions = value.actions[len(value.actions) - most :] if most else ()
+            yield structs.replace(value, alerts=tuple(alerts), actions=actions, shortened=True)
 
 
 def _cut(value: Any, most: int) -> Any:

@@ -1,4 +1,4 @@
-"""Read the alerts topic from its beginning, without joining a group or committing."""
+"""Read a topic from its beginning, without joining a group or committing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
@@ -13,7 +13,7 @@ _POLL_SECONDS: Final = 0.2
 
 
 class Tail:
-    """The values of the alerts topic, partition by partition in order, from the first on.
+    """The values of a topic, partition by partition in order, from the first on.
 
     Parameters
     ----------

@@ -12,9 +12,13 @@ TICKS: Final = "store-ticks"
 SCORES: Final = "anomaly-scores"
 ENRICHED: Final = "enriched-pos-events"
 SHADOW_ALERTS: Final = "shadow-alerts"
-TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS)
-# Read side by side, so they all have the same number of partitions.
+ALERT_ACTIONS: Final = "alert-actions"
+ALERT_CASES: Final = "alert-cases"
+TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS, ALERT_ACTIONS, ALERT_CASES)
+# Read side by side, so the topics of one process all have the same number of partitions: by `run` ...
 ALIGNED: Final = (*INPUT_TOPICS, TICKS)
+# ... and by `triage`.
+TRIAGED: Final = (ALERTS, ALERT_ACTIONS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
 
@@ -63,8 +67,18 @@ class TopicNames:
 
     @property
     def aligned(self) -> tuple[str, ...]:
-        """The topics that are read side by side."""
+        """The topics that `run` reads side by side."""
         return self.all(ALIGNED)
+
+    @property
+    def triaged(self) -> tuple[str, ...]:
+        """The topics that `triage` reads side by side."""
+        return self.all(TRIAGED)
+
+    @property
+    def together(self) -> tuple[tuple[str, ...], ...]:
+        """The topics that are read side by side, by process: they have equal numbers of partitions."""
+        return self.aligned, self.triaged
 
 
 UNPREFIXED: Final = TopicNames()

@@ -81,24 +81,22 @@ def check_topics(
         The broker does not answer, or it refuses to create a topic.
     """
     names = plan.names.all(TOPICS) if names is None else tuple(names)
-    aligned = frozenset(plan.names.aligned)
     said: list[str] = []
     admin = _admin_client(connection, said)
     found = _wait_for_topics(admin, connection, said, () if create else names, wait)
     missing = [name for name in names if name not in found]
     if create and missing:
-        usual = _usual_partitions(found, plan)
-        _create(admin, connection, plan, {n: usual if n in aligned else plan.partitions for n in missing})
+        _create(admin, connection, plan, {name: _usual_partitions(name, found, plan) for name in missing})
         found = _partitions(admin)
     configs = _configs(admin, [name for name in names if name in found])
-    uneven = len({found[name] for name in names if name in aligned and name in found}) > 1
+    uneven = [together for together in plan.names.together if len(_numbers(together, names, found)) > 1]
     return [
         _compared(
             name,
             found[name],
             configs[name],
             plan,
-            uneven=uneven and name in aligned,
+            uneven=any(name in together for together in uneven),
             created=create and name in missing,
         )
         if name in found
@@ -136,8 +134,10 @@ def ensure_topics(
             f"missing on {connection.broker}, or hidden from this user: {', '.join(missing)}; "
             f"create them with `retail-streamer topics --create --broker {connection.broker}`"
         )
-    inputs = {r.name: r.partitions for r in reports if r.name in plan.names.aligned}
-    if len(set(inputs.values())) > 1:
+    for together in plan.names.together:
+        inputs = {r.name: r.partitions for r in reports if r.name in together}
+        if len(set(inputs.values())) == 1 or not inputs:
+            continue
         raise StreamerError(
             "the input topics must have equal numbers of partitions, so that a store's events meet: "
             + ", ".join(f"{name} has {number}" for name, number in inputs.items())
@@ -173,9 +173,15 @@ def _wait_for_topics(
             time.sleep(_PAUSE_S)
 
 
-def _usual_partitions(found: Mapping[str, int], plan: TopicPlan) -> int:
-    inputs = Counter(found[name] for name in plan.names.aligned if name in found)
+def _usual_partitions(topic: str, found: Mapping[str, int], plan: TopicPlan) -> int:
+    """Return how many partitions most of the topics have that are read together with this one."""
+    together = next((names for names in plan.names.together if topic in names), ())
+    inputs = Counter(found[name] for name in together if name in found)
     return inputs.most_common(1)[0][0] if inputs else plan.partitions
+
+
+def _numbers(together: Iterable[str], names: Iterable[str], found: Mapping[str, int]) -> set[int]:
+    return {found[name] for name in names if name in together and name in found}
 
 
 def _compared(

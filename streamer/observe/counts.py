@@ -5,11 +5,12 @@ Every record pays for the counting, so the counts are plain dictionaries.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
 
+from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter, InvalidKind
 
@@ -89,6 +90,7 @@ class ProcessCounts:
         self._dead_letters: Counter[str] = Counter()
         self._written: Counter[str] = Counter()
         self._misplaced: Counter[str] = Counter()
+        self._cases: Counter[str] = Counter()
         self.lag: Mapping[tuple[str, int], int] = {}
         self.hidden: Mapping[tuple[str, int], int] = {}
         self.joined = False
@@ -98,10 +100,12 @@ class ProcessCounts:
         """Count a processed record."""
         self._processed[topic] += 1
 
-    def raised(self, outcome: Alert | DeadLetter) -> None:
-        """Count an alert or a dead letter."""
+    def raised(self, outcome: Alert | Case | DeadLetter) -> None:
+        """Count an alert, a changed case or a dead letter."""
         if isinstance(outcome, Alert):
             self._alerts[outcome.type] += 1
+        elif isinstance(outcome, Case):
+            self._cases[outcome.state] += 1
         else:
             self._dead_letters[_reason(outcome)] += 1
 
@@ -114,6 +118,9 @@ class ProcessCounts:
                 "every producer use Kafka's partitioner (librdkafka: partitioner=murmur2_random)",
                 topic=topic,
             )
+
+    def decided(self, action: Action, changed: Sequence[Case]) -> None:
+        """Ignore a decision about cases: only `Metrics` observes them."""
 
     def written(self, topic: str, records: int) -> None:
         """Count records that InfluxDB has acknowledged."""
@@ -148,6 +155,7 @@ class ProcessCounts:
             "alerts": dict(self._alerts),
             "dead_letters": self._dead_letters.total(),
             **({"written": dict(self._written)} if self._written else {}),
+            **({"cases": dict(self._cases)} if self._cases else {}),
         }
 
     def log_stop(self) -> None:

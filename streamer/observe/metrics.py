@@ -4,6 +4,7 @@ Counts are collected when Prometheus asks. Durations are observed as they happen
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter
 from streamer.observe.background import Background
@@ -19,6 +21,7 @@ from streamer.observe.counts import ProcessCounts
 
 _LATENCY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600, 86_400)
 _PROCESSING: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1)
+_TO_VERDICT: Final = (60, 600, 3_600, 14_400, 43_200, 86_400, 172_800, 345_600, 604_800, 2_592_000)
 _REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
 STALLED_SECONDS: Final = 300.0
@@ -31,7 +34,7 @@ class Metrics(ProcessCounts, Collector):
     Parameters
     ----------
     process
-        The command: ``run``, ``metrics`` or ``sink``.
+        The command: ``run``, ``metrics``, ``triage`` or ``sink``.
     group
         Its consumer group.
     state_dir
@@ -88,6 +91,11 @@ class Metrics(ProcessCounts, Collector):
             "retail_sink_request_seconds", "Requests to InfluxDB, by outcome.", ["outcome"],
             buckets=_REQUEST, registry=registry,
         )  # fmt: skip
+        self._to_verdict = Histogram(
+            "retail_verdict_seconds", "From an alert's opening to a verdict on it.",
+            buckets=_TO_VERDICT, registry=registry,
+        )  # fmt: skip
+        self._verdicts: Counter[tuple[str, str]] = Counter()
         ProcessCollector(registry=registry)
         registry.register(self)
 
@@ -106,11 +114,21 @@ class Metrics(ProcessCounts, Collector):
         """The names of the work beside the poll loop that fails at present."""
         return [work.name for work in self.background if not work.well]
 
-    def raised(self, outcome: Alert | DeadLetter) -> None:
-        """Count an alert or a dead letter, and how long the alert took."""
+    def raised(self, outcome: Alert | Case | DeadLetter) -> None:
+        """Count an alert, a case or a dead letter, and how long the alert took."""
         super().raised(outcome)
         if isinstance(outcome, Alert) and outcome.detected_at is not None:
             self._latency.observe(max(0.0, (outcome.detected_at - outcome.event_time) / 1_000))
+
+    def decided(self, action: Action, changed: Sequence[Case]) -> None:
+        """Observe the alerts that a verdict is about, and how long they waited for it."""
+        if action.verdict is None:
+            return
+        for alert in (alert for case in changed for alert in case.alerts):
+            about = action.alert_id in (None, alert.alert_id) and alert.opened_at <= action.time
+            if about:
+                self._verdicts[alert.type, action.verdict] += 1
+                self._to_verdict.observe((action.time - alert.opened_at) / 1_000)
 
     def processed_in(self, seconds: float) -> None:
         """Observe the time that the detectors took for one event."""
@@ -167,6 +185,13 @@ class Metrics(ProcessCounts, Collector):
             "topic",
             self._misplaced,
         )
+        yield _counter("retail_case_changes", "Cases written after a change, by state.", "state", self._cases)
+        verdicts = CounterMetricFamily(
+            "retail_verdicts", "Verdicts on alerts, by type of alert.", labels=["type", "verdict"]
+        )
+        for names, count in list(self._verdicts.items()):  # a copy: the poll loop keeps counting
+            verdicts.add_metric(list(names), count)
+        yield verdicts
         yield _counter(
             "retail_sink_points", "Records that InfluxDB has acknowledged.", "topic", self._written
         )

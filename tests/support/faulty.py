@@ -1,5 +1,7 @@
 """The streamer's command with faults inside: `python -m tests.support.faulty`, options as usual.
 
+It is `run`, or the command that ``FAULT_COMMAND`` names.
+
 Points are exact where a signal from outside can only be near. ``FAULT`` names them, separated by spaces, each
 as ``action:stage:count``:
 
@@ -171,4 +173,4 @@ if _pace != "0" or any(point.action == "crawl" for point in _points):
     streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]
 
 if __name__ == "__main__":
-    sys.exit(main(["run", *sys.argv[1:]]))
+    sys.exit(main([os.environ.get("FAULT_COMMAND", "run"), *sys.argv[1:]]))

@@ -81,9 +81,9 @@ def demo(
                 else:
                     shutil.rmtree(folder, ignore_errors=True)
     if review and sys.stdout.isatty() and find_spec("uvicorn") is not None:
-        from retail_anomaly.cli.review.command import serve_board
+        from retail_anomaly.cli.review.command import files_of, serve_board
 
         # The decisions on an earlier demo's alerts would be about other cases.
         actions = output / ACTIONS_FILE
         actions.unlink(missing_ok=True)
-        serve_board(output / ALERTS_FILE, actions)
+        serve_board(files_of(output / ALERTS_FILE, actions), str(actions))

@@ -6,26 +6,39 @@ import socket
 import sys
 import webbrowser
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import ConfigFile
+from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.errors import UsageError
+from retail_anomaly.core.extras import require
+
+if TYPE_CHECKING:
+    from retail_anomaly.cli.review.board_cases import Records
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def review(
     alerts: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Alerts, JSON lines, as replay writes them. Appended alerts appear on the board."
         ),
-    ],
+    ] = None,
     *,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka brokers, as host:port, in place of a file: the board reads anomaly-alerts and writes "
+            "your decisions to alert-actions."
+        ),
+    ] = None,
     actions: Annotated[
         Path | None,
         typer.Option(
@@ -52,23 +65,38 @@ def review(
 
     Example: retail-anomaly review alerts.jsonl
 
-    The board runs until you press Ctrl-C. Each decision is a line of the actions file. Start the board again
-    with the same files, and it shows the cases as you left them.
+    The board runs until you press Ctrl-C. Each decision is a line of the actions file, or with --broker a
+    record of the topic alert-actions. Start the board again, and it shows the cases as you left them.
     """
     if host not in _LOOPBACK and user_header is None:
         raise UsageError(f"--host {host}: everybody could act under your name; give --user-header too")
-    file = actions or alerts.with_suffix(".actions.jsonl")
-    require_writable(file)
-    with alerts.open("rb"):
-        pass  # The error names the file.
+    if (alerts is None) == (broker is None):
+        raise UsageError("review takes a file of alerts or --broker, one of them")
+    if alerts is None:
+        if actions is not None:
+            raise UsageError("--actions goes with a file of alerts; with --broker decisions go to Kafka")
+        require("confluent_kafka")
+        topics = import_module("streamer.cli.case_topics").open_case_topics(config, broker)
+        kept = "the topic alert-actions"
+    else:
+        file = actions or alerts.with_suffix(".actions.jsonl")
+        require_writable(file)
+        with alerts.open("rb"):
+            pass  # The error names the file.
+        topics, kept = files_of(alerts, file), str(file)
     serve_board(
-        *(alerts, file, config), name=name, host=host, port=port, user_header=user_header, browser=browser
+        *(topics, kept, config), name=name, host=host, port=port, user_header=user_header, browser=browser
     )
 
 
+def files_of(alerts: Path, actions: Path) -> "tuple[Records, Records]":
+    """Return the records of an alerts file and of an actions file."""
+    return GrowingFile(alerts), GrowingFile(actions)
+
+
 def serve_board(
-    alerts: Path,
-    actions: Path,
+    records: "tuple[Records, Records]",
+    kept: str,
     config: Path | None = None,
     *,
     name: str | None = None,
@@ -77,16 +105,26 @@ def serve_board(
     user_header: str | None = None,
     browser: bool = True,
 ) -> None:
-    """Serve the board until Ctrl-C; the parameters are those of the command."""
+    """Serve the board until Ctrl-C; the other parameters are those of the command.
+
+    Parameters
+    ----------
+    records
+        The alerts and the actions.
+    kept
+        Where the decisions are, in words.
+    config, name, host, port, user_header, browser
+        As for the command.
+    """
     import uvicorn
 
     from retail_anomaly.cli.review.access import Rules
-    from retail_anomaly.cli.review.case_files import CaseFiles
+    from retail_anomaly.cli.review.board_cases import BoardCases
     from retail_anomaly.cli.review.web import new_board
     from retail_anomaly.frames.words import plural
     from retail_anomaly.settings import load
 
-    cases = CaseFiles(alerts, actions, load(config).settings)
+    cases = BoardCases(*records, load(config).settings)
     cases.refresh()
     rules = Rules(
         name or getpass.getuser(), user_header=user_header, hosts=() if user_header else (*_LOOPBACK, "[::1]")
@@ -107,7 +145,7 @@ def serve_board(
             webbrowser.open(f"{address}{secret}")
         with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end
             uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="warning")).run([server])
-    typer.echo(f"Your decisions: {actions}", err=True)
+    typer.echo(f"Your decisions: {kept}", err=True)
 
 
 def _has_screen() -> bool:

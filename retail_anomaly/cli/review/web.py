@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from retail_anomaly.cases import Action, Case, CaseAlert
 from retail_anomaly.cli.review.access import Access, Rules
-from retail_anomaly.cli.review.case_files import CaseFiles
+from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.records import record_from
 from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.stakes import at_stake
@@ -89,7 +90,7 @@ class ReviewBoard:
         Stands at the top of each page.
     """
 
-    def __init__(self, cases: CaseFiles, title: str) -> None:
+    def __init__(self, cases: BoardCases, title: str) -> None:
         self._cases = cases
         pages = Environment(
             loader=PackageLoader("retail_anomaly.cli.review", "pages"),
@@ -177,9 +178,10 @@ class ReviewBoard:
                 case.store_id,
                 lambda name, at: _action_of(form, case, name, at, str(request.state.person)),
             )
-        except ValueError as error:
+        except (ValueError, OSError, RetailAnomalyError) as error:
+            status = 422 if isinstance(error, ValueError) else 503  # the place of the actions takes none now
             return self._page(
-                "wrong.html", request, status=422, case=case, message=str(error), filters=filters
+                "wrong.html", request, status=status, case=case, message=str(error), filters=filters
             )
         changed = self._cases.find(case.case_id)
         if (
@@ -220,7 +222,7 @@ class ReviewBoard:
         return HTMLResponse(text, status)
 
 
-def new_board(cases: CaseFiles, rules: Rules, title: str = "Cases to review") -> Starlette:
+def new_board(cases: BoardCases, rules: Rules, title: str = "Cases to review") -> Starlette:
     """Return the application.
 
     Parameters

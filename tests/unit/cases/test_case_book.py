@@ -45,6 +45,12 @@ def test_frames_files_and_structs_give_the_same_cases(tmp_path: Path) -> None:
     assert books[0].frame()[["subject", "state"]].values.tolist() == [["k", "open"], ["c-1", "closed"]]
 
 
+def test_a_long_history_keeps_all_its_cases() -> None:
+    book = ra.triage([alert(str(day), day * 86_400_000) for day in range(0, 700, 2)])
+
+    assert len(book.cases) == 350
+
+
 def test_verdicts_teach_the_stores_of_their_group_only() -> None:
     stores = {"n-1": "north", "n-2": "north", "s-1": "south"}
     settings = ra.Settings(stores={name: StoreSettings(group=group) for name, group in stores.items()})

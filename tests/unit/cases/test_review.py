@@ -22,7 +22,8 @@ import uvicorn
 
 from retail_anomaly.cli import main
 from retail_anomaly.cli.review.access import Rules
-from retail_anomaly.cli.review.case_files import CaseFiles
+from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.cli.review.web import new_board
 from retail_anomaly.core.codec import encode
 from retail_anomaly.settings import Settings
@@ -68,7 +69,9 @@ class OpenBoard:
 
 @contextmanager
 def running(folder: Path, rules: Rules) -> Iterator[OpenBoard]:
-    cases = CaseFiles(folder / "alerts.jsonl", folder / "actions.jsonl", Settings(), lambda: NOW)
+    cases = BoardCases(
+        GrowingFile(folder / "alerts.jsonl"), GrowingFile(folder / "actions.jsonl"), Settings(), lambda: NOW
+    )
     with socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -248,3 +248,9 @@ def test_cases_are_the_same_in_any_order_of_the_actions_and_over_a_restart(
     assert sorted(triage.cases(store), key=lambda case: case.case_id) == sorted(
         cases_of(plain), key=lambda case: case.case_id
     )
+
+
+def test_a_verdict_years_later_forgets_no_case() -> None:
+    later = [action(f"v{n}", at=(3_000 + n) * DAY, alert_id="b", verdict="benign") for n in range(3)]
+
+    assert len(cases_of([alert("a"), alert("b", 3 * DAY), *later])) == 2

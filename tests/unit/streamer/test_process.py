@@ -7,10 +7,11 @@ import pytest
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.settings import Settings, SettingsError, load
 from streamer.detection.app import detection_process
-from streamer.kafka.topic_plan import SCORES, STORE_METRICS, TICKS, topics_of
+from streamer.kafka.topic_plan import ALERT_CASES, SCORES, STORE_METRICS, TICKS, TRIAGED, topics_of
 from streamer.process import QuixProcess
 from streamer.sinks.sink_app import sink_process
 from streamer.store_metrics import store_metrics_process
+from streamer.triage_app import triage_process
 
 INFLUX = {"INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}
 WITH_SCORES = load(
@@ -25,6 +26,7 @@ def _topics(process: QuixProcess) -> tuple[set[str], set[str]]:
 def test_each_process_names_its_topics():
     assert _topics(detection_process(Settings())) == ({*INPUT_TOPICS, TICKS}, {ALERTS, DEAD_LETTERS})
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
+    assert _topics(triage_process(Settings())) == (set(TRIAGED), {ALERT_CASES, DEAD_LETTERS})
     assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS}, {DEAD_LETTERS})
 
 
@@ -52,11 +54,13 @@ def test_each_process_has_a_consumer_group_of_its_own():
     processes = (
         detection_process(Settings()),
         store_metrics_process(Settings()),
+        triage_process(Settings()),
         sink_process(Settings(), INFLUX),
     )
     assert [process.group for process in processes] == [
         "retail-anomaly",
         "retail-anomaly-metrics",
+        "retail-anomaly-triage",
         "retail-anomaly-sink",
     ]
 
@@ -69,6 +73,7 @@ def test_the_sink_stays_outside_of_transactions():
 def test_only_the_sink_has_no_state():
     assert detection_process(Settings()).has_state
     assert store_metrics_process(Settings()).has_state
+    assert triage_process(Settings()).has_state
     assert not sink_process(Settings(), INFLUX).has_state
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retail_anomaly.cases import Case, CaseAlert, CaseSubject
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from streamer.detection.record_parts import RecordParts
@@ -99,3 +101,13 @@ def test_records_of_any_size_are_read_as_they_were_written_and_leave_nothing_beh
     assert sum(len(value) for name, value in state.items() if name != "parts") == sum(
         map(len, wanted.values())
     )
+
+
+def test_a_case_that_is_too_large_keeps_its_newest_alerts_and_says_so() -> None:
+    alerts = [CaseAlert(f"a-{n}", 1, "T", "d", "e", 0.5, "m" * 50, n, n) for n in range(500)]
+    case = Case("c", 9, "s", CaseSubject("employee", "e"), 0, 499, "open", None, tuple(alerts), ())
+    written = encoded_within(case, 60_000)
+    found = msgspec.json.decode(written, type=Case)
+    assert len(written) <= 60_000
+    assert found.shortened
+    assert found.alerts == tuple(alerts[-100:])

@@ -1,14 +1,10 @@
-"""The cases of an alerts file, and the actions on them in a file beside it."""
+"""The cases of a board, from files or from topics."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Final
+from typing import Protocol
 from uuid import uuid4
-
-import msgspec
 
 from retail_anomaly.cases import (
     Action,
@@ -25,64 +21,36 @@ from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord, decode_record
 from retail_anomaly.settings import Settings
 
-# A file on this machine keeps its cases: nothing is forgotten while the board runs.
-_ALWAYS: Final = 10**15
 
+class Records(Protocol):
+    """Alerts or actions as JSON, which grow while the board runs: a file, or a topic of Kafka."""
 
-class GrowingFile:
-    """A file of JSON lines that other programs append to.
-
-    Parameters
-    ----------
-    path
-        The file; it may be missing.
-
-    Examples
-    --------
-    >>> list(GrowingFile(Path("nowhere.jsonl")).new_lines())
-    []
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.number = 0
-        self._read = 0
-        self._identity: tuple[int, int] | None = None
+    @property
+    def place(self) -> str:
+        """The place of the record that was read last."""
 
     def was_replaced(self) -> bool:
-        """Tell whether the file is another one, or shorter, than the one that was read."""
-        if self._identity is None or not self.path.exists():
-            return False
-        now = self.path.stat()
-        return (now.st_dev, now.st_ino) != self._identity or now.st_size < self._read
+        """Tell whether what was read is there no more."""
+
+    def reopened(self) -> "Records":
+        """Return the same records, to be read from the first."""
 
     def new_lines(self) -> Iterable[bytes]:
-        """Yield the complete lines that were appended since the last call."""
-        try:
-            with self.path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                self._identity = status.st_dev, status.st_ino
-                file.seek(self._read)
-                for line in file:
-                    if not line.endswith(b"\n") and not _is_json(line):
-                        return  # another program is about to write the rest
-                    self._read += len(line)
-                    self.number += 1
-                    if line.strip():
-                        yield line
-        except FileNotFoundError:
-            return
+        """Yield the records that came since the last call."""
+
+    def append(self, line: bytes, store_id: str) -> None:
+        """Add a record; on return it is kept."""
 
 
-class CaseFiles:
-    """The cases of an alerts file, ordered for reading; actions are appended to a second file.
+class BoardCases:
+    """The cases of alerts, ordered for reading, and the actions on them.
 
     Parameters
     ----------
     alerts
-        JSON lines, one alert a line. Alerts that are appended while the board runs appear in it.
+        The alerts. Those that are appended while the board runs appear in it.
     actions
-        JSON lines, one action a line; made when the first action is taken.
+        The actions; new ones are appended.
     settings
         The priors and the store groups.
     now
@@ -91,8 +59,8 @@ class CaseFiles:
 
     def __init__(
         self,
-        alerts: Path,
-        actions: Path,
+        alerts: Records,
+        actions: Records,
         settings: Settings,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -101,21 +69,21 @@ class CaseFiles:
         self._now = now
         self._ordered: list[str] = []
         self._lock = threading.RLock()
-        self._files = GrowingFile(alerts), GrowingFile(actions)
+        self._alert_records, self._action_records = alerts, actions
         self._clear()
 
     def refresh(self) -> None:
-        """Take in the lines that were appended to either file since the last call."""
+        """Take in the alerts and actions that came since the last call."""
         with self._lock:
-            if any(file.was_replaced() for file in self._files):
-                self._files = GrowingFile(self._files[0].path), GrowingFile(self._files[1].path)
+            alerts, actions = self._alert_records, self._action_records
+            if alerts.was_replaced() or actions.was_replaced():
+                self._alert_records, self._action_records = alerts, actions = (
+                    alerts.reopened(),
+                    actions.reopened(),
+                )
                 self._clear()
-            alerts, actions = self._files
-            changed: dict[str, Case] = {}
-            for record in (*self._decoded(alerts, _alert), *self._decoded(actions, decode_action)):
-                changed |= {case.case_id: case for case in self._take(record)}
-            for case in changed.values():
-                self._keep(case)
+            # All alerts before the first action: an action waits only for an alert that is not there yet.
+            self._take_all([*self._decoded(alerts, _alert), *self._decoded(actions, decode_action)])
 
     def waiting(self) -> list[str]:
         """Return the ids of the open cases in reading order."""
@@ -151,7 +119,7 @@ class CaseFiles:
         return self._precision[self.settings.group(store_id)]
 
     def act(self, store_id: str, make: Callable[[str, int], Action]) -> Action:
-        """Take an action: append it to the file, and apply it.
+        """Take an action: append it to the actions, and apply it.
 
         Parameters
         ----------
@@ -164,26 +132,22 @@ class CaseFiles:
         ------
         ValueError
             The fields of the action do not fit each other.
-        OSError
-            The file cannot be written.
+        OSError, RetailAnomalyError
+            It cannot be written.
         """
         with self._lock:
             # Not before the newest alert: a simulated day may lie ahead of the wall clock, and a verdict on a
             # case covers the alerts that were opened by then.
             newest = self._newest.get(store_id, 0)
             action = make(uuid4().hex, max(self._now(), newest))
-            with self._files[1].path.open("ab") as file:
-                if file.tell() and not _ends_whole(self._files[1].path):
-                    file.write(b"\n")  # another program was killed in the middle of a line
-                file.write(encode(action) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            self._action_records.append(encode(action), store_id)
             self.refresh()
+            self._take_all([action])  # a topic may give it back a moment later; seen twice it counts once
             return action
 
     def _clear(self) -> None:
         self.problems.clear()
-        self._triage = Triage(memory=_ALWAYS, priors=self.settings.cases.priors)
+        self._triage = Triage(memory=None, priors=self.settings.cases.priors)
         self._stores: dict[str, StoreMemory] = {}
         self._alerts: dict[str, Alert] = {}
         self._cases: dict[str, Case] = {}
@@ -193,6 +157,13 @@ class CaseFiles:
         self._ordered = []
         self.stores: set[str] = set()
         self.types: set[str] = set()
+
+    def _take_all(self, records: Iterable[Alert | Action]) -> None:
+        changed: dict[str, Case] = {}
+        for record in records:
+            changed |= {case.case_id: case for case in self._take(record)}
+        for case in changed.values():
+            self._keep(case)
 
     def _take(self, record: Alert | Action) -> list[Case]:
         store = self._stores.get(record.store_id)
@@ -220,28 +191,14 @@ class CaseFiles:
         self.types.update(alert.type for alert in case.alerts)
 
     def _decoded(
-        self, file: GrowingFile, decode: Callable[[bytes], Alert | Action]
+        self, records: Records, decode: Callable[[bytes], Alert | Action]
     ) -> Iterable[Alert | Action]:
-        for line in file.new_lines():
+        for line in records.new_lines():
             try:
                 yield decode(line)
             except InvalidRecord as error:
-                self.problems.append(f"{file.path.name}:{file.number}: {error}")
+                self.problems.append(f"{records.place}: {error}")
 
 
 def _alert(line: bytes) -> Alert:
     return decode_record(Alert, line)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

@@ -1,0 +1,31 @@
+"""The topics that the board of `retail-anomaly review --broker` reads and writes.
+
+The package does not know Kafka: it imports this module by name when it needs one.
+"""
+
+from pathlib import Path
+
+from retail_anomaly.core.events import ALERTS
+from streamer.cli.options import prepare
+from streamer.kafka.topic_plan import ALERT_ACTIONS, TopicNames
+from streamer.kafka.topic_records import TopicRecords
+
+
+def open_case_topics(config: Path | None, broker: str) -> tuple[TopicRecords, TopicRecords]:
+    """Return the alerts and the actions of a broker.
+
+    Parameters
+    ----------
+    config
+        The configuration file.
+    broker
+        Kafka brokers, as host:port.
+
+    Raises
+    ------
+    StreamerError
+        The broker does not answer or a topic does not exist.
+    """
+    settings, connection = prepare(config, False, broker=broker)
+    names = TopicNames.of_settings(settings)
+    return TopicRecords(connection, names.of(ALERTS)), TopicRecords(connection, names.of(ALERT_ACTIONS))

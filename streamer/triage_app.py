@@ -1,0 +1,176 @@
+"""The process `triage`: alerts and the decisions about them become cases, in the topic `alert-cases`.
+
+Each record of the topic is a case as it stands after one alert or action; the last one of a case counts. Its
+priority and expected loss weigh the verdicts of its own store that were there by then. The board and
+`ra.triage` weigh the verdicts of all stores of a group.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from quixstreams import message_context
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.models import Topic
+
+from retail_anomaly.cases import Action, Case, Triage, decode_action
+from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
+from retail_anomaly.core.records import InvalidRecord, decode_record
+from retail_anomaly.settings import Settings
+from streamer.detection.detecting import wall_clock
+from streamer.detection.live_state import LiveState
+from streamer.detection.record_reader import Placing, RecordReader
+from streamer.kafka.record_limits import USUAL
+from streamer.kafka.topic_plan import ALERT_ACTIONS, ALERT_CASES, TRIAGED, TopicNames
+from streamer.observe.counts import ProcessCounts
+from streamer.observe.metrics import Metrics
+from streamer.observe.sampled_timer import SampledTimer
+from streamer.process import QuixProcess, Wiring, settings_of
+from streamer.quix.application import encoding_topic, raw_topic
+from streamer.quix.ends import name_of, send, short_key, writable
+from streamer.quix.membership import MemberApplication
+
+Decoded: TypeAlias = Alert | Action | DeadLetter
+
+
+def decode_for_triage(topic: str, raw: bytes | None) -> Alert | Action:
+    """Read a record of `anomaly-alerts` or `alert-actions`.
+
+    Raises
+    ------
+    InvalidEvent
+        It is neither; the reason names the field.
+
+    Examples
+    --------
+    >>> decode_for_triage("alert-actions", b'{"actionId": "a", "time": 7}')
+    Traceback (most recent call last):
+    retail_anomaly.core.codec.InvalidEvent: time: expected ...
+    """
+    try:
+        return decode_action(raw or b"") if topic == ALERT_ACTIONS else decode_record(Alert, raw or b"")
+    except InvalidRecord as error:
+        raise InvalidEvent(error.field, error.reason) from None
+
+
+def define_triage(
+    inputs: Mapping[str, StreamingDataFrame],
+    *,
+    triage: Triage,
+    cases: Topic,
+    dead_letters: Topic,
+    internal_bytes: int = USUAL,
+    placing: Placing | None = None,
+    counts: ProcessCounts | None = None,
+    on_state: Callable[[LiveState], None] = lambda _state: None,
+) -> StreamingDataFrame:
+    """Wire the triage between the topics; no I/O of its own.
+
+    Parameters
+    ----------
+    inputs
+        By topic name, a dataframe of the topic's records, keys and values as bytes.
+    triage
+        Gathers the alerts in cases.
+    cases, dead_letters
+        Output topics, which encode the values themselves (`encoding_topic`).
+    internal_bytes
+        The largest value, in bytes, of the changelog.
+    placing
+        Checks that records are in the partition of their key; None: any will do.
+    counts
+        Counts cases and verdicts.
+    on_state
+        Is given the state.
+
+    Returns
+    -------
+    StreamingDataFrame
+        The dataframe of all changed cases and dead letters.
+    """
+    merged: StreamingDataFrame | None = None
+    for name in TRIAGED:
+        raw = inputs[name]
+        reader = RecordReader(
+            *(name, decode_for_triage),
+            check_key=True,
+            max_ahead=None,
+            placing=placing,
+            name=name_of(raw),
+        )
+        decoded = raw.apply(reader.read, metadata=True)
+        merged = decoded if merged is None else merged.concat(decoded)
+    if merged is None:
+        raise ValueError("triage reads two topics")
+    counts = counts or ProcessCounts()
+    state = LiveState(merged, triage, most_bytes=internal_bytes)
+    on_state(state)
+    process: Callable[..., list[Case]] = triage.process
+    if isinstance(counts, Metrics):
+        counts.entries = state.entries
+        counts.live_stores = lambda: (state.live_stores, state.put_aside)
+        process = SampledTimer(process, counts.processed_in)
+
+    def gather(outcome: Decoded) -> Iterable[Case | DeadLetter]:
+        if isinstance(outcome, DeadLetter):
+            return (outcome,)
+        changed = process(outcome, state.store(outcome.store_id, message_context().partition))
+        if isinstance(outcome, Action):
+            counts.decided(outcome, changed)
+        return changed
+
+    outcomes = writable(merged.apply(gather, expand=True), wall_clock)
+    send(outcomes, DeadLetter, dead_letters, key=short_key)
+    send(outcomes, Case, cases, key=_store_key)
+    return outcomes
+
+
+def triage_process(settings: Settings) -> QuixProcess:
+    """Declare the process that gathers alerts in cases.
+
+    Parameters
+    ----------
+    settings
+        The settings; the consumer group is the streamer's with ``-triage`` at its end.
+
+    Examples
+    --------
+    >>> process = triage_process(Settings())
+    >>> process.group, process.inputs, process.outputs
+    ('retail-anomaly-triage', ('anomaly-alerts', 'alert-actions'), ('alert-cases', 'dead-letters'))
+    """
+    streamer = settings.streamer
+    names = TopicNames.of_settings(settings)
+    triage = Triage(memory=settings.cases.memory, priors=settings.cases.priors)
+
+    def define(app: MemberApplication, wiring: Wiring) -> None:
+        def check(state: LiveState) -> None:
+            app.on_take_over(state.check)
+
+        limits = wiring.topics.limits
+        number = wiring.topics.partitions.get(names.of(ALERTS))  # None: on Quix Cloud
+        accept = streamer.wrong_partition == "warn"
+        outcomes = define_triage(
+            {topic: app.dataframe(raw_topic(app, names.of(topic))) for topic in TRIAGED},
+            triage=triage,
+            cases=encoding_topic(app, names.of(ALERT_CASES), limits),
+            dead_letters=encoding_topic(app, names.of(DEAD_LETTERS), limits),
+            internal_bytes=limits.internal_bytes,
+            placing=Placing(number, wiring.counts.misplaced, accept=accept) if number else None,
+            counts=wiring.counts,
+            on_state=check,
+        )
+        outcomes.update(wiring.counts.raised)
+
+    return QuixProcess(
+        name="triage",
+        settings=settings_of(settings, consumer_group=f"{streamer.consumer_group}-triage"),
+        inputs=names.triaged,
+        outputs=names.all((ALERT_CASES, DEAD_LETTERS)),
+        define=define,
+    )
+
+
+def _store_key(case: Case) -> bytes:
+    return case.store_id.encode()
