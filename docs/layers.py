@@ -18,6 +18,7 @@ ABOUT = {
         "notebook": "live board, feeds",
         "detection": "Kafka records to alerts",
         "store_metrics": "sales per 5 minutes",
+        "triage_app": "alerts to cases",
         "sinks": "topics to InfluxDB",
         "process": "wires every Quix process",
         "quix": "private names of Quix Streams",
