@@ -65,6 +65,10 @@ class Triage:
         self._priors = dict(priors or {})
         self.config_hashes: dict[str, str] = {}
 
+    def of(self, _store_id: str) -> "Triage":
+        """Return the triage of a store: this one, whose parameters are those of all stores."""
+        return self
+
     def new_store(self, store_id: str) -> StoreMemory:
         """Return the empty memory of a store, for a host that keeps no state."""
         store = self._empty_store(store_id)

@@ -47,6 +47,14 @@ _MOST_TOUCHED: Final = 15_000
 _read_numbers: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
 
+class StoreParameters(Protocol):
+    """The parameters of what runs in a store."""
+
+    @property
+    def config_hashes(self) -> dict[str, str]:
+        """Short hashes of the parameters, by name."""
+
+
 class StoreLogic(Protocol):
     """Makes and reads the memories of stores: the detectors' `Engine`, or `Triage`."""
 
@@ -54,9 +62,8 @@ class StoreLogic(Protocol):
     def needs_ticks(self) -> bool:
         """Whether a store may wait for a time."""
 
-    @property
-    def config_hashes(self) -> dict[str, str]:
-        """The parameters that it runs with."""
+    def of(self, store_id: str) -> "StoreParameters":
+        """Return what runs in a store, with its parameters."""
 
     def load_store(self, store_id: str, load: Load) -> StoreMemory:
         """Return the memory of a store, restored from its records."""

@@ -32,6 +32,7 @@ from streamer.kafka.topics import TOPICS, TopicPlan, check_topics, ensure_topics
 from streamer.process import build
 from streamer.quix.topic_manager import topic_manager
 from streamer.store_metrics import store_metrics_process
+from streamer.triage_app import triage_process
 from tests.kafka import create_topics, server
 
 DAY = 86_400_000
@@ -283,7 +284,11 @@ def test_topics_of_the_state_can_be_made_beforehand(embedded, capsys, monkeypatc
 
     assert main(["topics", "--create", "--internal", *options, "--partitions", "2"]) == 0
     made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("changelog__")]
-    assert len(made) == 2
+    assert len(made) == 3
     settings = load().settings
-    for process in (detection_process(settings), store_metrics_process(settings)):
+    for process in (
+        detection_process(settings),
+        store_metrics_process(settings),
+        triage_process(settings),
+    ):
         build(process, embedded, create_topics=False)
