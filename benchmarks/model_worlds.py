@@ -76,6 +76,8 @@ def make(described: dict[str, Any], part: str, seed: int, volume: str) -> World:
     """Simulate one store of a part of the frozen worlds. The design used seeds of its own."""
     plan = described[part]
     lasting = {"days": plan["lasting"]} if "lasting" in plan else {}
+    # A new cashier corrected everything by a refund when the worlds were frozen.
+    corrected: dict[str, dict[str, Any]] = {"new_cashier": {"refunded": 1.0}}
     simulation = Simulation(
         stores=1,
         days=described["days"],
@@ -84,7 +86,7 @@ def make(described: dict[str, Any], part: str, seed: int, volume: str) -> World:
         incident_rate=1.0 if plan["rates"] else 0.0,
         distractor_rate=1.0 if plan["rates"] else 0.0,
         scenarios=[
-            replace(SCENARIOS[name], rate=rate, first_day=described["first_day"], **lasting)
+            replace(SCENARIOS[name], rate=rate, first_day=described["first_day"], **lasting, **corrected.get(name, {}))
             for name, rate in plan["rates"].items()
         ],
         volumes=[volume],

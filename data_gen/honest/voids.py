@@ -31,7 +31,7 @@ def voids(day: StoreDay) -> None:
     for receipt in receipts:
         draw = rng.random()
         if draw < rates.line_voids:
-            _scan_twice(day, rng.choice(receipt), rng)
+            day.events += scan_twice(day, rng.choice(receipt), rng)
         elif draw < rates.line_voids + rates.voids:
             _leave_at_the_till(day, receipt, rng)
         elif draw < rates.line_voids + rates.voids + rates.post_voids + _mistakes(
@@ -54,12 +54,13 @@ def receipts_of(lines: list[PosEvent]) -> Iterator[Receipt]:
     yield from receipts.values()
 
 
-def _scan_twice(day: StoreDay, line: PosEvent, rng: Random) -> None:
+def scan_twice(day: StoreDay, line: PosEvent, rng: Random) -> list[PosEvent]:
+    """Return the line once more and its void, unless it is too dear or at a lower price."""
     if line.amount > DEAREST or line.discount_amount is not None:
-        return
+        return []
     again = day.again(line, line.transaction_id, line.event_time)
     later = day.again(line, line.transaction_id, line.event_time + rng.randint(2, 20) * SECOND)
-    day.events += [again, msgspec.structs.replace(later, event_type=LINE_VOID)]
+    return [again, msgspec.structs.replace(later, event_type=LINE_VOID)]
 
 
 def _leave_at_the_till(day: StoreDay, like: Receipt, rng: Random) -> None:

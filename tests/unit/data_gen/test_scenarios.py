@@ -258,7 +258,8 @@ def test_an_offer_sells_more_at_its_price(name, share):
         assert len(on_offer) > 3 * len(before)
 
 
-def test_a_new_cashier_is_new_and_corrects_what_was_sold_minutes_before():
+def test_a_new_cashier_is_new_and_voids_or_refunds_what_was_sold_minutes_before():
+    kinds = Counter()
     for incident in world("new_cashier").incidents:
         own = [
             e
@@ -267,9 +268,11 @@ def test_a_new_cashier_is_new_and_corrects_what_was_sold_minutes_before():
         ]
         assert min(e.event_time for e in own) > incident.start - DAY
         sold = {(e.transaction_id, e.sku): e.event_time for e in own if e.event_type == "SALE"}
-        for (line,) in world("new_cashier").receipts(incident):
-            sale = sold[line.original_transaction_id or "", line.sku]
-            assert MINUTE - 4 <= line.event_time - sale <= 6 * MINUTE
+        for line in (e for lines in world("new_cashier").receipts(incident) for e in lines):
+            kinds[line.event_type] += 1
+            sale = sold[line.original_transaction_id or line.transaction_id, line.sku]
+            assert line.event_type != "REFUND" or MINUTE - 4 <= line.event_time - sale <= 6 * MINUTE
+    assert kinds["LINE_VOID"] > 3 * kinds["REFUND"] > 0
 
 
 def test_a_role_change_multiplies_somebodys_refunds():
