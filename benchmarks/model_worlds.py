@@ -86,7 +86,13 @@ def make(described: dict[str, Any], part: str, seed: int, volume: str) -> World:
         incident_rate=1.0 if plan["rates"] else 0.0,
         distractor_rate=1.0 if plan["rates"] else 0.0,
         scenarios=[
-            replace(SCENARIOS[name], rate=rate, first_day=described["first_day"], **lasting, **corrected.get(name, {}))
+            replace(
+                SCENARIOS[name],
+                rate=rate,
+                first_day=described["first_day"],
+                **lasting,
+                **corrected.get(name, {}),
+            )
             for name, rate in plan["rates"].items()
         ],
         volumes=[volume],

@@ -1,8 +1,8 @@
 """What the rules about refunds find and cost: ``python -m benchmarks.refund_worlds``.
 
-`match`: `refund_match` with each setting on worlds of its two scenarios, on honest trade, and on honest trade
-with everything that only looks unusual. `sale`: `refund_without_sale` with its defaults on honest stores whose
-log is longer than its memory. No rule was designed on these seeds.
+`match`: `refund_match` with each setting on worlds of its two scenarios, on honest trade, and on honest
+trade with everything that only looks unusual. `sale`: `refund_without_sale` with its defaults on honest
+stores whose log is longer than its memory. No rule was designed on these seeds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from data_gen import SCENARIOS, Simulation
@@ -28,7 +29,7 @@ Parameters = dict[str, Any]
 
 SETTINGS: Final[dict[str, Parameters]] = {
     "defaults": {},
-    "quick: 30m": {"quick": Duration("30m")},
+    "quick: 30m": {"quick": Duration(30 * 60_000)},
     "tender_switch: true": {"tender_switch": True},
 }
 SOUGHT: Final = ("over_refund", "own_sale_reversal")
@@ -37,7 +38,8 @@ HONEST: Final = tuple(scenario for scenario in SCENARIOS.values() if scenario.di
 
 def first_alerts(simulation: Simulation, rules: list[tuple[str, Parameters]]) -> Iterator[tuple[int, Alert]]:
     """Replay a world once for several rules; yield the number of the rule and each new alert."""
-    engines = [Engine([REGISTRY[name](REGISTRY[name].Parameters(**given), max_late=DAY)]) for name, given in rules]
+    detectors = [REGISTRY[name](REGISTRY[name].Parameters(**given), max_late=DAY) for name, given in rules]
+    engines = [Engine([detector]) for detector in detectors]
     stores: list[dict[str, StoreMemory]] = [{} for _ in engines]
     for event in simulation.events():
         if isinstance(event, PosEvent | TillEvent):
@@ -60,8 +62,8 @@ def compare_settings(stores: int, days: int) -> None:
     begun, found = Counter[str](), Counter[tuple[int, str]]()
     honest, unusual = Counter[int](), Counter[int]()
     for seed in SEEDS:
-        world = {"stores": stores, "days": days, "seed": seed}
-        sought = Simulation(**world, scenarios=[SCENARIOS[name] for name in SOUGHT], distractor_rate=0)
+        world = partial(Simulation, stores=stores, days=days, seed=seed)
+        sought = world(scenarios=[SCENARIOS[name] for name in SOUGHT], distractor_rate=0)
         alerts: list[list[Alert]] = [[] for _ in rules]
         for number, alert in first_alerts(sought, rules):
             alerts[number].append(alert)
@@ -69,15 +71,16 @@ def compare_settings(stores: int, days: int) -> None:
             begun[incident.scenario] += 1
             for number, own in enumerate(alerts):
                 found[number, incident.scenario] += is_found(incident, own)
-        honest.update(n for n, _ in first_alerts(Simulation(**world, scenarios=[]), rules))
-        unusual.update(n for n, _ in first_alerts(Simulation(**world, scenarios=HONEST), rules))
+        honest.update(n for n, _ in first_alerts(world(scenarios=[]), rules))
+        unusual.update(n for n, _ in first_alerts(world(scenarios=HONEST), rules))
     store_days = stores * days * len(SEEDS)
     print(f"refund_match, {len(SEEDS)} seeds, {stores} stores, {days} days:")
     print(f"| | {' | '.join(SOUGHT)} | honest trade, alerts a store-day | with all honest scenarios |")
     print("| --- | --- | --- | --- | --- |")
     for number, name in enumerate(SETTINGS):
         shares = " | ".join(f"{found[number, s]} of {begun[s]}" for s in SOUGHT)
-        print(f"| `{name}` | {shares} | {honest[number] / store_days:.3f} | {unusual[number] / store_days:.3f} |")
+        costs = f"{honest[number] / store_days:.3f} | {unusual[number] / store_days:.3f}"
+        print(f"| `{name}` | {shares} | {costs} |")
 
 
 def without_sale(stores: int, days: int) -> None:

@@ -77,6 +77,14 @@ def replay(
             help="Number of processes that share the stores; 0 means one per core. The alerts are the same.",
         ),
     ] = 1,
+    return_stores: Annotated[
+        bool,
+        typer.Option(
+            "--return-stores",
+            help="Compare refunds that name a receipt of another store (originalStoreId) with that receipt. "
+            "The logs are in order of time over all stores.",
+        ),
+    ] = False,
 ) -> int:
     """Run the detectors over history. Alerts go to standard output as JSON lines.
 
@@ -95,6 +103,7 @@ def replay(
         names_in(detectors),
         jobs=jobs,
         rules_log=None if rules_log is None else read_rules_log(rules_log),
+        return_stores=return_stores,
     )
     refuse_to_overwrite(
         {"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config, mapping, rules_log]

@@ -69,6 +69,8 @@ class Detector(ABC, Generic[P, S]):
         A host sets it to receive every score of a model.
     undecided
         How many events this process could not judge, by reason; hosts show it.
+    follows_returns
+        A host sets it where it asks the store of the receipt about other stores' refunds (`on_return`).
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Detector(ABC, Generic[P, S]):
         self.config_hash = config_hash(self.parameters)
         self.listener: Callable[[Score], None] | None = None
         self.undecided: Counter[str] = Counter()
+        self.follows_returns = False
 
     @classmethod
     def cannot_see(cls) -> str:
@@ -120,6 +123,10 @@ class Detector(ABC, Generic[P, S]):
 
     def on_refund(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
         """Look at a REFUND line."""
+        return ()
+
+    def on_return(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
+        """Look at a refund line of another store that takes back a receipt of this one."""
         return ()
 
     def on_taken_back(self, taken: TakenLine, state: S, store: StoreMemory) -> None:

@@ -115,6 +115,7 @@ class Engine:
             d for d in self._overriding("on_time") if d.needs_time and not isinstance(d, IndexedDetector)
         )
         self._on_movement = self._overriding("on_movement")
+        self._on_return = self._overriding("on_return")
         # A till with a wrong clock must neither add days to a model nor end the days that it counts.
         self._models = frozenset(d.name for d in self.detectors if d.counts_days)
 
@@ -265,6 +266,34 @@ class Engine:
         self.process(event, store)
         for detector, counted in undecided:
             detector.undecided = counted
+
+    def follow_returns(self) -> None:
+        """Tell the detectors that the host calls `take_return`."""
+        for detector in self._on_return:
+            detector.follows_returns = True
+
+    def take_return(self, event: PosEvent, home: StoreMemory | None) -> list[Alert]:
+        """Process another store's refund in the store whose receipt it names.
+
+        Parameters
+        ----------
+        event
+            A refund with ``names_receipt_elsewhere``; its own store processes it as any other event.
+        home
+            The memory of the receipt's store; None if the host knows no such store.
+
+        Returns
+        -------
+        list of Alert
+            The alerts, which are about the store of the refund.
+        """
+        alerts: list[Alert] = []
+        for detector in self._on_return:
+            if home is None:
+                detector.undecided["other store"] += 1
+            elif not (detector.per_cashier and event.cashier_id in self.nobody):
+                alerts.extend(detector.on_return(event, home.detectors[detector.name], home))
+        return [self._naming_somebody(alert) for alert in alerts] if self.nobody else alerts
 
     def _naming_somebody(self, alert: Alert) -> Alert:
         if alert.employee_id not in self.nobody:

@@ -175,6 +175,22 @@ class PosEvent(PosDetails, frozen=True, gc=False, rename="camel", omit_defaults=
         """Whether the line itself bears a quantity."""
         return self.quantity is not IMPLIED
 
+    @property
+    def is_of_other_store(self) -> bool:
+        """Whether it names a receipt of another store."""
+        return self.original_store_id is not None and self.original_store_id != self.store_id
+
+    @property
+    def names_receipt_elsewhere(self) -> bool:
+        """Whether it is a refund that names store and number of another store's receipt."""
+        return (
+            self.original_store_id is not None
+            and self.original_transaction_id is not None
+            and self.original_store_id != self.store_id
+            and self.event_type.upper() == REFUND
+            and not self.training
+        )
+
 
 class TillEvent(PosDetails, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """A POS event that is no receipt line: a void, a drawer opened, cash paid out.

@@ -8,6 +8,7 @@ from msgspec import Meta
 from retail_anomaly.core.ledger import (
     WEIGHTS,
     Coverage,
+    Elsewhere,
     Ledger,
     Match,
     SoldReceipt,
@@ -17,7 +18,6 @@ from retail_anomaly.core.ledger import (
     mismatch_message,
 )
 from retail_anomaly.core.quantities import rounded
-from retail_anomaly.core.receipts import Receipt
 from retail_anomaly.detector import (
     REFUND,
     Alert,
@@ -113,7 +113,13 @@ class RefundMatchState(DetectorState):
 
     def __init__(self, sale_memory: int, max_late: int) -> None:
         # The lines of a receipt are at most two days apart.
-        self.ledger = Ledger(keep=sale_memory + 2 * _DAY + max_late)
+        keep = sale_memory + 2 * _DAY + max_late
+        self.ledger = Ledger(keep=keep)
+        self.elsewhere = Elsewhere(keep=keep)
+        # The lines of other stores' refunds that came, by the id of their alert: a line may come twice.
+        self.returned: Table[int] = Table(
+            int, due=lambda time: time + _DAY + max_late, time=lambda time: time
+        )
         self.mismatches: Table[Mismatch] = Table(
             Mismatch, due=lambda found: found.first + _DAY + max_late, time=lambda found: found.opened_at
         )
@@ -130,8 +136,9 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
     revises it.
 
     Cannot see: a refund without a receipt (that is what `refund_without_sale` looks for); goods that differ
-    from those sold under one sku; a sale of another store; which receipt a bare number means, where tills
-    count anew every day and your refunds name neither register nor business date.
+    from those sold under one sku; a sale of another store, unless returns are followed through the chain;
+    which receipt a bare number means, where tills count anew every day and your refunds name neither register
+    nor business date.
 
     Examples
     --------
@@ -173,8 +180,9 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
         place = state.ledger.last
         if event.sku in self._exempt:
             return ()
-        if event.original_store_id not in (None, store.store_id):
-            self.undecided["other store"] += 1
+        if event.is_of_other_store:
+            if not (self.follows_returns and event.original_transaction_id):
+                self.undecided["other store"] += 1
             return ()
         found = match(event, state.ledger, store.numbering, self.parameters.sale_memory)
         if found.receipt is None:
@@ -182,9 +190,43 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
             return ()
         covered = coverage(event, found.receipt, self._tolerances)
         state.ledger.book(place, found.receipt, event.sku, covered.booked)
+        receipt, stores = found.receipt, state.elsewhere.stores(found.receipt, event.sku)
+        if not covered.losses and stores:
+            # What this store can't see: another one has refunded the goods before.
+            receipt = state.elsewhere.beside(receipt)
+            covered = coverage(event, receipt, self._tolerances)
+        else:
+            stores = []
         if not covered.losses:
             return ()
-        return (self._mismatch(event, store.receipt(event), found.receipt, found.matched_by, covered, state),)
+        own = store.receipt(event)
+        key = f"elsewhere/{own.key}" if stores else own.key
+        return (self._mismatch(event, key, own.first, receipt, found.matched_by, covered, state, stores),)
+
+    def on_return(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Alert]:
+        """Compare another store's refund with the receipt of this store that it names, and book it."""
+        if event.sku in self._exempt or not event.original_transaction_id:
+            return ()
+        line_id = self.alert_id(event, event.event_time)
+        if state.returned.get(line_id) is not None:
+            return ()
+        state.returned.put(line_id, max(event.event_time, store.clock))
+        found = match(event, state.ledger, store.numbering, self.parameters.sale_memory)
+        if found.receipt is None:
+            self.undecided[self._why_undecided(event, found, store)] += 1
+            return ()
+        receipt = state.elsewhere.beside(found.receipt)
+        covered = coverage(event, receipt, self._tolerances)
+        stores = state.elsewhere.stores(receipt, event.sku)
+        state.elsewhere.book(receipt, event.sku, covered.booked, event.store_id)
+        if not covered.losses:
+            return ()
+        key = f"{event.store_id}/{'/'.join(store.numbering.identity(event))}"
+        open_ = state.mismatches.get(key)
+        if open_ is not None and abs(event.event_time - open_.first) > _DAY:
+            state.mismatches.drop(key)
+        first = event.event_time
+        return (self._mismatch(event, key, first, receipt, found.matched_by, covered, state, stores),)
 
     def on_taken_back(self, taken: TakenLine, state: RefundMatchState, store: StoreMemory) -> None:
         """Lower what was sold, or give back what a refund took."""
@@ -230,20 +272,20 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
     def _mismatch(
         self,
         event: PosEvent,
-        own: Receipt,
+        key: str,
+        first: int,
         receipt: SoldReceipt,
         matched_by: str,
         covered: Coverage,
         state: RefundMatchState,
+        stores: list[str],
     ) -> Alert:
         loss = covered.loss(event.amount)
         risk = max(WEIGHTS[reason] for reason in covered.losses)
-        open_ = state.mismatches.get(own.key)
+        open_ = state.mismatches.get(key)
         if open_ is None:
             time = event.event_time
-            open_ = Mismatch(
-                self.alert_id(event, time), time, 1, risk, event.cashier_id, own.first, loss, [], []
-            )
+            open_ = Mismatch(self.alert_id(event, time), time, 1, risk, event.cashier_id, first, loss, [], [])
         else:
             open_.revise(max(risk, open_.risk))
             open_.loss += loss
@@ -261,8 +303,11 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
                 "loss": round(loss, 6),
             }
         )
-        state.mismatches.put(own.key, open_)
+        state.mismatches.put(key, open_)
         sale = article.newest if article else receipt.newest_line
+        elsewhere: dict[str, Any] = {"refundedInStores": stores} if stores else {}
+        if event.is_of_other_store:
+            elsewhere["originalStoreId"] = event.original_store_id
         return self.alert(
             event,
             time=event.event_time,
@@ -278,6 +323,7 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
                 "lines": list(open_.lines),
                 "saleTime": sale.time,
                 "saleCashierId": sale.cashier_id,
+                **elsewhere,
             },
             episode=open_,
         )

@@ -153,6 +153,7 @@ def replay(  # noqa: PLR0913 - by name only
     scores: bool = False,
     rules: Iterable[Rule | str | Path | Mapping[str, Any]] = (),
     rules_log: str | Path | None = None,
+    return_stores: bool = False,
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -190,6 +191,9 @@ def replay(  # noqa: PLR0913 - by name only
     rules_log
         A file with changes of the rules, as `retail-streamer rules log --json` writes it: each comes in force
         at its place among the events, as it did in the streamer.
+    return_stores
+        Look up refunds in the whole chain: one that names another store (``originalStoreId``) is compared
+        with that store's receipt. The source is in order of time over all stores.
 
     Returns
     -------
@@ -237,6 +241,7 @@ def replay(  # noqa: PLR0913 - by name only
         listener=judged.append if scores else None,
         shadow=shadow.append,
         rules_log=None if rules_log is None else read_rules_log(rules_log),
+        return_stores=return_stores,
     )
     if dead_letters is not None:
         refuse_to_overwrite({"dead_letters": Path(dead_letters)}, files_of(source))

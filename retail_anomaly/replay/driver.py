@@ -8,15 +8,16 @@ from typing import TypeAlias
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, ShiftEvent, TillEvent
+from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, PosEvent, ShiftEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.quorum_clock import QuorumClock
 from retail_anomaly.replay.rules_log import RunningRules
 from retail_anomaly.sources import Place
 
 Order: TypeAlias = tuple[Place, int, int, str]
-"""The place of an alert among all alerts: the place of its event, then 0. An alert of another store whose
-waiting time ended at this event follows: with 1, its due time and its store."""
+"""The place of an alert among all alerts: the place of its event, then 0, or 0 and 1 if the store of the
+receipt that it names raised it. An alert of another store whose waiting time ended at this event follows:
+with 1, its due time and its store."""
 
 
 class Replay:
@@ -30,6 +31,8 @@ class Replay:
         Takes the alerts of rules in the shadow; by default they are dropped.
     rules
         The rules that run in place of those among the detectors, where they change within the log.
+    return_stores
+        Whether a refund that names a receipt of another store is compared with it there.
 
     Attributes
     ----------
@@ -49,9 +52,17 @@ class Replay:
     """
 
     def __init__(
-        self, engine: Engine, shadow: Callable[[Alert], object] = bool, rules: RunningRules | None = None
+        self,
+        engine: Engine,
+        shadow: Callable[[Alert], object] = bool,
+        rules: RunningRules | None = None,
+        *,
+        return_stores: bool = False,
     ) -> None:
         self._engine = engine
+        self._return_stores = return_stores
+        if return_stores:
+            engine.follow_returns()
         self._shadow = shadow
         self._rules = rules
         self._counts: Counter[type] = Counter()
@@ -91,13 +102,15 @@ class Replay:
         Alerts in the shadow are not among them. A store that waits for time to pass, and that no event comes
         from, is ticked when the clock of the stores (`QuorumClock`) reaches its due time.
         """
-        ticks, rules, step = self._ticks, self._rules, self._step
+        ticks, rules, step, follows = self._ticks, self._rules, self._step, self._return_stores
         for event in events:
             if rules is not None:
                 self._reach(event, rules)
             raised = step(event)
             if raised:
                 yield from self._live(raised)
+            if follows and isinstance(event, PosEvent) and event.names_receipt_elsewhere:
+                yield from self._live(self._return(event))
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
             if ticks.pass_time(event.store_id, event.event_time):
@@ -111,7 +124,8 @@ class Replay:
         Parameters
         ----------
         events
-            Events with their places, in order; those of other stores only where detectors wait.
+            Events with their places, in order; those of other stores only where detectors wait, or returns
+            are followed.
         owns
             Tells whether a store is one of those.
 
@@ -121,12 +135,16 @@ class Replay:
             The alerts of `alerts` and those in the shadow, each with its place among those of other stores.
         """
         ticks, rules, step = self._ticks, self._rules, self._step
+        mixed = ticks is not None or self._return_stores
         for place, event in events:
             if rules is not None:
                 self._reach(event, rules)
-            raised = step(event) if ticks is None or owns(event.store_id) else ()
+            raised = step(event) if not mixed or owns(event.store_id) else ()
             for alert in raised:
                 yield (place, 0, 0, ""), alert.detected(_now())
+            if self._return_stores and isinstance(event, PosEvent) and event.names_receipt_elsewhere:
+                for alert in self._return(event) if owns(event.original_store_id or "") else ():
+                    yield (place, 0, 1, ""), alert.detected(_now())
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
             if ticks.pass_time(event.store_id, event.event_time):
@@ -168,6 +186,15 @@ class Replay:
                 return self._expected(store, raised)
             self.stores[store_id] = store
         return self._expected(store, self._engine.process(event, store))
+
+    def _return(self, event: PosEvent) -> list[Alert]:
+        """Ask the store of the receipt that a refund names."""
+        home = event.original_store_id or ""
+        first = self._once.pop(home, None)
+        if first is not None:
+            self.stores[home] = self._engine.new_store(home)
+            self._engine.process(first, self.stores[home])
+        return self._engine.take_return(event, self.stores.get(home))
 
     def _expected(self, store: StoreMemory, raised: list[Alert]) -> list[Alert]:
         if self._ticks is not None:

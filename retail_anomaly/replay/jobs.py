@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
@@ -73,6 +74,7 @@ def open_replay(  # noqa: PLR0913 - most by name only
     listener: Callable[[Score], None] | None = None,
     shadow: Callable[[Alert], object] = bool,
     rules_log: Sequence[PlacedChange] | None = None,
+    return_stores: bool = False,
 ) -> Pass:
     """Open a source for a replay in one or several processes.
 
@@ -97,6 +99,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
         Called with each alert of a rule in the shadow; by default they are dropped.
     rules_log
         Changes of the rules at places of the log, as `read_rules_log` reads them.
+    return_stores
+        Whether a refund that names a receipt of another store is compared with it there.
 
     Raises
     ------
@@ -138,13 +142,22 @@ def open_replay(  # noqa: PLR0913 - most by name only
     names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
     about = _About(said, names, dispatches, settings.numbered_by)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
-        return _ReplayHere(
-            Replay(engine, shadow, rules), source, Watch(mapping.nobody, settings.numbered_by), about
-        )
-    # The changes of a partition come with the events of all its stores.
-    shares = source.shares(jobs, everything=engine.needs_ticks or rules is not None)
+        run = Replay(engine, shadow, rules, return_stores=return_stores)
+        return _ReplayHere(run, source, Watch(mapping.nobody, settings.numbered_by), about)
+    # The changes of a partition come with the events of all its stores, and other stores name its receipts.
+    shares = source.shares(jobs, everything=engine.needs_ticks or rules is not None or return_stores)
+    task = partial(
+        ShareTask,
+        where,
+        topic,
+        mapping,
+        settings,
+        detectors,
+        rules_log=rules_log,
+        return_stores=return_stores,
+    )
     return _ReplayInWorkers(
-        [ShareTask(where, topic, mapping, settings, detectors, share, rules_log) for share in shares],
+        [task(share=share) for share in shares],
         shadow,
         about,
     )

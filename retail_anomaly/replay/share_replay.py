@@ -31,6 +31,7 @@ class ShareTask(msgspec.Struct, frozen=True):
     detectors: Sequence[str] | None
     share: Share
     rules_log: Sequence[PlacedChange] | None = None
+    return_stores: bool = False
 
 
 class ShareReport(msgspec.Struct):
@@ -69,7 +70,8 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     rules = None
     if task.rules_log is not None:
         rules = RunningRules(rules_of_settings(task.settings, task.detectors), task.rules_log)
-    run = Replay(build_engine(task.settings, task.detectors, nobody=task.mapping.nobody), rules=rules)
+    engine = build_engine(task.settings, task.detectors, nobody=task.mapping.nobody)
+    run = Replay(engine, rules=rules, return_stores=task.return_stores)
     source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
     watch = Watch(task.mapping.nobody, task.settings.numbered_by)
     report = ShareReport(FIRST, [], 0, 0.0)

@@ -6,6 +6,7 @@ refund asks it for the receipts of a number, of a customer or of a card, and boo
 
 from retail_anomaly.core.ledger.block import LedgerLine, Place
 from retail_anomaly.core.ledger.coverage import WEIGHTS, Coverage, Tolerances, coverage
+from retail_anomaly.core.ledger.elsewhere import Elsewhere, TakenElsewhere
 from retail_anomaly.core.ledger.ledger import Ledger
 from retail_anomaly.core.ledger.matching import Match, match
 from retail_anomaly.core.ledger.sold_receipt import Article, Exchange, SoldReceipt
@@ -15,12 +16,14 @@ __all__ = [
     "WEIGHTS",
     "Article",
     "Coverage",
+    "Elsewhere",
     "Exchange",
     "Ledger",
     "LedgerLine",
     "Match",
     "Place",
     "SoldReceipt",
+    "TakenElsewhere",
     "Tolerances",
     "coverage",
     "match",

@@ -134,6 +134,13 @@ class SoldReceipt:
         if self.order is None or (line.time, place) > self.order:
             self.order = (line.time, place)
 
+    def with_booked(self, booked: Mapping[str, float]) -> "SoldReceipt":
+        """Return the receipt with other quantities refunded."""
+        receipt = SoldReceipt(self.identity, self.first, self.home, booked)
+        receipt.since, receipt.articles = self.since, self.articles
+        receipt.tokens, receipt.order = self.tokens, self.order
+        return receipt
+
     def remaining(self, sku: str) -> float:
         """Return the quantity that was sold and not refunded; it may be below 0."""
         article = self.articles.get(sku)

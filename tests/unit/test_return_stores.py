@@ -1,0 +1,90 @@
+"""Refunds of a receipt in other stores of the chain, followed by a replay."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import retail_anomaly as ra
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import PosEvent
+from tests.support.events import DAY, HOUR, refund, sale
+
+HOME = "store-1"
+SOLD: dict[str, Any] = {"transaction_id": "42", "sku": "k", "quantity": 1, "amount": 30.0}
+STORES = (HOME, "store-2", "store-3")
+
+
+def taken_back(store: str, at: int, **more: Any) -> PosEvent:
+    """Refund the receipt 42 of the first store."""
+    home = {} if store == HOME else {"original_store_id": HOME}
+    back = {"transaction_id": f"r-{store}", "original_transaction_id": "42", "event_id": f"{store}/{at}"}
+    return refund(at, **{**SOLD, **back, **home, "store_id": store, **more})
+
+
+def sold(at: int = 0) -> PosEvent:
+    return sale(at, **SOLD, store_id=HOME)
+
+
+def replayed(path: Path, events: list[PosEvent], **options: Any) -> ra.ReplayResult:
+    log = path / "events.jsonl"
+    log.write_bytes(b"".join(b'{"topic":"pos-events","value":' + encode(event) + b"}\n" for event in events))
+    return ra.replay(log, detectors=["refund_match"], **{"return_stores": True, **options})
+
+
+@pytest.mark.parametrize("order", list(permutations(STORES)))
+def test_a_receipt_refunded_in_three_stores_is_found_whichever_comes_first(tmp_path, order):
+    events = [sold(), *(taken_back(store, (n + 1) * HOUR) for n, store in enumerate(order))]
+    found = replayed(tmp_path, events).alerts
+    assert found["store_id"].tolist() == list(order[1:])
+    assert [evidence["loss"] for evidence in found["evidence"]] == [30.0, 30.0]
+    others = [store for store in order[:1] if store != HOME]
+    assert found["evidence"].iloc[-1].get("refundedInStores", []) == others
+
+
+def test_processes_give_the_alerts_of_one(tmp_path):
+    events = [
+        sold(),
+        *(sale(n, store_id=f"store-{n % 3 + 1}", transaction_id=f"t-{n}") for n in range(1, 99)),
+    ]
+    events += [taken_back(store, (n + 1) * HOUR) for n, store in enumerate(STORES * 2)]
+    one, two = (replayed(tmp_path, events, jobs=jobs) for jobs in (1, 2))
+    pd.testing.assert_frame_equal(
+        one.alerts.drop(columns="detected_at"), two.alerts.drop(columns="detected_at")
+    )
+    assert len(one.alerts) >= 4
+    assert one.undecided == two.undecided
+
+
+def test_a_line_that_comes_twice_is_one(tmp_path):
+    line = taken_back("store-2", HOUR)
+    assert replayed(tmp_path, [sold(), line, line]).alerts.empty
+
+
+def test_a_refund_of_a_store_or_receipt_that_is_not_there_is_not_decided(tmp_path):
+    nowhere = taken_back("store-2", HOUR, original_store_id="store-9")
+    unknown = taken_back("store-3", 2 * HOUR, original_transaction_id="41")
+    result = replayed(tmp_path, [sold(), nowhere, unknown])
+    assert result.alerts.empty
+    assert dict(result.undecided) == {
+        ("refund_match", "other store"): 1,
+        ("refund_match", "young log"): 1,
+    }
+
+
+def test_unless_returns_are_followed_a_refund_of_another_store_is_not_decided(tmp_path):
+    events = [sold(), taken_back("store-2", HOUR), taken_back("store-3", 2 * HOUR)]
+    result = replayed(tmp_path, events, return_stores=False)
+    assert result.alerts.empty
+    assert result.undecided["refund_match", "other store"] == 2
+
+
+def test_lines_of_one_refund_elsewhere_are_one_alert_and_a_new_day_is_another(tmp_path):
+    again = [taken_back("store-2", at, event_id=f"e-{at}") for at in (HOUR, HOUR + 1, HOUR + 2, 2 * DAY)]
+    found = replayed(tmp_path, [sold(), *again]).alerts
+    assert found["revision"].tolist() == [1, 2, 1]
+    assert found["evidence"].iloc[0]["originalStoreId"] == HOME
