@@ -199,19 +199,23 @@ class Engine:
         if self._in_stores and store.store_id in self._in_stores:
             return self._in_stores[store.store_id].process(event, store)
         alerts: list[Alert] = []
-        # Nearly every event is a receipt line: its branch comes first and calls few methods of ours.
+        # Nearly every event is a receipt line in time: its branch comes first and calls few methods of ours.
         if isinstance(event, PosEvent):
-            time = event.event_time
-            held_back = store.advance(time, event.register_id or POS_EVENTS)
-            if store.released:
-                alerts += self._release(store)
+            time, clock = event.event_time, store.clock
+            if clock <= time <= clock + self.max_late and store.held is None:
+                store.clock, held_back = time, False
+            else:
+                held_back = store.advance(time, event.register_id or POS_EVENTS)
+                if store.released:
+                    alerts += self._release(store)
+            event_id = event.event_id
             if event.training:
                 alerts += self._ask_rules_of_training(event, store)
-            elif event.event_id is None or self._is_new(event.event_id, event, store):
+            elif event_id is None or self._is_new(event_id, event, store):
                 if store.first_pos_time is None:
                     store.first_pos_time = time
                 kind = event.event_type
-                if kind not in (SALE, REFUND):
+                if kind != SALE and kind != REFUND:  # noqa: PLR1714 - a set or tuple takes longer
                     kind = kind.upper()
                 if kind == SALE:
                     store.line = store.lines.add(event, 1, store.clock)
@@ -222,7 +226,8 @@ class Engine:
                 else:
                     steps = ()
                     self._take_back(kind, event, store)
-                if event.cashier_id in self.nobody:
+                is_nobody = self.nobody and event.cashier_id in self.nobody
+                if is_nobody:
                     steps = _without_cashiers(steps)
                 if held_back:
                     steps = self._hold_back(event, steps, store)
@@ -231,7 +236,7 @@ class Engine:
                     if raised:
                         alerts.extend(raised)
                 dispatch = store.dispatch
-                if dispatch is not None and event.cashier_id in self.nobody:
+                if dispatch is not None and is_nobody:
                     alerts += self._ask_rules(POS_EVENTS, kind, event, store)
                 elif dispatch is not None:
                     rules = dispatch.of_pos.get(kind)
@@ -308,12 +313,12 @@ class Engine:
         if self.numbered_by != "store":
             event_id = f"{event.register_id or ''}\x1f{event_id}"
         time, clock = event.event_time, store.clock
-        if time < clock and store.is_stuck:
-            sighted, since = store.sighting(time, self.dedupe_memory)
-            return store.seen_pos.add_unless_since(event_id, sighted, since)
-        return store.seen_pos.add_unless_since(
-            event_id, time if time > clock else clock, clock - self.dedupe_memory
-        )
+        if time < clock:
+            if store.is_stuck:
+                sighted, since = store.sighting(time, self.dedupe_memory)
+                return store.seen_pos.add_unless_since(event_id, sighted, since)
+            time = clock
+        return store.seen_pos.add_unless_since(event_id, time, clock - self.dedupe_memory)
 
     def _ask_rules_of_training(self, event: PosEvent | TillEvent, store: StoreMemory) -> list[Alert]:
         """Ask the rules that name training; such events are told apart among themselves."""

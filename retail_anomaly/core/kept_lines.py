@@ -232,9 +232,19 @@ class KeptLines:
 
     def receipt(self, line: int, number: str) -> Receipt:
         """Return the receipt of a kept line, whose number the caller knows."""
-        self._find_receipt(line)
-        kept = self._line(line)
-        return Receipt((number, *kept.series), kept.receipt_first)
+        chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+        hashed, link, ahead, _, first, _, _, _, series = _row(chunk.rows, row * SIZE)
+        if first == UNKNOWN:
+            # Nearly all lines that are asked about are the first of their number.
+            if self._newest_place(hashed, link) is None:
+                first = 0
+                chunk.set_first(row, first)
+            else:
+                self._group(self._places(hashed))
+                first = _row(chunk.rows, row * SIZE)[4]
+        odd = chunk.odd.get(row)
+        time = odd.time if odd else chunk.base + ahead
+        return Receipt((number, *self._series[series]), time + first)
 
     def leave(self, line: int, quantity: float, amount: float) -> None:
         """Change what is left of a kept line."""
@@ -347,13 +357,22 @@ class KeptLines:
     def _places(self, hashed: int) -> list[int]:
         """Return the lines with a number's hash, the oldest first."""
         found = []
-        line = self._heads[hashed & self._mask]
-        while line and (chunk := self._chunks.get(line >> _SHIFT)) is not None:
+        place = self._newest_place(hashed, self._heads[hashed & self._mask])
+        while place is not None:
+            found.append(place)
+            link = _key(self._chunks[place >> _SHIFT].rows, (place & _ROW_BITS) * SIZE)[1]
+            place = self._newest_place(hashed, link)
+        return found[::-1]
+
+    def _newest_place(self, hashed: int, line: int) -> int | None:
+        """Return the newest line with a number's hash in a list of the index from a line on."""
+        chunks = self._chunks
+        while line and (chunk := chunks.get(line >> _SHIFT)) is not None:
             number, link = _key(chunk.rows, (line & _ROW_BITS) * SIZE)
             if number == hashed:
-                found.append(line)
+                return line
             line = link
-        return found[::-1]
+        return None
 
     def _line(self, line: int) -> KeptLine:
         chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
@@ -375,10 +394,6 @@ class KeptLines:
             odd.time + first,
         )
 
-    def _time(self, chunk: Chunk, row: int) -> int:
-        odd = chunk.odd.get(row)
-        return odd.time if odd else chunk.times(row)[0]
-
     def _signed_quantity(self, chunk: Chunk, row: int) -> float:
         odd = chunk.odd.get(row)
         return odd.quantity if odd else float(_row(chunk.rows, row * SIZE)[5])
@@ -396,8 +411,9 @@ class KeptLines:
         begun: dict[int, list[int]] = {}
         for line in places:
             chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
-            *_, offset, _, _, _, series = _row(chunk.rows, row * SIZE)
-            time, firsts = self._time(chunk, row), begun.setdefault(series, [])
+            _, _, ahead, _, offset, _, _, _, series = _row(chunk.rows, row * SIZE)
+            time = chunk.base + ahead if row not in chunk.odd else chunk.odd[row].time
+            firsts = begun.setdefault(series, [])
             if offset == UNKNOWN:
                 fitting = (first for first in reversed(firsts) if abs(time - first) <= _DAY)
                 offset = next(fitting, time) - time

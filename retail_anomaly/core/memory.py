@@ -138,6 +138,8 @@ class StoreMemory:
         The receipt lines that can still be taken back.
     line
         The number of the line that is being processed: a later line has a higher one.
+    held
+        The events that are too far ahead of the clock to move it, or None.
     is_stuck
         Whether the clock stands still because it is wrong: all that comes is too late.
     released
@@ -165,7 +167,6 @@ class StoreMemory:
 
     __slots__ = (
         "_config_hashes",
-        "_held_back",
         "_late_at",
         "_late_since_sweep",
         "_max_ahead",
@@ -176,6 +177,7 @@ class StoreMemory:
         "detectors",
         "dispatch",
         "first_pos_time",
+        "held",
         "indexed",
         "is_stuck",
         "line",
@@ -243,7 +245,7 @@ class StoreMemory:
         self.written_with: dict[str, str] = {}
         self._max_late = max_late
         self._max_ahead = max_ahead
-        self._held_back: HeldBack | None = None
+        self.held: HeldBack | None = None
         self._late_since_sweep = 0
         self._late_at = 0
         self.is_stuck = False
@@ -284,20 +286,20 @@ class StoreMemory:
             self.clock = time
         elif time < clock - self._max_late:
             self._note_late(time)
-        if self._held_back is not None:
-            self._held_back.came_in_time(self.clock)
-            if not self._held_back.newest:
-                self._held_back = None
+        if self.held is not None:
+            self.held.came_in_time(self.clock)
+            if not self.held.newest:
+                self.held = None
         return False
 
     def hold_back(self, line: PosEvent) -> None:
         """Keep a line that is held back, for the detectors that count by days."""
-        if self._held_back is not None:
-            self._held_back.keep(line)
+        if self.held is not None:
+            self.held.keep(line)
 
     def holds_back(self, time: int) -> bool:
         """Tell whether a line of this time or an older one is held back."""
-        held_back = self._held_back
+        held_back = self.held
         return held_back is not None and any(line.event_time <= time for line in held_back.lines)
 
     def sighting(self, time: int, dedupe_memory: int) -> tuple[int, int]:
@@ -323,15 +325,15 @@ class StoreMemory:
             self.next_sweep = self.clock
 
     def _hold_back(self, time: int, source: str) -> bool:
-        if self._held_back is None:
-            self._held_back = HeldBack()
+        if self.held is None:
+            self.held = HeldBack()
         self.released = []
-        moved = self._held_back.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
+        moved = self.held.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
         if moved is None:
             return True
         self.clock = moved
-        self.released = self._held_back.lines
-        self._held_back.came_in_time(moved)
+        self.released = self.held.lines
+        self.held.came_in_time(moved)
         return False
 
     def forget(self) -> None:
@@ -378,7 +380,7 @@ class StoreMemory:
             self._config_hashes,
             self._late_since_sweep,
             self.numbering.by,
-            self._held_back,
+            self.held,
             self._late_at,
             self.is_stuck,
         )
@@ -411,7 +413,7 @@ class StoreMemory:
         header = msgspec.msgpack.decode(packed, type=_Header)
         if header.numbered_by != self.numbering.by:
             raise NumberingChangedError(self.store_id, header.numbered_by, self.numbering.by)
-        self._held_back, self._late_at = header.held_back, header.late_at
+        self.held, self._late_at = header.held_back, header.late_at
         self.is_stuck = header.is_stuck
         self.clock, self.next_sweep = header.clock, header.next_sweep
         self.first_pos_time = header.first_pos_time

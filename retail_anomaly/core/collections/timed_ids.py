@@ -51,8 +51,11 @@ class TimedIds:
     """
 
     __slots__ = (
+        "_begin",
+        "_bucket",
         "_buckets",
         "_dropped",
+        "_end",
         "_hashes",
         "_keep",
         "_limit",
@@ -78,6 +81,8 @@ class TimedIds:
         self._present = bytearray(1)  # by the last bits of a hash: 1 if such a hash is in the array
         self._mask = 0
         self._buckets: dict[int, IdBucket] = {}
+        self._bucket = IdBucket()  # the one that ids are added to, with its time
+        self._begin = self._end = 0
         self._unread: list[int] = []  # buckets whose records were not read yet, the newest last
         self._load: Load = _nothing
         self._dropped: list[str] = []  # names of records to delete
@@ -90,18 +95,24 @@ class TimedIds:
 
     def add(self, name: str, time: int) -> None:
         """Note that an id was seen, at a time in epoch milliseconds."""
+        self._add(name, hash(name), time)
+
+    def _add(self, name: str, hashed: int, time: int) -> None:
         recent = self._recent
-        hashed = hash(name)
         known = recent.get(hashed)
         if known is not None and known >= time:
             return
         recent[hashed] = time
-        bucket = self._buckets.get(time // self._span) or self._open(time // self._span)
-        if self._tracked and bucket.pending.get(name, 0) < time:
-            bucket.pending[name] = time
-            bucket.dirty = True
-            if len(bucket.pending) == CHUNK_IDS:
-                bucket.seal()
+        if not self._begin <= time < self._end:
+            self._turn_to(time // self._span)
+        if self._tracked:
+            bucket = self._bucket
+            pending = bucket.pending
+            if pending.get(name, 0) < time:
+                pending[name] = time
+                bucket.dirty = True
+                if len(pending) == CHUNK_IDS:
+                    bucket.seal()
         if len(recent) > self._limit:
             self._compact()
 
@@ -113,7 +124,7 @@ class TimedIds:
             newest = self.newest(name)
             if newest is not None and newest >= since:
                 return False
-        self.add(name, time)
+        self._add(name, hashed, time)
         return True
 
     def newest(self, name: str) -> int | None:
@@ -138,6 +149,7 @@ class TimedIds:
         old = [n for n in self._buckets if (n + 1) * self._span + self._keep < clock]
         if not old:
             return
+        self._turn_away()
         for number in old:
             bucket = self._buckets.pop(number)
             if number in self._unread:
@@ -172,6 +184,7 @@ class TimedIds:
         stored = dict(zip(buckets[::2], buckets[1::2], strict=True))
         if span == self._span:
             self._buckets = {number: IdBucket(chunks) for number, chunks in stored.items()}
+            self._turn_away()
             self._unread = sorted(stored)
             return
         # The configured width has changed since: sort the ids into new buckets.
@@ -197,12 +210,21 @@ class TimedIds:
         self._tracked = False
         self._dropped.clear()
         self._buckets = {number: IdBucket(bucket.chunks) for number, bucket in self._buckets.items()}
+        self._turn_away()
 
-    def _open(self, number: int) -> IdBucket:
-        for bucket in self._buckets.values():
-            bucket.seal()  # time has moved on: few more ids will come to the older buckets
-        bucket = self._buckets[number] = IdBucket()
-        return bucket
+    def _turn_to(self, number: int) -> None:
+        """Make a bucket the one that ids are added to."""
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            for older in self._buckets.values():
+                older.seal()  # time has moved on: few more ids will come to the older buckets
+            bucket = self._buckets[number] = IdBucket()
+        self._bucket = bucket
+        self._begin, self._end = number * self._span, (number + 1) * self._span
+
+    def _turn_away(self) -> None:
+        """Look for the bucket at the next id: the present one may be gone."""
+        self._begin = self._end = 0
 
     def _compact(self) -> None:
         """Move the recent ids to the sorted arrays."""
