@@ -75,7 +75,8 @@ class Numbering:
 
     def identity(self, event: PosEvent | TillEvent) -> Identity:
         """Return the identity of an event's own receipt; the event has a transaction id."""
-        return (event.transaction_id or "", *self.series(event))
+        number = event.transaction_id or ""
+        return (number,) if self._parts == 1 else (number, *self.series(event))
 
     def series(self, event: PosEvent | TillEvent) -> Identity:
         """Return the identity without the number: within one series, a number is one receipt."""

@@ -200,11 +200,12 @@ class Block:
 
     def add(self, head: int, time: int, row: tuple[Any, ...]) -> None:
         """Add a line under a head; `row` is a `LedgerLine` as a tuple."""
-        rows, owners = self._rows, self._owners
+        rows = self._rows
         rows += _pack(row)
-        self._row_ends.append(len(rows))
-        owners.append(head)
-        if len(owners) >= _LINES or len(rows) >= _BYTES:
+        end = len(rows)
+        self._row_ends.append(end)
+        self._owners.append(head)
+        if end >= _BYTES or len(self._owners) >= _LINES:
             self.is_full = True
         if time > self.newest:  # noqa: PLR1730 - max() takes three times as long
             self.newest = time
@@ -310,7 +311,9 @@ class Block:
 
 
 def _sizes(ends: "array[int]") -> bytes:
-    return np.diff(np.frombuffer(ends, np.uint32), prepend=np.uint32(0)).astype("<u4").tobytes()
+    sizes = np.array(ends, dtype="<u4")
+    sizes[1:] -= sizes[:-1].copy()  # np.diff takes five times as long for so few
+    return sizes.tobytes()
 
 
 def _ends(sizes: bytes) -> "array[int]":

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from retail_anomaly.core.ledger.block import Block, Place
-from retail_anomaly.core.ledger.hashing import fingerprint, stable_hash
+from retail_anomaly.core.ledger.hashing import fingerprint, fingerprints, stable_hash
 
 _HEAD_BITS: Final = 6
 
@@ -55,7 +55,7 @@ class BlockEntry(msgspec.Struct, array_like=True, gc=False):
             block.newest,
             clock,
             len(block),
-            np.array([*map(number_print, numbers)], "<u4").tobytes(),
+            fingerprints(map(stable_hash, numbers)).astype("<u4").tobytes(),
             np.array([token for token, _ in found], "<u4").tobytes(),
             bytes(head for _, head in found),
         )

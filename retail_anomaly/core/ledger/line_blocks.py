@@ -52,6 +52,8 @@ class LineBlocks:
     __slots__ = (
         "_deleted",
         "_first",
+        "_head",
+        "_identity",
         "_index",
         "_keep",
         "_kept",
@@ -79,6 +81,8 @@ class LineBlocks:
         self._open_begins: list[tuple[int, tuple[int, ...]]] = []  # by head: its time and its tokens
         self._open_tokens: set[tuple[int, int]] = set()  # a head with a token
         self._open_changed = False
+        self._identity: tuple[str, ...] | None = None  # of the last line, and its head as in `_open_begins`
+        self._head: tuple[int, int, tuple[int, ...]] = (0, 0, ())
         self._kept: dict[int, tuple[int, Block]] = {}  # the closed blocks of two days, with their closing
         self._read: dict[int, Block] = {}  # the blocks read last
         self._index: BlockIndex | None = BlockIndex(0)  # None until it is read
@@ -108,15 +112,10 @@ class LineBlocks:
         block = self._open
         if block is None or block.is_full or clock - block.opened > _DAY:
             block = self._begin_block(clock)
-        time = event.event_time
-        head = self._open_heads.get(identity)
-        if head is None:
-            tokens = self._tokens_of(event)
-            head = block.begin(identity, time, tokens)
-            self._open_heads[identity] = head
-            self._open_begins.append((time, tokens))
-            self._open_tokens.update((head, token) for token in tokens)
-        first, usual = self._open_begins[head]
+        time, customer, card = event.event_time, event.customer_token, event.card_token
+        if identity != self._identity:
+            self._turn_to(identity, event, block)
+        head, first, usual = self._head
         row: tuple[Any, ...] = (
             event.sku,
             sign * event.quantity,
@@ -125,13 +124,25 @@ class LineBlocks:
             event.cashier_id,
             event.tender,
         )
-        if event.customer_token is not None or event.card_token is not None or usual:
+        if customer is not None or card is not None or usual:
             tokens = self._tokens_of(event)
             if tokens != usual:
                 row = (*row, tokens)
                 self._open_tokens.update((head, token) for token in tokens)
         block.add(head, time, row)
         self._open_changed = True
+
+    def _turn_to(self, identity: tuple[str, ...], event: PosEvent, block: Block) -> None:
+        """Make the head of a receipt the one that lines are added to; nearly all lines come in a row."""
+        head = self._open_heads.get(identity)
+        if head is None:
+            tokens = self._tokens_of(event)
+            head = block.begin(identity, event.event_time, tokens)
+            self._open_heads[identity] = head
+            self._open_begins.append((event.event_time, tokens))
+            if tokens:
+                self._open_tokens.update((head, token) for token in tokens)
+        self._identity, self._head = identity, (head, *self._open_begins[head])
 
     @property
     def last(self) -> Place:
@@ -176,6 +187,7 @@ class LineBlocks:
             self._close(self._open, clock)
         self._open = Block(self._next, clock)
         self._open_heads, self._open_begins, self._open_tokens = {}, [], set()
+        self._identity = None
         self._next += 1
         return self._open
 
