@@ -113,6 +113,23 @@ class Triage:
         state = _state(store)
         return [self._case(name, state) for name, _ in state.cases.items()]
 
+    def hidden_by(self, entry: Action, store: StoreMemory) -> list[CaseAlert]:
+        """Return the confirmed alerts that a snooze or an allow entry would have hidden, whenever they came.
+
+        Parameters
+        ----------
+        entry
+            The entry, which need not be taken.
+        store
+            The memory of its store.
+        """
+        kept = (alert for _, alert in _state(store).alerts.items())
+        return [
+            alert.shown
+            for alert in kept
+            if alert.verdict == "confirmed" and entry.scope is not None and _covers(entry.scope, alert.scope)
+        ]
+
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many actions wait for their alert or case; time alone releases none."""
         return len(_state(store).waiting), None

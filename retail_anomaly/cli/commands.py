@@ -4,6 +4,7 @@ A command imports pandas, Plotly, Optuna and the like when it runs: they take lo
 show` takes to run, and not every installation has them.
 """
 
+from retail_anomaly.cli.allow import allow_app
 from retail_anomaly.cli.config import config_app
 from retail_anomaly.cli.convert import convert
 from retail_anomaly.cli.demo.command import demo
@@ -22,6 +23,7 @@ from retail_anomaly.cli.tune import tune
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
 for command in (demo, mapping, convert, replay, explain, review, report, evaluate, tune, notebook):
     app.command()(command)
+app.add_typer(allow_app, name="allow")
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(rules_app, name="rules")

@@ -14,7 +14,9 @@ from retail_anomaly.cli.options import (
     ConfigFile,
     MappingFile,
     Page,
+    Verdicts,
     mapping_of,
+    truth_of,
 )
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.frames.words import plural
@@ -35,7 +37,8 @@ _WIDTH = 140
 def evaluate(
     *,
     alerts: AlertsFile,
-    incidents: Annotated[Path, typer.Option(help=INCIDENTS_HELP)],
+    incidents: Annotated[Path | None, typer.Option(help=INCIDENTS_HELP)] = None,
+    verdicts: Verdicts = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -66,18 +69,22 @@ def evaluate(
     if output is not None and output.suffix not in {".json", ".csv"}:
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
     logs = [] if events is None else files_of(events)
-    refuse_to_overwrite({"--html": html, "--output": output}, [alerts, incidents, config, mapping, *logs])
+    refuse_to_overwrite(
+        {"--html": html, "--output": output}, [alerts, incidents, verdicts, config, mapping, *logs]
+    )
     require_writable(html, output)
     from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
-    from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
 
     zones = load(config).settings.zones
-    raised, truth = read_alerts(alerts), read_incidents(incidents)
+    raised = read_alerts(alerts)
+    truth, remark = truth_of(incidents, verdicts, alerts)
     activity = None if events is None else _activity(events, mapping_of(mapping, columns), zones, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)
+    if remark is not None:
+        typer.echo(remark, err=True)
     if html is not None:
         from retail_anomaly.report.scorecard_page import write_scorecard
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.mapping_file import read_mapping
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ConfigFile = Annotated[
     Path | None,
@@ -40,6 +44,11 @@ TopicName = Annotated[
     typer.Option("--topic", help="Topic of a file whose name does not say it. Default: pos-events."),
 ]
 
+Verdicts = Annotated[
+    Path | None,
+    typer.Option(help="In place of --incidents: an actions file of the board. Its verdicts are the truth."),
+]
+
 INCIDENTS_HELP: Final = "The incidents that were there to be found, as `retail-datagen` writes them."
 
 
@@ -65,3 +74,37 @@ def mapping_of(mapping: str | None, columns: Sequence[str] | None) -> EventMappi
     """
     whole = EventMapping() if mapping is None else read_mapping(mapping)
     return whole.with_columns(Columns.parse(",".join(columns or ())))
+
+
+def truth_of(
+    incidents: Path | None, verdicts: Path | None, alerts: Path | None
+) -> "tuple[pd.DataFrame, str | None]":
+    """Return the incidents of `--incidents` or of `--verdicts`, and a remark about them.
+
+    Parameters
+    ----------
+    incidents
+        An incidents file.
+    verdicts
+        An actions file, in its place.
+    alerts
+        The alerts that the verdicts are about.
+
+    Raises
+    ------
+    UsageError
+        Not exactly one of the two files is given, or the verdicts are about no alerts.
+    """
+    from retail_anomaly.frames.incidents import read_incidents
+    from retail_anomaly.frames.verdicts import NOTE, verdict_incidents
+
+    if (incidents is None) == (verdicts is None):
+        raise UsageError("give the truth: --incidents or --verdicts, one of them")
+    if incidents is not None:
+        return read_incidents(incidents), None
+    if alerts is None or verdicts is None:
+        raise UsageError("--verdicts goes with --alerts: the alerts that the verdicts are about")
+    truth = verdict_incidents(alerts, verdicts)
+    if truth.empty:
+        raise UsageError(f"--verdicts {verdicts}: it judges no alert of {alerts}")
+    return truth, NOTE

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 import typer
 
 from retail_anomaly.cli.frame import require_writable
-from retail_anomaly.cli.options import INCIDENTS_HELP, ColumnNames, MappingFile, Page, mapping_of, names_in
+from retail_anomaly.cli.options import (
+    INCIDENTS_HELP,
+    ColumnNames,
+    MappingFile,
+    Page,
+    Verdicts,
+    mapping_of,
+    names_in,
+    truth_of,
+)
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.tune import TuneError
 from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
@@ -20,8 +29,12 @@ def tune(
         ),
     ],
     *,
-    incidents: Annotated[Path, typer.Option(help=INCIDENTS_HELP)],
     output: Annotated[Path, typer.Option(help="The configuration file to write.")],
+    incidents: Annotated[Path | None, typer.Option(help=INCIDENTS_HELP)] = None,
+    verdicts: Verdicts = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="With --verdicts: the alerts that they are about, JSON lines.")
+    ] = None,
     budget: Annotated[
         float, typer.Option(help="Alerts allowed per store-day on average, over all detectors.")
     ] = 1.0,
@@ -69,15 +82,16 @@ def tune(
     --output tuned.yaml
     """
     outputs = {"--output": output, "--html": html, "--study": study}
-    refuse_to_overwrite(outputs, [*files_of(*log), incidents, config, mapping])
+    refuse_to_overwrite(outputs, [*files_of(*log), incidents, verdicts, alerts, config, mapping])
     # The search may take hours.
     require_writable(*outputs.values())
-    from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.settings import load
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.tune.procedure import tune as search
 
-    truth = read_incidents(incidents)
+    truth, remark = truth_of(incidents, verdicts, alerts)
+    if remark is not None:
+        typer.echo(remark, err=True)
     settings = load(config, environ={}).settings
     read = Events(log, None, mapping_of(mapping, columns), settings.zones)
     try:

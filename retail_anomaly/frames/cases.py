@@ -12,6 +12,7 @@ import pandas as pd
 from retail_anomaly.cases import (
     Action,
     Case,
+    CaseAlert,
     Precision,
     Triage,
     decode_action,
@@ -148,15 +149,46 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     """
     settings = settings or Settings()
     steps = Triage(memory=None, priors=settings.cases.priors)
-    stores: dict[str, StoreMemory] = {}
-    records: list[Alert | Action] = [*_alerts(alerts), *_actions(actions)]
-    # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
-    for record in sorted(records, key=_time):
-        store = stores.get(record.store_id)
-        if store is None:
-            store = stores[record.store_id] = steps.new_store(record.store_id)
-        steps.process(record, store)
+    stores = _triaged(steps, alerts, actions)
     return CaseBook.of(chain.from_iterable(steps.cases(store) for store in stores.values()), settings)
+
+
+def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict[str, list[CaseAlert]]:
+    """Return the confirmed alerts that snooze or allow entries would hide, by the entry's ``actionId``.
+
+    Parameters
+    ----------
+    alerts, actions
+        The history, as for `triage`.
+    entries
+        The entries, which need not be among the actions.
+
+    Raises
+    ------
+    InvalidRecord
+        An entry, an action or an alert is wrong; the text names file, line and field.
+    ValueError
+        An entry is neither a snooze nor an allow entry.
+
+    Examples
+    --------
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> verdict = {"actionId": "v", "time": 1_760_000_000_000, "by": "kim", "action": "verdict",
+    ...     "storeId": "store-1", "alertId": "a2", "verdict": "confirmed", "reason": "seen on video"}
+    >>> entry = {"actionId": "e", "time": 1_760_000_000_000, "by": "kim", "action": "allow",
+    ...     "storeId": "store-1", "scope": {"type": "SHRINKAGE", "sku": "sku-1"}, "reason": "samples"}
+    >>> {name: len(hidden) for name, hidden in hidden_confirmed(example_alerts(), [verdict], [entry]).items()}
+    {'e': 1}
+    """
+    steps = Triage(memory=None)
+    stores = _triaged(steps, alerts, actions)
+    found: dict[str, list[CaseAlert]] = {}
+    for entry in _actions(entries):
+        if entry.scope is None:
+            raise ValueError(f"{entry.action_id}: expected a snooze or an allow entry, got {entry.action}")
+        store = stores.get(entry.store_id)
+        found[entry.action_id] = [] if store is None else steps.hidden_by(entry, store)
+    return found
 
 
 _COLUMNS: Final = [
@@ -176,6 +208,19 @@ def _row(case: Case) -> tuple[object, ...]:
 
 def _said(case: Case) -> str:
     return case.alerts[-1].message
+
+
+def _triaged(steps: Triage, alerts: Alerts, actions: Actions) -> dict[str, StoreMemory]:
+    """Return the memory of each store after its alerts and actions."""
+    stores: dict[str, StoreMemory] = {}
+    records: list[Alert | Action] = [*_alerts(alerts), *_actions(actions)]
+    # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
+    for record in sorted(records, key=_time):
+        store = stores.get(record.store_id)
+        if store is None:
+            store = stores[record.store_id] = steps.new_store(record.store_id)
+        steps.process(record, store)
+    return stores
 
 
 def _time(record: Alert | Action) -> int:

@@ -122,6 +122,6 @@ def test_options_of_commands_exist(
         for block in blocks(page, "sh")
         for words in commands(block)
         for option in re.findall(r"--[a-z-]+", " ".join(words))
-        if option not in help_of(tuple(words[: 3 if words[1] in {"config", "import"} else 2]))
+        if option not in help_of(tuple(words[: 3 if words[1] in {"allow", "config", "import"} else 2]))
     ]
     assert not unknown

@@ -140,6 +140,14 @@ class BoardCases:
             # case covers the alerts that were opened by then.
             newest = self._newest.get(store_id, 0)
             action = make(uuid4().hex, max(self._now(), newest))
+            hidden = (
+                self._triage.hidden_by(action, self._stores[store_id]) if action.action == "allow" else []
+            )
+            if hidden:
+                raise ValueError(
+                    f"an allow entry for {hidden[0].type} would have hidden an alert that was confirmed "
+                    f"({hidden[0].message}): judge the case, or snooze it for some days"
+                )
             self._action_records.append(encode(action), store_id)
             self.refresh()
             self._take_all([action])  # a topic may give it back a moment later; seen twice it counts once

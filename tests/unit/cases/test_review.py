@@ -300,3 +300,15 @@ def test_a_board_that_cannot_start_is_one_line(
     assert main(["review", *arguments]) in {1, 2}
     [line] = capfd.readouterr().err.splitlines()
     assert said in line
+
+
+def test_an_allow_entry_that_would_hide_a_confirmed_alert_is_refused(board: OpenBoard) -> None:
+    case = board.case()
+    board.ask(case, {"action": "verdict", "verdict": "confirmed", "reason": "on video", "alert": "a"})
+
+    form = {"action": "allow", "kind": "REFUND_BURST", "days": "9", "reason": "every day"}
+    status, text, _ = board.ask(case, form)
+
+    assert status == 422
+    assert "would have hidden an alert that was confirmed" in text
+    assert [line["action"] for line in board.decisions()] == ["verdict"]
