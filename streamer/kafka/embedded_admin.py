@@ -107,6 +107,9 @@ class EmbeddedAdmin(AdminClient):  # type: ignore[misc]
         created: dict[str, dict[str, str]] = {}
         deadline = time.monotonic() + _TIMEOUT_S
         try:
+            consumer.list_topics(
+                timeout=_TIMEOUT_S
+            )  # or it looks for the partition's leader after half a second
             consumer.assign([TopicPartition(REQUESTS, 0, OFFSET_BEGINNING)])
             while time.monotonic() < deadline:
                 message = consumer.poll(0.1)

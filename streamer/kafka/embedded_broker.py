@@ -82,6 +82,8 @@ class EmbeddedBroker:
         """Create the topics that `EmbeddedAdmin` asks for, from any process."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": REQUESTS, **QUIET})
         try:
+            # Otherwise it looks for the leader of the partition half a second later.
+            consumer.list_topics(timeout=10)
             consumer.assign([TopicPartition(REQUESTS, 0, OFFSET_BEGINNING)])
             while not self._closing.is_set():
                 message = consumer.poll(0.1)

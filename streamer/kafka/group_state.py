@@ -1,6 +1,7 @@
 """Bring a group's state and its offsets together again, while no streamer of the group runs."""
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.topic_watch import MADE_ANEW
 
 _SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.2
 _OFFSETS: Final = b"offsets"
 _read: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
 
@@ -152,9 +154,13 @@ class GroupState:
         }
         with closing(Consumer(settings)) as consumer:
             consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in unread])
+            deadline = time.monotonic() + _SECONDS
             while unread:
-                messages = consumer.consume(1_000, timeout=_SECONDS)
-                if not messages:
+                # It waits until the time is over if there are fewer messages.
+                messages = consumer.consume(1_000, timeout=_POLL_SECONDS)
+                if messages:
+                    deadline = time.monotonic() + _SECONDS
+                elif time.monotonic() > deadline:
                     raise StreamerError("the broker does not send the changelog: is it running?")
                 for message in messages:
                     number = message.partition() or 0

@@ -24,6 +24,7 @@ from streamer.kafka.commit_notes import BEGUN, Committed
 from streamer.quix.aligned import AlignedBuffer
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
+from streamer.quix.watermarks import at_hand, watermarks
 
 _RETRY_SECONDS: Final = 0.2
 _REQUEST_SECONDS: Final = 30.0
@@ -139,6 +140,11 @@ class MemberApplication(Application):
             self.stop(fail=True)
 
     def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        admin = self._topic_manager._admin.admin_client
+        with at_hand(self._consumer, watermarks(admin, topic_partitions)):
+            self._assign_and_check(consumer, topic_partitions)
+
+    def _assign_and_check(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         super()._on_assign(consumer, topic_partitions)
         if self._check is None:
             return
