@@ -8,18 +8,24 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Sends the records of a file, see the package's __init__.py. */
+/** Sends the records of files: ADDRESS (COMPRESSION FILE)..., see the package's __init__.py. */
 public class JavaProducer {
     public static void main(String[] arguments) throws Exception {
+        for (int at = 1; at < arguments.length; at += 2) {
+            send(arguments[0], arguments[at], Path.of(arguments[at + 1]));
+        }
+    }
+
+    private static void send(String address, String compression, Path file) throws Exception {
         Properties settings = new Properties();
-        settings.put("bootstrap.servers", arguments[0]);
-        settings.put("compression.type", arguments[1]);
+        settings.put("bootstrap.servers", address);
+        settings.put("compression.type", compression);
         Pattern pattern = Pattern.compile(
             "\\{\"topic\": \"([^\"]*)\", \"key\": (?:null|\"([^\"]*)\"), \"value\": (?:null|\"([^\"]*)\"), "
                 + "\"timestamp\": (\\d+)\\}");
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
-            for (String line : Files.readAllLines(Path.of(arguments[2]))) {
+            for (String line : Files.readAllLines(file)) {
                 Matcher found = pattern.matcher(line);
                 if (!found.matches()) {
                     throw new IllegalArgumentException(line);

@@ -1,6 +1,7 @@
-"""Producers of other makes: each sends records that a file describes.
+"""Producers of other makes: each sends batches of records, by the compression of each.
 
-A record is a line of JSON: `topic`, `key` and `value` in base64 or null, `timestamp`. Each gets headers.
+A program that is not Python reads a batch from a file. A record is a line of JSON: `topic`, `key` and `value`
+in base64 or null, `timestamp`. Each gets headers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,79 +23,79 @@ from tests.kafka.jars import find_jars, find_java
 
 HERE = Path(__file__).parent
 HEADERS = (("trace-id", b"\x00\xff"), ("empty", b""))
-Send = Callable[[str, Sequence[Record], str, Path], None]
+Batches = Mapping[str, Sequence[Record]]
+Send = Callable[[str, Batches, Path], None]
 
 
-def librdkafka(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+def librdkafka(address: str, batches: Batches, _folder: Path) -> None:
     """Send with confluent-kafka, as the simulator does."""
-    with_headers = [Record(r.topic, r.value, r.key, r.timestamp, headers=HEADERS) for r in records]
-    produce(address, with_headers, **{"compression.type": compression})
+    for compression, records in batches.items():
+        with_headers = [Record(r.topic, r.value, r.key, r.timestamp, headers=HEADERS) for r in records]
+        produce(address, with_headers, **{"compression.type": compression})
 
 
-def java(address: str, records: Sequence[Record], compression: str, folder: Path) -> None:
+def java(address: str, batches: Batches, folder: Path) -> None:
     """Send with Kafka's own client."""
-    file = described(records, folder)
     command = [find_java(), "-cp", f"{find_jars()}/*", str(HERE / "JavaProducer.java")]
-    _run([*command, address, compression, str(file)])
+    _run([*command, address, *described(batches, folder)])
 
 
-def aiokafka(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+def aiokafka(address: str, batches: Batches, _folder: Path) -> None:
     """Send with aiokafka."""
     package: Any = pytest.importorskip("aiokafka")
 
-    async def send() -> None:
-        kind = None if compression == "none" else compression
+    async def send(kind: str | None, records: Sequence[Record]) -> None:
         async with package.AIOKafkaProducer(bootstrap_servers=address, compression_type=kind) as producer:
             for r in records:
                 await producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
 
-    asyncio.run(send())
+    for compression, records in batches.items():
+        asyncio.run(send(None if compression == "none" else compression, records))
 
 
-def kafka_python(address: str, records: Sequence[Record], compression: str, _folder: Path) -> None:
+def kafka_python(address: str, batches: Batches, _folder: Path) -> None:
     """Send with kafka-python-ng."""
     package: Any = pytest.importorskip("kafka")
-    kind = None if compression == "none" else compression
-    producer = package.KafkaProducer(bootstrap_servers=address, compression_type=kind)
-    for r in records:
-        producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
-    producer.flush(30)
-    producer.close()
+    for compression, records in batches.items():
+        kind = None if compression == "none" else compression
+        producer = package.KafkaProducer(bootstrap_servers=address, compression_type=kind)
+        for r in records:
+            producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
+        producer.flush(30)
+        producer.close()
 
 
-def franz_go(address: str, records: Sequence[Record], compression: str, folder: Path) -> None:
+def franz_go(address: str, batches: Batches, folder: Path) -> None:
     """Send with franz-go."""
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if not Path(go).exists():
         pytest.skip("no Go on this machine")
-    file = described(records, folder)
     for name in ("producer.go", "go.mod", "go.sum"):
         shutil.copy(HERE / "franz_go" / name, folder)
     try:
-        _run([go, "run", ".", address, compression, str(file)], cwd=folder)
+        _run([go, "run", ".", address, *described(batches, folder)], cwd=folder)
     except AssertionError as error:
         if "dial tcp" in str(error) or "no such host" in str(error):
             pytest.skip("the Go modules can't be had")
         raise
 
 
-def described(records: Sequence[Record], folder: Path) -> Path:
-    """Write records to a file that the clients read."""
+def described(batches: Batches, folder: Path) -> list[str]:
+    """Write each batch to a file; return arguments for a client: a compression, its file, and so on."""
 
     def text(raw: bytes | None) -> str | None:
         return None if raw is None else base64.b64encode(raw).decode()
 
-    file = folder / "records.jsonl"
-    file.write_text(
-        "".join(
-            json.dumps(
-                {"topic": r.topic, "key": text(r.key), "value": text(r.value), "timestamp": r.timestamp}
-            )
-            + "\n"
+    arguments = []
+    for compression, records in batches.items():
+        file = folder / f"{compression}.jsonl"
+        rows = [
+            {"topic": r.topic, "key": text(r.key), "value": text(r.value), "timestamp": r.timestamp}
             for r in records
-        )
-    )
-    return file
+        ]
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        arguments += [compression, str(file)]
+    return arguments
 
 
 def _run(command: Sequence[str], cwd: Path | None = None) -> None:

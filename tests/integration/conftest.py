@@ -18,9 +18,13 @@ from tests.influx import InfluxServer, InfluxUnavailableError
 
 @pytest.fixture
 def clean_kafka(kafka: str) -> Connection:
-    """Give a broker without any of our topics, prefixed or not: their names are fixed, so tests can't share
-    them."""
-    admin = AdminClient({"bootstrap.servers": kafka})
+    """Give a broker without any of our topics: their names are fixed, so tests can't share them."""
+    return emptied(kafka)
+
+
+def emptied(address: str) -> Connection:
+    """Delete our topics on a broker, prefixed or not."""
+    admin = AdminClient({"bootstrap.servers": address})
 
     def ours() -> list[str]:
         topics = admin.list_topics(timeout=10).topics
@@ -33,7 +37,7 @@ def clean_kafka(kafka: str) -> Connection:
     while ours():
         assert time.monotonic() < deadline, f"the broker still lists {ours()}"
         time.sleep(0.05)
-    return Connection(kafka)
+    return Connection(address)
 
 
 @pytest.fixture

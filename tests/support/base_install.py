@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
+FEW = 2
 
 
 class Answer(NamedTuple):
@@ -70,11 +71,13 @@ def _mains():
 if __name__ == "__main__":
     for hidden in sys.argv[1].split(","):
         sys.modules[hidden] = None  # type: ignore[assignment]
-    # Imported once for all forks: these belong to a base install, and take a second each.
-    for name in (
-        *("pandas", "plotly.graph_objects", "retail_anomaly.plots", "retail_anomaly.cli.commands"),
-        *("streamer.cli.commands", "data_gen.cli"),
-    ):
-        importlib.import_module(name)
-    for line in sys.stdin:
-        print(json.dumps(_run(json.loads(line))), flush=True)
+    commands = [json.loads(line) for line in sys.stdin]
+    # Imported once for all forks: these belong to a base install. For a few commands it does not pay.
+    if len(commands) > FEW:
+        for name in (
+            *("pandas", "plotly.graph_objects", "retail_anomaly.plots", "retail_anomaly.cli.commands"),
+            *("streamer.cli.commands", "data_gen.cli"),
+        ):
+            importlib.import_module(name)
+    for command in commands:
+        print(json.dumps(_run(command)), flush=True)

@@ -21,6 +21,8 @@ a fast machine, too, has many commits in a log.
 With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it
 processes 50 a second, so that the log is never over before the test has seen its condition come true,
 and 300 a second while ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
+
+With ``FAULT_WATCH=0.5`` it looks at the topics every half a second, and not every 15 s.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from quixstreams.internal_producer import InternalProducer
 from quixstreams.state.base import PartitionTransaction
 from quixstreams.state.recovery import RecoveryPartition
 
+import streamer.process
 import streamer.quix.application
 from streamer.cli import main
 from streamer.observe.counts import ProcessCounts
@@ -171,6 +174,9 @@ Checkpoint.expired = lambda self: (  # type: ignore[method-assign]
 if _pace != "0" or any(point.action == "crawl" for point in _points):
     # A process notices a rebalance only once it has processed the records it has read ahead.
     streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]
+
+if "FAULT_WATCH" in os.environ:
+    streamer.process.WATCH_SECONDS = float(os.environ["FAULT_WATCH"])  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     sys.exit(main([os.environ.get("FAULT_COMMAND", "run"), *sys.argv[1:]]))

@@ -1,20 +1,19 @@
-"""The streamer as its own process, started by its ordinary command."""
+"""The streamer as its own process, with the options of its ordinary command."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
+from tests.support.forked import ForkedCommand
 
 PATIENCE_S = 90
 
@@ -51,15 +50,18 @@ class StreamerProcess:
         self._group = group
         self.folder = folder
         self.log = folder / "streamer.log"
-        command = [
-            *(sys.executable, "-m", module, "--broker", self._properties["bootstrap.servers"]),
+        options = [
+            *("--broker", self._properties["bootstrap.servers"]),
             *("--consumer-group", group, "--state-dir", str(folder / "state"), *arguments),
         ]
-        with self.log.open("ab") as log:
-            self._begin = log.tell()
-            self._process = subprocess.Popen(
-                command, stderr=log, env=_environment() | dict(environment or {})
-            )
+        self._start(module, options, _environment() | dict(environment or {}))
+
+    def _start(
+        self, module: str, options: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
+        self.log.touch()
+        self._begin = self.log.stat().st_size
+        self._process = ForkedCommand(module, options, self.log, environment, cwd)
         # A test that fails half-way leaves nothing running.
         weakref.finalize(self, _end, self._process)
 
@@ -127,9 +129,9 @@ class StreamerProcess:
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: ForkedCommand) -> None:
     process.kill()
-    process.wait()
+    process.wait(PATIENCE_S)
 
 
 def _environment() -> dict[str, str]:

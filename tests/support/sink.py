@@ -1,11 +1,8 @@
-"""The sink as its own process, started by its ordinary command."""
+"""The sink as its own process, with the options of its ordinary command."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,9 +36,9 @@ class SinkProcess(StreamerProcess):
         self._topics = sink_topics(load(None, environ=environ).settings)
         self.folder = folder
         self.log = folder / "sink.log"
-        command = [
-            *(sys.executable, "-m", "streamer.cli", "sink"),
-            *("--broker", self._properties["bootstrap.servers"], "--consumer-group", group, *arguments),
+        options = [
+            *("sink", "--broker", self._properties["bootstrap.servers"]),
+            *("--consumer-group", group, *arguments),
         ]
         settings = {
             "RETAIL__STREAMER__SESSION_TIMEOUT": "4s",
@@ -49,12 +46,7 @@ class SinkProcess(StreamerProcess):
             "RETAIL__STREAMER__SINK__TIMEOUT": "2s",
             "RETAIL__STREAMER__TOPICS__PARTITIONS": "4",
         }
-        with self.log.open("ab") as log:
-            self._begin = log.tell()
-            self._process = subprocess.Popen(
-                command, stderr=log, cwd=folder, env={**os.environ, **settings, **environ}
-            )
-        weakref.finalize(self, _end, self._process)
+        self._start("streamer.cli", options, {**os.environ, **settings, **environ}, folder)
 
     def wait_until_processed(self) -> None:
         """Wait until the group has committed all that is in the topics that the sink reads."""
@@ -70,8 +62,3 @@ class SinkProcess(StreamerProcess):
     def said(self, words: str) -> bool:
         """Tell whether the log has these words, since this process began."""
         return words.encode() in self.log.read_bytes()[self._begin :]
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()

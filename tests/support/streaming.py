@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain, groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,16 @@ class StreamerInTest(RunningStreamer):
         super().__init__(connection, settings, state_dir=state_dir)
         self._sent = backlog
         self._address = connection.properties()["bootstrap.servers"]
-        self._last_topic: str | None = None
 
     def send_in_step(self, records: Iterable[Record]) -> None:
-        """Produce; a record of another topic only once all before it were processed."""
-        for record in records:
-            if record.topic != self._last_topic:
-                self.wait()
-                self._last_topic = record.topic
-            self.produce(record.topic, record.value, record.key, record.timestamp or 0)
-        self.wait()
+        """Produce in the order of each store: its record of another topic waits for those before it.
+
+        Stores know nothing of each other, so the records of all go together, a step of each at a time.
+        """
+        for together in zip_longest(*_steps_by_store(records), fillvalue=()):
+            for record in chain(*together):
+                self.produce(record.topic, record.value, record.key, record.timestamp or 0)
+            self.wait()
 
     def alerts(self) -> list[Alert]:
         """Return the alerts that are in the topic once all sent records are processed."""
@@ -80,6 +81,14 @@ class StreamerInTest(RunningStreamer):
         self.app.flush_output()
         found = consume(self._address, DEAD_LETTERS)
         return [msgspec.json.decode(r.value or b"", type=DeadLetter) for r in found]
+
+
+def _steps_by_store(records: Iterable[Record]) -> list[list[list[Record]]]:
+    """Return for each store its records, in lists of those of one topic that follow each other."""
+    stores: dict[bytes | None, list[Record]] = {}
+    for record in records:
+        stores.setdefault(record.key, []).append(record)
+    return [[list(step) for _, step in groupby(own, lambda each: each.topic)] for own in stores.values()]
 
 
 def records_of(values: Sequence[tuple[str, bytes]]) -> list[Record]:

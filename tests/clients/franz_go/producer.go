@@ -1,4 +1,4 @@
-// Sends the records of a file, see the package's __init__.py.
+// Sends the records of files, ADDRESS (COMPRESSION FILE)..., see the package's __init__.py.
 package main
 
 import (
@@ -19,16 +19,23 @@ type record struct {
 }
 
 func main() {
+	for at := 2; at < len(os.Args); at += 2 {
+		send(os.Args[1], os.Args[at], os.Args[at+1])
+	}
+}
+
+func send(address string, compression string, path string) {
 	codecs := map[string]kgo.CompressionCodec{
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 		"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	}
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(os.Args[1]), kgo.ProducerBatchCompression(codecs[os.Args[2]]))
+		kgo.SeedBrokers(address), kgo.ProducerBatchCompression(codecs[compression]))
 	check(err)
 	defer client.Close()
-	file, err := os.Open(os.Args[3])
+	file, err := os.Open(path)
 	check(err)
+	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
