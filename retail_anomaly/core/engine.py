@@ -274,7 +274,7 @@ class Engine:
 
     def follow_returns(self) -> None:
         """Tell the detectors that the host calls `take_return`."""
-        for detector in self._on_return:
+        for detector in self.all_detectors:
             detector.follows_returns = True
 
     def take_return(self, event: PosEvent, home: StoreMemory | None) -> list[Alert]:
@@ -293,7 +293,7 @@ class Engine:
             The alerts, which are about the store of the refund.
         """
         alerts: list[Alert] = []
-        for detector in self._on_return:
+        for detector in self.of(event.original_store_id or "")._on_return:
             if home is None:
                 detector.undecided["other store"] += 1
             elif not (detector.per_cashier and event.cashier_id in self.nobody):

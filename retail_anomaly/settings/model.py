@@ -219,6 +219,12 @@ class StreamerSettings(Section, frozen=True):
         bool,
         Meta(description="Write each POS event with shift, receipt and local time to enriched-pos-events."),
     ] = False
+    returns: Annotated[
+        bool,
+        Meta(
+            description="Have the topic store-returns, for the process that follows refunds to other stores."
+        ),
+    ] = False
     metrics_port: Annotated[
         int,
         Meta(ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz. 0: serve none of them."),

@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: `retail-streamer run`, `metrics`, `triage` and `sink`."""
+"""The commands that run until they are stopped: `run`, `metrics`, `triage`, `returns` and `sink`."""
 
 import os
 from typing import Annotated
@@ -139,6 +139,45 @@ def triage(
         from streamer import process
         from streamer.triage_app import triage_process
     return process.run(triage_process(settings), connection)
+
+
+def returns(
+    *,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-returns.")
+    ] = None,
+    state_dir: StateDir = None,
+    exactly_once: ExactlyOnce = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Compare refunds that name a receipt of another store with that receipt, and write alerts.
+
+    Runs until SIGTERM or Ctrl-C. Each such refund goes through the topic store-returns, keyed by the store of
+    the receipt. The tills send originalStoreId and originalTransactionId.
+
+    Example: retail-streamer returns --broker localhost:9092
+    """
+    _begin()
+    from streamer.observe import logs
+
+    logs.configure(log_level)
+    settings, connection = prepare(
+        config,
+        embedded_broker,
+        broker=broker,
+        consumer_group=consumer_group,
+        state_dir=state_dir,
+        processing_guarantee=guarantee(exactly_once),
+        metrics_port=metrics_port,
+    )
+    with logs.without_httpx_notice():
+        from streamer import process
+        from streamer.detection.returns_app import returns_process
+    return process.run(returns_process(settings), connection)
 
 
 def sink(

@@ -80,11 +80,14 @@ def _create_internal(settings: Settings, connection: Connection) -> None:
 
     with logs.without_httpx_notice():
         from streamer.detection.app import detection_process
+        from streamer.detection.returns_app import returns_process
         from streamer.process import build
         from streamer.quix.failures import explained
         from streamer.store_metrics import store_metrics_process
         from streamer.triage_app import triage_process
-    processes = detection_process(settings), store_metrics_process(settings), triage_process(settings)
+    processes = [detection_process(settings), store_metrics_process(settings), triage_process(settings)]
+    if settings.streamer.returns:
+        processes.append(returns_process(settings))
     with explained():
         for process in processes:
             for name in build(process, connection, create_topics=True).internal_topics:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.settings import Settings
 
 STORE_METRICS: Final = "store-metrics"
@@ -12,13 +12,15 @@ TICKS: Final = "store-ticks"
 SCORES: Final = "anomaly-scores"
 ENRICHED: Final = "enriched-pos-events"
 SHADOW_ALERTS: Final = "shadow-alerts"
+RETURNS: Final = "store-returns"
 ALERT_ACTIONS: Final = "alert-actions"
 ALERT_CASES: Final = "alert-cases"
 TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS, ALERT_ACTIONS, ALERT_CASES)
 # Read side by side, so the topics of one process all have the same number of partitions: by `run` ...
 ALIGNED: Final = (*INPUT_TOPICS, TICKS)
-# ... and by `triage`.
+# ... by `triage`, and by `returns`.
 TRIAGED: Final = (ALERTS, ALERT_ACTIONS)
+RETURNED: Final = (POS_EVENTS, RETURNS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
 
@@ -76,9 +78,14 @@ class TopicNames:
         return self.all(TRIAGED)
 
     @property
+    def returned(self) -> tuple[str, ...]:
+        """The topics that `returns` reads side by side."""
+        return self.all(RETURNED)
+
+    @property
     def together(self) -> tuple[tuple[str, ...], ...]:
         """The topics that are read side by side, by process: they have equal numbers of partitions."""
-        return self.aligned, self.triaged
+        return self.aligned, self.triaged, self.returned
 
 
 UNPREFIXED: Final = TopicNames()
@@ -86,14 +93,15 @@ UNPREFIXED: Final = TopicNames()
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the settings' topics; scores, enriched events and the shadow only where wanted.
+    """Return the names of the settings' topics: scores, enriched events and the like only where wanted.
 
     Examples
     --------
     >>> SCORES in topics_of(Settings())
     False
     """
-    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings)))
+    returns = (RETURNS,) if settings.streamer.returns else ()
+    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings), *returns))
 
 
 def extra_outputs(settings: Settings) -> tuple[str, ...]:

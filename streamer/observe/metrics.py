@@ -34,7 +34,7 @@ class Metrics(ProcessCounts, Collector):
     Parameters
     ----------
     process
-        The command: ``run``, ``metrics``, ``triage`` or ``sink``.
+        The command: ``run``, ``metrics``, ``triage``, ``returns`` or ``sink``.
     group
         Its consumer group.
     state_dir
