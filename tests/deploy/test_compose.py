@@ -24,7 +24,7 @@ OURS = {"topics", "streamer", "store-metrics", "sink", "generator", "influxdb-bo
 def parts(helm) -> dict[str, Manifest]:
     """Give the main container of each part of the chart with development values."""
     found = {}
-    for name, metadata, spec in pods(render(helm, CASES["values-dev"])):
+    for name, metadata, spec in pods(render(helm, CASES["values-dev"], "returns.enabled=true")):
         if not name.startswith("Pod/"):
             found[metadata["labels"]["app.kubernetes.io/component"]] = spec["containers"][0]
     return found

@@ -7,7 +7,17 @@ import pytest
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.settings import Settings, SettingsError, load
 from streamer.detection.app import detection_process
-from streamer.kafka.topic_plan import ALERT_CASES, SCORES, STORE_METRICS, TICKS, TRIAGED, topics_of
+from streamer.detection.returns_app import returns_process
+from streamer.kafka.topic_plan import (
+    ALERT_CASES,
+    RETURNED,
+    RETURNS,
+    SCORES,
+    STORE_METRICS,
+    TICKS,
+    TRIAGED,
+    topics_of,
+)
 from streamer.process import QuixProcess
 from streamer.sinks.sink_app import sink_process
 from streamer.store_metrics import store_metrics_process
@@ -27,6 +37,7 @@ def test_each_process_names_its_topics():
     assert _topics(detection_process(Settings())) == ({*INPUT_TOPICS, TICKS}, {ALERTS, DEAD_LETTERS})
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
     assert _topics(triage_process(Settings())) == (set(TRIAGED), {ALERT_CASES, DEAD_LETTERS})
+    assert _topics(returns_process(Settings())) == (set(RETURNED), {ALERTS, RETURNS})
     assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS}, {DEAD_LETTERS})
 
 
@@ -55,12 +66,14 @@ def test_each_process_has_a_consumer_group_of_its_own():
         detection_process(Settings()),
         store_metrics_process(Settings()),
         triage_process(Settings()),
+        returns_process(Settings()),
         sink_process(Settings(), INFLUX),
     )
     assert [process.group for process in processes] == [
         "retail-anomaly",
         "retail-anomaly-metrics",
         "retail-anomaly-triage",
+        "retail-anomaly-returns",
         "retail-anomaly-sink",
     ]
 
@@ -74,7 +87,19 @@ def test_only_the_sink_has_no_state():
     assert detection_process(Settings()).has_state
     assert store_metrics_process(Settings()).has_state
     assert triage_process(Settings()).has_state
+    assert returns_process(Settings()).has_state
     assert not sink_process(Settings(), INFLUX).has_state
+
+
+def test_the_topic_of_returns_is_there_where_it_is_wanted():
+    following = load(environ={}, flags={"streamer.returns": True}).settings
+    assert RETURNS in topics_of(following)
+    assert RETURNS not in topics_of(Settings())
+
+
+def test_returns_need_events_that_are_keyed_by_their_store():
+    with pytest.raises(SettingsError, match="rekey"):
+        returns_process(load(environ={}, flags={"streamer.rekey": True}).settings)
 
 
 def test_a_wrong_detector_is_refused_before_anything_is_connected():
