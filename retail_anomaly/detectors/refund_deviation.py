@@ -12,6 +12,7 @@ from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import date_of
 from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.parameters import Range
 from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
@@ -48,7 +49,13 @@ class RefundDeviationParameters(ModelParameters, frozen=True):
     features = REFUND_FEATURES
 
     false_alarms: Annotated[
-        float, Meta(gt=0, le=0.5, description="Share of honest cashier days that may alert.")
+        float,
+        Meta(
+            gt=0,
+            le=0.5,
+            description="Share of honest cashier days that may alert.",
+            extra=Range(0.001, 0.1, step=0.001).declared,
+        ),
     ] = 0.02
     learn_days: Annotated[
         int, Meta(ge=1, description="Days that a store is watched before anything alerts.")

@@ -12,6 +12,7 @@ from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import QUARTER, date_of
 from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.parameters import Range
 from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters
 from retail_anomaly.models.prices import SkuPrices
@@ -38,7 +39,13 @@ class SalesDeviationParameters(ModelParameters, frozen=True):
     features = SALES_FEATURES
 
     false_alarms: Annotated[
-        float, Meta(gt=0, le=0.5, description="Share of quarters of an hour that may alert, on either side.")
+        float,
+        Meta(
+            gt=0,
+            le=0.5,
+            description="Share of quarters of an hour that may alert, on either side.",
+            extra=Range(0.0002, 0.01, step=0.0002).declared,
+        ),
     ] = 0.002
     learn_days: Annotated[
         int, Meta(ge=1, description="Days with sales that a store is watched before anything alerts.")

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.tune.space import Space
+from retail_anomaly.tune.store_share_trials import TrialOutcome
 from retail_anomaly.tune.study import Trial
 
 Worth: TypeAlias = Callable[[frozenset[int]], float]
@@ -120,7 +123,8 @@ def choose(
     """Return the combinations that no other beats, within the budget; the last one finds most.
 
     A detector of which neither the base nor a trial found any incident stays as it is, for the
-    incidents say nothing about it; unless quieting it pays for more to be found by the others.
+    incidents say nothing about it; unless quieting it pays for more to be found by the others. A detector
+    is switched off only where that lets the others find more, or where nothing else keeps the budget.
 
     Parameters
     ----------
@@ -138,8 +142,8 @@ def choose(
     Returns
     -------
     list of Combination
-        Fewest alerts first; empty when nothing keeps the budget. The base is the last one unless
-        another finds more, or as much with fewer alerts.
+        Fewest alerts first; empty when nothing that finds an incident keeps the budget. The base is the last
+        one unless another finds more, or as much with fewer alerts.
     """
     every = {name: [one] for name, one in base.items()}
     every |= {
@@ -153,6 +157,15 @@ def choose(
     front, rather = frontier(every, worth, most), frontier(told, worth, most)
     if rather and rather[-1].worth >= front[-1].worth:
         front = rather
+    off = {
+        space.detector: Trial(msgspec.structs.replace(space.base, enabled=False), TrialOutcome(0, ()))
+        for space in spaces
+    }
+    fewer = frontier(
+        {name: [*found, off[name]] if name in off else found for name, found in every.items()}, worth, most
+    )
+    if fewer and fewer[-1].worth > (front[-1].worth if front else 0):
+        front = fewer
     as_it_is = combined(base, worth)
     if as_it_is.alerts <= most:
         best = front[-1] if front else None

@@ -228,13 +228,21 @@ def _card(alerts: pd.DataFrame, truth: SplitTruth, part: str, settings: Settings
 def _too_little(
     base: Mapping[str, Trial], tried: Mapping[str, Sequence[Trial]], truth: SplitTruth, budget: float
 ) -> str:
-    quietest = sum(
-        min(other.outcome.alerts for other in (one, *tried.get(name, ()))) for name, one in base.items()
-    )
+    alone = sum(one.outcome.alerts for name, one in base.items() if name not in tried)
+    if alone > budget * truth.tuned_store_days:
+        others = ", ".join(name for name in base if name not in tried)
+        return (
+            f"the detectors that are not tuned ({others}) raise {alone / truth.tuned_store_days:.2f} alerts "
+            f"a store-day, more than the budget of {budget:g}: allow more with --budget, name them with "
+            "--detectors, or switch one off in the configuration"
+        )
+    finding = [
+        one.outcome.alerts for name, all_ in tried.items() for one in (base[name], *all_) if one.outcome.found
+    ]
+    quietest = (alone + min(finding, default=0)) / truth.tuned_store_days
     return (
-        f"nothing that was tried keeps the budget of {budget:g} alerts a store-day, the quietest "
-        f"raises {quietest / truth.tuned_store_days:.2f}: allow more with --budget, try more with --trials, "
-        "or switch a detector off in the configuration"
+        f"nothing that was tried finds an incident and keeps the budget of {budget:g} alerts a store-day, "
+        f"the quietest that finds one raises {quietest:.2f}: allow more with --budget, or try more with --trials"
     )
 
 

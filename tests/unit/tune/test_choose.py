@@ -82,3 +82,27 @@ def test_of_equal_outcomes_the_nearest_to_the_base_is_a_candidate():
     too_many = tried(name, 0, 10, {1, 2})
     found = candidates_of(Space(name, base.parameters), base, [*others, too_many], most=9)
     assert [one.parameters for one in found] == [base.parameters, others[2].parameters]
+
+
+def test_a_detector_that_adds_nothing_stays_on_while_the_budget_is_kept():
+    every = {name: [tried(name, 0, 1, {0, 1})] for name in NAMES}
+    base = {name: found[0] for name, found in every.items()}
+    spaces = [Space(name, base[name].parameters) for name in NAMES]
+    assert all(one.enabled for one in choose(spaces, base, every, worth, 3)[-1].parameters.values())
+    within_two = choose(spaces, base, every, worth, 2)[-1]
+    assert (within_two.alerts, within_two.worth) == (1, 2 / 12)
+
+
+def test_a_detector_is_switched_off_where_the_others_then_find_more():
+    every = {
+        "refund_burst": [tried("refund_burst", 0, 5, {0})],
+        "stock_discrepancy": [
+            tried("stock_discrepancy", 0, 2, {1}),
+            tried("stock_discrepancy", 1, 6, {1, 2, 3}),
+        ],
+    }
+    base = {name: found[0] for name, found in every.items()}
+    spaces = [Space(name, base[name].parameters) for name in every]
+    best = choose(spaces, base, every, worth, 8)[-1]
+    assert not best.parameters["refund_burst"].enabled
+    assert best.found == {1, 2, 3}

@@ -301,8 +301,29 @@ def test_unknown_detector_is_refused():
 def test_a_budget_that_nothing_keeps_is_refused_with_what_would_do():
     events, incidents = shops()
     settings = only("refund_burst", "refund_without_sale")
-    with pytest.raises(TuneError, match=r"budget of 0.5 alerts a store-day, the quietest raises 5\.00"):
-        tune(events, incidents, settings=settings, budget=0.5, trials=3, progress=False)
+    message = r"\(refund_without_sale\) raise 5\.00 alerts a store-day, more than the budget of 0.5"
+    with pytest.raises(TuneError, match=message):
+        tune(
+            events,
+            incidents,
+            settings=settings,
+            detectors=["refund_burst"],
+            budget=0.5,
+            trials=3,
+            progress=False,
+        )
+
+
+def test_a_detector_is_switched_off_where_nothing_else_keeps_the_budget():
+    events, incidents = shops()
+    settings = only("refund_burst", "refund_without_sale")
+    tuning = tune(events, incidents, settings=settings, budget=1.0, trials=12, progress=False)
+    assert rate(tuning, TUNED, "after") <= 1
+    assert recall(tuning, TUNED, "after") == 1
+    assert tuning.changes["detectors.refund_without_sale.enabled"] == (True, False)
+    assert "refund_without_sale.enabled: True -> False" in "\n".join(tuning.lines())
+    assert tuning.beats_base
+    assert not tuning.settings.detectors.refund_without_sale.enabled
 
 
 def test_a_single_day_is_too_little():
