@@ -242,7 +242,7 @@ def _too_little(
     quietest = (alone + min(finding, default=0)) / truth.tuned_store_days
     return (
         f"nothing that was tried finds an incident and keeps the budget of {budget:g} alerts a store-day, "
-        f"the quietest that finds one raises {quietest:.2f}: allow more with --budget, or try more with --trials"
+        f"the quietest that finds one raises {quietest:.2f}: allow more with --budget or try more --trials"
     )
 
 
