@@ -129,6 +129,14 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
             get = plain_reader(only, topic)
             return lambda event, store: None if (value := get(event)) is None else prefix + value
         readers = [reader(field, topic) for field in self._by]
+        if self._by == ("receipt",):
+            receipt = readers[0]
+
+            def of_receipt(event: Event, store: StoreMemory) -> str | None:
+                text = receipt(event, store)
+                return None if text is None else f"{prefix}{len(text)}:{text}\x1f"
+
+            return of_receipt
 
         def joined(event: Event, store: StoreMemory) -> str | None:
             key = prefix

@@ -8,7 +8,7 @@ from typing import Final
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.memory import StoreMemory
-from retail_anomaly.rules.rule_detector import FIRST, SECOND, RuleDetector, whole
+from retail_anomaly.rules.rule_detector import FIRST, SECOND, NoParameters, RuleDetector, whole
 from retail_anomaly.rules.state import Earlier, RuleState, SequenceEntry
 
 _TIME: Final = attrgetter("time")
@@ -19,6 +19,10 @@ class SequenceRule(RuleDetector):
 
     Cannot see: a second event that comes later than the window.
     """
+
+    def __init__(self, parameters: NoParameters, max_late: int) -> None:
+        super().__init__(parameters, max_late)
+        self._memory = self.rule.span + max_late
 
     def step(self, names: int, event: Event, state: RuleState, store: StoreMemory) -> Sequence[Alert]:
         """Match a second event with the newest unused first one; then keep the event, if it is a first."""
@@ -36,16 +40,21 @@ class SequenceRule(RuleDetector):
             at = bisect_right(entry.earlier, time, key=_TIME) - 1
             if at >= 0 and entry.earlier[at].time >= time - self.rule.span:
                 alerts = self._found(entry.earlier.pop(at), event, state, store)
+        earlier = entry.earlier
         if names & FIRST:
-            subject, number = self.subject_of(event, store), self.read("transactionId", event, store)
-            at = bisect_right(entry.earlier, time, key=_TIME)
-            entry.earlier.insert(at, Earlier(time, subject, number))
-            entry.until = max(entry.until, time + self.rule.span + self.max_late)
+            first = Earlier(time, self.subject_of(event, store), self.read("transactionId", event, store))
+            if not earlier or time >= earlier[-1].time:  # as nearly always
+                earlier.append(first)
+            else:
+                earlier.insert(bisect_right(earlier, time, key=_TIME), first)
+            until = time + self._memory
+            if until > entry.until:
+                entry.until = until
         # A late second event may still find these.
-        oldest = store.clock - self.max_late - self.rule.span
-        while entry.earlier and entry.earlier[0].time < oldest:
-            del entry.earlier[0]
-        if entry.earlier:
+        oldest = store.clock - self._memory
+        while earlier and earlier[0].time < oldest:
+            del earlier[0]
+        if earlier:
             state.groups.put(key, entry)
         else:
             state.groups.drop(key)

@@ -29,6 +29,9 @@ class WindowRule(RuleDetector):
         self._keep = self._keep_in_day if rule.window == "day" else self._keep_in_window
         self._kind, self._limit, self._field = rule.when.kind, rule.when.gte, rule.when.field
         self._length, self._memory = rule.length, rule.span + max_late
+        # A share is rounded to 6 places before it is compared.
+        self._least_share = self._limit - 1e-6
+        self._is_daily_rate = rule.window == "day" and rule.when.kind == "ratio"
 
     def step(self, names: int, event: Event, state: RuleState, store: StoreMemory) -> Sequence[Alert]:
         """Keep the event in its group's window, and decide."""
@@ -42,9 +45,25 @@ class WindowRule(RuleDetector):
         entry: Any = state.groups.get(key)
         if entry is None:
             entry = WindowEntry(0, time)
+        elif names == SECOND and self._is_daily_rate and store.local.of(time)[0] == entry.day:
+            # Nearly every event of a rate: the whole grows, so that the share falls.
+            entry.second += 1
+            entry.count += 1
+            if time > entry.newest:
+                entry.newest, entry.until = time, time + self._memory
+            if entry.first >= self._least_share * entry.second:
+                return self._decided(key, entry, event, state, store)
+            entry.episode = None
+            state.groups.put(key, entry)
+            return ()
         if not self._keep(entry, names, event, store):
             return ()
         entry.until = entry.newest + self._memory
+        return self._decided(key, entry, event, state, store)
+
+    def _decided(
+        self, key: str, entry: WindowEntry, event: Event, state: RuleState, store: StoreMemory
+    ) -> Sequence[Alert]:
         alerts: Sequence[Alert] = ()
         if self._may_hold(entry):
             alerts = self._decide(entry, event, state, store)
@@ -68,8 +87,7 @@ class WindowRule(RuleDetector):
     def _may_hold(self, entry: WindowEntry) -> bool:
         """Tell whether the condition may hold; for nearly all events this cheap test is the last."""
         if self._kind == "ratio":
-            # A share is rounded to 6 places before it is compared.
-            return entry.first >= (self._limit - 1e-6) * entry.second
+            return entry.first >= self._least_share * entry.second
         return self._kind != "count" or entry.first >= self._limit - TOLERANCE
 
     def _keep_in_day(self, entry: WindowEntry, names: int, event: Event, store: StoreMemory) -> bool:
