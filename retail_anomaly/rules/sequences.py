@@ -47,9 +47,7 @@ class SequenceRule(RuleDetector):
                 earlier.append(first)
             else:
                 earlier.insert(bisect_right(earlier, time, key=_TIME), first)
-            until = time + self._memory
-            if until > entry.until:
-                entry.until = until
+            entry.until = max(entry.until, time + self._memory)
         # A late second event may still find these.
         oldest = store.clock - self._memory
         while earlier and earlier[0].time < oldest:

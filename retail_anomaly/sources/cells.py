@@ -4,7 +4,7 @@ A conversion returns the value if the cell clearly is one, and otherwise the cel
 event then refuses it. A bool is a number to Python, but not to a till.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from numbers import Integral, Real
@@ -19,6 +19,9 @@ from retail_anomaly.sources.mapping import MONEY, NULL_WORDS, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm
 
 Convert: TypeAlias = Callable[[Any], Any]
+
+DATES: Final = frozenset({"businessDate", "originalBusinessDate"})
+"""The fields that hold a day."""
 
 _MOST_DIGITS: Final = 40
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -207,7 +210,7 @@ def converter(
     if not is_optional:
         return lambda cell: None if is_absent(cell) else convert(cell)
 
-    nulls = mapping.nulls if mapping.nulls is not None else NULL_WORDS if kind == "text" else frozenset()
+    nulls = nulls_of(kind, mapping)
 
     def optional(cell: Any) -> Any:
         if is_absent(cell):
@@ -219,6 +222,19 @@ def converter(
         return convert(cell)
 
     return optional
+
+
+def nulls_of(kind: Kind, mapping: TopicMapping) -> Collection[str]:
+    """Return the words in small letters that mean nothing, where a row may lack the field.
+
+    Examples
+    --------
+    >>> sorted(nulls_of("number", TopicMapping()))
+    []
+    """
+    if mapping.nulls is not None:
+        return mapping.nulls
+    return NULL_WORDS if kind == "text" else frozenset()
 
 
 def _converter(
@@ -242,7 +258,7 @@ def _converter(
         return lambda cell: _whole_if_so(number_cell(cell, form))
     if kind == "number":
         return lambda cell: number_cell(cell, form)
-    if field in ("businessDate", "originalBusinessDate"):
+    if field in DATES:
         return lambda cell: _date_text(cell, read)
     plain: Convert = text_cell if mapping.trim else _untrimmed
     if field == "eventType" and mapping.types:

@@ -72,18 +72,30 @@ class ParquetTable:
 
 
 class ArrowBatch(Batch):
-    """Rows of Arrow that become a frame of pandas when a column is asked for."""
+    """Rows of Arrow; a column of texts, numbers or times becomes cells when it is asked for.
+
+    Columns of other types, such as decimals and dates, go by way of pandas.
+    """
 
     def __init__(
         self, part: Any, numbers: Sequence[int], *, label: str, constants: dict[str, Any] | None = None
     ) -> None:
         super().__init__({}, numbers, label=label, constants=constants)
         self._part = part
-        self._pandas: PandasBatch | None = None
 
     def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
         """Return a column of timestamps in milliseconds."""
-        return self._as_pandas.times(name)
+        from pyarrow import types
+
+        column = self._column(name)
+        if column is None or not types.is_timestamp(column.type):
+            return None
+        moments = column.to_numpy(zero_copy_only=False).astype("datetime64[ms]")
+        millis: list[Any] = moments.astype("int64").tolist()
+        if column.null_count:
+            valid = column.is_valid().to_pylist()
+            millis = [time if there else None for there, time in zip(valid, millis, strict=True)]
+        return millis, column.type.tz is None
 
     def filtered(self, mask: Sequence[bool]) -> "ArrowBatch":
         """Return the rows for which the mask is true."""
@@ -91,16 +103,24 @@ class ArrowBatch(Batch):
         own.constants = self.constants
         return own
 
-    def _cells(self, name: str) -> Sequence[Any] | None:
-        return self._as_pandas._cells(name)
+    def _column(self, name: str) -> Any:
+        place = self._part.schema.get_field_index(name)
+        return None if place < 0 else self._part.column(place)
 
-    @property
-    def _as_pandas(self) -> PandasBatch:
-        if self._pandas is None:
-            # Not by way of floats, which hold whole numbers up to 2**53 only.
-            frame = self._part.to_pandas(integer_object_nulls=True, ignore_metadata=True)
-            self._pandas = PandasBatch(frame, self.numbers, label=self.label)
-        return self._pandas
+    def _cells(self, name: str) -> Sequence[Any] | None:
+        from pyarrow import types
+
+        column = self._column(name)
+        if column is None:
+            return None
+        kind = column.type
+        is_whole = (types.is_integer(kind) or types.is_boolean(kind)) and not column.null_count
+        if is_whole or types.is_string(kind) or types.is_large_string(kind) or types.is_float64(kind):
+            cells: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+            return cells
+        # Not by way of floats, which hold whole numbers up to 2**53 only.
+        frame = self._part.select([name]).to_pandas(integer_object_nulls=True, ignore_metadata=True)
+        return PandasBatch(frame, self.numbers, label=self.label)._cells(name)
 
 
 class ExcelTable:

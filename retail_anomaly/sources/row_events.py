@@ -1,6 +1,8 @@
 """Rows of a table as typed events."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
@@ -10,15 +12,18 @@ from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
 from retail_anomaly.sources.advice import advised
 from retail_anomaly.sources.batches import Batch, Broken
-from retail_anomaly.sources.cells import Convert, Memo, converter, is_absent
+from retail_anomaly.sources.bulk_cells import bulk_values
+from retail_anomaly.sources.cells import DATES, Convert, Memo, converter, is_absent, nulls_of
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import FIELDS, OPTIONAL, TIMES, put
 from retail_anomaly.sources.event_log import BadLine, Reject
-from retail_anomaly.sources.mapping import EventMapping, TopicMapping
+from retail_anomaly.sources.mapping import MONEY, EventMapping, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm, detected
 
 # How many rows are looked at to tell a decimal point from a comma.
 _LOOKED_AT: Final = 20_000
+# How many rows become events in one call: a row that is not plain sends so many the long way.
+_AT_ONCE: Final = 100
 
 
 class RowEvents:
@@ -78,12 +83,12 @@ class RowEvents:
         self.look_at(batch)
         broken = iter(batch.broken)
         pending = next(broken, None)
-        for number, topic, row in self._rows(batch):
+        for number, topic, row, made in self._rows(batch):
             while pending is not None and pending.number < number:
                 reject(self._of_broken(pending, base))
                 pending = next(broken, None)
             try:
-                event = _event(topic, row)
+                event = _event(topic, row) if made is None else made
             except InvalidEvent as error:
                 error = advised(error, row)
                 place = f"{batch.label}{number}"
@@ -104,12 +109,16 @@ class RowEvents:
         topic = self._topic or next(iter(EVENT_TYPES))
         return self._of_topic(topic).values(batch, field) or [None] * len(batch)
 
-    def _rows(self, batch: Batch) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def _rows(self, batch: Batch) -> Iterator[tuple[int, str, dict[str, Any], Event | None]]:
+        """Yield number, topic and values of each row, with its event if that was made with others."""
         topics = None if self._topic else batch.column("topic")
         if topics is None:
             topic = self._topic or next(iter(EVENT_TYPES))
-            for number, row in zip(batch.numbers, self._of_topic(topic).rows(batch), strict=True):
-                yield number, topic, row
+            numbers = iter(batch.numbers)
+            for part in self._of_topic(topic).rows(batch):
+                # `zip` would take a number too many from an iterator that comes first.
+                for row, event, number in zip(part, _events(topic, part), numbers, strict=False):
+                    yield number, topic, row, event
             return
         # The rows of each topic at a time; every row keeps its place.
         names = topics_of(topics)
@@ -118,9 +127,10 @@ class RowEvents:
             mask = [topic == other for other in names]
             if topic in EVENT_TYPES:
                 places = (place for place, mine in enumerate(mask) if mine)
-                for place, row in zip(places, self._of_topic(topic).rows(batch.filtered(mask)), strict=True):
+                own = chain.from_iterable(self._of_topic(topic).rows(batch.filtered(mask)))
+                for place, row in zip(places, own, strict=True):
                     rows[place] = row
-        yield from zip(batch.numbers, names, rows, strict=True)
+        yield from zip(batch.numbers, names, rows, repeat(None), strict=False)
 
     def _of_topic(self, topic: str) -> "_TopicRows":
         found = self._fields.get(topic)
@@ -156,6 +166,15 @@ class RowEvents:
         )
 
 
+def _events(topic: str, rows: list[dict[str, Any]]) -> Sequence[Event | None]:
+    """Return the event of each row; None for all of them if one is not plain."""
+    try:
+        events = msgspec.convert(rows, GenericAlias(list, (EVENT_TYPES[topic],)))
+        return [codec.checked(event) for event in events]
+    except (ValueError, KeyError):  # as in `_event`
+        return [None] * len(rows)
+
+
 def _event(topic: str, row: dict[str, Any]) -> Event:
     try:
         return codec.checked(msgspec.convert(row, EVENT_TYPES[topic]))
@@ -183,30 +202,28 @@ class _TopicRows:
         self._memos: dict[tuple[str, str], Memo] = {}
         self._signed = mapping.negative is not None or mapping.amount == "per_unit"
 
-    def rows(self, batch: Batch) -> list[dict[str, Any]]:
-        """Return the rows' values under the names on the wire."""
+    def rows(self, batch: Batch) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows' values under the names on the wire, some hundred rows at a time."""
         flat = {field: cells for field in self._kinds if (cells := self.values(batch, field)) is not None}
         plain = [field for field in flat if "." not in field]
-        if plain:
-            rows = [
-                dict(zip(plain, cells, strict=True))
-                for cells in zip(*(flat[field] for field in plain), strict=True)
-            ]
-        else:
-            rows = [{} for _ in range(len(batch))]
-        for field in flat.keys() - set(plain):
-            for row, value in zip(rows, flat[field], strict=True):
-                put(row, field, value)
-        for field in plain:
-            # Absent is not the default: a line without quantity is told from one of 1.
-            if self._optional.get(field) is not None and None in flat[field]:
+        # Absent is not the default: a line without quantity is told from one of 1.
+        lacking = [f for f in plain if self._optional.get(f) is not None and None in flat[f]]
+        for start in range(0, len(batch), _AT_ONCE):
+            part = {field: cells[start : start + _AT_ONCE] for field, cells in flat.items()}
+            columns = [part[field] for field in plain]
+            rows = [dict(zip(plain, cells, strict=True)) for cells in zip(*columns, strict=True)]
+            rows = rows or [{} for _ in range(min(_AT_ONCE, len(batch) - start))]
+            for field in flat.keys() - set(plain):
+                for row, value in zip(rows, part[field], strict=True):
+                    put(row, field, value)
+            for field in lacking:
                 for row in rows:
                     if row[field] is None:
                         del row[field]
-        if self._signed and "amount" in flat:
-            for row in rows:
-                self._sign(row)
-        return rows
+            if self._signed and "amount" in flat:
+                for row in rows:
+                    self._sign(row)
+            yield rows
 
     def values(self, batch: Batch, field: str) -> Sequence[Any] | None:
         """Return a field's values, or None where the table has none."""
@@ -253,6 +270,8 @@ class _TopicRows:
         return [m if m is None else clock(s).utc(m) for m, s in zip(millis, stores, strict=True)]
 
     def _converted(self, batch: Batch, field: str, cells: Sequence[Any]) -> Sequence[Any]:
+        if (values := self._in_bulk(field, cells)) is not None:
+            return values
         # A text is looked up; of other cells equal ones can differ: True is 1.
         by_text = batch.only_texts or all(type(cell) is str for cell in cells)
         only = self._clocks.only
@@ -267,6 +286,23 @@ class _TopicRows:
         if by_text:
             return [memos[store][cell] for cell, store in pairs]
         return [memos[store].convert(cell) for cell, store in pairs]
+
+    def _in_bulk(self, field: str, cells: Sequence[Any]) -> Sequence[Any] | None:
+        """Return a column of plain cells as values, or None where each cell needs its own conversion."""
+        mapping, kind = self._mapping, self._kinds[field]
+        if field in TIMES:
+            is_plain = not mapping.dates and not isinstance(next(iter(cells), None), str)
+        else:
+            is_plain = not (
+                (field in MONEY and mapping.minor_units)
+                or field in DATES
+                or (field == "eventType" and mapping.types)
+            )
+        if not is_plain:
+            return None
+        return bulk_values(
+            cells, kind, nulls=nulls_of(kind, mapping) if field in self._optional else None, trim=mapping.trim
+        )
 
     def _memo(self, field: str, zone: str) -> Memo:
         memo = self._memos.get((field, zone))

@@ -1,0 +1,64 @@
+"""Whole columns of plain cells as values of a field: what needs no second look takes few calls a column."""
+
+from collections.abc import Collection, Sequence
+from math import isnan
+from typing import Any, Final
+
+from retail_anomaly.core.quantities import whole
+from retail_anomaly.sources.columns import Kind
+
+_TEXTS: Final = ({str}, {str, type(None)})
+
+
+def bulk_values(
+    cells: Sequence[Any], kind: Kind, *, nulls: Collection[str] | None, trim: bool
+) -> Sequence[Any] | None:
+    """Return the cells of a column as values; None where a cell needs a conversion of its own.
+
+    The result is that of the conversions in `retail_anomaly.sources.cells`.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    kind
+        What the field holds.
+    nulls
+        Words in small letters that mean nothing, for a field that a row may lack; None for any other.
+    trim
+        Whether blanks around a text are cut off.
+
+    Examples
+    --------
+    >>> bulk_values([" a", "n/a", None], "text", nulls={"n/a"}, trim=True)
+    ['a', None, None]
+    >>> bulk_values([2.0, 0.5], "decimal", nulls=None, trim=True)
+    [2, 0.5]
+    >>> bulk_values(["9.50"], "number", nulls=None, trim=True) is None
+    True
+    """
+    types = set(map(type, cells))
+    if kind == "text":
+        return _texts(cells, nulls, trim) if types in _TEXTS else None
+    if types == {int}:
+        return list(map(float, cells)) if kind == "number" else cells if kind != "flag" else None
+    if types == {float} and kind in ("number", "decimal") and not any(map(isnan, cells)):
+        return cells if kind == "number" else list(map(whole, cells))
+    return cells if types == {bool} and kind == "flag" else None
+
+
+def _texts(cells: Sequence[Any], nulls: Collection[str] | None, trim: bool) -> Sequence[Any] | None:
+    found = list(set(cells) - {None})  # texts repeat themselves: one of each is looked at, and kept
+    if not all(map(str.isascii, found)):
+        return None
+    stripped = list(map(str.strip, found))
+    values: list[Any] = stripped if trim else found
+    if nulls is not None:
+        words = {"", *nulls}
+        if not words.isdisjoint(map(str.lower, stripped)):
+            values = [
+                None if text.lower() in words else value for text, value in zip(stripped, values, strict=True)
+            ]
+    by_cell: dict[Any, Any] = dict(zip(found, values, strict=True))
+    by_cell[None] = None
+    return list(map(by_cell.__getitem__, cells))
