@@ -16,10 +16,17 @@ def match_incidents(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFra
     """Return the alerts about each incident.
 
     An alert counts for an incident when both share the store, and the employee where both name one,
-    and its evidence cites one of the incident's transactions. For an incident without transactions
-    time decides: the alert's event lies between the incident's start and end. If such an incident
-    names a sku, an alert that cites a sku or transactions must cite that sku. The alert's type does
-    not matter. Revisions of an alert are one alert.
+    and its evidence cites the incident:
+
+    - one of its transactions; or
+    - an interval, from ``start`` to ``end`` in the evidence, that covers half of the incident, by an alert
+      that cites no transactions.
+
+    For an incident without transactions time decides: the alert's event, or the interval that its
+    evidence cites, lies within the incident. Such an alert must not be about something else. If the incident
+    names a sku, an alert that cites a sku or transactions must cite that sku. If it names neither a sku nor
+    an employee, an alert that cites a sku or transactions must cite an interval. The alert's type does not
+    matter. Revisions of an alert are one alert.
 
     Parameters
     ----------
@@ -77,8 +84,14 @@ def match_pairs(alerts: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
         ``time`` (event time of the first revision that matches, in epoch milliseconds).
     """
     cited = [set(cited_names(evidence)) for evidence in alerts["evidence"]]
+    intervals = [_interval(evidence) for evidence in alerts["evidence"]]
     left, right = np.concatenate(
-        [_by_transaction(alerts, incidents, cited), _by_time(alerts, incidents, cited)], axis=1
+        [
+            _by_transaction(alerts, incidents, cited),
+            _by_time(alerts, incidents, cited, intervals),
+            _by_interval(alerts, incidents, cited, intervals),
+        ],
+        axis=1,
     )
     employees, suspects = _names(alerts, "employee_id"), _names(incidents, "employee_id")
     one, other = employees[left], suspects[right]
@@ -120,7 +133,12 @@ def _by_transaction(
     return both.drop_duplicates().to_numpy(dtype="int64").T
 
 
-def _by_time(alerts: pd.DataFrame, incidents: pd.DataFrame, cited: list[set[tuple[str, str]]]) -> np.ndarray:
+def _by_time(
+    alerts: pd.DataFrame,
+    incidents: pd.DataFrame,
+    cited: list[set[tuple[str, str]]],
+    intervals: list[tuple[int, int] | None],
+) -> np.ndarray:
     """Return rows of alerts, and of the incidents without transactions during which they came."""
     bare = np.array([not len(names) for names in _transactions(incidents)], dtype=bool)
     times, skus = epoch_millis(alerts["event_time"]), _names(incidents, "sku")
@@ -140,11 +158,50 @@ def _by_time(alerts: pd.DataFrame, incidents: pd.DataFrame, cited: list[set[tupl
         offsets = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
         found.append(np.stack([rows[np.repeat(first, counts) + offsets], np.repeat(right, counts)]))
     left, right = np.concatenate(found, axis=1)
+    suspects = _names(incidents, "employee_id")
     about = [
-        skus[incident] is None or not cited[alert] or ("s", skus[incident]) in cited[alert]
+        not cited[alert]
+        or ("s", skus[incident]) in cited[alert]
+        or (skus[incident] is None and (suspects[incident] is not None or intervals[alert] is not None))
         for alert, incident in zip(left, right, strict=True)
     ]
     return np.stack([left, right])[:, np.array(about, dtype=bool)]
+
+
+def _by_interval(
+    alerts: pd.DataFrame,
+    incidents: pd.DataFrame,
+    cited: list[set[tuple[str, str]]],
+    intervals: list[tuple[int, int] | None],
+) -> np.ndarray:
+    """Return rows of alerts that cite an interval, and of incidents of their store that it is about."""
+    found: list[tuple[int, int]] = []
+    starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
+    skus, transactions = _names(incidents, "sku"), _transactions(incidents)
+    bare = np.array([not len(ids) and sku is None for ids, sku in zip(transactions, skus, strict=True)])
+    named = np.array([len(ids) > 0 for ids in transactions])
+    places_of = incidents.groupby("store_id").indices
+    for row, (store, interval) in enumerate(zip(alerts["store_id"], intervals, strict=True)):
+        places = places_of.get(store)
+        if interval is None or places is None:
+            continue
+        first, last = np.maximum(starts[places], interval[0]), np.minimum(ends[places], interval[1])
+        covers = (last - first) * 2 >= ends[places] - starts[places]
+        about = bare[places] & (last >= first)
+        if not any(kind == "t" for kind, _ in cited[row]):
+            about |= named[places] & (last >= first) & covers
+        found += [(row, place) for place in places[about]]
+    return np.array(found, dtype="int64").reshape(-1, 2).T
+
+
+def _interval(evidence: Any) -> tuple[int, int] | None:
+    """Return the interval that evidence cites, in epoch milliseconds."""
+    if not isinstance(evidence, Mapping):
+        return None
+    start, end = evidence.get("start"), evidence.get("end")
+    if isinstance(start, int) and isinstance(end, int) and start <= end:
+        return start, end
+    return None
 
 
 def cited_names(evidence: Any) -> Iterator[tuple[str, str]]:

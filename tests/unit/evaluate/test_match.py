@@ -101,7 +101,39 @@ def test_without_transactions_an_alert_must_be_about_the_sku_if_it_is_about_anyt
     assert found(bare, citing({"skus": ["sku-9", "sku-1"]})) == ["a1"]
     assert found(bare, citing({"sku": "sku-9"})) == []
     assert found(bare, citing({"transactionIds": ["t-1"]})) == []
-    assert found({**bare, "sku": None}, citing({"transactionIds": ["t-1"]})) == ["a1"]
+    assert found({**bare, "sku": None, "employeeId": "c-1"}, citing({"transactionIds": ["t-1"]})) == ["a1"]
+
+
+def test_an_outage_is_not_found_by_an_alert_about_a_refund():
+    outage = {**SWEEP, "sku": None, "start": TIME - 1}
+    assert found(outage, citing({"transactionIds": ["t-1"]})) == []
+    assert found(outage, citing({"sku": "sku-9"}, employee=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "ids"),
+    [(-900, 0, ["a1"]), (-901, -1, ["a1"]), (-1800, -1000, []), (500, 900, []), (-5000, 5000, ["a1"])],
+)
+def test_an_outage_is_found_by_the_interval_that_an_alert_is_about(start, end, ids):
+    """The alert itself may come after the outage."""
+    outage = {**SWEEP, "sku": None, "start": TIME - 950, "end": TIME + 400 - 1}
+    evidence = {"start": TIME + start, "end": TIME + end, "transactionIds": ["t-1"]}
+    late = citing(evidence, employee=None).assign(event_time=pd.Timestamp(TIME + 5000, unit="ms", tz="UTC"))
+    assert found(outage, late) == ids
+
+
+def test_an_incident_with_transactions_is_found_by_an_alert_about_half_of_its_time():
+    night = {**BURST, "employeeId": None, "start": TIME - 1000, "end": TIME}
+    assert found(night, citing({"start": TIME - 500, "end": TIME + 900}, employee=None)) == ["a1"]
+    assert found(night, citing({"start": TIME - 499, "end": TIME + 900}, employee=None)) == []
+    other = {"start": TIME - 500, "end": TIME + 900, "transactionIds": ["t-9"]}
+    assert found(night, citing(other, employee=None)) == []
+
+
+@pytest.mark.parametrize("interval", [{}, {"start": "a", "end": 3}, {"start": TIME, "end": TIME - 1}])
+def test_a_strange_interval_is_none(interval):
+    night = {**BURST, "employeeId": None, "start": TIME - 1000, "end": TIME}
+    assert found(night, citing(interval, employee=None)) == []
 
 
 def test_both_ends_of_an_incident_without_transactions_belong_to_it():
