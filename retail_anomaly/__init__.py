@@ -40,12 +40,14 @@ if TYPE_CHECKING:
         near_misses,
     )
     from retail_anomaly.evaluate.explain import explain
+    from retail_anomaly.evaluate.needs import rule_needs
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
     from retail_anomaly.frames.alerts import alerts_frame, read_alerts
     from retail_anomaly.frames.cases import triage
     from retail_anomaly.frames.enriched import enrich
     from retail_anomaly.frames.incidents import incidents_frame, read_incidents
     from retail_anomaly.frames.quality import data_quality
+    from retail_anomaly.report.profile_page import profile
 
 __all__ = [
     "Alert",
@@ -85,11 +87,13 @@ __all__ = [
     "match_incidents",
     "near_misses",
     "plots",
+    "profile",
     "read_alerts",
     "read_incidents",
     "register",
     "replay",
     "replay_events",
+    "rule_needs",
     "scorecard",
     "triage",
 ]
@@ -105,6 +109,8 @@ _LATER: Final = {
     "enrich": "frames.enriched",
     "triage": "frames.cases",
     "explain": "evaluate.explain",
+    "profile": "report.profile_page",
+    "rule_needs": "evaluate.needs",
     **dict.fromkeys(
         [
             *(

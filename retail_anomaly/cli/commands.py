@@ -14,6 +14,7 @@ from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.map_columns import mapping
 from retail_anomaly.cli.notebook import notebook
+from retail_anomaly.cli.profile import profile
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
 from retail_anomaly.cli.review.command import review
@@ -21,7 +22,7 @@ from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
-for command in (demo, mapping, convert, replay, explain, review, report, evaluate, tune, notebook):
+for command in (demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, notebook):
     app.command()(command)
 app.add_typer(allow_app, name="allow")
 app.add_typer(config_app, name="config")

@@ -56,6 +56,9 @@ class Detector(ABC, Generic[P, S]):
     Parameters
     ----------
         The class of its parameters.
+    needs, better_with
+        What a log must hold for it to say anything, and what makes it say more: words such as ``refunds``
+        and ``cashiers`` (all of them: `retail_anomaly.evaluate.needs.FACTS`).
     counts_days
         Whether it counts by the store's days or quarter hours. It then sees no event whose till is more than
         `max_late` ahead of the store's clock.
@@ -81,6 +84,8 @@ class Detector(ABC, Generic[P, S]):
     name: ClassVar[str]
     alert_type: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
+    needs: ClassVar[tuple[str, ...]] = ()
+    better_with: ClassVar[tuple[str, ...]] = ()
     counts_days: ClassVar[bool] = False
     per_cashier: bool = False
     colour: ClassVar[str | None] = None

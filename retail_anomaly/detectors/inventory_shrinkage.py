@@ -75,6 +75,8 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     name = "inventory_shrinkage"
     alert_type = "SHRINKAGE"
+    needs = ("sales", "counts")
+    better_with = ("movements",)
     colour = "#00846b"
     symbol = "triangle-up"
     Parameters = InventoryShrinkageParameters

@@ -167,6 +167,8 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
 
     name = "refund_burst"
     alert_type = "REFUND_BURST"
+    needs = ("refunds", "cashiers")
+    better_with = ("shifts",)
     per_cashier = True
     colour = "#d1495b"
     symbol = "circle"

@@ -120,6 +120,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
     name = "refund_deviation"
     counts_days = True
     alert_type = "REFUND_DEVIATION"
+    needs = ("refunds", "cashiers", "weeks")
+    better_with = ("shifts",)
     per_cashier = True
     colour = "#a0622d"
     symbol = "pentagon"

@@ -153,6 +153,8 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
 
     name = "refund_match"
     alert_type = "REFUND_MISMATCH"
+    needs = ("refunds", "references")
+    better_with = ("quantities",)
     colour = "#8a8a00"
     symbol = "hexagon"
     Parameters = RefundMatchParameters

@@ -131,6 +131,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 
     name = "refund_without_sale"
     alert_type = "REFUND_WITHOUT_SALE"
+    needs = ("refunds", "references")
     colour = "#c77700"
     symbol = "diamond"
     Parameters = RefundWithoutSaleParameters

@@ -106,6 +106,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     name = "sales_deviation"
     counts_days = True
     alert_type = "SALES_DEVIATION"
+    needs = ("sales", "weeks")
     colour = "#1b7f9c"
     symbol = "hexagon"
     Parameters = SalesDeviationParameters

@@ -103,6 +103,7 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
 
     name = "security_correlation"
     alert_type = "SECURITY_CORRELATION"
+    needs = ("sales", "alarms")
     colour = "#0b6fc2"
     symbol = "square"
     Parameters = SecurityCorrelationParameters

@@ -79,6 +79,8 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
 
     name = "stock_discrepancy"
     alert_type = "STOCK_DISCREPANCY"
+    needs = ("recounts",)
+    better_with = ("sales", "movements")
     colour = "#8e5bb5"
     symbol = "triangle-down"
     Parameters = StockDiscrepancyParameters

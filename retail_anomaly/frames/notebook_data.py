@@ -133,12 +133,9 @@ class NotebookData(msgspec.Struct, frozen=True):
             "`incidents`."
         )
 
-    def needs_simulation(self, part: str) -> Skipped:
-        """Return the sentence in place of a part that is about simulated stores alone."""
-        return Skipped(
-            f"Skipped with your data: {part} needs simulated stores. Run the notebook with `source = None` "
-            "for it."
-        )
+    def left_out(self, part: str) -> Skipped:
+        """Return the sentence in place of a part that is about other events than the reader's."""
+        return Skipped(f"Skipped with your data: {part}. Run the notebook with `source = None` for it.")
 
     def lacks(self, thing: str) -> Skipped:
         """Return the sentence in place of a part about something that these events do not have."""

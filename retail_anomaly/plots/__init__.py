@@ -23,6 +23,7 @@ from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
 from retail_anomaly.plots.found_by_read import found_by_read
 from retail_anomaly.plots.ladder import cashier_ladder
+from retail_anomaly.plots.over_time import refunds_over_time
 from retail_anomaly.plots.pareto import pareto
 from retail_anomaly.plots.precision_recall import precision_recall
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
@@ -57,6 +58,7 @@ __all__ = [
     "recall_by_scenario",
     "refund_shares",
     "refund_window",
+    "refunds_over_time",
     "sales_by_day",
     "sales_by_hour",
     "score_band",

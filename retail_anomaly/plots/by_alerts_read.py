@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS, error_bars, interval_texts
-from retail_anomaly.plots.style import styled
+from retail_anomaly.plots.style import PERCENT, styled
 
 
 def precision_at_k(overall: pd.DataFrame, ks: Sequence[int]) -> go.Figure:
@@ -19,7 +19,7 @@ def precision_at_k(overall: pd.DataFrame, ks: Sequence[int]) -> go.Figure:
         As a `Scorecard` has them.
     """
     figure = _by_k(overall, ks, "precision", "%{y:.1%} right")
-    figure.update_yaxes(title_text="Alerts about an incident", tickformat=".0%", range=[-0.03, 1.06])
+    figure.update_yaxes(title_text="Alerts about an incident", tickformat=PERCENT, range=[-0.03, 1.06])
     return styled(
         figure,
         "Share of the alerts read that are right",

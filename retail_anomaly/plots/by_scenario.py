@@ -1,5 +1,6 @@
 """Figures of a scorecard's scenarios: the share of incidents found, and the time it took."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS, error_bars, interval_texts
-from retail_anomaly.plots.style import INK, MUTED, QUIET, styled
+from retail_anomaly.plots.style import INK, MUTED, PERCENT, QUIET, styled
 
 # Times to detect range from seconds to weeks; fewer minutes than this are shown as "at once".
 _AT_ONCE: Final = 0.1
@@ -26,33 +27,50 @@ _TICKS: Final = {
 }
 
 
-def recall_by_scenario(by_scenario: pd.DataFrame) -> go.Figure:
+def recall_by_scenario(by_scenario: pd.DataFrame | Mapping[str, pd.DataFrame]) -> go.Figure:
     """Draw the share of incidents that were found, by scenario, beside random and perfect alerts.
 
     Parameters
     ----------
     by_scenario
-        As a `Scorecard` has it.
+        As a `Scorecard` has it; or several of them by name, to compare configurations: the last is the one
+        that is judged.
 
     Returns
     -------
     plotly.graph_objects.Figure
-        One bar a scenario with its 95 % interval.
+        One bar a scenario and configuration with its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        There is no frame.
     """
+    cards = dict(by_scenario) if isinstance(by_scenario, Mapping) else {"Alerts": by_scenario}
+    if not cards:
+        raise ValueError("by_scenario: expected a scorecard's frame, or several by name")
+    by_scenario = cards[list(cards)[-1]]
     own = row_of(by_scenario, "Alerts").sort_values(["recall", "incidents"], kind="stable")
     names = [escape(label_of(str(name))) for name in own.index]
     figure = go.Figure()
-    figure.add_bar(
-        x=own["recall"],
-        y=names,
-        orientation="h",
-        name="Alerts, 95 % interval",
-        marker_color=ROW_COLOURS["Alerts"],
-        error_x={**error_bars(own["recall"], own["low"], own["high"]), "color": INK, "thickness": 1.5},
-        customdata=np.stack([interval_texts(own, ".0%"), own["found"], own["incidents"]], axis=-1),
-        hovertemplate="%{y}: %{x:.1%} found (%{customdata[1]:,.0f} of %{customdata[2]:,.0f})"
-        "%{customdata[0]}<extra></extra>",
-    )
+    earlier = len(cards) - 1
+    for place, (card, frame) in enumerate(cards.items()):
+        shown = own if place == earlier else row_of(frame, "Alerts").reindex(own.index)
+        figure.add_bar(
+            x=shown["recall"],
+            y=names,
+            orientation="h",
+            name=f"{escape(card)}, 95 % interval",
+            marker_color=ROW_COLOURS["Alerts"] if place == earlier else QUIET,
+            error_x={
+                **error_bars(shown["recall"], shown["low"], shown["high"]),
+                "color": INK,
+                "thickness": 1.5,
+            },
+            customdata=np.stack([interval_texts(shown, ".0%"), shown["found"], shown["incidents"]], axis=-1),
+            hovertemplate=f"%{{y}}, {escape(card)}: %{{x:.1%}} found (%{{customdata[1]:,.0f}} of "
+            "%{customdata[2]:,.0f})%{customdata[0]}<extra></extra>",
+        )
     for row, level in (("Null", 0.0), ("Random", None), ("Perfect", 1.0)):
         if row not in by_scenario.index.get_level_values("row"):
             continue
@@ -76,11 +94,17 @@ def recall_by_scenario(by_scenario: pd.DataFrame) -> go.Figure:
             hovertemplate=f"%{{y}}, {row}: %{{x:.1%}}<extra></extra>",
         )
     figure.update_layout(bargap=0.45)
-    figure.update_xaxes(title_text="Incidents found", range=[-0.03, 1.06], tickformat=".0%")
+    figure.update_xaxes(title_text="Incidents found", range=[-0.03, 1.06], tickformat=PERCENT)
     figure.update_yaxes(type="category")
     title = f"{own['found'].sum():,.0f} of {plural(int(own['incidents'].sum()), 'incident')} found"
+    if earlier:
+        before = [
+            f"{row_of(frame, 'Alerts')['found'].sum():,.0f} with {escape(card)}"
+            for card, frame in list(cards.items())[:-1]
+        ]
+        title += f" with {escape(list(cards)[-1])}, {', '.join(before)}"
     subtitle = "Share of each scenario's incidents that at least one alert is about"
-    return styled(figure, title, subtitle, height=90 + 38 * max(2, len(own)))
+    return styled(figure, title, subtitle, height=90 + (38 + 16 * earlier) * max(2, len(own)))
 
 
 def time_to_detect(by_scenario: pd.DataFrame) -> go.Figure:

@@ -1,6 +1,6 @@
 """Axes of time on a store's clock. Plotly knows no time zones, so times reach it without one."""
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,6 +9,7 @@ from retail_anomaly.frames.shown_times import Zones, day_text, zone_of
 from retail_anomaly.frames.store_calendar import on_clock
 
 _DAY_MS: Final = 86_400_000
+_FEW_DAYS: Final = 10
 
 
 def on_store_clocks(rows: pd.DataFrame, zones: Zones) -> pd.Series:
@@ -24,6 +25,26 @@ def on_store_clocks(rows: pd.DataFrame, zones: Zones) -> pd.Series:
     for store, times in rows.groupby("store_id", observed=True)["event_time"]:
         local[times.index] = on_clock(times, zone_of(str(store), zones))
     return local
+
+
+OF_A_DAY: Final = (
+    {"dtickrange": [None, 59_999], "value": "%H:%M:%S"},
+    {"dtickrange": [60_000, None], "value": "%H:%M"},
+)
+"""The labels of times within a day, which differ even where all happens within a minute."""
+
+
+def day_ticks(days: pd.DatetimeIndex) -> dict[str, Any]:
+    """Return the settings of an axis of whole days; of few, each is a tick, and no label comes twice.
+
+    Examples
+    --------
+    >>> len(day_ticks(pd.date_range("2025-10-06", periods=3))["tickvals"])
+    3
+    >>> day_ticks(pd.date_range("2025-10-06", periods=30))
+    {}
+    """
+    return {"tickvals": days} if len(days) <= _FEW_DAYS else {}
 
 
 def name_time_axis(figure: go.Figure, times: pd.Series, zone: str) -> None:
@@ -54,7 +75,7 @@ def name_time_axis(figure: go.Figure, times: pd.Series, zone: str) -> None:
         return
     first, last = local.min(), local.max()
     if first.date() == last.date():
-        figure.update_xaxes(title_text=f"{day_text(first)}, time in {zone}", tickformat="%H:%M")
+        figure.update_xaxes(title_text=f"{day_text(first)}, time in {zone}", tickformatstops=OF_A_DAY)
         return
     start = f"{first.day} {first:%B}" + (f" {first.year}" if first.year != last.year else "")
     figure.update_xaxes(

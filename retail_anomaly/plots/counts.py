@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.shown_times import Zones, day_text
 from retail_anomaly.frames.words import label_of, natural_order, plural
-from retail_anomaly.plots.clock import on_store_clocks
+from retail_anomaly.plots.clock import day_ticks, on_store_clocks
 from retail_anomaly.plots.style import BLUES, colour_of, styled, type_counts_text, types_in_order
 
 _MOST_DAYS = 70  # bars that can be told apart; a longer history is drawn by week
@@ -17,7 +17,7 @@ _MOST_STORES = 30
 
 
 def alert_counts(alerts: pd.DataFrame) -> go.Figure:
-    """Draw how many alerts of each type each store has, one bar a store.
+    """Draw how many alerts of each type each store has, one bar a store, the most first.
 
     Examples
     --------
@@ -27,7 +27,8 @@ def alert_counts(alerts: pd.DataFrame) -> go.Figure:
     [('Refund burst', [1], ['store-1']), ('Shrinkage', [1], ['store-1'])]
     """
     shown = last_revisions(alerts)
-    stores = natural_order(set(shown["store_id"]))
+    of_store = shown["store_id"].value_counts()
+    stores = sorted(natural_order(of_store.index), key=lambda store: -int(of_store[store]))
     figure = go.Figure()
     for alert_type in types_in_order(set(shown["type"])):
         counts = shown.loc[shown["type"] == alert_type, "store_id"].value_counts()
@@ -95,7 +96,7 @@ def alert_trend(alerts: pd.DataFrame, *, zones: Zones = "UTC") -> go.Figure:
         title_text="Week from Monday, on the store's clock" if weekly else "Day, on the store's clock",
         tickformat="%-d %b %Y" if weekly else "%a %-d %b",
         showgrid=False,
-        **({"tickvals": index} if len(index) <= 10 else {}),
+        **day_ticks(index),
     )
     title = f"{plural(len(shown), 'alert')} on {plural(span, 'day')}"
     if len(index) > 1:

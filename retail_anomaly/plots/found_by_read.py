@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.frames.words import plural
-from retail_anomaly.plots.style import COLOURS, INK, MUTED, styled
+from retail_anomaly.plots.style import COLOURS, INK, MUTED, PERCENT, styled
 
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _RIVALS: Final = ("#0068b5", "#c77700", "#00846b", "#8e5bb5", "#d1495b")
@@ -66,7 +66,7 @@ def found_by_read(days: pd.DataFrame, *, own: str) -> go.Figure:
         )
     figure.add_vline(x=wanted, line={"color": INK, "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="Cashier days looked into, the strangest first", rangemode="tozero")
-    figure.update_yaxes(title_text="Found", tickformat=".0%", range=[-0.03, 1.06])
+    figure.update_yaxes(title_text="Found", tickformat=PERCENT, range=[-0.03, 1.06])
     return styled(
         figure,
         f"What is found of {plural(wanted, 'cashier day')} with an incident",

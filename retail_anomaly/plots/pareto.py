@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from retail_anomaly.frames.alerts import last_revisions, named_employees
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.words import label_of, percent, plural
-from retail_anomaly.plots.style import INK, colour_of, styled, types_in_order
+from retail_anomaly.plots.style import INK, PERCENT, colour_of, styled, types_in_order
 
 _SHARE: Final = 0.8
 _NOBODY: Final = "nobody named"
@@ -105,7 +105,7 @@ def pareto(alerts: pd.DataFrame, *, by: str = "employee_id", most: int = 20) -> 
             "overlaying": "y",
             "side": "right",
             "range": [0, 1.04],
-            "tickformat": ".0%",
+            "tickformat": PERCENT,
             "dtick": 0.2,
             "automargin": True,
             "showgrid": False,

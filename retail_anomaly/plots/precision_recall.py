@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS
-from retail_anomaly.plots.style import styled
+from retail_anomaly.plots.style import PERCENT, styled
 
 
 def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
@@ -44,8 +44,10 @@ def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
                 marker={"color": ROW_COLOURS[row], "symbol": ROW_SYMBOLS[row], "size": 13},
                 hovertemplate=f"{row}: %{{y:.1%}} right, %{{x:.1%}} found<extra></extra>",
             )
-    figure.update_xaxes(title_text="Incidents found (recall)", range=[-0.03, 1.06], tickformat=".0%")
-    figure.update_yaxes(title_text="Alerts that are right (precision)", range=[-0.03, 1.06], tickformat=".0%")
+    figure.update_xaxes(title_text="Incidents found (recall)", range=[-0.03, 1.06], tickformat=PERCENT)
+    figure.update_yaxes(
+        title_text="Alerts that are right (precision)", range=[-0.03, 1.06], tickformat=PERCENT
+    )
     return styled(
         figure,
         "Precision and recall by threshold of risk",

@@ -13,8 +13,8 @@ from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.shown_times import Zones
 from retail_anomaly.frames.words import natural_order, percent, plural
-from retail_anomaly.plots.clock import on_store_clocks
-from retail_anomaly.plots.style import BLUES, MUTED, QUIET, colour_of, styled
+from retail_anomaly.plots.clock import day_ticks, on_store_clocks
+from retail_anomaly.plots.style import BLUES, MUTED, PERCENT, QUIET, colour_of, styled
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BLUE: Final = "#0068b5"
@@ -124,7 +124,12 @@ def sales_by_day(events: AnyEvents, *, zones: Zones = "UTC", most: int = 12) -> 
         )
     )
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_xaxes(title_text="Day, on the store's clock", showgrid=False, tickformat="%a %-d %b")
+    figure.update_xaxes(
+        title_text="Day, on the store's clock",
+        showgrid=False,
+        tickformat="%a %-d %b",
+        **day_ticks(pd.DatetimeIndex(lines.index)),
+    )
     empty, every = int(lines.isna().sum().sum()), int(lines.size)
     title = f"{empty:,} of {plural(every, 'store-day')} {'is' if empty == 1 else 'are'} without a sale"
     subtitle = "Lines sold, each store beside its own best day; white: none"
@@ -212,7 +217,7 @@ def refund_shares(events: AnyEvents, *, by: str = "cashier_id", noun: str | None
     figure.update_xaxes(
         title_text=f"Receipts of the {noun}", tickformat=",", **({"type": "log", "dtick": 1} if wide else {})
     )
-    figure.update_yaxes(title_text="Share that are refunds", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title_text="Share that are refunds", tickformat=PERCENT, rangemode="tozero")
     high = int(found["high"].sum())
     verb = "refunds" if high == 1 else "refund"
     title = (

@@ -13,6 +13,7 @@ from retail_anomaly.frames.events import AnyEvents, pos_frame
 from retail_anomaly.frames.shown_times import Zones, day_text, local_text, zone_of
 from retail_anomaly.frames.store_calendar import on_clock
 from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.plots.clock import OF_A_DAY
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled
 
@@ -85,7 +86,8 @@ def refund_window(
     local = pd.Series([start, end]).dt.tz_convert(zone)
     one_day = local[0].date() == local[1].date()
     figure.update_xaxes(
-        tickformat="%H:%M" if one_day else "%H:%M<br>%a %-d %b",
+        tickformatstops=OF_A_DAY if one_day else None,
+        tickformat=None if one_day else "%H:%M<br>%a %-d %b",
         title_text=f"{day_text(local[0])}, time in {zone}" if one_day else f"Time in {zone}",
         range=list(on_clock(local, zone)),
     )

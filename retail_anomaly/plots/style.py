@@ -49,6 +49,10 @@ def symbol_of(alert_type: str) -> str:
     return look_of(alert_type).symbol
 
 
+PERCENT: Final = ".3~p"
+"""The labels of an axis of shares: as many digits as it takes to tell them apart."""
+
+
 def types_in_order(types: Iterable[str]) -> list[str]:
     """Return alert types in the order of their detectors; unknown types come last, by name.
 
@@ -117,7 +121,7 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
         },
         font={"family": FONT, "size": 13, "color": INK},
         height=height,
-        margin={"l": 10, "r": 20, "t": top, "b": 10},
+        margin={"l": 10, "r": 40, "t": top, "b": 10},
         legend={
             "orientation": "h",
             "x": 0,
@@ -134,6 +138,8 @@ def styled(figure: go.Figure, title: str, subtitle: str, *, height: int) -> go.F
             "font": {"color": INK, "family": FONT},
         },
         hovermode="closest",
+        # Upright at the right edge, clear of the title and of what is drawn.
+        modebar={"orientation": "v", "bgcolor": "rgba(255,255,255,0)"},
         paper_bgcolor="white",
         plot_bgcolor="white",
     )

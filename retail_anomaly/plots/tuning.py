@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.words import label_of, percent, plural
-from retail_anomaly.plots.style import GRID, INK, MUTED, QUIET, styled
+from retail_anomaly.plots.style import GRID, INK, MUTED, PERCENT, QUIET, styled
 
 _BEST: Final = "#0068b5"
 _BEFORE: Final = "#c77700"
@@ -99,7 +99,7 @@ def recall_and_alert_rate(
         font={"color": MUTED},
     )
     figure.update_xaxes(title_text="Alerts per store-day", range=[0, end])
-    figure.update_yaxes(title_text=f"Share of {wanted}", tickformat=".0%", range=[-0.03, 1.05])
+    figure.update_yaxes(title_text=f"Share of {wanted}", tickformat=PERCENT, range=[-0.03, 1.05])
     title = (
         f"{percent(chosen['worth'])} of {wanted} with {chosen['alert_rate']:.2f} alerts a store-day, "
         f"{percent(before[1])} with {before[0]:.2f} before"
@@ -178,7 +178,7 @@ def parameter_slices(
         ticks = _ticks(tried)
         figure.update_xaxes(type="log", tickvals=list(ticks), ticktext=list(ticks.values()), **at)
     top = float(candidates.loc[candidates["alert_rate"] <= budget, "worth"].max() or 0)
-    figure.update_yaxes(tickformat=".0%", range=[-0.05 * (top or 1), 1.15 * (top or 1)])
+    figure.update_yaxes(tickformat=PERCENT, range=[-0.05 * (top or 1), 1.15 * (top or 1)])
     figure.update_yaxes(title_text="Found", col=1)
     title = "What each detector finds alone, by its parameters"
     subtitle = "Share of what is to be found on the days tuned on · dotted: the value chosen"

@@ -16,6 +16,7 @@ from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
 from retail_anomaly.frames.store_calendar import days_on_clock
 from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.report.alert_list import alert_list
 from retail_anomaly.report.evidence import top_alerts
 from retail_anomaly.report.html import figure, section, write_page
 from retail_anomaly.report.tables import (
@@ -94,6 +95,7 @@ def write_report(  # noqa: PLR0913 - by name only
         sections.append(section("Found and injected", incidents_table(matched, zones)))
     if len(shown):
         sections.append(section("Where to look first", top_alerts(shown, zones), kind="long"))
+        sections.append(section("All alerts", alert_list(shown, zones), kind="long"))
         sections.append(section("By store", _stores(shown, days), kind="long"))
         if shown["employee_id"].notna().any():
             sections.append(section("By employee", _employees(shown, events), kind="long"))

@@ -70,8 +70,8 @@ def stores_table(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
         On how many days each store had events; None where that is not known.
     """
     types = types_in_order(set(shown["type"]))
-    most = set(shown["store_id"].value_counts().index[:MOST_ROWS])
-    stores = natural_order(most)
+    of_store = shown["store_id"].value_counts()
+    stores = sorted(natural_order(of_store.index), key=lambda store: -int(of_store[store]))[:MOST_ROWS]
     groups: list[tuple[str, pd.DataFrame]] = [(name, shown[shown["store_id"] == name]) for name in stores]
     if shown["store_id"].nunique() > 1:
         groups.append(("All", shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
@@ -65,6 +66,73 @@ def test_on_a_telephone_only_figures_and_tables_scroll_aside(report, browser):
         wider, beyond = overflow(page)
         assert wider == 0
         assert set(beyond) <= {"main-svg"}
+        assert page.errors == []
+
+
+def test_evidence_is_not_cut_off_on_a_telephone(report, browser):
+    with browser.open(report.as_uri(), width=390) as page:
+        page.wait_for_figures(6)
+        cut = page.value(
+            "[...document.querySelectorAll('.alert dd, .alert p, .alert h3, .tiles dd, .controls *')]"
+            ".filter(one => one.getBoundingClientRect().right > one.closest('section, .tiles')"
+            ".getBoundingClientRect().right || one.scrollWidth > one.clientWidth + 1 && one.clientWidth)"
+            ".map(one => one.textContent)"
+        )
+        assert cut == []
+
+
+def test_the_tool_bar_stands_beside_the_title(report, browser):
+    with browser.open(report.as_uri(), width=1200) as page:
+        page.wait_for_figures(6)
+        covered = page.value(
+            "[...document.querySelectorAll('.js-plotly-plot')].filter(one => {"
+            "const bar = one.querySelector('.modebar').getBoundingClientRect();"
+            "return [...one.querySelectorAll('.gtitle, .gtitle-subtitle, .legend, .cartesianlayer .plot')]"
+            ".some(each => each.getBoundingClientRect().right > bar.left + 1)})"
+            ".map(one => one.querySelector('.gtitle').textContent)"
+        )
+        assert covered == []
+
+
+def test_all_alerts_are_searched_sorted_filtered_and_downloaded(report, month, browser):
+    with browser.open(report.as_uri(), width=1200) as page:
+        page.wait_until("document.querySelectorAll('#alert-list tbody tr').length > 0")
+        alerts = month.alerts.drop_duplicates("alert_id")
+        rows = "document.querySelectorAll('#alert-list tbody tr').length"
+        said = "document.querySelector('#alert-list [role=status]').textContent"
+        assert page.value(said) == f"{len(alerts):,} alerts"
+        assert page.value(rows) == min(len(alerts), 50)
+
+        def choose(control, value):
+            page.value(
+                f"(() => {{ const label = {json.dumps(control)};"
+                "const one = document.querySelector(`#alert-list [aria-label='${label}']`);"
+                f"one.value = {json.dumps(value)}; one.dispatchEvent(new Event('input')); }})()"
+            )
+
+        store = alerts["store_id"].iloc[0]
+        choose("Store", store)
+        of_store = int((alerts["store_id"] == store).sum())
+        assert page.value(said) == f"{of_store:,} of {len(alerts):,} alerts"
+        choose("Store", "")
+        choose("Search the alerts", "no such words anywhere")
+        assert page.value(rows) == 0
+        choose("Search the alerts", "")
+        first = "document.querySelector('#alert-list tbody td').textContent"
+        page.value("document.querySelector('#alert-list th button').click()")
+        oldest = page.value(first)
+        page.value("document.querySelector('#alert-list th button').click()")
+        assert oldest < page.value(first)
+        page.value(
+            "URL.createObjectURL = blob => {"
+            "blob.text().then(text => { window.saved = text; }); return 'data:,'; }"
+        )
+        page.value(
+            "[...document.querySelectorAll('#alert-list button')]"
+            ".find(one => one.textContent.includes('CSV')).click()"
+        )
+        page.wait_until("window.saved !== undefined")
+        assert page.value("window.saved.trim().split('\\r\\n').length") == len(alerts) + 1
         assert page.errors == []
 
 

@@ -34,6 +34,13 @@ class Notebook:
         return found
 
     @cached_property
+    def names(self) -> set[str]:
+        """The names of the parameters."""
+        statements = ast.parse("".join(self.parameters["source"])).body
+        targets = [target for each in statements if isinstance(each, ast.Assign) for target in each.targets]
+        return {target.id for target in targets if isinstance(target, ast.Name)}
+
+    @cached_property
     def code(self) -> ast.Module:
         return ast.parse("\n\n".join(self.sources("code")))
 
@@ -52,7 +59,8 @@ class Notebook:
                 body += ast.parse("\n".join(f"{name} = {value!r}" for name, value in parameters.items())).body
             last = body.pop() if isinstance(body[-1], ast.Expr) else None
             place = f"{self.path.stem}, cell {cell['id']}"
-            exec(compile(ast.Module(body, []), place, "exec"), names)  # noqa: S102 - our own notebooks
+            exec(compile(ast.Module(body, []), place, "exec", dont_inherit=True), names)  # noqa: S102 - our own notebooks
             if isinstance(last, ast.Expr):
-                shown[cell["id"]] = eval(compile(ast.Expression(last.value), place, "eval"), names)  # noqa: S307
+                whole = compile(ast.Expression(last.value), place, "eval", dont_inherit=True)
+                shown[cell["id"]] = eval(whole, names)  # noqa: S307
         return shown

@@ -52,13 +52,20 @@ def test_title_is_one_question(notebook):
 def test_parameters_stand_in_the_first_cell_of_code_and_are_plain_values(notebook):
     first = next(cell for cell in notebook.cells if cell["cell_type"] == "code")
     assert first == notebook.parameters
-    names = set()
     for statement in ast.parse("".join(first["source"])).body:
         assert isinstance(statement, ast.Assign)
         assert isinstance(statement.value, ast.Constant)
-        names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
     shrunk = first["metadata"].get("nbmake", {}).get("mock", {})
-    assert set(shrunk) <= names, "a test would change what the notebook does not have"
+    assert set(shrunk) <= notebook.names, "a test would change what the notebook does not have"
+
+
+@every
+def test_it_takes_the_readers_data(notebook):
+    source = "".join(notebook.parameters["source"])
+    assert source.startswith("source = None"), "the first parameter is the reader's data"
+    assert {"source", "mapping"} <= notebook.names
+    called = [node.func.attr for node in notebook.nodes(ast.Call) if isinstance(node.func, ast.Attribute)]
+    assert "of" in called, "NotebookData.of chooses between the reader's data and simulated stores"
 
 
 @every

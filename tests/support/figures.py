@@ -172,6 +172,9 @@ FIGURES: dict[str, Callable[[Month], go.Figure]] = {
     "recall_by_scenario": lambda month: plots.recall_by_scenario(month.card.by_scenario),
     "refund_shares": lambda month: plots.refund_shares(month.pos),
     "refund_window": lambda month: plots.refund_window(month.alert("REFUND_BURST"), month.pos, zones=ZONE),
+    "refunds_over_time": lambda month: plots.refunds_over_time(
+        month.pos, store_id="store-1", employee_id=str(month.pos["cashier_id"].iloc[0]), zones=ZONE
+    ),
     "sales_by_day": lambda month: plots.sales_by_day(month.pos, zones=ZONE),
     "sales_by_hour": lambda month: plots.sales_by_hour(month.pos, zones=ZONE),
     "score_band": _score_band,

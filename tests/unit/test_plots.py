@@ -98,7 +98,7 @@ def test_unknown_types_are_drawn_too():
     assert [trace.name for trace in markers(figure)] == ["Shrinkage (1)", "My own (1)"]
 
 
-def test_sales_are_drawn_to_one_scale_and_without_refunds():
+def test_sales_are_drawn_to_a_scale_of_each_store_and_without_refunds():
     events = pd.DataFrame(
         [
             sale("store-1", "2025-10-09T08:00Z", 100.0),
@@ -109,9 +109,29 @@ def test_sales_are_drawn_to_one_scale_and_without_refunds():
     figure = plots.timeline(alerts(), events)
     areas = [trace for trace in figure.data if trace.fill == "tonexty"]
     heights = [max(area.y) - min(area.y) for area in areas]
-    assert heights[0] == pytest.approx(2 * heights[1])
+    assert heights[0] == pytest.approx(heights[1])
     assert list(figure.layout.yaxis.ticktext) == ["store-1", "store-2"]
     assert "sales per 5 minutes" in figure.layout.title.subtitle.text
+
+
+def test_stores_are_in_the_order_of_their_alerts():
+    three = pd.concat([alerts(store_id=["s-9", "s-1"]), alerts(store_id=["s-9", "s-9"], alert_id=["x", "y"])])
+    assert list(plots.timeline(three).layout.yaxis.ticktext) == ["s-9", "s-1"]
+    assert list(plots.alert_counts(three).data[0].y) == ["s-9", "s-1"]
+
+
+@pytest.mark.parametrize("apart", [0, 1, 60])
+def test_alerts_of_nearly_one_moment_do_not_cover_each_other(apart):
+    start = pd.Timestamp("2025-10-09T08:00Z")
+    times = pd.Series(
+        [start + pd.Timedelta(seconds=n * apart) for n in range(5)] + [start + pd.Timedelta("8h")]
+    )
+    many = pd.concat([alerts().head(1)] * 6, ignore_index=True)
+    many = many.assign(alert_id=[f"a{n}" for n in range(6)], event_time=times, opened_at=times)
+    heights = list(markers(plots.timeline(many))[0].y)
+    assert len(set(heights[:5])) == 5
+    assert heights[5] == heights[0]
+    assert max(heights) - min(heights) < 0.84
 
 
 @pytest.mark.parametrize("days", [1, 8, 40, 400, 4000])

@@ -15,6 +15,7 @@ from retail_anomaly.cli import main
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.plots import example_alerts
+from retail_anomaly.report.alert_list import unpacked
 from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.report.evidence import TOP
 
@@ -251,6 +252,19 @@ def test_the_page_has_one_number_of_employees_everywhere(write, about, employees
     counted = set(re.findall(r"about (?:\d+ of )?(\d+) employee", page))
     assert counted == {str(employees)}
     assert page.count("<td class='short'>s-") >= employees
+
+
+def test_all_alerts_are_in_a_table_that_is_packed_and_never_html(write):
+    first = example_alerts().head(1)
+    many = [first.assign(alert_id=f"{n}", risk_score=n / 300, message=HOSTILE) for n in range(300)]
+    page = write(pd.concat(many)).read_text("utf-8")
+    listed = unpacked(page)
+    assert listed["head"][-1] == "What was seen"
+    assert len(listed["rows"]) == 300
+    risks = [row[listed["head"].index("Risk")] for row in listed["rows"]]
+    assert risks == sorted(risks, reverse=True)
+    assert HOSTILE not in page
+    assert "innerHTML" not in page.rpartition('id="alert-data">')[2]
 
 
 def test_a_login_that_two_stores_have_is_two_employees(tmp_path):

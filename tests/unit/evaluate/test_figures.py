@@ -90,3 +90,20 @@ def test_precision_and_recall_by_threshold(card):
     assert found[0.8] == pytest.approx((2 / 3, 2 / 3))
     assert found[0.9] == pytest.approx((1.0, 1 / 3))
     assert not np.isnan(drawn["Random"].y[0])
+
+
+def test_recall_of_two_configurations_is_one_chart(card):
+    worse = card.by_scenario.copy()
+    worse[["recall", "found"]] = 0.0
+    figure = plots.recall_by_scenario({"old": worse, "new": card.by_scenario})
+    old, new = figure.data[:2]
+    assert (old.name, new.name) == ("old, 95 % interval", "new, 95 % interval")
+    assert list(old.y) == list(new.y)
+    assert set(old.x) == {0.0}
+    assert old.marker.color != new.marker.color
+    assert "found with new, 0 with old" in figure.layout.title.text
+    assert [trace.name for trace in figure.data[2:]] == [
+        trace.name for trace in plots.recall_by_scenario(card.by_scenario).data[1:]
+    ]
+    with pytest.raises(ValueError, match="by_scenario: expected"):
+        plots.recall_by_scenario({})
