@@ -88,7 +88,8 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
     source
         The file that it was read from; None: it was made in Python.
     is_packaged
-        Whether it comes with the package: an export may then lack the columns of optional fields.
+        Whether it comes with the package: an export may then lack the columns of fields that are
+        optional or have a constant.
 
     Examples
     --------

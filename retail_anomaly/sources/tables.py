@@ -197,7 +197,8 @@ class TableSource:
         names = ", ".join(self._names)
         for field, columns in mapping.columns.items():
             missing = [column for column in columns if not self._has(column)]
-            may_lack = self._mapping.is_packaged and field not in REQUIRED[self.topic]
+            needed = field in REQUIRED[self.topic] and field not in mapping.constants
+            may_lack = self._mapping.is_packaged and not needed
             if missing and not may_lack and (field in TIMES or len(missing) == len(columns)):
                 raise SourceError(
                     f"{self._name} has no column {missing[0]} (for {field}); its columns are {names}"

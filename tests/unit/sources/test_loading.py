@@ -304,6 +304,12 @@ PACKAGED = {
         "#1001,a@b.example,paid,2025-10-09 10:53:20 +0200,2,Tea,4.75,TEA-1,0.00,Shopify Payments,,,,web\n",
         [("#1001", "SALE", 9.5, TIME)],
     ),
+    "shopify_refunds": (
+        "Hour,Order name,Product variant SKU,Product title,Customer email,Net items sold,Net sales\n"
+        "2025-10-09 08:00,#1001,TEA-1,Tea,a@b.example,2,9.50\n"
+        "2025-10-10 09:00,#1001,TEA-1,Tea,a@b.example,-1,-4.75\n",
+        [("#1001", "SALE", 9.5, TIME - 3_200_000), ("#1001", "REFUND", 4.75, TIME + 86_800_000)],
+    ),
     "loyverse": (
         "Date,Receipt number,Receipt type,Category,SKU,Item,Quantity,Gross sales,Discounts,Net sales,POS,"
         "Store,Cashier name,Customer name,Customer contacts,Status\n"
@@ -344,6 +350,13 @@ def test_a_packaged_mapping_reads_the_export_it_is_for(tmp_path, name):
     ]
     assert found == expected
     assert events.summary.unreadable == 0
+
+
+def test_a_return_of_shopify_meets_the_sale_of_its_order(tmp_path):
+    text, _ = PACKAGED["shopify_refunds"]
+    (tmp_path / "sales.csv").write_text(text + "2025-10-11 09:00,#1001,TEA-1,Tea,a@b.example,-2,-9.50\n")
+    result = ra.replay(tmp_path / "sales.csv", mapping="shopify_refunds")
+    assert set(result.alerts["type"]) == {"REFUND_MISMATCH"}  # two were sold, and three come back
 
 
 # --- local times ------------------------------------------------------------------------------------------

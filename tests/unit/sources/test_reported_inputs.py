@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import retail_anomaly as ra
@@ -166,3 +168,24 @@ def test_each_reported_input_is_read_by_a_test():
     written = "".join(path.read_text("utf-8") for path in tests.rglob("test_*.py"))
     unread = [path.name for path in INPUTS.iterdir() if path.name not in written and path.stem not in written]
     assert not unread
+
+
+def test_the_recipe_on_a_real_shop_names_first_what_an_analyst_reads(tmp_path, capsys):
+    data = Path(__file__).parents[3] / "notebooks" / "data"
+    log, mapping = tmp_path / "shop.parquet", str(data / "online_retail.yaml")
+    pd.read_parquet(data / "online_retail_2011_10.parquet").head(20_000).to_parquet(log)
+    alerts = tmp_path / "alerts.jsonl"
+    assert main(["replay", str(log), "--mapping", mapping, "--output", str(alerts)]) == 0
+    said = capsys.readouterr().err.splitlines()[:5]
+    assert said[0].startswith("20,000 events of ")
+    read_first = [re.fullmatch(r"  read first: (.*) \(risk ([\d.]+)\)", line) for line in said[1:4]]
+    risks = [float(found[2]) for found in read_first if found]
+    assert len(risks) == 3
+    assert risks == sorted(risks, reverse=True)
+    assert said[1].startswith(
+        "  read first: Refund of 1 piece of M for 120.00: receipt 569389 has it at 101.67 each;"
+    )
+    assert said[2].startswith(
+        "  read first: An unnamed cashier refunded 5942.57 for C570025, which this store has"
+    )
+    assert said[4].startswith("no rule looks at these event types: 'STOCK_ADJUST'")
