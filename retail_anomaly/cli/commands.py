@@ -14,7 +14,7 @@ from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.map_columns import mapping
 from retail_anomaly.cli.notebook import notebook
-from retail_anomaly.cli.profile import profile
+from retail_anomaly.cli.profile_page import profile
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
 from retail_anomaly.cli.review.command import review

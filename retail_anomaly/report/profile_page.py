@@ -33,7 +33,7 @@ class ProfileError(RetailAnomalyError):
     """There are no events of the store or the employee."""
 
 
-class Profile(msgspec.Struct, frozen=True):
+class ProfilePage(msgspec.Struct, frozen=True):
     """What a page about a cashier or a store says; `retail_anomaly.profile` makes one.
 
     Parameters
@@ -84,7 +84,7 @@ def profile(
     mapping: AnyMapping | None = None,
     columns: Mapping[str, str] | None = None,
     constants: Mapping[str, Any] | None = None,
-) -> Profile:
+) -> ProfilePage:
     """Describe a cashier or a store: sales, refunds, alerts, peers, and all of it over time.
 
     Parameters
@@ -165,7 +165,7 @@ def _advice(name: str, known: list[str]) -> str:
 
 def _of_employee(
     employee: str, store: str, own: pd.DataFrame, alerts: pd.DataFrame, zones: Mapping[str, str]
-) -> Profile:
+) -> ProfilePage:
     peers = _peers(own, "cashier_id")
     others = peers.drop(employee)
     lines = own[own["cashier_id"] == employee]
@@ -186,7 +186,7 @@ def _of_employee(
 
 def _of_store(
     store: str, lines: pd.DataFrame, own: pd.DataFrame, alerts: pd.DataFrame, zones: Mapping[str, str]
-) -> Profile:
+) -> ProfilePage:
     peers = _peers(lines, "store_id")
     others, compared = peers.drop(store), ""
     if len(others):
@@ -216,7 +216,7 @@ def _profile(
     alerts: pd.DataFrame,
     sections: list[str],
     zones: Mapping[str, str],
-) -> Profile:
+) -> ProfilePage:
     kinds = lines["event_type"].str.upper()
     facts = {
         "Sold": f"{lines.loc[kinds == SALE, 'amount'].sum():,.2f}",
@@ -231,7 +231,9 @@ def _profile(
         if len(rows)
         else html_paragraph("No alert.")
     )
-    return Profile(title, summary, facts, peers, alerts, [*sections, section("Alerts", said, kind="long")])
+    return ProfilePage(
+        title, summary, facts, peers, alerts, [*sections, section("Alerts", said, kind="long")]
+    )
 
 
 def _peers(lines: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -91,5 +91,5 @@ def test_a_mouse_over_an_alert_says_who_what_why_and_when(browser, tmp_path):
         page.wait_until("document.querySelector('.hoverlayer .hovertext')")
         text = page.value("document.querySelector('.hoverlayer .hovertext').textContent")
         assert page.errors == []
-    for part in ("risk ", "store-1, c-1-", "At stake: ", " CET in the store"):
+    for part in ("risk ", "Cashier c-", "At stake: ", " CET in the store"):
         assert part in text
