@@ -46,11 +46,6 @@ class RuleSettings(Section, frozen=True):
         ),
     ] = 50
 
-    @property
-    def are_given(self) -> bool:
-        """Whether any rule is loaded."""
-        return bool(self.packs or self.files or self.inline)
-
 
 def rules_of(section: RuleSettings) -> list[Rule]:
     """Load the rules of every store.

@@ -5,7 +5,7 @@ installation with the extra `streamer` has them. `--help` needs neither.
 """
 
 from retail_anomaly.cli.frame import new_app
-from streamer.cli import state_commands
+from streamer.cli import rules_commands, state_commands
 from streamer.cli.broker import broker
 from streamer.cli.groups import lag, skip
 from streamer.cli.queries import alerts, status
@@ -19,4 +19,5 @@ app = new_app(
 )
 for command in (run, metrics, triage, returns, sink, topics, lag, status, skip, alerts, broker):
     app.command()(command)
+app.add_typer(rules_commands.app, name="rules")
 app.add_typer(state_commands.app, name="state")

@@ -1,12 +1,12 @@
 """The process `run`: it raises alerts."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from quixstreams.models import Topic
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import Settings, rules_of_settings
 from streamer.detection.live_state import LiveState
 from streamer.detection.pipeline import define_pipeline
 from streamer.detection.record_reader import Placing
@@ -46,15 +46,17 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     Examples
     --------
     >>> detection_process(Settings()).outputs
-    ('anomaly-alerts', 'dead-letters')
+    ('anomaly-alerts', 'shadow-alerts', 'dead-letters')
     """
     streamer = settings.streamer
     engine = build_streaming_engine(settings, only)
     names = TopicNames.of_settings(settings)
+    states: list[LiveState] = []
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         def check(state: LiveState) -> None:
             app.on_take_over(state.check)
+            states.append(state)
 
         limits = wiring.topics.limits
         partitions = {wiring.topics.partitions.get(name) for name in names.aligned}
@@ -71,7 +73,8 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             alerts=output(ALERTS),
             dead_letters=output(DEAD_LETTERS),
             engine=engine,
-            shadow=output(SHADOW_ALERTS) if settings.rules.are_given else None,
+            rules=rules_of_settings(settings, only),
+            shadow=output(SHADOW_ALERTS),
             scores=output(SCORES) if streamer.scores else None,
             enriched=output(ENRICHED) if streamer.enriched else None,
             internal_bytes=limits.internal_bytes,
@@ -86,13 +89,24 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
 
     @contextmanager
     def ticks(connection: Connection) -> Iterator[Sequence[Background]]:
-        if connection.broker is None or not engine.needs_ticks:
+        if connection.broker is None:
             yield ()
             return
+
+        tickers: list[Ticker] = []
+
+        def tick() -> None:
+            # Asked each time: a rule that waits for time may be pushed while the process runs.
+            if any(state.needs_ticks for state in states):
+                if not tickers:
+                    ticker = Ticker(connection, streamer.tick_interval, settings.max_ahead, names=names)
+                    tickers.append(open_ones.enter_context(ticker))
+                tickers[0]()
+
         trouble = "no ticks at present: silent stores wait"
         with (
-            Ticker(connection, streamer.tick_interval, settings.max_ahead, names=names) as ticker,
-            Background("ticks", streamer.tick_interval / 1000, ticker, trouble=trouble) as work,
+            ExitStack() as open_ones,
+            Background("ticks", streamer.tick_interval / 1000, tick, trouble=trouble) as work,
         ):
             yield (work,)
 
@@ -100,7 +114,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
         name="run",
         settings=settings,
         inputs=names.aligned,
-        outputs=names.all((ALERTS, DEAD_LETTERS, *extra_outputs(settings))),
+        outputs=names.all((ALERTS, SHADOW_ALERTS, DEAD_LETTERS, *extra_outputs(settings))),
         define=define,
         beside=ticks,
     )

@@ -1,4 +1,4 @@
-"""The step that asks the detectors: an event or a tick in, alerts out."""
+"""The step that asks the detectors: an event, a tick or a change of rules in, alerts out."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -12,10 +12,13 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import enriched
 from retail_anomaly.core.events import Event, PosEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.score import Score
+from retail_anomaly.rules.changes import RuleChange
+from streamer.detection.record_reader import RuleRecord
 from streamer.detection.ticks import Tick
 
-Decoded: TypeAlias = Event | Tick | DeadLetter
+Decoded: TypeAlias = Event | Tick | RuleRecord | DeadLetter
 Process: TypeAlias = Callable[[Event, StoreMemory], list[Alert]]
 
 
@@ -28,6 +31,9 @@ class Memories(Protocol):
     def due_stores(self, time: int, partition: int) -> list[str]:
         """Return the stores that wait for a time which has come."""
 
+    def change_rules(self, change: RuleChange, partition: int) -> None:
+        """Change the rules in force, or raise `InvalidRecord`."""
+
 
 def wall_clock() -> int:
     """Return the time of day in epoch milliseconds; it only ever stamps `detectedAt`."""
@@ -35,7 +41,7 @@ def wall_clock() -> int:
 
 
 class Detection:
-    """Asks the detectors about an event or a tick; passes dead letters on.
+    """Asks the detectors about an event or a tick, changes rules, and passes dead letters on.
 
     Parameters
     ----------
@@ -63,15 +69,24 @@ class Detection:
         self._process = process or engine.process
 
     def __call__(self, outcome: Decoded) -> list[Alert] | tuple[DeadLetter]:
-        """Return the alerts that an event or a tick raises."""
+        """Return the alerts that an event or a tick raises, or the dead letter of a refused change."""
         if isinstance(outcome, DeadLetter):
             return (outcome,)
         partition = message_context().partition
+        if isinstance(outcome, RuleRecord):
+            return self._change_rules(outcome, partition)
         if isinstance(outcome, Tick):
             raised = self._pass_time(outcome.time, partition)
         else:
             raised = self._process(outcome, self._memories.store(outcome.store_id, partition))
         return [alert.detected(self._clock()) for alert in raised] if raised else raised
+
+    def _change_rules(self, record: RuleRecord, partition: int) -> list[Alert] | tuple[DeadLetter]:
+        try:
+            self._memories.change_rules(record.change, partition)
+        except InvalidRecord as error:
+            return (record.bury(error),)
+        return []
 
     def _pass_time(self, now: int, partition: int) -> list[Alert]:
         return [

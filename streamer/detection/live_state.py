@@ -13,7 +13,8 @@ Live objects must never be ahead of the last commit. They are dropped, and read 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -23,7 +24,13 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.state import PartitionTransaction
 
 from retail_anomaly.core.collections import Load
+from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.records import InvalidRecord
+from retail_anomaly.rules import Rule
+from retail_anomaly.rules.changes import RuleChange
+from retail_anomaly.rules.configured import ConfiguredRules
+from retail_anomaly.rules.rule_book import RuleBook
 from streamer.detection.record_parts import RecordParts
 from streamer.detection.state_offsets import check_offsets
 from streamer.kafka.commit_notes import Committed
@@ -36,9 +43,10 @@ _log = structlog.stdlib.get_logger(__name__)
 _Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
 # A partition's own records, beside those of its stores: when each store that waits for time is due, and the
-# offsets that the state stands for.
+# offsets that the state stands for; and the changes of its rules.
 _DUE: Final = "due"
 OFFSETS: Final = "offsets"
+_RULES: Final = "rules"
 # Stores in memory, of 15 kB and more each. Those that had no event for longest are read from disk when they
 # come again: store ids that somebody invents don't fill the memory.
 MOST_LIVE: Final = 20_000
@@ -72,16 +80,36 @@ class StoreLogic(Protocol):
         """Return how much waits in a store, and the time for which it waits."""
 
 
+@dataclass(frozen=True)
+class ChangingRules:
+    """The rules that records may change.
+
+    Parameters
+    ----------
+    engine
+        Lets rules run in a store.
+    configured
+        The rules from which changes begin.
+    """
+
+    engine: Engine
+    configured: ConfiguredRules
+
+
 class _PartitionState:
     """The live stores of one partition."""
 
     __slots__ = (
+        "book",
         "due",
         "due_written",
         "entries",
+        "needs_time",
         "offsets",
         "own",
         "parts",
+        "rules",
+        "rules_changed",
         "source",
         "stores",
         "touched",
@@ -89,7 +117,12 @@ class _PartitionState:
     )
 
     def __init__(
-        self, source: object, due: dict[str, int], own: RecordParts, offsets: dict[str, int] | None
+        self,
+        source: object,
+        due: dict[str, int],
+        own: RecordParts,
+        offsets: dict[str, int] | None,
+        book: RuleBook | None,
     ) -> None:
         self.source = source  # the opened state these objects were read from
         self.own = own  # of the partition's own records
@@ -101,6 +134,14 @@ class _PartitionState:
         self.touched: set[str] = set()  # changed since the last flush
         self.entries: dict[str, dict[str, int]] = {}  # by store, at its last flush
         self.written: _Transaction | None = None  # took the last flush
+        self.book = book
+        self.rules_changed = False  # since the last flush
+        self.note_rules()
+
+    def note_rules(self) -> None:
+        """Note what other threads may ask about the rules."""
+        self.needs_time = self.book is not None and self.book.needs_time
+        self.rules = tuple(self.book.rules()) if self.book is not None else ()
 
 
 class LiveState(CommitStep):
@@ -116,6 +157,8 @@ class LiveState(CommitStep):
         The largest value that the changelog takes.
     most_live
         Stores that stay in memory.
+    rules
+        The rules that records may change; None: there are none.
     ticks
         The name in Kafka of the ticks' topic, if it is read.
     """
@@ -127,11 +170,13 @@ class LiveState(CommitStep):
         *,
         most_bytes: int = USUAL,
         most_live: int = MOST_LIVE,
+        rules: ChangingRules | None = None,
         ticks: str | None = None,
     ) -> None:
         super().__init__()
         self._most_bytes = most_bytes
         self._most_live = most_live
+        self._rules = rules
         self._ticks = ticks
         self.put_aside = 0
         self._unwritten = 0
@@ -166,8 +211,8 @@ class LiveState(CommitStep):
         if store is None:
             get = self._reader(store_id, partition)
             parts = live.parts[store_id] = RecordParts(get)
-            store = live.stores[store_id] = self._engine.load_store(
-                store_id, lambda name: parts.read(name, get)
+            store = live.stores[store_id] = self._load_store(
+                store_id, lambda name: parts.read(name, get), live.book
             )
             self._note_changes(store_id, store.written_with)
         if store_id not in live.touched:
@@ -191,6 +236,50 @@ class LiveState(CommitStep):
         self._note_due(live)
         return sorted(store_id for store_id, due in live.due.items() if due <= time)
 
+    def change_rules(self, change: RuleChange, partition: int) -> None:
+        """Change the rules in force in a partition, from the next record on.
+
+        Parameters
+        ----------
+        change
+            The change.
+        partition
+            The partition of the change's record.
+
+        Raises
+        ------
+        InvalidRecord
+            The change is refused, and nothing has changed.
+        """
+        live = self._partition(partition)
+        if live.book is None or self._rules is None:
+            raise InvalidRecord(None, "no rules run here")
+        rule = live.book.apply(change)
+        live.rules_changed = True
+        live.note_rules()
+        for store_id, store in live.stores.items():
+            self._rules.engine.change_rules(store, live.book.dispatch(store_id))
+        _log.info(
+            "rule changed",
+            rule=rule.id,
+            version=rule.version,
+            status=rule.status,
+            action=change.action,
+            by=change.by,
+            partition=partition,
+        )
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether a decision may wait for time to pass. Other threads may call this."""
+        return self._engine.needs_ticks or any(live.needs_time for live in list(self._live.values()))
+
+    def rules_in_force(self) -> Iterator[tuple[int, Rule]]:
+        """Yield the rules of each partition. Other threads may call this."""
+        for partition, live in list(self._live.items()):
+            for rule in live.rules:
+                yield partition, rule
+
     def flush(self) -> None:
         """Put the changes into the state transactions of the checkpoint that is being committed."""
         self._note_offsets()
@@ -198,7 +287,7 @@ class LiveState(CommitStep):
             if live.source is not self._opened.get(partition):
                 del self._live[partition]
                 continue
-            if not live.touched:
+            if not live.touched and not live.rules_changed:
                 continue
             live.written = self._transaction(partition)
             for store_id in live.touched:
@@ -209,11 +298,14 @@ class LiveState(CommitStep):
                     parts.write(name, content, state, self._most_bytes)
                 parts.write_counts(state)
             self._note_due(live)
+            own = self._state("", partition)
             if live.due != live.due_written:
-                own = self._state("", partition)
                 live.own.write(_DUE, msgspec.msgpack.encode(live.due), own, self._most_bytes)
-                live.own.write_counts(own)
                 live.due_written = dict(live.due)
+            if live.rules_changed and live.book is not None:
+                live.own.write(_RULES, live.book.packed(), own, self._most_bytes)
+                live.rules_changed = False
+            live.own.write_counts(own)
             self._put_aside(live)
             live.touched.clear()
         self._unwritten = 0
@@ -303,7 +395,11 @@ class LiveState(CommitStep):
 
     def _drop_uncommitted(self) -> None:
         for partition, live in list(self._live.items()):
-            if live.touched or (live.written is not None and not live.written.completed):
+            if (
+                live.touched
+                or live.rules_changed
+                or (live.written is not None and not live.written.completed)
+            ):
                 del self._live[partition]
             live.written = None
 
@@ -316,15 +412,21 @@ class LiveState(CommitStep):
         if live is None or live.source is not source:
             get = self._reader("", partition)  # no store has an empty id
             own = RecordParts(get)
-            packed = own.read(_DUE, get) if self._engine.needs_ticks else None
+            packed = own.read(_DUE, get)
             offsets = own.read(OFFSETS, get)
             live = self._live[partition] = _PartitionState(
                 source,
                 _read_numbers(packed) if packed else {},
                 own,
                 _read_numbers(offsets) if offsets else None,
+                RuleBook(self._rules.configured, own.read(_RULES, get)) if self._rules else None,
             )
         return live
+
+    def _load_store(self, store_id: str, load: Load, book: RuleBook | None) -> StoreMemory:
+        if self._rules is None or book is None or not book.is_changed:
+            return self._engine.load_store(store_id, load)
+        return self._rules.engine.load_store(store_id, load, book.dispatch(store_id))
 
     def _note_offsets(self) -> None:
         """Have the state of each partition say which records it has."""
@@ -340,7 +442,7 @@ class LiveState(CommitStep):
             live.own.write(OFFSETS, packed, self._state("", partition), self._most_bytes)
 
     def _note_due(self, live: _PartitionState) -> None:
-        if not self._engine.needs_ticks:
+        if not (self._engine.needs_ticks or live.needs_time or live.due):
             return
         for store_id in live.touched:
             due = self._engine.waiting(live.stores[store_id])[1]

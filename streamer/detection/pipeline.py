@@ -1,11 +1,11 @@
-"""The streaming pipeline: five topics and ticks in; alerts, dead letters and scores out; no I/O of its own.
+"""The streaming pipeline: events, ticks and changes of rules in; alerts, dead letters and scores out; no I/O.
 
 A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memory of its store,
 `Engine.process` asks the detectors, and their alerts go to a topic.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -17,15 +17,26 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import EnrichedEvent
 from retail_anomaly.core.events import STOCK_MOVEMENTS
 from retail_anomaly.core.score import Score
+from retail_anomaly.rules.configured import ConfiguredRules
 from streamer.detection.detecting import Detection, Process, wall_clock, with_enriched, with_scores
-from streamer.detection.live_state import MOST_LIVE, LiveState
-from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader, TickReader
+from streamer.detection.live_state import MOST_LIVE, ChangingRules, LiveState
+from streamer.detection.record_reader import (
+    Decode,
+    Placing,
+    RecordReader,
+    RekeyingReader,
+    RuleReader,
+    TickReader,
+)
 from streamer.kafka.record_limits import USUAL
-from streamer.kafka.topic_plan import TICKS
+from streamer.kafka.topic_plan import RULES, TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer
 from streamer.quix.ends import name_of, send, short_key, writable
 from streamer.quix.state_name import merged_with_state_of
+
+# Version 1 did not read these topics, and its state is read.
+_NEWER: Final = frozenset({STOCK_MOVEMENTS, RULES})
 
 
 def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipeline
@@ -34,6 +45,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     alerts: Topic,
     dead_letters: Topic,
     engine: Engine,
+    rules: ConfiguredRules | None = None,
     shadow: Topic | None = None,
     scores: Topic | None = None,
     enriched: Topic | None = None,
@@ -59,6 +71,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         Output topics, which encode the values themselves (`encoding_topic`).
     engine
         The detectors to run.
+    rules
+        The rules of the configuration, which records of the topic of rules change.
     shadow
         Output topic of the alerts of rules in the shadow, which encodes them itself; None drops them.
     scores
@@ -93,13 +107,15 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     StreamingDataFrame
         The dataframe of all alerts and dead letters.
     """
-    # Version 1 had no movements, and its state is read.
     older: list[StreamingDataFrame] = []
     newer: list[StreamingDataFrame] = []
     for name, raw in inputs.items():
-        decoded = newer if name == STOCK_MOVEMENTS and len(inputs) > 1 else older
+        decoded = newer if name in _NEWER and len(inputs) > 1 else older
         if name == TICKS:
             decoded.append(raw.apply(TickReader(name_of(raw)).read, metadata=True))
+            continue
+        if name == RULES:
+            decoded.append(raw.apply(RuleReader(name_of(raw)).read, metadata=True))
             continue
         reader = RecordReader(
             name,
@@ -117,12 +133,20 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         )
     merged = merged_with_state_of(older, newer)
     ticks = name_of(inputs[TICKS]) if TICKS in inputs else None
-    state = LiveState(merged, engine, most_bytes=internal_bytes, most_live=most_live, ticks=ticks)
+    state = LiveState(
+        merged,
+        engine,
+        most_bytes=internal_bytes,
+        most_live=most_live,
+        rules=None if rules is None else ChangingRules(engine, rules),
+        ticks=ticks,
+    )
     on_state(state)
     process: Process = engine.process
     if metrics is not None:
         metrics.entries = state.entries
         metrics.undecided = lambda: engine.undecided
+        metrics.rules = state.rules_in_force
         metrics.live_stores = lambda: (state.live_stores, state.put_aside)
         process = SampledTimer(process, metrics.processed_in)
     detect = Detection(engine, state, clock=clock, process=process)

@@ -1,6 +1,7 @@
 """Turns the records of a topic into events; a record that can't be read becomes a dead letter."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from quixstreams import message_context
@@ -11,9 +12,11 @@ from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
 from retail_anomaly.core.key_partitions import KeyPartitions
+from retail_anomaly.core.records import InvalidRecord
+from retail_anomaly.rules.changes import RuleChange, decode_change
 from streamer.detection.ticks import LIVE, Tick
 from streamer.kafka.record_limits import USUAL
-from streamer.kafka.topic_plan import TICKS
+from streamer.kafka.topic_plan import RULES, TICKS
 
 Record: TypeAlias = Event | Alert | Action
 Decode: TypeAlias = Callable[[str, bytes | None], Record]
@@ -185,6 +188,48 @@ class TickReader:
             return tick
         except InvalidEvent as error:
             return _dead_letter(error, self._name, raw, key, timestamp)
+
+
+@dataclass(frozen=True)
+class RuleRecord:
+    """A change of rules that came as a record.
+
+    Parameters
+    ----------
+    change
+        The change.
+    bury
+        Makes the record's dead letter, if the change is refused at its place.
+    """
+
+    change: RuleChange
+    bury: Callable[[InvalidRecord], DeadLetter]
+
+
+class RuleReader:
+    """Reads the records of the topic of rules, as a step of a Quix dataframe with metadata.
+
+    Parameters
+    ----------
+    name
+        The topic's name in Kafka.
+    """
+
+    def __init__(self, name: str = RULES) -> None:
+        self._name = name
+
+    def read(
+        self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any
+    ) -> RuleRecord | DeadLetter:
+        """Return the change, or the dead letter that a record without one becomes."""
+
+        def bury(error: InvalidRecord) -> DeadLetter:
+            return _dead_letter(InvalidEvent(error.field, error.reason), self._name, raw, key, timestamp)
+
+        try:
+            return RuleRecord(decode_change(raw), bury)
+        except InvalidRecord as error:
+            return bury(error)
 
 
 def _dead_letter(

@@ -14,14 +14,14 @@ from typing import Final, Self
 
 import msgspec
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from retail_anomaly.core.codec import InvalidEvent, decode
 from retail_anomaly.core.events import ShiftEvent
 from retail_anomaly.core.quorum_clock import QuorumClock
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
-from streamer.kafka.newest_records import NewestRecords
+from streamer.kafka.newest_records import NewestRecords, newest_times
 from streamer.kafka.topic_plan import TICKS, UNPREFIXED, TopicNames
 
 _REQUEST_SECONDS: Final = 10.0
@@ -157,7 +157,7 @@ class Ticker:
         now = tick_time(self._stores.time, clock, self._max_ahead)
         if now < self._last + self._interval:
             return
-        newest = self._newest(partitions)
+        newest = newest_times(self._admin, partitions)
         for number in topics[ticks].partitions:
             # Behind all that is there in its partition. Kafka refuses timestamps too far ahead.
             at = max(now, min(newest.get(number, now), clock + self._max_ahead))
@@ -174,12 +174,3 @@ class Ticker:
                 continue
             if not isinstance(event, ShiftEvent):
                 self._stores.see(event.store_id, event.event_time)
-
-    def _newest(self, partitions: list[TopicPartition]) -> dict[int, int]:
-        """Return the newest timestamp of the input topics' records, by number of partition."""
-        wanted = {partition: OffsetSpec.max_timestamp() for partition in partitions}
-        newest: dict[int, int] = {}
-        for partition, future in self._admin.list_offsets(wanted, request_timeout=_REQUEST_SECONDS).items():
-            stamp = future.result().timestamp
-            newest[partition.partition] = max(stamp, newest.get(partition.partition, stamp))
-        return newest

@@ -5,8 +5,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 _SECONDS: Final = 10.0
+
+
+def newest_times(admin: AdminClient, partitions: Sequence[TopicPartition]) -> dict[int, int]:
+    """Return the newest timestamp of the records of some topics, by the number of the partition.
+
+    Parameters
+    ----------
+    admin
+        Asks the broker.
+    partitions
+        The partitions; one without records has -1.
+
+    Raises
+    ------
+    KafkaException
+        The broker does not answer.
+    """
+    wanted = {partition: OffsetSpec.max_timestamp() for partition in partitions}
+    newest: dict[int, int] = {}
+    for partition, future in admin.list_offsets(wanted, request_timeout=_SECONDS).items():
+        stamp = future.result().timestamp
+        newest[partition.partition] = max(stamp, newest.get(partition.partition, stamp))
+    return newest
 
 
 class NewestRecords:

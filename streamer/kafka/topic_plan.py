@@ -9,15 +9,26 @@ from retail_anomaly.settings import Settings
 
 STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
+RULES: Final = "retail-rules"
 SCORES: Final = "anomaly-scores"
 ENRICHED: Final = "enriched-pos-events"
 SHADOW_ALERTS: Final = "shadow-alerts"
 RETURNS: Final = "store-returns"
 ALERT_ACTIONS: Final = "alert-actions"
 ALERT_CASES: Final = "alert-cases"
-TOPICS: Final = (*INPUT_TOPICS, ALERTS, DEAD_LETTERS, STORE_METRICS, TICKS, ALERT_ACTIONS, ALERT_CASES)
+TOPICS: Final = (
+    *INPUT_TOPICS,
+    ALERTS,
+    SHADOW_ALERTS,
+    DEAD_LETTERS,
+    STORE_METRICS,
+    TICKS,
+    RULES,
+    ALERT_ACTIONS,
+    ALERT_CASES,
+)
 # Read side by side, so the topics of one process all have the same number of partitions: by `run` ...
-ALIGNED: Final = (*INPUT_TOPICS, TICKS)
+ALIGNED: Final = (*INPUT_TOPICS, TICKS, RULES)
 # ... by `triage`, and by `returns`.
 TRIAGED: Final = (ALERTS, ALERT_ACTIONS)
 RETURNED: Final = (POS_EVENTS, RETURNS)
@@ -105,7 +116,7 @@ def topics_of(settings: Settings) -> tuple[str, ...]:
 
 
 def extra_outputs(settings: Settings) -> tuple[str, ...]:
-    """Return the plain names of the topics that alerts, dead letters and metrics do not go to.
+    """Return the plain names of the topics that are written only where they are wanted.
 
     Examples
     --------
@@ -113,7 +124,7 @@ def extra_outputs(settings: Settings) -> tuple[str, ...]:
     ()
     """
     streamer = settings.streamer
-    wanted = {SCORES: streamer.scores, ENRICHED: streamer.enriched, SHADOW_ALERTS: settings.rules.are_given}
+    wanted = {SCORES: streamer.scores, ENRICHED: streamer.enriched}
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
@@ -135,7 +146,7 @@ class TopicPlan:
 
     Examples
     --------
-    >>> TopicPlan(6, 1, 2_592_000_000).config()["retention.ms"]
+    >>> TopicPlan(6, 1, 2_592_000_000).config("pos-events")["retention.ms"]
     '2592000000'
     """
 
@@ -151,11 +162,13 @@ class TopicPlan:
         names = TopicNames.of_settings(settings)
         return cls(topics.partitions, topics.replication_factor, topics.retention, names)
 
-    def config(self) -> dict[str, str]:
-        """Return the configuration of a topic, in Kafka's names."""
+    def config(self, name: str) -> dict[str, str]:
+        """Return the configuration of a topic of this name, in Kafka's words."""
+        # Without the first change of a rule the others could not be repeated.
+        kept = -1 if self.names.plain(name) == RULES else int(self.retention)
         return {
             "cleanup.policy": "delete",
-            "retention.ms": str(int(self.retention)),
+            "retention.ms": str(kept),
             TIMESTAMPS: "CreateTime",
         }
 

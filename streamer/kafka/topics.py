@@ -203,7 +203,7 @@ def _compared(
         return TopicReport(name, partitions, created, tuple(differences), unchecked=config)
     differences += [
         f"{key} is {_shown(key, config.get(key))}, configured {_shown(key, wanted)}"
-        for key, wanted in plan.config().items()
+        for key, wanted in plan.config(name).items()
         if config.get(key) != wanted
     ]
     stamped = config.get(TIMESTAMPS) == "LogAppendTime"
@@ -228,7 +228,7 @@ def _unreachable(connection: Connection, reason: str) -> str:
 
 def _create(admin: AdminClient, connection: Connection, plan: TopicPlan, wanted: dict[str, int]) -> None:
     topics = [
-        NewTopic(name, number, plan.replication_factor, config=plan.config())
+        NewTopic(name, number, plan.replication_factor, config=plan.config(name))
         for name, number in wanted.items()
     ]
     for name, future in admin.create_topics(topics, request_timeout=_TIMEOUT_S).items():

@@ -5,7 +5,7 @@ Counts are collected when Prometheus asks. Durations are observed as they happen
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.rules import Rule
 from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts
 
@@ -50,6 +51,8 @@ class Metrics(ProcessCounts, Collector):
         Counts the entries of the state, by collection.
     undecided
         Counts what the detectors could not judge, by detector and reason.
+    rules
+        Yields each partition with each of its rules.
     live_stores
         Counts the stores in memory, and those put aside so far.
     background
@@ -69,6 +72,7 @@ class Metrics(ProcessCounts, Collector):
         self.recovering: Callable[[], bool] = lambda: False
         self.entries: Callable[[], Mapping[str, int]] = dict
         self.undecided: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self.rules: Callable[[], Iterable[tuple[int, Rule]]] = tuple
         self.live_stores: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.background: Sequence[Background] = ()
         self._about = [process, group]
@@ -214,6 +218,14 @@ class Metrics(ProcessCounts, Collector):
         for (topic, partition), records in self.hidden.items():
             hidden.add_metric([topic, str(partition)], records)
         yield hidden
+        rules = GaugeMetricFamily(
+            "retail_rule_version",
+            "Version of each declarative rule that is known in a partition of this process.",
+            labels=["rule", "status", "partition"],
+        )
+        for partition, rule in self.rules():
+            rules.add_metric([rule.id, rule.status, str(partition)], rule.version)
+        yield rules
         live, put_aside = self.live_stores()
         yield _gauge("retail_live_stores", "Stores in memory.", live)
         aside = CounterMetricFamily(

@@ -85,6 +85,7 @@ class Status:
         if requests := self.by("retail_sink_request_seconds_count", "outcome"):
             waits = self.value("retail_backpressure_total")
             yield f"  requests to InfluxDB: {_listed(requests)}; put off {waits:,.0f} times"
+        yield from self._rules()
         yield f"  lag: {self._lag()}"
         if hidden := self.samples.get("retail_open_transaction_records"):
             places = ", ".join(f"{each['topic']}[{each['partition']}] {count:,.0f}" for each, count in hidden)
@@ -108,6 +109,19 @@ class Status:
             f"  process: {self.value('process_resident_memory_bytes') / 1e6:,.0f} MB, "
             f"{self.value('process_cpu_seconds_total'):,.1f} s of CPU"
         )
+
+    def _rules(self) -> Iterator[str]:
+        """Yield a line for each rule: its version, and the partitions where it is another one."""
+        known: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for labels, version in self.samples.get("retail_rule_version", ()):
+            as_it_is = f"version {version:.0f} {labels['status']}"
+            known[labels["rule"]][as_it_is].append(int(labels["partition"]))
+        for rule, found in sorted(known.items()):
+            parts = [
+                f"{as_it_is} in partition{'s' if len(places) > 1 else ''} {_ranges(places)}"
+                for as_it_is, places in sorted(found.items())
+            ]
+            yield f"  rule {rule}: {'; '.join(parts)}"
 
     def _lag(self) -> str:
         lags = self.samples.get("retail_lag_records", [])
@@ -150,6 +164,17 @@ def ask(url: str, clock: Callable[[], float] = time.time) -> Status:
     if "retail_info" not in status.samples:
         raise StreamerError(f"what answers at {url} is no retail-streamer: give the --metrics-port of one")
     return status
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return numbers in short, such as 0-3, 7."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def _listed(counts: Mapping[str, float]) -> str:

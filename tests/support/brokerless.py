@@ -24,7 +24,7 @@ from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from streamer.detection.pipeline import define_pipeline
-from streamer.kafka.topic_plan import SHADOW_ALERTS
+from streamer.kafka.topic_plan import RULES, SHADOW_ALERTS
 from streamer.quix.application import JsonValue
 
 PARTITION = 0
@@ -80,7 +80,7 @@ class BrokerlessPipeline:
                 registry=registry,
                 processing_context=self._context,
             )
-            for name in INPUT_TOPICS
+            for name in (*INPUT_TOPICS, *([RULES] if "rules" in options else []))
         }
         for sdf in inputs.values():
             registry.register_root(sdf)

@@ -63,6 +63,10 @@ class StreamerInTest(RunningStreamer):
                 self.produce(record.topic, record.value, record.key, record.timestamp or 0)
             self.wait()
 
+    def expect(self, more: int) -> None:
+        """Have `wait` wait for records that somebody else sends."""
+        self._sent += more
+
     def alerts(self) -> list[Alert]:
         """Return the alerts that are in the topic once all sent records are processed."""
         self.app.flush_output()

@@ -112,6 +112,10 @@ def help_of() -> Callable[[tuple[str, ...]], str]:
     return printed
 
 
+GROUPS = {"allow", "config", "import", "rules"}
+"""Commands with commands of their own."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_of_commands_exist(
     page: Path, help_of: Callable[[tuple[str, ...]], str], monkeypatch: pytest.MonkeyPatch
@@ -122,6 +126,7 @@ def test_options_of_commands_exist(
         for block in blocks(page, "sh")
         for words in commands(block)
         for option in re.findall(r"--[a-z-]+", " ".join(words))
-        if option not in help_of(tuple(words[: 3 if words[1] in {"allow", "config", "import"} else 2]))
+        if option
+        not in help_of(tuple(words[: 3 if words[1] in {"allow", "config", "import", "rules"} else 2]))
     ]
     assert not unknown

@@ -12,7 +12,9 @@ from streamer.kafka.topic_plan import (
     ALERT_CASES,
     RETURNED,
     RETURNS,
+    RULES,
     SCORES,
+    SHADOW_ALERTS,
     STORE_METRICS,
     TICKS,
     TRIAGED,
@@ -34,7 +36,10 @@ def _topics(process: QuixProcess) -> tuple[set[str], set[str]]:
 
 
 def test_each_process_names_its_topics():
-    assert _topics(detection_process(Settings())) == ({*INPUT_TOPICS, TICKS}, {ALERTS, DEAD_LETTERS})
+    assert _topics(detection_process(Settings())) == (
+        {*INPUT_TOPICS, TICKS, RULES},
+        {ALERTS, SHADOW_ALERTS, DEAD_LETTERS},
+    )
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
     assert _topics(triage_process(Settings())) == (set(TRIAGED), {ALERT_CASES, DEAD_LETTERS})
     assert _topics(returns_process(Settings())) == (set(RETURNED), {ALERTS, RETURNS})
