@@ -37,7 +37,7 @@ chaos: $(VENV)/.dev ## faults in random order, alerts compared with a replay (AR
 	@$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 # Side by side: mypy takes as long as the other checks together, and uses one core.
-lint: $(VENV)/.dev ## style, types, layers, dependencies and stripped notebooks
+lint: $(VENV)/.dev ## style, types, layers, dependencies, known dangers and stripped notebooks
 	@$(MAKE) --no-print-directory --jobs 2 types style
 
 types: $(VENV)/.dev
@@ -48,6 +48,7 @@ style: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/deptry $(PACKAGES)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
 	$(if $(NOTEBOOKS),$(BIN)/nbstripout --verify $(NOTEBOOKS))
 
 format: $(VENV)/.dev ## repair what ruff and nbstripout can repair
