@@ -17,28 +17,35 @@ KEEP = 90 * DAY
 A_DAY = 11_112  # a million in 90 days
 
 
-def ids_of(days: int, a_day: int, name: str = "t") -> tuple[AgedIds, list[np.ndarray]]:
-    """Return what is remembered of so many days, each swept as it passes, and the hashes by day."""
-    ids, hashes = AgedIds(KEEP), []
-    for day in range(days):
-        of_day = np.array([text_hash(f"{name}-{day}-{n}") for n in range(a_day)], dtype=np.uint64)
+def hashes_of(days: int, a_day: int) -> list[np.ndarray]:
+    """Return the hashes of so many ids, by day."""
+    return [
+        np.array([text_hash(f"t-{day}-{n}") for n in range(a_day)], dtype=np.uint64) for day in range(days)
+    ]
+
+
+def ids_of(hashes: list[np.ndarray]) -> AgedIds:
+    """Return what is remembered of days of ids, each swept as it passes."""
+    ids = AgedIds(KEEP)
+    for day, of_day in enumerate(hashes):
+        a_day = len(of_day)
         start = DAY_0 + day * DAY
         for part in range(4):
             times = start + np.arange(part, a_day, 4) * (DAY // a_day)
             ids.add(of_day[part::4], times)
             ids.sweep(start + DAY + part)
-        hashes.append(of_day)
-    ids.sweep(DAY_0 + (days + 3) * DAY)
-    return ids, hashes
+    ids.sweep(DAY_0 + (len(hashes) + 3) * DAY)
+    return ids
 
 
 @pytest.fixture(scope="module")
 def million() -> tuple[AgedIds, list[np.ndarray], int]:
-    ids_of(1, 10)  # NumPy imports more at the first use
+    ids_of(hashes_of(1, 10))  # NumPy imports more at the first use
+    hashes = hashes_of(90, A_DAY)
     tracemalloc.start()
     try:
-        ids, hashes = ids_of(90, A_DAY)
-        used = tracemalloc.get_traced_memory()[0] - sum(of_day.nbytes for of_day in hashes)
+        ids = ids_of(hashes)
+        used = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
     return ids, hashes, used
@@ -76,7 +83,8 @@ def test_one_of_a_quiet_day_keeps_its_time(days):
 
 
 def test_after_a_restart_the_records_are_the_same_bytes_and_the_answers_too():
-    ids, hashes = ids_of(8, 1_500)
+    hashes = hashes_of(8, 1_500)
+    ids = ids_of(hashes)
     records = {name: content for name, content in ids.records() if content is not None}
     again = AgedIds(KEEP)
     again.restore(ids.describe(), records.get)
@@ -87,7 +95,7 @@ def test_after_a_restart_the_records_are_the_same_bytes_and_the_answers_too():
 
 
 def test_they_are_forgotten_with_their_records():
-    ids, _ = ids_of(5, 300)
+    ids = ids_of(hashes_of(5, 300))
     written = {name for name, content in ids.records() if content is not None}
     ids.sweep(DAY_0 + 5 * DAY + KEEP + 1)
     assert len(ids) == 0

@@ -33,6 +33,7 @@ from retail_anomaly.sources.store_share import Share, balanced
 
 TIME = 1_760_000_000_000
 MINUTE = 60_000
+NO_COLUMNS = Columns()
 HOLDING = load(environ={"RETAIL__DETECTORS__REFUND_WITHOUT_SALE__MATCH_GRACE": "10m"}).settings
 
 
@@ -124,15 +125,22 @@ def test_a_frame_parquet_and_csv_with_foreign_names_give_equal_alerts(tmp_path):
     }
     frame.to_parquet(tmp_path / "a.parquet")
     frame.to_csv(tmp_path / "a.csv", index=False)
-    # In two processes: each that reads a frame imports pandas.
-    for where in (frame, tmp_path / "a.parquet"):
-        result, (one, other) = assert_equal(where, tmp_path, 2, columns=names)
-        assert len(result.alerts) > 100
-        assert one == other
-        assert len(one) == frame["shop"].isna().sum()
-        assert_equal(where, tmp_path, 2, columns=names, constants={"storeId": "web"}, settings=HOLDING)
+    own = {"storeId": "web"}
+    # In two processes, and not more often than it must be: each that reads a frame imports pandas.
+    result, (one, other) = assert_equal(frame, tmp_path, 2, columns=names)
+    assert len(result.alerts) > 100
+    assert one == other
+    assert len(one) == frame["shop"].isna().sum()
+    assert_equal(tmp_path / "a.parquet", tmp_path, 2, columns=names, constants=own, settings=HOLDING)
     # In a CSV file a store's number with a gap in the column is text such as 1.0.
     assert_equal(tmp_path / "a.csv", tmp_path, 2, columns=names)
+    # The others in this process.
+    for where, chosen, columns in (
+        (tmp_path / "a.parquet", load(environ={}).settings, Columns(names)),
+        (frame, HOLDING, Columns(names, own)),
+    ):
+        alerts, bad, events, held = in_one(where, chosen, columns)
+        assert in_shares(where, chosen, 2, {}, columns) == (alerts, bad, +events, held)
 
 
 def test_what_can_be_read_only_once_is_read_in_one_process(simulated):
@@ -186,19 +194,19 @@ LINES = st.lists(
 )
 
 
-def in_one(path, chosen):
+def in_one(path, chosen, columns=NO_COLUMNS):
     bad: list[BadLine] = []
     run = Replay(build_engine(chosen))
     alerts = []
     try:
-        alerts = list(run.alerts(open_input(path).events(bad.append)))
+        alerts = list(run.alerts(open_input(path, columns=columns).events(bad.append)))
     except SourceError:  # not one line is an event
         assert bad
         assert not run.events.total()
     return [(a.key, a.store_id, a.evidence) for a in alerts], list(map(str, bad)), run.events, run.held
 
 
-def in_shares(path, chosen, processes, assigned):
+def in_shares(path, chosen, processes, assigned, columns=NO_COLUMNS):
     """Do what the workers and the process above them do, one worker after the other."""
     found, events, held = [], Counter(), 0
     for index in range(processes):
@@ -209,7 +217,9 @@ def in_shares(path, chosen, processes, assigned):
         def reject(place, bad, found=found):
             found.append(((place, 2, bad.number, bad.place), len(found), bad))
 
-        for order, alert in run.placed_alerts(open_input(path).placed(reject, share), share.owns):
+        for order, alert in run.placed_alerts(
+            open_input(path, columns=columns).placed(reject, share), share.owns
+        ):
             found.append((order, len(found), alert))
         events += run.events
         held += run.held
