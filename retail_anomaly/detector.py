@@ -22,7 +22,7 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
-from retail_anomaly.core.kept_lines import ForgottenSales, KeptLine
+from retail_anomaly.core.kept_line import ForgottenSales, KeptLine
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range

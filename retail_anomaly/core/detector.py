@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, SecurityEvent
-from retail_anomaly.core.kept_lines import ForgottenSales
+from retail_anomaly.core.kept_line import ForgottenSales
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import P, Parameters, checked

@@ -3,13 +3,14 @@
 from array import array
 from collections.abc import Iterator
 from struct import error as DoesNotFit  # noqa: N812 - it says what went wrong
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from retail_anomaly.core.collections.collection import Load, StateRecord
 from retail_anomaly.core.events import PosEvent
-from retail_anomaly.core.line_chunk import KEY, ROW, ROWS, SIZE, UNKNOWN, Chunk, Odd, unpack
+from retail_anomaly.core.kept_line import ForgottenSales, KeptLine
+from retail_anomaly.core.line_chunk import KEY, ROW, ROWS, SIZE, UNKNOWN, Chunk, Odd, linked, unpack
 from retail_anomaly.core.receipts import (
     Identity,
     Numbering,
@@ -32,56 +33,6 @@ _pack: Final = ROW.pack_into
 T = TypeVar("T", str, Identity)
 _key: Final = KEY.unpack_from
 _row: Final = ROW.unpack_from
-
-
-class KeptLine(NamedTuple):
-    """A line that is kept, and how much of it is left.
-
-    Parameters
-    ----------
-    line
-        Its number: a line that was processed later has a higher one.
-    number_hash
-        The `text_hash` of its transaction id.
-    is_sale
-        Whether it is a SALE line, not a REFUND line.
-    time, clock
-        Its event time, and the store's clock when it was processed, in epoch milliseconds.
-    quantity, amount
-        What is left of it.
-    sku
-        Its article.
-    series
-        The identity of its receipt without the number.
-    receipt_first
-        The first time of its receipt, in epoch milliseconds.
-    """
-
-    line: int
-    number_hash: int
-    is_sale: bool
-    time: int
-    clock: int
-    quantity: float
-    amount: float
-    sku: str
-    series: Identity
-    receipt_first: int
-
-
-class ForgottenSales(NamedTuple):
-    """SALE lines that are forgotten now and of which something is left, by each way to refer to them.
-
-    Parameters
-    ----------
-    hashes
-        The hashes of references to the receipt, and of tokens with the sku.
-    times
-        The times of the lines, in epoch milliseconds.
-    """
-
-    hashes: np.ndarray[Any, np.dtype[np.uint64]]
-    times: np.ndarray[Any, np.dtype[np.int64]]
 
 
 class KeptLines:
@@ -198,11 +149,12 @@ class KeptLines:
         series = 0 if self._plain else self._series_number(self._numbering.series(event))
         heads, slot = self._heads, hashed & self._mask
         cents = round(amount * 100)
-        mils = sign * 1000 if quantity == 1 else round(quantity * 1000) * sign
+        is_one = quantity == 1
+        mils = sign * 1000 if is_one else round(quantity * 1000) * sign
         ahead, late = time - chunk.base, clock - time
         try:
             _pack(chunk.rows, row * SIZE, hashed, heads[slot], ahead, late, UNKNOWN, mils, cents, sku, series)
-            fits = cents / 100 == amount and (quantity == 1 or mils / 1000 == sign * quantity)
+            fits = cents / 100 == amount and (is_one or mils / 1000 == sign * quantity)
         except DoesNotFit:
             _pack(chunk.rows, row * SIZE, hashed, heads[slot], 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
             fits = False
@@ -462,21 +414,7 @@ class KeptLines:
         while len(self._chunks) * ROWS > _LINES_PER_SLOT * size:
             size *= 2
         self._mask = size - 1
-        heads = np.zeros(size, dtype=np.uint32)
-        if self._chunks:
-            views = [(number, chunk.view()) for number, chunk in sorted(self._chunks.items())]
-            lines = np.concatenate([np.arange(len(v), dtype=np.uint32) + (n << _SHIFT) for n, v in views])
-            slots = np.concatenate([view["number"] for _, view in views]) & np.uint64(self._mask)
-            order = np.argsort(slots, kind="stable")
-            same = slots[order[1:]] == slots[order[:-1]]
-            links = np.zeros(len(lines), dtype=np.uint32)
-            links[order[1:]] = np.where(same, lines[order[:-1]], 0)
-            heads[slots[order]] = lines[order]  # of several, the last one stays
-            at = 0
-            for _, view in views:
-                view["link"] = links[at : at + len(view)]
-                at += len(view)
-        self._heads = array("I", heads.tobytes())
+        self._heads = linked([(n << _SHIFT, c.view()) for n, c in sorted(self._chunks.items())], size)
 
     def _sku_number(self, sku: str) -> int:
         number = self._sku_numbers.get(sku)

@@ -1,5 +1,7 @@
 """How kept lines lie in memory and in the records: 256 of them in a row, 38 bytes each."""
 
+from array import array
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -156,6 +158,42 @@ def unpack(packed: bytes) -> tuple[Chunk, list[str], list[tuple[str, ...]]]:
     chunk.count = chunk.written = len(stored.rows) // SIZE
     chunk.rows[: len(stored.rows)] = stored.rows
     return chunk, stored.skus, stored.series
+
+
+def linked(views: Sequence[tuple[int, Rows]], size: int) -> "array[int]":
+    """Link the rows of several chunks into lists by the last bits of their numbers.
+
+    Parameters
+    ----------
+    views
+        The rows, in order, each chunk with the number of its first line; their links are changed.
+    size
+        How many lists there are: a power of 2.
+
+    Returns
+    -------
+    array
+        The newest line of each list, 0 for an empty one.
+
+    Examples
+    --------
+    >>> list(linked([], 2))
+    [0, 0]
+    """
+    heads = np.zeros(size, dtype=np.uint32)
+    if views:
+        lines = np.concatenate([np.arange(len(view), dtype=np.uint32) + first for first, view in views])
+        slots = np.concatenate([view["number"] for _, view in views]) & np.uint64(size - 1)
+        order = np.argsort(slots, kind="stable")
+        same = slots[order[1:]] == slots[order[:-1]]
+        links = np.zeros(len(lines), dtype=np.uint32)
+        links[order[1:]] = np.where(same, lines[order[:-1]], 0)
+        heads[slots[order]] = lines[order]  # of several, the last one stays
+        at = 0
+        for _, view in views:
+            view["link"] = links[at : at + len(view)]
+            at += len(view)
+    return array("I", heads.tobytes())
 
 
 def _renumbered(rows: Rows, field: str, names: list[Any]) -> list[Any]:

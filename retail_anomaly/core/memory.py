@@ -9,55 +9,20 @@ import msgspec
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.clock import HeldBack
 from retail_anomaly.core.collections import AgedIds, Collection, Load, StateRecord, Table, TimedIds
-from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import PosEvent, ShiftEvent
-from retail_anomaly.core.kept_lines import ForgottenSales, KeptLines
+from retail_anomaly.core.kept_line import ForgottenSales
+from retail_anomaly.core.kept_lines import KeptLines
 from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
+from retail_anomaly.core.state_errors import FORMAT_VERSION, NumberingChangedError, StateFormatError
 from retail_anomaly.core.taking_back import TakenLine
-
-FORMAT_VERSION: Final = 1
-"""Version of the records. Raise it when this code cannot read the records of an older version."""
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
 _LATE_PER_SWEEP: Final = 1_000
 _COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger)
-
-
-class StateFormatError(RetailAnomalyError, ValueError):
-    """The state was written by a version that this one cannot read.
-
-    Examples
-    --------
-    >>> str(StateFormatError("store-1", 9))[:38]
-    'state of store store-1 has format 9, t'
-    """
-
-    def __init__(self, store_id: str, found: int) -> None:
-        super().__init__(
-            f"state of store {store_id} has format {found}, this version "
-            f"reads {FORMAT_VERSION}: run the version that wrote it, or start with a new "
-            "consumer group"
-        )
-
-
-class NumberingChangedError(RetailAnomalyError, ValueError):
-    """The state was written under another setting of `numbered_by`.
-
-    Examples
-    --------
-    >>> str(NumberingChangedError("store-1", "store", "register"))[:62]
-    'state of store store-1 was written with `numbered_by: store`, '
-    """
-
-    def __init__(self, store_id: str, before: str, now: str) -> None:
-        super().__init__(
-            f"state of store {store_id} was written with `numbered_by: {before}`, and the setting is "
-            f"{now}: set it back to {before}, or start with a new consumer group"
-        )
 
 
 class _Header(msgspec.Struct, array_like=True):

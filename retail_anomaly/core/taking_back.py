@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from retail_anomaly.core.events import PosEvent, TillEvent
-from retail_anomaly.core.kept_lines import KeptLine, KeptLines
+from retail_anomaly.core.kept_line import KeptLine
+from retail_anomaly.core.kept_lines import KeptLines
 from retail_anomaly.core.receipts import Named, Numbering, Receipt, agrees
 
 LINE_VOID: Final = "LINE_VOID"

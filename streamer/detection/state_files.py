@@ -14,7 +14,7 @@ from typing import cast
 from rocksdict import AccessType, Options, Rdict
 
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.memory import StateFormatError
+from retail_anomaly.core.state_errors import StateFormatError
 from retail_anomaly.detectors import REGISTRY
 from streamer.detection.record_parts import PARTS, RecordParts, collection_of
 from streamer.detection.state_report import Amount, PartitionReport, StateReport, StoreReport

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.core.state_errors import FORMAT_VERSION
 
 _AMOUNTS: Final = ("entries", "records", "bytes")
 _NAMES: Final = ("detector", "collection", "store", "largest stores", "partition")

@@ -17,7 +17,7 @@ from quixstreams.models.topics.exceptions import (
 )
 from quixstreams.state.exceptions import InvalidStoreChangelogOffset, StateRecoveryOffsetOutOfRange
 
-from retail_anomaly.core.memory import StateFormatError
+from retail_anomaly.core.state_errors import StateFormatError
 from streamer.errors import OvertakenError, StreamerError
 from streamer.kafka.topic_watch import MADE_ANEW, PARTITIONS_CHANGED
 

@@ -17,7 +17,7 @@ from rocksdict import Options, Rdict
 from data_gen import Simulation
 from retail_anomaly.core.codec import decode, encode
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.settings import Settings, build_engine
 from streamer import cli
 from streamer.kafka.connection import Connection

@@ -19,7 +19,7 @@ from data_gen import Simulation
 from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.events import CountEvent, Event, PosEvent, SecurityEvent
-from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.core.state_errors import FORMAT_VERSION
 from tests.state import FOLDER, engine
 from tests.support.events import MINUTE, SECOND
 

@@ -11,8 +11,8 @@ import pytest
 from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import MissingExtraError
-from retail_anomaly.core.memory import NumberingChangedError, StateFormatError
 from retail_anomaly.core.records import InvalidRecord
+from retail_anomaly.core.state_errors import NumberingChangedError, StateFormatError
 from retail_anomaly.rules.written import RuleError
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.sources.columns import ColumnsError

@@ -7,7 +7,8 @@ import pytest
 
 from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.core.events import ShiftEvent
-from retail_anomaly.core.memory import FORMAT_VERSION, StateFormatError, StoreMemory
+from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.state_errors import FORMAT_VERSION, StateFormatError
 from tests.support.events import DAY, HOUR, MINUTE, T0, count, line, quiet_until, refund, sale, shift
 from tests.support.runs import alerts_by_step, engine_of
 

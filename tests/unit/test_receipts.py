@@ -12,8 +12,8 @@ from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import PosEvent, TillEvent
 from retail_anomaly.core.kept_lines import KeptLines
 from retail_anomaly.core.local_time import UTC, LocalTime
-from retail_anomaly.core.memory import NumberingChangedError
 from retail_anomaly.core.receipts import NumberedBy, Numbering
+from retail_anomaly.core.state_errors import NumberingChangedError
 from retail_anomaly.core.taking_back import TakenLine, take_back
 from tests.support.events import DAY, HOUR, MINUTE, T0, line, sale
 from tests.support.runs import engine_of

@@ -12,7 +12,7 @@ from retail_anomaly.contract import RestartingRun
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.episode import Episode
-from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.detectors.refund_burst import BurstEpisode
 from retail_anomaly.detectors.refund_deviation import DayEpisode
 from retail_anomaly.detectors.sales_deviation import SalesEpisode

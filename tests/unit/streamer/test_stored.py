@@ -16,7 +16,7 @@ from data_gen import Simulation
 from retail_anomaly.contract import Run
 from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.events import Event, MovementEvent
-from retail_anomaly.core.memory import FORMAT_VERSION
+from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.settings import Settings, build_engine
 from streamer import cli
 from streamer.detection.state_files import read_state
