@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.frame import require_writable
-from retail_anomaly.cli.options import ConfigFile, Page
+from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, Page, mapping_of
 from retail_anomaly.core.codec import encode
 from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.rules.examples import check_examples
@@ -16,7 +16,10 @@ from retail_anomaly.whole_file import refuse_to_overwrite
 rules_app = typer.Typer(rich_markup_mode=None, help="Check declarative rules and try them on history.")
 
 _RULES = Annotated[list[Path], typer.Argument(metavar="RULES...", help="Files and folders with rules.")]
-_ONE_RULES = Annotated[Path, typer.Argument(metavar="RULES", help="A file or a folder with rules.")]
+_ONE_RULES = Annotated[
+    Path,
+    typer.Argument(metavar="RULES", help="A file or a folder with rules, or a pack: pos, grocery, fashion."),
+]
 _LOG = Annotated[Path, typer.Argument(metavar="LOG", help="The events, as `replay` reads them.")]
 
 _NEW = """\
@@ -57,7 +60,14 @@ def check(files: _RULES) -> None:
 
 
 @rules_app.command(name="test")
-def try_out(rules: _ONE_RULES, log: _LOG, config: ConfigFile = None) -> None:
+def try_out(
+    rules: _ONE_RULES,
+    log: _LOG,
+    *,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+    columns: ColumnNames = None,
+) -> None:
     """Run rules alone over a log, whatever their status; print their alerts as JSON lines.
 
     Example: retail-anomaly rules test my-rules/drawer.yaml log.jsonl
@@ -65,11 +75,10 @@ def try_out(rules: _ONE_RULES, log: _LOG, config: ConfigFile = None) -> None:
     from retail_anomaly.evaluate.backtest import rules_alone
     from retail_anomaly.frames.words import plural
     from retail_anomaly.replay import open_replay
-    from retail_anomaly.sources.columns import Columns
     from retail_anomaly.sources.event_log import BadLines
 
     alone, names = rules_alone([rules], load(config).settings)
-    run = open_replay(log, None, Columns(), alone, names)
+    run = open_replay(log, None, mapping_of(mapping, columns), alone, names)
     count = 0
     for alert in run.alerts(BadLines(), False):
         typer.echo(encode(alert).decode())
@@ -88,19 +97,36 @@ def backtest(
     incidents: Annotated[
         Path | None, typer.Option(help="The incidents that were there to be found, for precision.")
     ] = None,
+    mapping: MappingFile = None,
+    columns: ColumnNames = None,
     html: Page = None,
 ) -> None:
     """Judge rules on history: alerts a store-day, new and lost alerts, precision where the truth is known.
 
     Example: retail-anomaly rules backtest my-rules/ log.jsonl --against config.yaml
+
+    All packaged rules: retail-anomaly rules backtest pos log.jsonl --incidents incidents.jsonl
     """
     from retail_anomaly.evaluate.backtest import backtest as judged
     from retail_anomaly.frames.words import plural
 
-    refuse_to_overwrite({"--html": html}, [rules, log, config, against, incidents])
+    refuse_to_overwrite({"--html": html}, [rules, log, config, against, incidents, mapping])
     require_writable(html)
-    result = judged([rules], log, settings=load(config).settings, against=against, incidents=incidents)
+    result = judged(
+        [rules],
+        log,
+        settings=load(config).settings,
+        against=against,
+        incidents=incidents,
+        mapping=mapping_of(mapping, columns),
+    )
     typer.echo(result.table.to_string(index=False, na_rep=""))
+    total = result.alerts["alert_id"].nunique()
+    typer.echo(
+        f"{plural(total, 'alert')} in {plural(result.store_days, 'store-day')}: "
+        f"{total / max(1, result.store_days):.3f} a store-day",
+        err=True,
+    )
     if html is not None:
         from retail_anomaly.report.html import frame_table, section, write_page
 

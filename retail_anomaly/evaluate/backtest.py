@@ -11,13 +11,15 @@ from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import match_pairs
 from retail_anomaly.frames.incidents import read_incidents
 from retail_anomaly.replay import replay
-from retail_anomaly.rules import Rule, RuleError
+from retail_anomaly.rules import PACKS, Rule, RuleError, load_rules
 from retail_anomaly.settings import Settings, load, with_rules
 from retail_anomaly.settings.rule_settings import RuleSettings, rules_of
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources.mapping import EventMapping
 
 AnyRule = Rule | str | Path | Mapping[str, Any]
+"""A rule, a file or folder with rules, the name of a pack, or a mapping."""
 _NO_FLOOD = 10**9
 
 
@@ -53,7 +55,11 @@ def rules_alone(rules: Iterable[AnyRule], settings: Settings) -> tuple[Settings,
     RuleError
         A rule is wrong, or there is none.
     """
-    own = with_rules(Settings(), rules).rules.inline
+    given = list(rules)
+    packs = [str(each) for each in given if isinstance(each, str | Path) and str(each) in PACKS]
+    packaged = load_rules(packs=packs) if packs else []
+    others = [each for each in given if not (isinstance(each, str | Path) and str(each) in PACKS)]
+    own = with_rules(Settings(), [*packaged, *others]).rules.inline
     if not own:
         raise RuleError("rules", "there is no rule to try")
     ids = {rule["id"] for rule in own}
@@ -63,7 +69,12 @@ def rules_alone(rules: Iterable[AnyRule], settings: Settings) -> tuple[Settings,
     return alone, [rule.name for rule in rules_of(section)]
 
 
-def rule_alerts(rules: Iterable[AnyRule], source: Where, settings: Settings | None = None) -> pd.DataFrame:
+def rule_alerts(
+    rules: Iterable[AnyRule],
+    source: Where,
+    settings: Settings | None = None,
+    mapping: EventMapping | None = None,
+) -> pd.DataFrame:
     """Return the alerts of some rules over history, whatever their status and however many they are.
 
     Parameters
@@ -74,6 +85,8 @@ def rule_alerts(rules: Iterable[AnyRule], source: Where, settings: Settings | No
         As for `retail_anomaly.replay`.
     settings
         Time zones, lists and the keys of `rules.set` are taken from here.
+    mapping
+        How foreign data is read.
 
     Raises
     ------
@@ -88,7 +101,7 @@ def rule_alerts(rules: Iterable[AnyRule], source: Where, settings: Settings | No
     0
     """
     alone, names = rules_alone(rules, settings or Settings())
-    return replay(source, settings=alone, detectors=names, progress=False).alerts
+    return replay(source, settings=alone, detectors=names, mapping=mapping, progress=False).alerts
 
 
 def backtest(
@@ -98,12 +111,13 @@ def backtest(
     settings: Settings | None = None,
     against: str | Path | None = None,
     incidents: pd.DataFrame | str | Path | None = None,
+    mapping: EventMapping | None = None,
 ) -> Backtest:
     """Judge rules on history.
 
     Parameters
     ----------
-    rules, source, settings
+    rules, source, settings, mapping
         As for `rule_alerts`.
     against
         A configuration: its rules of the same ids are what the rules are compared with.
@@ -131,12 +145,13 @@ def backtest(
     """
     alone, _ = rules_alone(rules, settings or Settings())
     chosen = rules_of(alone.rules)
-    alerts = rule_alerts(chosen, source, settings)
+    alerts = rule_alerts(chosen, source, settings, mapping)
     zones = {name: store.time_zone for name, store in alone.stores.items()}
-    days = int(Activity.of(open_input(source).events(BadLines()), zones=zones).store_days.sum())
+    events = open_input(source, None, mapping or EventMapping(), zones)
+    days = int(Activity.of(events.events(BadLines()), zones=zones).store_days.sum())
     table = pd.DataFrame([_figures(rule, alerts, days) for rule in chosen])
     if against is not None:
-        table = table.assign(**_changes(chosen, alerts, source, load(against).settings))
+        table = table.assign(**_changes(chosen, alerts, source, load(against).settings, mapping))
     if incidents is not None:
         known = incidents if isinstance(incidents, pd.DataFrame) else read_incidents(incidents)
         table = table.assign(**_found(chosen, alerts, known))
@@ -160,11 +175,11 @@ def _figures(rule: Rule, alerts: pd.DataFrame, days: int) -> dict[str, Any]:
 
 
 def _changes(
-    rules: list[Rule], alerts: pd.DataFrame, source: Where, settings: Settings
+    rules: list[Rule], alerts: pd.DataFrame, source: Where, settings: Settings, mapping: EventMapping | None
 ) -> dict[str, list[int]]:
     ids = {rule.id for rule in rules}
     other = [rule for rule in rules_of(settings.rules) if rule.id in ids]
-    before = rule_alerts(other, source, settings) if other else alerts.iloc[:0]
+    before = rule_alerts(other, source, settings, mapping) if other else alerts.iloc[:0]
     pairs = [(set(_of(r, alerts)["alert_id"]), set(_of(r, before)["alert_id"])) for r in rules]
     return {"new": [len(now - was) for now, was in pairs], "lost": [len(was - now) for now, was in pairs]}
 

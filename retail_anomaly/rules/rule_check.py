@@ -61,19 +61,31 @@ def _sent(rule: Written) -> dict[str, Any]:
     plain: dict[str, Any] = rule.plain()
     if "status" in plain:
         plain["status"] = _status(rule.value["status"])
-    for name in ("events", "lists"):
+    for name in ("events", "lists", "when"):
         if name in plain:
-            plain[name] = _textual(rule.value[name])
+            # An event may have the name `off`, which YAML takes for false.
+            plain[name] = _textual(rule.value[name], flags=name == "events")
     return plain
 
 
-def _textual(given: Written) -> Any:
-    """Return values with dates and the like as the text that they were written as."""
+def _textual(given: Written, *, flags: bool) -> Any:
+    """Return values with dates and the like as the text that they were written as.
+
+    `flags` tells whether true and false may be meant.
+    """
     if isinstance(given.value, dict):
-        return {name: _textual(item) for name, item in given.value.items()}
+        return {name: _textual(item, flags=flags and _is_flag(name)) for name, item in given.value.items()}
     if isinstance(given.value, list):
-        return [_textual(item) for item in given.value]
-    return given.value if isinstance(given.value, str | bool | int | float | None) else given.text
+        return [_textual(item, flags=flags) for item in given.value]
+    if isinstance(given.value, bool):
+        return given.value if flags else given.text or given.value
+    return given.value if isinstance(given.value, str | int | float | None) else given.text
+
+
+def _is_flag(key: str) -> bool:
+    """Tell whether the value of a test, or of an event's tests, may be true or false."""
+    field, _, modifier = key.partition("|")
+    return modifier == "exists" or ALL_FIELDS.get(field) is not Kind.TEXT
 
 
 def _mapping(given: Written, name: str, example: str) -> dict[str, Written]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from retail_anomaly.rules import PACKS, Rule, load_rules
@@ -68,3 +70,11 @@ def test_a_rule_of_ones_own_extends_a_packaged_one() -> None:
 
     assert (rule.alert_type, rule.when.gte, rule.when.first) == ("MINE", 9, "drawer")
     assert rule.events == POS["no_sale_abuse"].events
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_packaged_rule_is_the_same_after_it_was_sent_as_json(pack: str) -> None:
+    for rule in load_rules(packs=[pack]):
+        sent = json.loads(json.dumps({k: v for k, v in rule.written.items() if k != "examples"}))
+
+        assert Rule.load(sent).config_hash == rule.config_hash

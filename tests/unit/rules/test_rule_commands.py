@@ -208,3 +208,18 @@ def test_a_receipt_is_told_apart_as_the_configuration_numbers_receipts(tmp_path:
         by_numbering[numbering] = len(ra.replay(copies, settings=ra.load_settings(config)).alerts)
 
     assert by_numbering == {"store": 1, "register": 0}
+
+
+def test_a_backtest_reads_foreign_columns_and_packs_by_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"s,c,NO_SALE,{1_760_000_000_000 + n * 60_000}" for n in range(6)]
+    log = tmp_path / "till.csv"
+    log.write_text("\n".join(["shop,clerk,kind,at", *rows]))
+    columns = "storeId=shop,cashierId=clerk,eventType=kind,eventTime=at"
+
+    assert main(["rules", "backtest", "pos", str(log), "--columns", columns]) == 0
+
+    said = capsys.readouterr()
+    assert any(line.split()[:3] == ["no_sale_abuse", "1", "1"] for line in said.out.splitlines())
+    assert "1 alert in 1 store-day: 1.000 a store-day" in said.err
