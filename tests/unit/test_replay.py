@@ -243,13 +243,14 @@ def test_the_public_names_are_these():
             "data_quality",
             "differing_alerts",
             "enrich",
+            "explain",
             "incidents_frame",
             "load",
             "load_settings",
             "match_incidents",
         ),
-        *("near_misses", "plots", "read_alerts", "read_incidents", "register", "replay", "replay_events"),
-        *("scorecard", "triage"),
+        *("near_misses", "plots", "profile", "read_alerts", "read_incidents", "register", "replay"),
+        *("replay_events", "rule_needs", "scorecard", "triage"),
     ]
     assert dir(ra) == sorted([*ra.__all__, "__version__"])
 
