@@ -1,8 +1,9 @@
-"""The dashboards that ask InfluxDB, and the list of all five. A test runs every query on a real engine."""
+"""The dashboards that ask InfluxDB, and the list of all six. A test runs every query on a real engine."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
+from helm.dashboards.cases import cases
 from helm.dashboards.health import pipeline_health
 from helm.dashboards.layout import filled, renamed, store_board
 from helm.dashboards.panels import bars, columns, figure, influx, lines, ranking, rows
@@ -428,6 +429,7 @@ BOARDS: Final[dict[str, Callable[[], Any]]] = {
     "refunds": refunds,
     "inventory-and-gates": inventory_and_gates,
     "sales": sales,
+    "cases": cases,
     "pipeline-health": pipeline_health,
 }
 """By the name of the file."""

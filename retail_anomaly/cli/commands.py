@@ -20,6 +20,7 @@ from retail_anomaly.cli.report import report
 from retail_anomaly.cli.review.command import review
 from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
+from retail_anomaly.cli.verdict import verdict_app
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
 for command in (demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, notebook):
@@ -28,3 +29,4 @@ app.add_typer(allow_app, name="allow")
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(rules_app, name="rules")
+app.add_typer(verdict_app, name="verdict")

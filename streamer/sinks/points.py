@@ -11,7 +11,6 @@ field and no tag; the cashier's id decides over a part of a millisecond of the t
 """
 
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +21,10 @@ from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import ALERTS
 from retail_anomaly.core.score import Score
 from retail_anomaly.settings import Settings
-from streamer.kafka.topic_plan import SCORES, STORE_METRICS
+from streamer.kafka.topic_plan import ALERT_CASES, SCORES, STORE_METRICS
 from streamer.sinks.alert_columns import RESERVED, SEVERITY, alert_values
+from streamer.sinks.case_points import case_points
+from streamer.sinks.point_times import MS_NS, SECOND_NS, spread
 
 ALERT_POINTS: Final = "alerts"
 """Measurement of the alerts."""
@@ -34,9 +35,6 @@ SCORE_POINTS: Final = "scores"
 
 SEVERITIES: Final = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
 """Names for risks: each holds from its limit on."""
-
-_SECOND_NS: Final = 1_000_000_000
-_MS_NS: Final = 1_000_000
 
 
 class StoreMetric(msgspec.Struct, frozen=True, rename="camel"):
@@ -63,7 +61,7 @@ _SCORE: Final = msgspec.json.Decoder(Score)
 
 
 def line(topic: str, raw: bytes | None) -> str:
-    r"""Write a record as a line of InfluxDB's line protocol.
+    r"""Write a record as a line of InfluxDB's line protocol, a case as several.
 
     Parameters
     ----------
@@ -85,7 +83,9 @@ def line(topic: str, raw: bytes | None) -> str:
     refundAmount=0,refundLines=0i,salesAmount=12.5,salesLines=2i,windowEnd=300000i 0'
     """
     try:
-        written: str = POINTS[topic](raw or b"").to_line_protocol()
+        made = POINTS[topic](raw or b"")
+        points = made if isinstance(made, list) else [made]
+        written = "\n".join(point.to_line_protocol() for point in points)
     except msgspec.ValidationError as error:
         said = str(error)
         field = said.rpartition("$.")[2].rstrip("`") if "$." in said else None
@@ -119,7 +119,7 @@ def store_metric_point(raw: bytes) -> Point:
     point: Point = (
         Point(STORE_METRIC_POINTS)
         .tag("store", metric.store_id)
-        .time(metric.window_start * _MS_NS)
+        .time(metric.window_start * MS_NS)
         .field("windowEnd", metric.window_end)
         .field("salesLines", metric.sales_lines)
         .field("salesAmount", metric.sales_amount)
@@ -136,7 +136,7 @@ def score_point(raw: bytes) -> Point:
         Point(SCORE_POINTS)
         .tag("detector", score.detector)
         .tag("store", score.store_id)
-        .time(score.end * _MS_NS + _spread(score.subject, _MS_NS))
+        .time(score.end * MS_NS + spread(score.subject, MS_NS))
         .field("employee", "" if score.subject == score.store_id else score.subject)
         .field("start", score.start)
         .field("observed", score.observed)
@@ -150,12 +150,13 @@ def score_point(raw: bytes) -> Point:
     return point
 
 
-POINTS: Final[Mapping[str, Callable[[bytes], Point]]] = {
+POINTS: Final[Mapping[str, Callable[[bytes], Point | list[Point]]]] = {
     ALERTS: alert_point,
     STORE_METRICS: store_metric_point,
     SCORES: score_point,
+    ALERT_CASES: case_points,
 }
-"""By topic, the function that makes a point of a record."""
+"""By topic, the function that makes a point of a record, or several."""
 
 
 def sink_topics(settings: Settings) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ def sink_topics(settings: Settings) -> tuple[str, ...]:
     Examples
     --------
     >>> sink_topics(Settings())
-    ('anomaly-alerts', 'store-metrics')
+    ('anomaly-alerts', 'store-metrics', 'alert-cases')
     """
     return tuple(name for name in POINTS if name != SCORES or settings.streamer.scores)
 
@@ -180,7 +181,7 @@ def alert_time(alert: Alert) -> int:
     >>> 5 <= alert_time(alert) / 1e6 < 1005
     True
     """
-    return alert.opened_at * _MS_NS + _spread(alert.alert_id, _SECOND_NS)
+    return alert.opened_at * MS_NS + spread(alert.alert_id, SECOND_NS)
 
 
 def severity(risk: float) -> str:
@@ -217,8 +218,3 @@ def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:
         elif isinstance(value, list) and all(isinstance(part, str) for part in value):
             fields[name] = ", ".join(value)
     return fields
-
-
-def _spread(text: str, below: int) -> int:
-    """Return a number from 0 to `below` that depends on the text alone, in every process."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) % below

@@ -119,19 +119,22 @@ def test_parts_that_do_not_run_are_not_missed(helm):
 # --- Evaluated by Prometheus' own tool ----------------------------------------------------------
 
 MINUTES = 60
-STREAMER, SUMS, SINK = (
+STREAMER, SUMS, TRIAGE, SINK = (
     f'namespace="loss-prevention",pod="shops-retail-anomaly-{pod}"'
-    for pod in ("streamer-0", "store-metrics-0", "sink-7d9f-x2x")
+    for pod in ("streamer-0", "store-metrics-0", "triage-0", "sink-7d9f-x2x")
 )
 CLAIM = 'namespace="loss-prevention",persistentvolumeclaim="state-shops-retail-anomaly-streamer-0"'
 JOB = 'namespace="loss-prevention",job_name="shops-retail-anomaly-topics-0a1b2c3d"'
 # An hour in which nothing is wrong: one sample a minute.
 WELL = {
-    **{f"retail_ready{{{pod}}}": "1x60" for pod in (STREAMER, SUMS, SINK)},
+    **{f"retail_ready{{{pod}}}": "1x60" for pod in (STREAMER, SUMS, TRIAGE, SINK)},
     f'retail_info{{{STREAMER},process="run",consumer_group="g"}}': "1x60",
     f'retail_info{{{SUMS},process="metrics",consumer_group="g-metrics"}}': "1x60",
     f'retail_info{{{SINK},process="sink",consumer_group="g-sink"}}': "1x60",
-    **{f"retail_last_checkpoint_timestamp_seconds{{{pod}}}": "0+60x60" for pod in (STREAMER, SUMS, SINK)},
+    **{
+        f"retail_last_checkpoint_timestamp_seconds{{{pod}}}": "0+60x60"
+        for pod in (STREAMER, SUMS, TRIAGE, SINK)
+    },
     f'retail_lag_records{{{STREAMER},topic="pos-events",partition="0"}}': "30000x60",
     f'retail_lag_records{{{SUMS},topic="pos-events",partition="0"}}': "30000x60",
     f'retail_lag_records{{{SINK},topic="anomaly-alerts",partition="0"}}': "0x60",
@@ -163,6 +166,7 @@ TROUBLE: dict[str, tuple[dict[str, str], set[str]]] = {
     ),
     "no sink": ({f"retail_ready{{{SINK}}}": "1x30 _x30"}, {"RetailNoSink"}),
     "no store metrics": ({f"retail_ready{{{SUMS}}}": "1x30 _x30"}, {"RetailNoStoreMetrics"}),
+    "no triage": ({f"retail_ready{{{TRIAGE}}}": "1x30 _x30"}, {"RetailNoTriage"}),
     "a backlog over two partitions": (
         {f'retail_lag_records{{{STREAMER},topic="pos-events",partition="1"}}': "20001x60"},
         {"RetailLag"},

@@ -17,7 +17,7 @@ from tests.deploy.chart import CASES, CHART, ROOT, Manifest, containers, pick, p
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = {"topics", "streamer", "store-metrics", "sink", "generator", "influxdb-bootstrap"}
+OURS = {"topics", "streamer", "store-metrics", "triage", "sink", "generator", "influxdb-bootstrap"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_images_are_the_charts(parts):
 
 
 def test_commands_are_the_charts(parts):
-    for name in ("streamer", "store-metrics", "sink"):
+    for name in ("streamer", "store-metrics", "triage", "sink"):
         command = parts[name]["command"][:2]
         said = SERVICES[name]["command"]
         assert said == command or said[2].endswith(f"exec {' '.join(command)}")
@@ -193,7 +193,7 @@ def test_settings_are_the_charts_for_development(helm):
     config = yaml.safe_load(
         pick(render(helm, CASES["values-dev"]), "ConfigMap", "config")["data"]["config.yaml"]
     )
-    for name in ("topics", "streamer", "store-metrics", "sink"):
+    for name in ("topics", "streamer", "store-metrics", "triage", "sink"):
         partitions = SERVICES[name]["environment"]["RETAIL__STREAMER__TOPICS__PARTITIONS"]
         assert int(partitions) == config["streamer"]["topics"]["partitions"]
 
@@ -203,10 +203,12 @@ def test_processes_are_given_the_charts_time_to_end(helm):
         name = metadata["labels"]["app.kubernetes.io/component"]
         if "terminationGracePeriodSeconds" in spec and "stop_grace_period" in SERVICES[name]:
             assert SERVICES[name]["stop_grace_period"] == f"{spec['terminationGracePeriodSeconds']}s"
-    assert {SERVICES[name]["stop_grace_period"] for name in ("streamer", "store-metrics", "sink")} == {"90s"}
+    assert {
+        SERVICES[name]["stop_grace_period"] for name in ("streamer", "store-metrics", "triage", "sink")
+    } == {"90s"}
 
 
-@pytest.mark.parametrize("part", ["streamer", "store-metrics", "sink"])
+@pytest.mark.parametrize("part", ["streamer", "store-metrics", "triage", "sink"])
 def test_manifests_and_compose_ask_for_readiness_alike(parts, part):
     probe = parts[part]["readinessProbe"]["httpGet"]["path"]
     port = SERVICES[part]["environment"]["RETAIL__STREAMER__METRICS_PORT"]

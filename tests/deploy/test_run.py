@@ -97,7 +97,12 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
     sent = int(said.splitlines()[-1].split()[0].replace(",", ""))
     assert sent > 1000
 
-    workloads = {"streamer": "StatefulSet", "store-metrics": "StatefulSet", "sink": "Deployment"}
+    workloads = {
+        "streamer": "StatefulSet",
+        "store-metrics": "StatefulSet",
+        "triage": "StatefulSet",
+        "sink": "Deployment",
+    }
     for part, kind in workloads.items():
         here.serve(part, pod(manifests, kind, part))
     for part, kind in workloads.items():

@@ -36,7 +36,7 @@ from tests.kafka import server
 
 SETS = (
     *("config.streamer.topics.partitions=2", "config.streamer.topics.replication_factor=1"),
-    *("streamer.replicas=1", "storeMetrics.replicas=1", "sink.replicas=1"),
+    *("streamer.replicas=1", "storeMetrics.replicas=1", "triage.replicas=1", "sink.replicas=1"),
     # It needs one right more than without.
     "config.streamer.processing_guarantee=exactly-once",
     "influxdb.tlsSecret=retail-influxdb-ca",
@@ -167,7 +167,12 @@ def test_production_values_raise_alerts_on_secured_servers(
         assert "pos-events: created, 2 partitions" in here.do("topics", create)
         assert "fine" in here.do("topics", check)
 
-        parts = {"streamer": "StatefulSet", "store-metrics": "StatefulSet", "sink": "Deployment"}
+        parts = {
+            "streamer": "StatefulSet",
+            "store-metrics": "StatefulSet",
+            "triage": "StatefulSet",
+            "sink": "Deployment",
+        }
         for part, kind in parts.items():
             here.serve(part, pod(manifests, kind, part))
         for part, kind in parts.items():

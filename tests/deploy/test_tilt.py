@@ -109,7 +109,7 @@ def test_resources_wait_for_what_they_need(tilt):
     def before(name: str) -> set[str]:
         return after[name] | {far for near in after[name] for far in before(near)}
 
-    for name in ("streamer", "store-metrics", "generator", "sink", "inject-incident"):
+    for name in ("streamer", "store-metrics", "triage", "generator", "sink", "inject-incident"):
         assert {"kafka", "topics"} <= before(name), name
     assert {"influxdb", "influxdb-bootstrap"} <= before("sink") & before("grafana")
     assert all(named["labels"] for _, named in [*tilt.calls["k8s_resource"], *tilt.calls["local_resource"]])
@@ -150,7 +150,7 @@ def test_image_is_built_and_used_and_code_goes_where_processes_read_it(tilt):
         for c in spec["containers"]
         if c["image"].startswith(f"{name}:") and key.split("/")[0] != "Job"
     ]
-    assert len(running) == 3
+    assert len(running) == 4
     steps = [json.loads(step) for step in named["live_update"]]
     synced = {arguments[0]: arguments[1] for kind, arguments, _ in steps if kind == "sync"}
     assert all((ROOT / source).is_dir() and target == f"/live/{source}" for source, target in synced.items())

@@ -227,10 +227,10 @@ def test_one_pod_has_a_token_and_may_do_one_thing(helm):
 TRAFFIC = {
     *(
         (part, "kafka", 9092)
-        for part in ("streamer", "store-metrics", "sink", "topics", "generator", "kafka-ui", "test")
+        for part in ("streamer", "store-metrics", "triage", "sink", "topics", "generator", "kafka-ui", "test")
     ),
     *((part, "influxdb", 8086) for part in ("sink", "grafana", "influxdb-bootstrap", "test")),
-    *(("test", part, 8080) for part in ("streamer", "store-metrics", "sink")),
+    *(("test", part, 8080) for part in ("streamer", "store-metrics", "triage", "sink")),
 }
 
 
@@ -276,7 +276,12 @@ def test_changed_configuration_rolls_the_pods(helm):
         )
         for count, replicas in ((3, 1), (4, 1), (3, 2))
     )
-    for kind, part in (("StatefulSet", "streamer"), ("StatefulSet", "store-metrics"), ("Deployment", "sink")):
+    for kind, part in (
+        ("StatefulSet", "streamer"),
+        ("StatefulSet", "store-metrics"),
+        ("StatefulSet", "triage"),
+        ("Deployment", "sink"),
+    ):
         first, second, third = (pick(m, kind, part)["spec"]["template"] for m in (before, after, other))
         assert first != second
         assert first == third
@@ -288,7 +293,7 @@ def test_changed_configuration_rolls_the_pods(helm):
     assert jobs[0] == jobs[2]
 
 
-@pytest.mark.parametrize("part", ["streamer", "store-metrics", "sink"])
+@pytest.mark.parametrize("part", ["streamer", "store-metrics", "triage", "sink"])
 def test_processes_survive_a_node_and_end_in_peace(helm, part):
     manifests = render(helm, CASES["values-prod"])
     kind = "Deployment" if part == "sink" else "StatefulSet"
@@ -313,7 +318,7 @@ def test_processes_survive_a_node_and_end_in_peace(helm, part):
 
 
 def test_state_lies_on_a_volume_that_stays(helm):
-    for part in ("streamer", "store-metrics"):
+    for part in ("streamer", "store-metrics", "triage"):
         workload = pick(render(helm, CASES["values-prod"]), "StatefulSet", part)["spec"]
         (main,) = workload["template"]["spec"]["containers"]
         (claim,) = workload["volumeClaimTemplates"]

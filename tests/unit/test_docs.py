@@ -20,6 +20,7 @@ from retail_anomaly.sources.columns import FIELDS, REQUIRED
 from tests.support.pages import ROOT, blocks, commands
 
 GENERATED = runpy.run_path(str(ROOT / "docs" / "build.py"))["PAGES"]
+GROUPS = {"allow", "config", "import", "rules", "verdict"}
 PAGES = [
     *(
         ROOT / name
@@ -126,7 +127,6 @@ def test_options_of_commands_exist(
         for block in blocks(page, "sh")
         for words in commands(block)
         for option in re.findall(r"--[a-z-]+", " ".join(words))
-        if option
-        not in help_of(tuple(words[: 3 if words[1] in {"allow", "config", "import", "rules"} else 2]))
+        if option not in help_of(tuple(words[: 3 if words[1] in GROUPS else 2]))
     ]
     assert not unknown

@@ -33,6 +33,7 @@ VERDICTS: Final = {
     "training": "A mistake: somebody has to be shown how it is done.",
     "unclear": "It cannot be found out.",
 }
+_GRAVEST: Final = ("confirmed", "training", "unclear", "benign")
 _MOST_BYTES: Final = 20_000
 _DAY: Final = 86_400_000
 
@@ -100,7 +101,7 @@ class ReviewBoard:
             lstrip_blocks=True,
         )
         pages.globals |= {"title": title, "label_of": label_of, "look_of": look_of, "VERDICTS": VERDICTS}
-        pages.globals |= {"plural": plural, "types_of": _types}
+        pages.globals |= {"plural": plural, "types_of": _types, "outcome_of": _outcome}
         pages.filters |= {"money": _money, "percent": _percent}
         self._pages = pages
 
@@ -164,6 +165,7 @@ class ReviewBoard:
             following=self._following(case, filters),
             precision=self._cases.precision(case.store_id),
             kinds=_types(case),
+            has_money=any(alert.money is not None for alert in case.alerts),
             done=request.query_params.get("done"),
         )
 
@@ -297,6 +299,12 @@ def _number(text: str | None) -> int:
 
 def _types(case: Case) -> list[str]:
     return list(dict.fromkeys(alert.type for alert in case.alerts))
+
+
+def _outcome(case: Case) -> str:
+    """Return the verdict that a closed case stands for: the gravest on its alerts."""
+    verdicts = {alert.verdict for alert in case.alerts}
+    return next((verdict for verdict in _GRAVEST if verdict in verdicts), "expected")
 
 
 def _money(amount: float) -> str:

@@ -116,7 +116,9 @@ def test_a_verdict_is_a_line_of_the_file_and_leads_to_the_next_case(board: OpenB
     [line] = board.decisions()
     assert (line["by"], line["verdict"], line["time"]) == ("kim", "benign", NOW)
     assert (status, headers["location"].partition("?")[0]) == (303, board.case())
-    assert "1 closed case" in board.ask("/?state=closed")[1]
+    closed = board.ask("/?state=closed")[1]
+    assert "1 closed case" in closed
+    assert "<b>Benign</b>" in closed
 
 
 def test_one_alert_can_be_judged_alone(board: OpenBoard) -> None:

@@ -43,7 +43,7 @@ def test_each_process_names_its_topics():
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
     assert _topics(triage_process(Settings())) == (set(TRIAGED), {ALERT_CASES, DEAD_LETTERS})
     assert _topics(returns_process(Settings())) == (set(RETURNED), {ALERTS, RETURNS})
-    assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS}, {DEAD_LETTERS})
+    assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS, ALERT_CASES}, {DEAD_LETTERS})
 
 
 def test_each_topic_has_the_prefix_of_the_settings():

@@ -1,0 +1,77 @@
+"""Cases through a spreadsheet and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import retail_anomaly as ra
+from retail_anomaly.cli import main
+from retail_anomaly.core.codec import encode
+from tests.unit.cases.test_triage import HOUR, alert
+
+FORMULA = "=HYPERLINK(1)"
+
+
+@pytest.fixture
+def alerts(tmp_path: Path) -> Path:
+    path = tmp_path / "alerts.jsonl"
+    three = alert("a"), alert("b", HOUR, type="SHRINKAGE"), alert("c", employee_id=FORMULA)
+    path.write_bytes(b"".join(encode(each) + b"\n" for each in three))
+    return path
+
+
+def read(sheet: Path) -> pd.DataFrame:
+    reader = pd.read_csv if sheet.suffix == ".csv" else pd.read_excel
+    frame: pd.DataFrame = reader(sheet, dtype=str, keep_default_na=False)
+    return frame
+
+
+def fill(sheet: Path, verdict: str, reason: str) -> None:
+    frame = read(sheet)
+    frame.loc[0, ["verdict", "reason"]] = verdict, reason
+    frame.to_csv(sheet, index=False) if sheet.suffix == ".csv" else frame.to_excel(sheet, index=False)
+
+
+@pytest.mark.parametrize("form", [".csv", ".xlsx"])
+def test_a_verdict_in_a_sheet_counts_once_however_often_it_is_imported(
+    alerts: Path, form: str, tmp_path: Path
+) -> None:
+    sheet, options = tmp_path / f"cases{form}", ["--alerts", str(alerts)]
+    assert main(["verdict", "export", str(sheet), *options]) == 0
+    fill(sheet, "Confirmed", "seen on video")
+
+    for _ in range(2):
+        assert main(["verdict", "import", str(sheet), *options, "--as", "kim"]) == 0
+
+    book = ra.triage(alerts, alerts.with_suffix(".actions.jsonl"))
+    assert [(case.state, len(case.actions)) for case in book.cases] == [("closed", 1), ("open", 0)]
+    assert {each.verdict for each in book.cases[0].alerts} == {"confirmed"}
+
+
+@pytest.mark.parametrize("form", [".csv", ".xlsx"])
+def test_an_id_is_no_formula(alerts: Path, form: str, tmp_path: Path) -> None:
+    sheet = tmp_path / f"cases{form}"
+
+    assert main(["verdict", "export", str(sheet), "--alerts", str(alerts)]) == 0
+
+    assert f"'{FORMULA}" in set(read(sheet)["subject"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "said"),
+    [("guilty", "x", "row 2: verdict: expected one of confirmed"), ("benign", "", "row 2: reason: expected")],
+)
+def test_a_wrong_row_is_named_and_changes_nothing(
+    alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verdict: str, reason: str, said: str
+) -> None:
+    sheet = tmp_path / "cases.csv"
+    main(["verdict", "export", str(sheet), "--alerts", str(alerts)])
+    fill(sheet, verdict, reason)
+
+    assert main(["verdict", "import", str(sheet), "--alerts", str(alerts)]) == 2
+
+    assert said in capsys.readouterr().err
+    assert not alerts.with_suffix(".actions.jsonl").exists()
