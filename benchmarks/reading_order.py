@@ -39,7 +39,7 @@ Priors = Mapping[str, Prior]
 
 
 @dataclass(frozen=True)
-class World:
+class JudgedWorld:
     """The alerts of one seed, and the incidents that each alert is about."""
 
     stores: int
@@ -47,7 +47,7 @@ class World:
     incidents: dict[str, frozenset[int]]
 
 
-def world_of(seed: int, stores: int, days: int) -> World:
+def world_of(seed: int, stores: int, days: int) -> JudgedWorld:
     """Simulate a seed and replay it."""
     simulation = Simulation(stores=stores, days=days, seed=seed)
     alerts = list(replay_events(simulation.events(), build_engine(Settings())))
@@ -55,7 +55,7 @@ def world_of(seed: int, stores: int, days: int) -> World:
     pairs = match_pairs(alerts_frame(alerts), truth)
     pairs = pairs[~truth["distractor"].to_numpy()[pairs["incident"].to_numpy()]]
     about = pairs.groupby("alert_id")["incident"].agg(frozenset)
-    return World(stores, sorted(alerts, key=lambda alert: alert.event_time), about.to_dict())
+    return JudgedWorld(stores, sorted(alerts, key=lambda alert: alert.event_time), about.to_dict())
 
 
 def by_risk(cases: list[Case], _precision: Precision) -> list[Case]:
@@ -76,7 +76,7 @@ def by_chance(cases: list[Case], _precision: Precision) -> list[Case]:
     return sorted(cases, key=lambda case: Random(case.case_id).random())
 
 
-def found(world: World, order: Order, rate: float, priors: Priors) -> set[int]:
+def found(world: JudgedWorld, order: Order, rate: float, priors: Priors) -> set[int]:
     """Return the incidents that people find who read `rate` cases a store-day in an order."""
     triage = Triage(memory=None, priors=priors)
     stores: dict[str, StoreMemory] = {}
@@ -119,7 +119,7 @@ def found(world: World, order: Order, rate: float, priors: Priors) -> set[int]:
     return read
 
 
-def found_singly(world: World, rate: float) -> set[int]:
+def found_singly(world: JudgedWorld, rate: float) -> set[int]:
     """Return the incidents that people find who read single alerts by riskScore, without cases."""
     waiting: dict[str, Alert] = {}
     judged, read, owed = set[str](), set[int](), 0.0
@@ -142,7 +142,7 @@ def found_singly(world: World, rate: float) -> set[int]:
     return read
 
 
-def learned(worlds: Sequence[World]) -> dict[str, Prior]:
+def learned(worlds: Sequence[JudgedWorld]) -> dict[str, Prior]:
     """Return the precision of each type over some worlds, worth five verdicts."""
     right: dict[str, list[bool]] = {}
     for world in worlds:

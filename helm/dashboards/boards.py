@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from helm.dashboards.cases import cases
+from helm.dashboards.case_board import cases
 from helm.dashboards.health import pipeline_health
 from helm.dashboards.layout import filled, renamed, store_board
 from helm.dashboards.panels import bars, columns, figure, influx, lines, ranking, rows

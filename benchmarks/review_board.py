@@ -1,4 +1,4 @@
-"""How fast the board answers over many cases: ``python -m benchmarks.board``.
+"""How fast the board answers over many cases: ``python -m benchmarks.review_board``.
 
 One process answers as in production, over a socket of this machine. The times are those of a browser, from
 the request to the last byte; the CPU time is that of the process, and counts where other programs are busy.
@@ -59,7 +59,7 @@ def write_alerts(path: Path, cases: int, stores: int = 100) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.board", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.review_board", description=__doc__)
     parser.add_argument("--cases", type=int, default=50_000)
     parser.add_argument("--requests", type=int, default=300)
     options = parser.parse_args()
