@@ -5,6 +5,7 @@ show` takes to run, and not every installation has them.
 """
 
 from retail_anomaly.cli.allow import allow_app
+from retail_anomaly.cli.by_sheet import verdict_app
 from retail_anomaly.cli.config import config_app
 from retail_anomaly.cli.convert import convert
 from retail_anomaly.cli.demo.command import demo
@@ -20,7 +21,6 @@ from retail_anomaly.cli.report import report
 from retail_anomaly.cli.review.command import review
 from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
-from retail_anomaly.cli.verdict import verdict_app
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
 for command in (demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, notebook):
