@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from datetime import date, timedelta
 from random import Random
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from data_gen.day import Buyer, StoreDay
 from data_gen.honest.sales import TENDERS
@@ -105,14 +105,18 @@ def refunds(day: StoreDay, brought: list[Brought]) -> None:
         # Some tills print a number of their own for the refund, others repeat the sale's.
         own = draws[1] < 0.8
         receipt, original = (day.number("t"), sale) if own else (sale, None)
+        details: dict[str, Any] = {}
         if draws[2] < UNKNOWN_SALE:
             receipt = day.number("t")
-            # Another store's number, or none.
+            # Another store's receipt, which tells its store and number, or none. Without a receipt the till
+            # asks for the customer's or the payment's card, and some customers have neither.
             original = sale.replace("t-", "t-9", 1) if draws[2] < UNKNOWN_SALE / 2 else None
+            other = {"original_store_id": f"store-9{day.store.number}"}
+            details = other if original else _tokens(visit.lines[0])
         tokens = _tokens(visit.lines[0]) if original == sale and ways.random() < day.rates.tokens else {}
         for line in visit.lines:
             named = None if tokens else original
-            day.events.append(day.refund(receipt, cashier, line, at, named, None, **tokens))
+            day.events.append(day.refund(receipt, cashier, line, at, named, None, **tokens, **details))
             if rng.random() < DAMAGED:
                 day.damaged.append(line)
                 day.stock.refund_without_goods(line.sku, line.quantity)

@@ -27,6 +27,7 @@ from retail_anomaly.plots.over_time import refunds_over_time
 from retail_anomaly.plots.pareto import pareto
 from retail_anomaly.plots.precision_recall import precision_recall
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
+from retail_anomaly.plots.refund_cover import matched_refunds, receipt_ledger, refund_ages
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.stock import stock_walk
@@ -48,6 +49,7 @@ __all__ = [
     "found_by_read",
     "last_revisions",
     "loss_per_alert",
+    "matched_refunds",
     "movement_frame",
     "parameter_slices",
     "pareto",
@@ -56,6 +58,8 @@ __all__ = [
     "precision_recall",
     "recall_and_alert_rate",
     "recall_by_scenario",
+    "receipt_ledger",
+    "refund_ages",
     "refund_shares",
     "refund_window",
     "refunds_over_time",

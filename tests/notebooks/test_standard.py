@@ -33,6 +33,7 @@ def test_there_is_a_row_of_them():
         "00_quickstart",
         "10_explore_events",
         "20_rules",
+        "25_refunds",
         "30_river_models",
         "40_tune",
         "50_validate",
