@@ -103,11 +103,12 @@ def without_sale(stores: int, days: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.refund_worlds", description=__doc__)
     parser.add_argument("parts", nargs="*", default=["match", "sale"], help="match, sale; by default both")
+    parser.add_argument("--stores", type=int, default=20, help="honest stores of the part `sale`")
     options = parser.parse_args()
     if "match" in options.parts:
         compare_settings(stores=3, days=60)
     if "sale" in options.parts:
-        without_sale(stores=20, days=120)
+        without_sale(stores=options.stores, days=120)
 
 
 if __name__ == "__main__":

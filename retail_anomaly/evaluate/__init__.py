@@ -6,8 +6,8 @@ incidents, `compare_alerts` compares the alerts of two configurations.
 
 from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.compare import alerts_by_value, compare_alerts, differing_alerts, near_misses
+from retail_anomaly.evaluate.covered_refunds import cover_by_memory, refund_cover
 from retail_anomaly.evaluate.match import match_incidents
-from retail_anomaly.evaluate.refund_cover import cover_by_memory, refund_cover
 from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
 from retail_anomaly.frames.incidents import incidents_frame, read_incidents
 
