@@ -4,7 +4,17 @@ from typing import Final
 
 import msgspec
 
-from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.events import (
+    INVENTORY_COUNTS,
+    POS_EVENTS,
+    SECURITY_EVENTS,
+    STOCK_MOVEMENTS,
+    CountEvent,
+    PosEvent,
+    SecurityEvent,
+    TillEvent,
+    TimedEvent,
+)
 
 _IN_A_ROW: Final = 50
 _MOST_LINES: Final = 200
@@ -82,3 +92,18 @@ class HeldBack(msgspec.Struct, array_like=True):
             # No event is ahead of one that is no newer than the clock.
             self.newest = {source: newest for source, newest in self.newest.items() if newest > clock}
             self.in_step, self.source, self.count, self.lines = {}, "", 0, []
+
+
+def source_of(event: TimedEvent) -> str:
+    """Return what tells a store's clock that an event comes from another device.
+
+    Examples
+    --------
+    >>> source_of(CountEvent("s", "k", 9, 1_760_000_000_000))
+    'inventory-counts'
+    """
+    if isinstance(event, PosEvent | TillEvent):
+        return event.register_id or POS_EVENTS
+    if isinstance(event, SecurityEvent):
+        return SECURITY_EVENTS
+    return INVENTORY_COUNTS if isinstance(event, CountEvent) else STOCK_MOVEMENTS

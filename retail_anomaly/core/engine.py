@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.clock import source_of
 from retail_anomaly.core.collections import Load
 from retail_anomaly.core.detector import Detector
 from retail_anomaly.core.dispatch import Dispatch, IndexedDetector
@@ -252,7 +253,7 @@ class Engine:
             return alerts
         else:
             time = event.event_time
-            held_back = store.advance(time, _source(event))
+            held_back = store.advance(time, source_of(event))
             if store.released:
                 alerts += self._release(store)
             alerts.extend(self._process_other(event, store))
@@ -389,7 +390,7 @@ class Engine:
 
     def _hold_back(self, event: PosEvent, steps: Steps, store: StoreMemory) -> Steps:
         """Keep a line from the detectors that count by days; return the steps of the others."""
-        if steps and self._models:
+        if steps and self._models and event.event_time > store.clock:
             store.hold_back(event)
         return [step for step in steps if not self._counts_days(step)]
 
@@ -509,12 +510,3 @@ class Engine:
 
 def _without_cashiers(steps: Steps) -> Steps:
     return [step for step in steps if not step[0].__self__.per_cashier]  # type: ignore[attr-defined]
-
-
-def _source(event: TillEvent | SecurityEvent | CountEvent | MovementEvent) -> str:
-    """Return what tells the store's clock that an event comes from another device."""
-    if isinstance(event, TillEvent):
-        return event.register_id or POS_EVENTS
-    if isinstance(event, SecurityEvent):
-        return SECURITY_EVENTS
-    return INVENTORY_COUNTS if isinstance(event, CountEvent) else STOCK_MOVEMENTS

@@ -347,7 +347,9 @@ class MovementEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults
             raise ValueError("quantity: expected a number other than 0")
 
 
-Event: TypeAlias = PosEvent | TillEvent | ShiftEvent | SecurityEvent | CountEvent | MovementEvent
+TimedEvent: TypeAlias = PosEvent | TillEvent | SecurityEvent | CountEvent | MovementEvent
+"""An event that happens at one time; a shift is the other kind."""
+Event: TypeAlias = TimedEvent | ShiftEvent
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {
     POS_EVENTS: PosEvent,

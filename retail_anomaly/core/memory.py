@@ -235,7 +235,10 @@ class StoreMemory:
         return self._receipt[1]
 
     def advance(self, time: int, source: str = "") -> bool:
-        """Move the clock to an event's time, if that is newer; return whether the event is held back.
+        """Move the clock to an event's time, if that is newer.
+
+        Return whether detectors that count by days must not see the event now: it is held back, or it is
+        older than `max_late`, from a till whose clock is behind.
 
         Parameters
         ----------
@@ -244,18 +247,19 @@ class StoreMemory:
         source
             The register of the event, or its topic. A time far ahead counts once two sources bear it.
         """
-        clock = self.clock
+        clock, is_late = self.clock, False
         if time > clock:
             if time > clock + self._max_late and clock:
                 return self._hold_back(time, source)
             self.clock = time
         elif time < clock - self._max_late:
             self._note_late(time)
+            is_late = not self.is_stuck
         if self.held is not None:
             self.held.came_in_time(self.clock)
             if not self.held.newest:
                 self.held = None
-        return False
+        return is_late
 
     def hold_back(self, line: PosEvent) -> None:
         """Keep a line that is held back, for the detectors that count by days."""

@@ -4,6 +4,10 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from typing import Final
 
+from retail_anomaly.core.clock import HeldBack
+
+_HOUR: Final = 3_600_000
+_DAY: Final = 24 * _HOUR
 _SILENT: Final = 50
 _ONCE_SEEN: Final = 10_000
 _MOST_STORES: Final = 100_000
@@ -16,7 +20,17 @@ class QuorumClock:
     store that counts. So closed stores don't hold the clock, and invented stores don't move it. Of two stores
     the slower one decides.
 
+    One till with a wrong clock does not move its store: an event far ahead of the store counts once a second
+    source has come as far, as for the store's own clock (`HeldBack`).
+
     The order of arrival alone decides; no clock is read.
+
+    Parameters
+    ----------
+    max_late
+        How far ahead of its store an event may be and count at once, in milliseconds.
+    max_ahead
+        How near the times of two sources must be to confirm each other, in milliseconds.
 
     Examples
     --------
@@ -28,10 +42,12 @@ class QuorumClock:
     2
     """
 
-    __slots__ = ("_count", "_last", "_once", "_times")
+    __slots__ = ("_count", "_held_back", "_last", "_max_ahead", "_max_late", "_once", "_times")
 
-    def __init__(self) -> None:
+    def __init__(self, max_late: int = _DAY, max_ahead: int = _HOUR) -> None:
+        self._max_late, self._max_ahead = max_late, max_ahead
         self._count = 0
+        self._held_back: dict[str, HeldBack] = {}
         # By store, in the order of their last events: its newest time, and the number of its last event.
         self._last: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._times: list[int] = []  # the newest times, sorted
@@ -43,8 +59,8 @@ class QuorumClock:
         times = self._times
         return times[(len(times) - 1) // 2] if times else None
 
-    def see(self, store_id: str, time: int) -> None:
-        """Note a valid event of a store, at a time in epoch milliseconds."""
+    def see(self, store_id: str, time: int, source: str = "") -> None:
+        """Note a valid event of a store, at a time in epoch milliseconds; its source is `source_of` it."""
         self._count += 1
         known = self._last.get(store_id)
         if known is None:
@@ -54,17 +70,35 @@ class QuorumClock:
                 if len(self._once) > _ONCE_SEEN:
                     self._once.popitem(last=False)
                 return
-            newest = max(first, time)
+            newest = first
             insort(self._times, newest)
         else:
             newest = known[0]
-            if time > newest:
-                del self._times[bisect_left(self._times, newest)]
-                insort(self._times, time)
-                newest = time
             self._last.move_to_end(store_id)
+        held_back = time > newest + self._max_late
+        if held_back or self._held_back:
+            time = self._confirmed(store_id, time, source, newest, held_back=held_back)
+        if time > newest:
+            del self._times[bisect_left(self._times, newest)]
+            insort(self._times, time)
+            newest = time
         self._last[store_id] = newest, self._count
         self._leave_out_silent()
+
+    def _confirmed(self, store_id: str, time: int, source: str, newest: int, *, held_back: bool) -> int:
+        """Return the time that a store has reached with an event; that before it if the event counts not."""
+        held = self._held_back.get(store_id)
+        if held_back:
+            held = held or self._held_back.setdefault(store_id, HeldBack())
+            moved = held.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
+            if moved is None:
+                return newest
+            time = moved
+        if held is not None:
+            held.came_in_time(max(time, newest))
+            if not held.newest:
+                del self._held_back[store_id]
+        return time
 
     def _leave_out_silent(self) -> None:
         last = self._last
@@ -73,4 +107,5 @@ class QuorumClock:
             if self._count - number <= _SILENT * len(last) and len(last) <= _MOST_STORES:
                 return
             del last[store_id]
+            self._held_back.pop(store_id, None)
             del self._times[bisect_left(self._times, time)]

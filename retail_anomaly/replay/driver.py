@@ -7,8 +7,17 @@ from heapq import heappop, heappush
 from typing import TypeAlias
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert
+from retail_anomaly.core.clock import source_of
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.events import EVENT_TYPES, POS_EVENTS, Event, PosEvent, ShiftEvent, TillEvent
+from retail_anomaly.core.events import (
+    EVENT_TYPES,
+    POS_EVENTS,
+    Event,
+    PosEvent,
+    ShiftEvent,
+    TillEvent,
+    TimedEvent,
+)
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.quorum_clock import QuorumClock
 from retail_anomaly.replay.rules_log import RunningRules
@@ -113,7 +122,7 @@ class Replay:
                 yield from self._live(self._return(event))
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
-            if ticks.pass_time(event.store_id, event.event_time):
+            if ticks.pass_time(event):
                 yield from self._live(alert for _, alert in ticks.run(self.stores))
 
     def placed_alerts(
@@ -147,7 +156,7 @@ class Replay:
                     yield (place, 0, 1, ""), alert.detected(_now())
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
-            if ticks.pass_time(event.store_id, event.event_time):
+            if ticks.pass_time(event):
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
 
@@ -207,7 +216,7 @@ class _Ticks:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._clock = QuorumClock()
+        self._clock = QuorumClock(engine.max_late, engine.max_ahead)
         self._due: list[tuple[int, str]] = []
         self._expected: dict[str, int] = {}  # the due time that stands for a store in the heap
 
@@ -218,9 +227,9 @@ class _Ticks:
             self._expected[store.store_id] = due
             heappush(self._due, (due, store.store_id))
 
-    def pass_time(self, store_id: str, event_time: int) -> bool:
+    def pass_time(self, event: TimedEvent) -> bool:
         """Move the clock; tell whether a store has waited long enough."""
-        self._clock.see(store_id, event_time)
+        self._clock.see(event.store_id, event.event_time, source_of(event))
         return bool(self._due) and self._due[0][0] <= (self._clock.time or 0)
 
     def run(self, stores: Mapping[str, StoreMemory]) -> Iterator[tuple[int, Alert]]:

@@ -16,6 +16,7 @@ import msgspec
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from retail_anomaly.core.clock import source_of
 from retail_anomaly.core.codec import InvalidEvent, decode
 from retail_anomaly.core.events import ShiftEvent
 from retail_anomaly.core.quorum_clock import QuorumClock
@@ -125,7 +126,7 @@ class Ticker:
         self._max_ahead = max_ahead
         self._clock = clock
         self._names = names
-        self._stores = QuorumClock()
+        self._stores = QuorumClock(max_ahead=max_ahead)
         self._last = 0
 
     def __enter__(self) -> Self:
@@ -173,4 +174,4 @@ class Ticker:
             except InvalidEvent:
                 continue
             if not isinstance(event, ShiftEvent):
-                self._stores.see(event.store_id, event.event_time)
+                self._stores.see(event.store_id, event.event_time, source_of(event))

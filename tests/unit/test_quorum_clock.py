@@ -57,3 +57,26 @@ def test_invented_stores_do_not_move_it_and_are_forgotten() -> None:
         clock.see(f"invented-{number}", HOUR)
     assert clock.time == 6
     assert len(clock._once) == 10_000
+
+
+def test_one_till_with_a_wrong_clock_does_not_move_its_store() -> None:
+    clock, day = QuorumClock(), 24 * HOUR
+    for time in (5, 6):
+        clock.see("a", time, "till-1")
+    for number in range(60):
+        clock.see("a", 40 * day + number, "till-2")
+        clock.see("a", 7 + number, "till-1")
+    assert clock.time == 66
+    # Once a second till has come as far, the store has.
+    clock.see("a", 40 * day, "till-2")
+    clock.see("a", 40 * day + 1, "till-1")
+    assert clock.time == 40 * day + 1
+
+
+def test_a_store_with_one_source_has_come_as_far_after_fifty_events_in_a_row() -> None:
+    clock, day = QuorumClock(), 24 * HOUR
+    for number in range(50):
+        clock.see("a", 5 if number == 0 else 40 * day + number, "till-1")
+    assert clock.time == 5
+    clock.see("a", 40 * day, "till-1")
+    assert clock.time == 40 * day
