@@ -29,7 +29,9 @@ def _imports(options: argparse.Namespace) -> Iterator[Figure]:
 
 def _throughput(options: argparse.Namespace) -> Iterator[Figure]:
     with broker(throughput.BROKER_PROPERTIES) as address:
-        yield from throughput.figures(address, records=options.records, repeat=options.repeat)
+        yield from throughput.figures(
+            address, records=options.records, repeat=options.repeat, stores=options.stores
+        )
 
 
 def _latency(options: argparse.Namespace) -> Iterator[Figure]:
@@ -67,6 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--records", type=int, default=500_000, help="backlog and log length")
+    parser.add_argument("--stores", type=int, default=100, help="stores of the backlog")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, the median counts")
     parser.add_argument("--seconds", type=int, default=20, help="length of a latency run")
     parser.add_argument("--entries", type=int, default=1_000_000, help="remembered sales at a recovery")

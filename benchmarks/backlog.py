@@ -51,12 +51,12 @@ def flush(producer: Producer) -> None:
         raise RuntimeError("the broker did not take all events")
 
 
-def fill(broker: str, count: int) -> int:
+def fill(broker: str, count: int, stores: int = 100) -> int:
     """Fill the input topics and return the number of records."""
     recreate_topics(broker)
     producer = new_producer(broker, linger_ms=50)
     records = 0
-    for event in events(count):
+    for event in events(count, stores=stores):
         send(producer, event)
         records += 1
     flush(producer)

@@ -1,22 +1,33 @@
 """One process of a catch-up.
 
-    python -m benchmarks.catch_up BROKER decode|rules|all GROUP [SETTING=VALUE...]
+    python -m benchmarks.catch_up BROKER decode|unaligned|rules|all GROUP [SETTING=VALUE...]
+
+`rules` and `all` are the streamer, with the five rules and with the models too. Two floors stand beside it:
+`decode` is Quix's own aligned reading with decoding alone, and `unaligned` a bare loop of confluent-kafka,
+decoding and the engine, which takes the topics as they come, keeps no state and commits once at its end.
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
 standard input lets it go on; after SIGTERM it prints its figures as one JSON object.
 """
 
 import json
+import math
+import signal
 import sys
 import tempfile
+import threading
 import time
 from functools import reduce
 
+from confluent_kafka import Consumer, Producer
+
 from benchmarks.process import status_mb
 from retail_anomaly.core import codec
-from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.events import ALERTS, INPUT_TOPICS
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.settings import Settings, load
+from retail_anomaly.settings import Settings, build_engine, load
 from streamer.kafka.connection import Connection
 from streamer.observe import logs
 from streamer.observe.counts import ProcessCounts
@@ -33,13 +44,13 @@ class _Clock(ProcessCounts):
         self.seen = 0
         self.begin = self.end = (0, 0.0, 0.0)
 
-    def message(self, _topic: str, _partition: int, _offset: int) -> None:
-        self.seen += 1
-        if self.seen == 1:
+    def message(self, _topic: str, _partition: int, _offset: int, records: int = 1) -> None:
+        if not self.seen:
             print("ready", flush=True)
             sys.stdin.readline()
-            self.begin = self._now()
-        elif self.seen % _MARK_EVERY == 0:
+            self.begin = self.end = self._now()
+        self.seen += records
+        if self.seen - self.end[0] >= _MARK_EVERY:
             self.end = self._now()
 
     def _now(self) -> tuple[int, float, float]:
@@ -62,9 +73,11 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
             environ={}, flags={"streamer.state_dir": folder, "streamer.consumer_group": group, **given}
         ).settings
         connection = Connection(broker)
-        if mode != "decode":
+        if mode == "unaligned":
+            read_unaligned(connection, group, build_engine(settings), clock)
+        elif mode != "decode":
             only = list(REGISTRY) if mode == "all" else None
-            app = build(detection_process(settings, only), connection, counts=clock)
+            build(detection_process(settings, only), connection, counts=clock).run()
         else:
             app = new_application(settings, connection=connection, counts=clock)
             decoded = [
@@ -72,12 +85,50 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
                 for name in INPUT_TOPICS
             ]
             reduce(StreamingDataFrame.concat, decoded).filter(lambda _event: False)
-        app.run()
+            app.run()
     print(
         json.dumps(
             {"seen": clock.seen, "begin": clock.begin, "end": clock.end, "peak_mb": status_mb("VmHWM")}
         )
     )
+
+
+def read_unaligned(connection: Connection, group: str, engine: Engine, clock: _Clock) -> None:
+    """Let the engine see the topics' records as they come, until SIGTERM; then commit once."""
+    consumer = Consumer(
+        {
+            **connection.properties(),
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "fetch.max.bytes": 1 << 20,
+        }
+    )
+    producer = Producer({**connection.properties(), "linger.ms": 0, "partitioner": "murmur2"})
+    consumer.subscribe(list(INPUT_TOPICS))
+    stores: dict[str, StoreMemory] = {}
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    idle_since = time.monotonic()
+    while not stop.is_set():
+        messages = consumer.consume(1_000, 0.01)
+        for message in messages:
+            event = codec.decode(message.topic(), message.value())
+            store = stores.get(event.store_id)
+            if store is None:
+                store = stores[event.store_id] = engine.new_store(event.store_id)
+            for alert in engine.process(event, store):
+                value = codec.encode(alert.detected(time.time_ns() // 1_000_000))
+                producer.produce(ALERTS, value, event.store_id)
+            clock.message(message.topic(), message.partition(), message.offset())
+        producer.poll(0)
+        if messages:
+            idle_since = time.monotonic()
+        elif clock.seen and time.monotonic() - idle_since > 1:
+            consumer.commit(asynchronous=False)  # the end of the backlog is measured by the offsets
+            idle_since = math.inf
+    producer.flush()
+    consumer.close()
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             max_ahead=settings.max_ahead,
             stamped_at_append={names.plain(name) for name in wiring.topics.stamped_at_append},
             on_state=check,
+            on_steps=app.read_in_runs,
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
         )
         raised.update(wiring.counts.raised)

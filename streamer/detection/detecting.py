@@ -1,25 +1,27 @@
-"""The step that asks the detectors: an event, a tick or a change of rules in, alerts out."""
+"""The steps that ask the detectors: a record of an event, a tick or a change of rules in, alerts out."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from quixstreams import message_context
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import enriched
 from retail_anomaly.core.events import Event, PosEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.score import Score
-from retail_anomaly.rules.changes import RuleChange
-from streamer.detection.record_reader import RuleRecord
-from streamer.detection.ticks import Tick
+from retail_anomaly.rules.changes import RuleChange, decode_change
+from streamer.detection.kafka_record import KafkaRecord, RowRecord
+from streamer.detection.record_reader import RecordReader, dead_letter, read_tick
+from streamer.quix.record_runs import BeginRun, Step
 
-Decoded: TypeAlias = Event | Tick | RuleRecord | DeadLetter
 Process: TypeAlias = Callable[[Event, StoreMemory], list[Alert]]
+Outcomes: TypeAlias = Sequence[Any]
+"""Alerts, dead letters, scores and enriched events, to be sent to their topics."""
 
 
 class Memories(Protocol):
@@ -27,6 +29,9 @@ class Memories(Protocol):
 
     def store(self, store_id: str, partition: int) -> StoreMemory:
         """Return the memory of a store."""
+
+    def stores(self, partition: int) -> Callable[[str], StoreMemory]:
+        """Return `store` for a run of records of one partition."""
 
     def due_stores(self, time: int, partition: int) -> list[str]:
         """Return the stores that wait for a time which has come."""
@@ -41,7 +46,7 @@ def wall_clock() -> int:
 
 
 class Detection:
-    """Asks the detectors about an event or a tick, changes rules, and passes dead letters on.
+    """Asks the detectors about events and ticks, and changes rules.
 
     Parameters
     ----------
@@ -53,6 +58,10 @@ class Detection:
         Gives the time for `detectedAt`, in epoch milliseconds.
     process
         Asks the detectors about an event; by default the engine itself.
+    with_scores
+        Whether the scores that the models give are outcomes too.
+    with_enriched
+        Whether a POS event with what its store knows about it is an outcome too.
     """
 
     def __init__(
@@ -62,31 +71,88 @@ class Detection:
         *,
         clock: Callable[[], int] = wall_clock,
         process: Process | None = None,
+        with_scores: bool = False,
+        with_enriched: bool = False,
     ) -> None:
         self._engine = engine
         self._memories = memories
         self._clock = clock
         self._process = process or engine.process
+        self._with_enriched = with_enriched
+        self._scores: list[Score] = []
+        if with_scores:
+            for detector in engine.all_detectors:
+                detector.listener = self._scores.append
 
-    def __call__(self, outcome: Decoded) -> list[Alert] | tuple[DeadLetter]:
-        """Return the alerts that an event or a tick raises, or the dead letter of a refused change."""
-        if isinstance(outcome, DeadLetter):
-            return (outcome,)
-        partition = message_context().partition
-        if isinstance(outcome, RuleRecord):
-            return self._change_rules(outcome, partition)
-        if isinstance(outcome, Tick):
-            raised = self._pass_time(outcome.time, partition)
-        else:
-            raised = self._process(outcome, self._memories.store(outcome.store_id, partition))
-        return [alert.detected(self._clock()) for alert in raised] if raised else raised
+    def events_of(self, reader: RecordReader[Event]) -> BeginRun:
+        """Return the step for the records of a topic of events.
 
-    def _change_rules(self, record: RuleRecord, partition: int) -> list[Alert] | tuple[DeadLetter]:
-        try:
-            self._memories.change_rules(record.change, partition)
-        except InvalidRecord as error:
-            return (record.bury(error),)
-        return []
+        Parameters
+        ----------
+        reader
+            Reads the topic.
+        """
+        read, process = reader.event, self._process
+
+        def begin(partition: int) -> Step:
+            memory_of = self._memories.stores(partition)
+
+            def step(record: KafkaRecord) -> Outcomes:
+                try:
+                    event = read(record)
+                except InvalidEvent as error:
+                    return (dead_letter(reader.name, record, error),)
+                store = memory_of(event.store_id)
+                raised = process(event, store)
+                if raised or self._scores or self._with_enriched:
+                    return self._outcomes(raised, event, store)
+                return raised
+
+            return step
+
+        return begin
+
+    def ticks_of(self, topic: str) -> BeginRun:
+        """Return the step for the records of the ticks' topic.
+
+        Parameters
+        ----------
+        topic
+            The topic's name in Kafka.
+        """
+
+        def begin(partition: int) -> Step:
+            def step(record: KafkaRecord) -> Outcomes:
+                try:
+                    tick = read_tick(record)
+                except InvalidEvent as error:
+                    return (dead_letter(topic, record, error),)
+                return self._outcomes(self._pass_time(tick.time, partition))
+
+            return step
+
+        return begin
+
+    def changes_of(self, topic: str) -> BeginRun:
+        """Return the step for the records of the topic of rules.
+
+        Parameters
+        ----------
+        topic
+            The topic's name in Kafka.
+        """
+
+        def begin(partition: int) -> Step:
+            def step(record: KafkaRecord) -> Outcomes:
+                try:
+                    self._memories.change_rules(decode_change(record.value()), partition)
+                except InvalidRecord as error:
+                    return (dead_letter(topic, record, InvalidEvent(error.field, error.reason)),)
+                return ()
+
+            return step
+
+        return begin
 
     def _pass_time(self, now: int, partition: int) -> list[Alert]:
         return [
@@ -95,46 +161,36 @@ class Detection:
             for alert in self._engine.tick(now, self._memories.store(store_id, partition))
         ]
 
-
-def with_enriched(
-    detect: Callable[[Decoded], Iterable[Any]], memories: Memories
-) -> Callable[[Decoded], list[Any]]:
-    """Have a step return, after the rest, a POS event with what its store knows about it.
-
-    Parameters
-    ----------
-    detect
-        The step.
-    memories
-        The stores' memories.
-    """
-
-    def detect_and_enrich(outcome: Decoded) -> list[Any]:
-        raised = list(detect(outcome))
-        if isinstance(outcome, PosEvent | TillEvent):
-            store = memories.store(outcome.store_id, message_context().partition)
-            raised.append(enriched(outcome, store))
-        return raised
-
-    return detect_and_enrich
+    def _outcomes(
+        self, raised: Sequence[Alert], event: Event | None = None, store: StoreMemory | None = None
+    ) -> Outcomes:
+        outcomes: list[Any] = [alert.detected(self._clock()) for alert in raised]
+        outcomes += self._scores
+        self._scores.clear()
+        if self._with_enriched and isinstance(event, PosEvent | TillEvent) and store is not None:
+            outcomes.append(enriched(event, store))
+        return outcomes
 
 
-def with_scores(detect: Callable[[Decoded], Iterable[Any]], engine: Engine) -> Callable[[Decoded], list[Any]]:
-    """Have a step return, after the alerts, the scores that the models gave meanwhile.
+def outcomes_of_row(
+    steps: Mapping[str, BeginRun],
+) -> Callable[[Any, bytes | None, int, Any], Outcomes]:
+    """Return the function, for a dataframe with metadata, that gives the outcomes of a row.
+
+    A row whose record went through its step in a run brings the outcomes as its value. Any other brings its
+    record's value, and is a run of its own.
 
     Parameters
     ----------
-    detect
-        The step.
-    engine
-        The detectors, which report their scores.
+    steps
+        The step of each topic.
     """
-    scores: list[Score] = []
-    for detector in engine.all_detectors:
-        detector.listener = scores.append
 
-    def detect_and_score(outcome: Decoded) -> list[Any]:
-        scores.clear()
-        return [*detect(outcome), *scores]
+    def outcomes(value: Any, key: bytes | None, timestamp: int, _headers: Any) -> Outcomes:
+        if value is not None and not isinstance(value, bytes):
+            found: Outcomes = value
+            return found
+        where = message_context()
+        return steps[where.topic](where.partition)(RowRecord.of(value, key, timestamp))
 
-    return detect_and_score
+    return outcomes

@@ -222,6 +222,22 @@ class LiveState(CommitStep):
                 commit_soon(self._context)
         return store
 
+    def stores(self, partition: int) -> Callable[[str], StoreMemory]:
+        """Return `store` for a run of records of one partition: nothing is committed or revoked meanwhile.
+
+        Parameters
+        ----------
+        partition
+            The partition of the records.
+        """
+        live = self._partition(partition)
+        stores, touched = live.stores, live.touched
+
+        def memory_of(store_id: str) -> StoreMemory:
+            return stores[store_id] if store_id in touched else self.store(store_id, partition)
+
+        return memory_of
+
     def due_stores(self, time: int, partition: int) -> list[str]:
         """Return the stores of a partition that wait for a time which has come.
 

@@ -1,11 +1,11 @@
 """The streaming pipeline: events, ticks and changes of rules in; alerts, dead letters and scores out; no I/O.
 
-A record's way: `RecordReader.read` decodes it, `LiveState.store` finds the memory of its store,
-`Engine.process` asks the detectors, and their alerts go to a topic.
+A record's way: `RecordReader.event` decodes it, `LiveState.store` finds the memory of its store,
+`Engine.process` asks the detectors, and their alerts go through the dataframe to a topic.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -15,24 +15,18 @@ from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import EnrichedEvent
-from retail_anomaly.core.events import STOCK_MOVEMENTS
+from retail_anomaly.core.events import STOCK_MOVEMENTS, Event
 from retail_anomaly.core.score import Score
 from retail_anomaly.rules.configured import ConfiguredRules
-from streamer.detection.detecting import Detection, Process, wall_clock, with_enriched, with_scores
+from streamer.detection.detecting import Detection, Process, outcomes_of_row, wall_clock
 from streamer.detection.live_state import MOST_LIVE, ChangingRules, LiveState
-from streamer.detection.record_reader import (
-    Decode,
-    Placing,
-    RecordReader,
-    RekeyingReader,
-    RuleReader,
-    TickReader,
-)
+from streamer.detection.record_reader import Decode, Placing, RecordReader, RekeyingReader
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import RULES, TICKS
 from streamer.observe.metrics import Metrics
 from streamer.observe.sampled_timer import SampledTimer
 from streamer.quix.ends import name_of, send, short_key, writable
+from streamer.quix.record_runs import BeginRun
 from streamer.quix.state_name import merged_with_state_of
 
 # Version 1 did not read these topics, and its state is read.
@@ -58,7 +52,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     clock: Callable[[], int] = wall_clock,
     metrics: Metrics | None = None,
     on_state: Callable[[LiveState], None] = lambda _state: None,
-    decode: Decode = codec.decode,
+    on_steps: Callable[[Mapping[str, BeginRun]], None] = lambda _steps: None,
+    decode: Decode[Event] = codec.decode,
 ) -> StreamingDataFrame:
     """Wire the detectors between the input topics and the output topics.
 
@@ -99,6 +94,9 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         Takes the time of the detectors, and may count the entries of the state.
     on_state
         Is given the state.
+    on_steps
+        Is given, by name in Kafka, the step that takes a topic's records run by run. Without it they come as
+        rows.
     decode
         Decodes an event.
 
@@ -109,28 +107,25 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     """
     older: list[StreamingDataFrame] = []
     newer: list[StreamingDataFrame] = []
+    readers: dict[str, RecordReader[Event]] = {}  # by name in Kafka
+    in_runs: set[str] = set()
     for name, raw in inputs.items():
-        decoded = newer if name in _NEWER and len(inputs) > 1 else older
-        if name == TICKS:
-            decoded.append(raw.apply(TickReader(name_of(raw)).read, metadata=True))
-            continue
-        if name == RULES:
-            decoded.append(raw.apply(RuleReader(name_of(raw)).read, metadata=True))
-            continue
-        reader = RecordReader(
-            name,
-            decode,
-            # A repartition sets the key from the store, so there is nothing to check.
-            check_key=not rekey,
-            max_ahead=max_ahead if name in stamped_at_append else None,
-            placing=None if rekey else placing,
-            name=name_of(raw),
-        )
-        decoded.append(
-            _rekeyed(writable(raw, clock), RekeyingReader(reader, internal_bytes), dead_letters)
-            if rekey
-            else raw.apply(reader.read, metadata=True)
-        )
+        frame = raw
+        if name not in (TICKS, RULES):
+            ahead = max_ahead if name in stamped_at_append else None
+            if rekey:
+                rekeying = RekeyingReader(
+                    name, decode, max_ahead=ahead, most_bytes=internal_bytes, name=name_of(raw)
+                )
+                frame = _rekeyed(writable(raw, clock), rekeying, dead_letters)
+                readers[name_of(frame)] = rekeying
+            else:
+                readers[name_of(raw)] = RecordReader(
+                    name, decode, check_key=True, max_ahead=ahead, placing=placing, name=name_of(raw)
+                )
+        if frame is raw or name_of(frame) != name_of(raw):  # else its records must be keyed anew first
+            in_runs.add(name_of(frame))
+        (newer if name in _NEWER and len(inputs) > 1 else older).append(frame)
     merged = merged_with_state_of(older, newer)
     ticks = name_of(inputs[TICKS]) if TICKS in inputs else None
     state = LiveState(
@@ -149,13 +144,23 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         metrics.rules = state.rules_in_force
         metrics.live_stores = lambda: (state.live_stores, state.put_aside)
         process = SampledTimer(process, metrics.processed_in)
-    detect = Detection(engine, state, clock=clock, process=process)
-    step: Callable[[Any], Any] = detect
-    if scores is not None:
-        step = with_scores(step, engine)
-    if enriched is not None:
-        step = with_enriched(step, state)
-    raised = writable(merged.apply(step, expand=True), clock)
+    detection = Detection(
+        engine,
+        state,
+        clock=clock,
+        process=process,
+        with_scores=scores is not None,
+        with_enriched=enriched is not None,
+    )
+    steps = {topic: detection.events_of(reader) for topic, reader in readers.items()}
+    if ticks is not None:
+        steps[ticks] = detection.ticks_of(ticks)
+    if RULES in inputs:
+        topic = name_of(inputs[RULES])
+        steps[topic] = detection.changes_of(topic)
+    on_steps({topic: steps[topic] for topic in in_runs})
+    outcomes = merged.apply(outcomes_of_row(steps), expand=True, metadata=True)
+    raised = writable(outcomes, clock)
     if scores is not None:
         send(raised, Score, scores, key=_store_key)
         raised = raised.filter(lambda outcome: not isinstance(outcome, Score))
@@ -177,7 +182,7 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
     The repartition topic carries the bytes of the producer: the detectors see the event that was sent.
     """
     send(raw.apply(reader.read, metadata=True), DeadLetter, dead_letters, key=short_key)
-    keyed = raw.filter(reader.is_good, metadata=True).group_by(
+    return raw.filter(reader.is_good, metadata=True).group_by(
         reader.store_key,
         name="store",
         key_serializer="bytes",
@@ -185,7 +190,6 @@ def _rekeyed(raw: StreamingDataFrame, reader: RekeyingReader, dead_letters: Topi
         value_serializer="bytes",
         value_deserializer="bytes",
     )
-    return keyed.apply(reader.read, metadata=True)
 
 
 def _store_key(value: Alert | EnrichedEvent | Score) -> bytes:

@@ -1,8 +1,7 @@
 """Turns the records of a topic into events; a record that can't be read becomes a dead letter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from quixstreams import message_context
 
@@ -12,14 +11,12 @@ from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
 from retail_anomaly.core.key_partitions import KeyPartitions
-from retail_anomaly.core.records import InvalidRecord
-from retail_anomaly.rules.changes import RuleChange, decode_change
+from streamer.detection.kafka_record import KafkaRecord, RowRecord
 from streamer.detection.ticks import LIVE, Tick
 from streamer.kafka.record_limits import USUAL
-from streamer.kafka.topic_plan import RULES, TICKS
 
-Record: TypeAlias = Event | Alert | Action
-Decode: TypeAlias = Callable[[str, bytes | None], Record]
+Read = TypeVar("Read", bound=Event | Alert | Action)
+Decode: TypeAlias = Callable[[str, bytes | None], Read]
 
 
 class Placing:
@@ -55,8 +52,8 @@ class Placing:
             raise InvalidEvent("key", "wrong_partition", InvalidKind.WRONG_PARTITION)
 
 
-class RecordReader:
-    """Reads the records of one topic, as a step of a Quix dataframe with metadata.
+class RecordReader(Generic[Read]):
+    """Reads the records of one topic.
 
     Parameters
     ----------
@@ -73,19 +70,24 @@ class RecordReader:
     name
         The topic's name in Kafka, where it has another there; dead letters bear it.
 
+    Attributes
+    ----------
+    name
+        The topic's name in Kafka.
+
     Examples
     --------
     >>> from retail_anomaly.core import codec
     >>> reader = RecordReader("inventory-counts", codec.decode, check_key=True, max_ahead=None)
-    >>> record = b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
-    >>> reader.read(record, b"s", 1_760_000_000_000, []).counted_qty
+    >>> value = b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}'
+    >>> reader.event(RowRecord(value, b"s", 1_760_000_000_000, ("inventory-counts", 0, 17))).counted_qty
     3
     """
 
     def __init__(
         self,
         topic: str,
-        decode: Decode,
+        decode: Decode[Read],
         *,
         check_key: bool,
         max_ahead: int | None,
@@ -93,39 +95,43 @@ class RecordReader:
         name: str | None = None,
     ) -> None:
         self._topic = topic
-        self._name = name or topic
+        self.name = name or topic
         self._decode = decode
         self._check_key = check_key
         self._max_ahead = max_ahead
         self._placing = placing
 
-    def read(
-        self,
-        raw: bytes | None,
-        key: bytes | None,
-        timestamp: int,
-        _headers: Any,
-        most_bytes: int | None = None,
-    ) -> Record | DeadLetter:
-        """Return the event, or the dead letter that a record without one becomes."""
-        try:
-            event = self._decode(self._topic, raw)
-            if most_bytes is not None and raw is not None and len(raw) > most_bytes:
-                raise InvalidEvent(None, f"value: expected at most {most_bytes} bytes, got {len(raw)}")
-            if self._check_key and key != event.store_id.encode():
+    def event(self, record: KafkaRecord) -> Read:
+        """Return the event of a record.
+
+        Raises
+        ------
+        InvalidEvent
+            It has none.
+        """
+        event = self._decode(self._topic, record.value())
+        if self._check_key:
+            key = record.key()
+            if key != event.store_id.encode():
                 foreign = foreign_key(key, event.store_id)
                 reason = f"key_mismatch: {foreign}" if foreign else "key_mismatch"
                 raise InvalidEvent("key", reason, InvalidKind.KEY_MISMATCH)
-            if self._placing is not None and key is not None:
-                self._placing.check(self._name, key, message_context().partition)
-            if self._max_ahead is not None:
-                _check_ahead(event, timestamp, self._max_ahead)
-        except InvalidEvent as error:
-            return _dead_letter(error, self._name, raw, key, timestamp)
+            if self._placing is not None:
+                self._placing.check(self.name, key, record.partition())
+        if self._max_ahead is not None:
+            _check_ahead(event, record.timestamp()[1], self._max_ahead)
         return event
 
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Read | DeadLetter:
+        """Return the event of a row, or the dead letter that a record without one becomes."""
+        record = RowRecord.of(raw, key, timestamp)
+        try:
+            return self.event(record)
+        except InvalidEvent as error:
+            return dead_letter(self.name, record, error)
 
-class RekeyingReader:
+
+class RekeyingReader(RecordReader[Event]):
     """Reads a topic whose records are to be keyed by their store, each record once.
 
     Quix asks three times for a record: is it a dead letter, is it good, which store is its key. Where the
@@ -134,120 +140,101 @@ class RekeyingReader:
 
     Parameters
     ----------
-    reader
-        Reads a record.
+    topic, decode, max_ahead, name
+        As for `RecordReader`; keys and partitions may be any.
     most_bytes
         The largest value that the repartition topic takes; a larger one is a dead letter.
     """
 
-    def __init__(self, reader: RecordReader, most_bytes: int = USUAL) -> None:
-        self._reader = reader
+    def __init__(
+        self,
+        topic: str,
+        decode: Decode[Event],
+        *,
+        max_ahead: int | None,
+        most_bytes: int = USUAL,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(topic, decode, check_key=False, max_ahead=max_ahead, name=name)
         self._most_bytes = most_bytes
         self._place: tuple[str, int, int] | None = None
-        self._outcome: Record | DeadLetter | None = None
+        self._outcome: Event | DeadLetter | None = None
 
-    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> Record | DeadLetter:
-        """Return the event, or the dead letter that a record without one becomes."""
+    def event(self, record: KafkaRecord) -> Event:
+        """Return the event of a record, as `RecordReader` does.
+
+        Raises
+        ------
+        InvalidEvent
+            It has none, or it is too large.
+        """
+        place = record.topic(), record.partition(), record.offset()
+        if place == self._place and self._outcome is not None and not isinstance(self._outcome, DeadLetter):
+            return self._outcome
+        event, raw = super().event(record), record.value()
+        if raw is not None and len(raw) > self._most_bytes:
+            raise InvalidEvent(None, f"value: expected at most {self._most_bytes} bytes, got {len(raw)}")
+        return event
+
+    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> Event | DeadLetter:
+        """Return the event of a row, or the dead letter that a record without one becomes."""
         where = message_context()
-        place = (where.topic, where.partition, where.offset)
+        place = where.topic, where.partition, where.offset
         if self._outcome is None or place != self._place:
-            self._outcome = self._reader.read(raw, key, timestamp, headers, self._most_bytes)
+            self._outcome = super().read(raw, key, timestamp, headers)
             self._place = place
         return self._outcome
 
     def is_good(self, raw: bytes | None, key: bytes | None, timestamp: int, headers: Any) -> bool:
-        """Tell whether a record has an event."""
+        """Tell whether a row has an event."""
         return not isinstance(self.read(raw, key, timestamp, headers), DeadLetter)
 
     def store_key(self, _raw: bytes) -> bytes:
-        """Return the store of the record that `is_good` was just asked about."""
+        """Return the store of the row that `is_good` was just asked about."""
         if self._outcome is None or isinstance(self._outcome, DeadLetter):
             raise RuntimeError("a record is keyed before it is read")
         return self._outcome.store_id.encode()
 
 
-class TickReader:
-    """Reads the records of the ticks' topic, as a step of a Quix dataframe with metadata.
+def read_tick(record: KafkaRecord) -> Tick:
+    """Return the tick of a record.
+
+    Raises
+    ------
+    InvalidEvent
+        It has none.
+    """
+    tick, timestamp = Tick.decode(record.value()), record.timestamp()[1]
+    # The ticker stamps a tick with its time or later; the broker may stamp it with an earlier one.
+    if not 0 <= tick.time <= timestamp + LIVE:
+        raise InvalidEvent("time", f"time: expected at most the record's timestamp {timestamp}")
+    return tick
+
+
+def dead_letter(topic: str, record: KafkaRecord, error: InvalidEvent) -> DeadLetter:
+    """Return what a record becomes that can't be read.
 
     Parameters
     ----------
-    name
-        The topic's name in Kafka.
+    topic
+        The name in Kafka of the topic that it came from first.
+    record
+        The record.
+    error
+        Why it can't be read.
     """
-
-    def __init__(self, name: str = TICKS) -> None:
-        self._name = name
-
-    def read(self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any) -> Tick | DeadLetter:
-        """Return the tick, or the dead letter that a record without one becomes."""
-        try:
-            tick = Tick.decode(raw)
-            # The ticker stamps a tick with its time or later; the broker may stamp it with an earlier one.
-            if not 0 <= tick.time <= timestamp + LIVE:
-                raise InvalidEvent("time", f"time: expected at most the record's timestamp {timestamp}")
-            return tick
-        except InvalidEvent as error:
-            return _dead_letter(error, self._name, raw, key, timestamp)
-
-
-@dataclass(frozen=True)
-class RuleRecord:
-    """A change of rules that came as a record.
-
-    Parameters
-    ----------
-    change
-        The change.
-    bury
-        Makes the record's dead letter, if the change is refused at its place.
-    """
-
-    change: RuleChange
-    bury: Callable[[InvalidRecord], DeadLetter]
-
-
-class RuleReader:
-    """Reads the records of the topic of rules, as a step of a Quix dataframe with metadata.
-
-    Parameters
-    ----------
-    name
-        The topic's name in Kafka.
-    """
-
-    def __init__(self, name: str = RULES) -> None:
-        self._name = name
-
-    def read(
-        self, raw: bytes | None, key: bytes | None, timestamp: int, _headers: Any
-    ) -> RuleRecord | DeadLetter:
-        """Return the change, or the dead letter that a record without one becomes."""
-
-        def bury(error: InvalidRecord) -> DeadLetter:
-            return _dead_letter(InvalidEvent(error.field, error.reason), self._name, raw, key, timestamp)
-
-        try:
-            return RuleRecord(decode_change(raw), bury)
-        except InvalidRecord as error:
-            return bury(error)
-
-
-def _dead_letter(
-    error: InvalidEvent, topic: str, raw: bytes | None, key: bytes | None, timestamp: int
-) -> DeadLetter:
-    where = message_context()
     return DeadLetter.of(
-        raw,
+        record.value(),
         error,
         topic=topic,
-        partition=where.partition,
-        offset=where.offset,
-        timestamp=timestamp,
-        key=key,
+        partition=record.partition(),
+        offset=record.offset(),
+        timestamp=record.timestamp()[1],
+        key=record.key(),
     )
 
 
-def _check_ahead(event: Record, timestamp: int, max_ahead: int) -> None:
+def _check_ahead(event: Event | Alert | Action, timestamp: int, max_ahead: int) -> None:
     if not isinstance(event, ShiftEvent | Action) and event.event_time > timestamp + max_ahead:
         raise InvalidEvent(
             "eventTime",

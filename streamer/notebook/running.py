@@ -38,11 +38,11 @@ class StreamerProgress(ProcessCounts):
         self.count = 0
         self._changed = threading.Condition()
 
-    def message(self, topic: str, partition: int, offset: int) -> None:
-        """Count a record."""
-        super().message(topic, partition, offset)
+    def message(self, topic: str, partition: int, offset: int, records: int = 1) -> None:
+        """Count processed records."""
+        super().message(topic, partition, offset, records)
         with self._changed:
-            self.count += 1
+            self.count += records
             self._changed.notify_all()
 
     def wait_for(self, count: int, seconds: float = PATIENCE_S) -> None:

@@ -96,9 +96,9 @@ class ProcessCounts:
         self.joined = False
         self.heard = time.monotonic()
 
-    def message(self, topic: str, _partition: int, _offset: int) -> None:
-        """Count a processed record."""
-        self._processed[topic] += 1
+    def message(self, topic: str, _partition: int, _offset: int, records: int = 1) -> None:
+        """Count processed records: one, or a run of which the last one has this offset."""
+        self._processed[topic] += records
 
     def raised(self, outcome: Alert | Case | DeadLetter) -> None:
         """Count an alert, a changed case or a dead letter."""

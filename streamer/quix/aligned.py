@@ -1,20 +1,31 @@
-"""Aligned reading of many partitions, without repeated looks at empty ones and without fetching twice.
+"""Aligned reading of many partitions, in runs, without repeated looks at empty ones or fetching twice.
 
-Quix Streams 3.28 wastes most of its time in two ways here:
+Quix Streams 3.28 wastes most of its time in three ways here:
 
-- It looks for each next record from the first partition on. A partition that is empty stays empty until the
-  buffer is fed again, so looking again is in vain.
+- It looks for each next record among all topics of a partition. Where one topic has most of the records, the
+  next dozens come from it anyway: one look finds them all, as a run.
+- It begins each look at the first partition. A partition that is empty stays empty until the buffer is fed
+  again, so looking again is in vain.
 - It stops reading a partition as soon as it holds as many of its records as one feed can bring. In a backlog
   every feed brings that many. A stop throws away the records that the client has fetched ahead, often a
   megabyte for a thousand records, and they are fetched again. With room for two feeds, only a partition that
   waits for another topic is stopped: the others are empty by the next feed.
 """
 
+import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Final
 
 from confluent_kafka import TopicPartition
-from quixstreams.internal_consumer.buffering import InternalConsumerBuffer, PartitionBufferGroup
+from quixstreams.internal_consumer.buffering import (
+    Idleness,
+    InternalConsumerBuffer,
+    PartitionBuffer,
+    PartitionBufferGroup,
+)
+from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
+
+_UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known
 
 
 class AlignedBuffer(InternalConsumerBuffer):
@@ -31,19 +42,25 @@ class AlignedBuffer(InternalConsumerBuffer):
         super().__init__(max_partition_buffer_size=2 * fed_at_once)
         self._open: list[PartitionBufferGroup] = []  # groups that may have a record; the first is last
 
-    def pop(self) -> Any:
-        """Return the next record, or None until there are more."""
+    def next_run(self, most: int) -> list[Message]:
+        """Take the records of one topic and partition that come before any other; none until there are more.
+
+        Parameters
+        ----------
+        most
+            Most records to take; those of the run that are left come next.
+        """
         groups = self._open
         while groups:
-            message = groups[-1].pop()
-            if message is not None:
-                return message
+            buffer, before, after = _first_of(groups[-1])
+            if buffer is not None:
+                return _taken(buffer, before, after, most)
             groups.pop()
-        return None
+        return []
 
     def feed(
         self,
-        messages: Iterable[Any],
+        messages: Iterable[Message],
         high_watermarks: dict[tuple[str, int], int],
         positions: dict[tuple[str, int], int] | None = None,
     ) -> None:
@@ -73,3 +90,40 @@ class AlignedBuffer(InternalConsumerBuffer):
 
     def _reopen(self) -> None:
         self._open = [*self._partition_groups.values()][::-1]
+
+
+def _first_of(group: PartitionBufferGroup) -> tuple[PartitionBuffer | None, float, float]:
+    """Return the topic that has a partition's next record, and until when it has.
+
+    Its records come next while they are before the first time and not after the second: at equal times the
+    topics take turns in the order in which they were assigned.
+    """
+    first: PartitionBuffer | None = None
+    before = after = math.inf
+    for buffer in group._partition_buffers_values:
+        if buffer._messages:
+            time = buffer.next_timestamp
+            if first is None:
+                first = buffer
+            elif time < first.next_timestamp:
+                before, after, first = min(before, first.next_timestamp, after), math.inf, buffer
+            else:
+                after = min(after, time)
+        elif len(group._partition_buffers) > 1 and buffer.idleness() is not Idleness.IDLE:
+            return None, before, after  # records of it may be on their way
+    return first, before, after
+
+
+def _taken(buffer: PartitionBuffer, before: float, after: float, most: int) -> list[Message]:
+    messages = buffer._messages
+    taken = [messages.popleft()]
+    while messages:
+        time = messages[0].timestamp()[1]
+        if time >= before or time > after or len(taken) >= most:
+            buffer.next_timestamp = time
+            return taken
+        taken.append(messages.popleft())
+    # As Quix does with an empty buffer: more may have come meanwhile, which the next feed tells.
+    buffer.next_timestamp = math.inf
+    buffer._high_watermark = _UNKNOWN
+    return taken

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from quixstreams.checkpointing import Checkpoint
 from quixstreams.processing import ProcessingContext
 
 
@@ -47,6 +48,28 @@ def processed_offsets(context: ProcessingContext) -> dict[tuple[str, int], int]:
     return dict(context.checkpoint._tp_offsets)
 
 
+def store_run(
+    checkpoint: Checkpoint, topic: str, partition: int, first: int, last: int, records: int
+) -> None:
+    """Note that a run of records was processed, as if Quix had noted each of them.
+
+    Parameters
+    ----------
+    checkpoint
+        The open one.
+    topic, partition
+        Where the records are.
+    first, last
+        The offsets of the first and the last of them. A checkpoint goes back to the first one it was told.
+    records
+        How many they are.
+    """
+    checkpoint.store_offset(topic, partition, first)
+    if last > first:
+        checkpoint.store_offset(topic, partition, last)
+        checkpoint._total_offsets_processed += records - 2
+
+
 def commit_soon(context: ProcessingContext) -> None:
-    """Have the open checkpoint committed after the record that is being processed."""
+    """Have the open checkpoint committed after the run of records that is being processed."""
     context.checkpoint._commit_interval = 0

@@ -24,6 +24,7 @@ from streamer.kafka.commit_notes import BEGUN, Committed
 from streamer.quix.aligned import AlignedBuffer
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
+from streamer.quix.record_runs import BeginRun, RecordRuns
 from streamer.quix.watermarks import at_hand, watermarks
 
 _RETRY_SECONDS: Final = 0.2
@@ -56,6 +57,7 @@ class MemberApplication(Application):
         self._check: TakeOverCheck | None = None
         self._unchecked: dict[int, dict[str, Committed]] = {}  # by partition and topic
         self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
+        self._runs = RecordRuns(self)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
 
@@ -101,6 +103,16 @@ class MemberApplication(Application):
         """
         self._refused = error
         self.stop(fail=not commit)
+
+    def read_in_runs(self, steps: Mapping[str, BeginRun]) -> None:
+        """Have the records of these topics taken by steps, run by run, instead of as rows.
+
+        Parameters
+        ----------
+        steps
+            By topic. A step's results go on through the dataframe in the place of the record's value.
+        """
+        self._runs.steps = steps
 
     def on_take_over(self, check: TakeOverCheck) -> None:
         """Have `check` called for each partition that was taken over, once its state is read back."""
@@ -163,7 +175,10 @@ class MemberApplication(Application):
         # Quix calls this once the state is read back.
         if self._unchecked:
             self._check_all()
-        super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
+        if self._dataframe_registry.requires_time_alignment:
+            self._runs.process_next(dataframe_composed)
+        else:
+            super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]
 
     def _check_all(self) -> None:
         while self._unchecked and self._check is not None:

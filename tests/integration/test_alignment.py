@@ -75,9 +75,9 @@ class Received(ProcessCounts):
         self.records = 0
         self.stop: Callable[[], None]
 
-    def message(self, topic: str, partition: int, offset: int) -> None:
-        super().message(topic, partition, offset)
-        self.processed += 1
+    def message(self, topic: str, partition: int, offset: int, records: int = 1) -> None:
+        super().message(topic, partition, offset, records)
+        self.processed += records
 
     def statistics(self, raw: str) -> None:
         topics = json.loads(raw)["topics"].values()

@@ -58,43 +58,51 @@ class ObedientConsumer:
 class BrokerlessPipeline:
     """A streamer's inside: `send` a record, `commit` when you like, read `alerts`."""
 
-    def __init__(self, engine: Engine, state_dir: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        state_dir: Path,
+        *,
+        consumer: Any = None,
+        inputs: Sequence[str] = INPUT_TOPICS,
+        **options: Any,
+    ) -> None:
         self.producer = KeptProducer()
         registry = DataFrameRegistry()
         self._states = StateStoreManager(group_id="test", state_dir=state_dir)
         self._states.init()
-        self._context = ProcessingContext(
+        self.context = ProcessingContext(
             commit_interval=3600,
             producer=self.producer,  # type: ignore[arg-type]
-            consumer=ObedientConsumer(),  # type: ignore[arg-type]
+            consumer=consumer or ObedientConsumer(),  # type: ignore[arg-type]
             state_manager=self._states,
             sink_manager=SinkManager(),
             dataframe_registry=registry,
         )
-        self._context.init_checkpoint()
+        self.context.init_checkpoint()
         topics = TopicManager(None, consumer_group="test")  # type: ignore[arg-type]
-        inputs = {
+        frames = {
             name: StreamingDataFrame(
                 topic_of_bytes(name),
                 topic_manager=topics,
                 registry=registry,
-                processing_context=self._context,
+                processing_context=self.context,
             )
-            for name in (*INPUT_TOPICS, *([RULES] if "rules" in options else []))
+            for name in (*inputs, *([RULES] if "rules" in options else []))
         }
-        for sdf in inputs.values():
+        for sdf in frames.values():
             registry.register_root(sdf)
         define_pipeline(
-            inputs,
+            frames,
             alerts=topic_of_bytes(ALERTS, value_serializer=JsonValue()),
             dead_letters=topic_of_bytes(DEAD_LETTERS, value_serializer=JsonValue()),
             shadow=topic_of_bytes(SHADOW_ALERTS, value_serializer=JsonValue()),
             engine=engine,
             **options,
         )
-        for stream_id in self._states.stores:
-            self._states.on_partition_assign(stream_id, PARTITION, committed_offsets={})
-        self._executors = registry.compose_all()
+        self.open_state(PARTITION)
+        self.topics = registry.consumer_topics
+        self.executors = registry.compose_all()
         self._offset = 0
 
     def send(self, topic: str, value: bytes | None, key: bytes | None, timestamp: int = 1) -> None:
@@ -102,12 +110,20 @@ class BrokerlessPipeline:
         context = MessageContext(topic, PARTITION, self._offset, size=0)
         run = copy_context()
         run.run(set_message_context, context)
-        run.run(self._executors[topic], value, key, timestamp, [])
-        self._context.store_offset(topic, PARTITION, self._offset)
+        run.run(self.executors[topic], value, key, timestamp, [])
+        self.context.store_offset(topic, PARTITION, self._offset)
         self._offset += 1
 
     def commit(self) -> None:
-        self._context.commit_checkpoint(force=True)
+        self.context.commit_checkpoint(force=True)
+
+    def open_state(self, partition: int) -> None:
+        for stream_id in self._states.stores:
+            self._states.on_partition_assign(stream_id, partition, committed_offsets={})
+
+    def close_state(self, partition: int) -> None:
+        for stream_id in self._states.stores:
+            self._states.on_partition_revoke(str(stream_id), partition)
 
     def close(self) -> None:
         self._states.close()

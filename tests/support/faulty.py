@@ -5,8 +5,8 @@ It is `run`, or the command that ``FAULT_COMMAND`` names.
 Points are exact where a signal from outside can only be near. ``FAULT`` names them, separated by spaces, each
 as ``action:stage:count``:
 
-- ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed; ``kill:processed:1200:0.03`` so
-  many seconds later, wherever it is by then.
+- ``kill:processed:1200``: SIGKILL to itself once 1,200 records are processed, in the midst of a run;
+  ``kill:processed:1200:0.03`` so many seconds later, wherever it is by then.
 - ``hold:delivered:3``: in its third commit make the file ``FAULT_GATE/held`` and wait for ``FAULT_GATE/go``.
 - ``crawl:processed:1200``: crawl from there on, see below.
 - ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
@@ -15,8 +15,8 @@ The stages: ``processed``, a record; ``recovered``, a record of the changelog; `
 alerts and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose
 local state is not written; ``written``, the local state of one partition.
 
-With ``FAULT_COMMIT_EVERY=250`` it commits after that many records, or earlier if the commit interval is over:
-a fast machine, too, has many commits in a log.
+With ``FAULT_COMMIT_EVERY=250`` it commits after about that many records, or earlier if the commit interval is
+over: a fast machine, too, has many commits in a log.
 
 With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it
 processes 50 a second, so that the log is never over before the test has seen its condition come true,
@@ -34,7 +34,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,10 @@ from quixstreams.state.recovery import RecoveryPartition
 
 import streamer.process
 import streamer.quix.application
+import streamer.quix.record_runs
 from streamer.cli import main
-from streamer.observe.counts import ProcessCounts
-from streamer.quix.membership import MembershipCheck
+from streamer.quix.membership import MemberApplication, MembershipCheck
+from streamer.quix.record_runs import BeginRun, Step
 
 _gate = Path(os.environ.get("FAULT_GATE", "nowhere"))
 _pace = os.environ.get("FAULT_PACE", "0")
@@ -134,14 +135,27 @@ def _observed(call: Callable[..., Any], *, before: str = "", after: str = "") ->
     return observed
 
 
-def _paced_message(self: ProcessCounts, topic: str, _partition: int, _offset: int) -> None:
-    _message(self, topic, _partition, _offset)
-    _reached("processed")
-    _keep_pace()
+def _paced(begin: BeginRun) -> BeginRun:
+    def begin_paced(partition: int) -> Step:
+        step = begin(partition)
+
+        def paced(record: Any) -> Sequence[Any]:
+            found = step(record)
+            _reached("processed")
+            _keep_pace()
+            return found
+
+        return paced
+
+    return begin_paced
 
 
-_message = ProcessCounts.message
-ProcessCounts.message = _paced_message  # type: ignore[method-assign]
+def _read_in_paced_runs(self: MemberApplication, steps: Mapping[str, BeginRun]) -> None:
+    _read_in_runs(self, {topic: _paced(begin) for topic, begin in steps.items()})
+
+
+_read_in_runs = MemberApplication.read_in_runs
+MemberApplication.read_in_runs = _read_in_paced_runs  # type: ignore[method-assign]
 # Exactly-once ends a checkpoint with the one, at-least-once with the other.
 InternalProducer.commit_transaction = _observed(  # type: ignore[method-assign]
     InternalProducer.commit_transaction, before="delivered", after="committed"
@@ -171,6 +185,8 @@ _expired = Checkpoint.expired
 Checkpoint.expired = lambda self: (  # type: ignore[method-assign]
     _expired(self) or 0 < _commit_every <= self._total_offsets_processed
 )
+if _commit_every:
+    streamer.quix.record_runs._MOST_RECORDS = max(1, _commit_every // 5)  # type: ignore[misc]
 if _pace != "0" or any(point.action == "crawl" for point in _points):
     # A process notices a rebalance only once it has processed the records it has read ahead.
     streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]

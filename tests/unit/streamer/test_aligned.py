@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
-from quixstreams.internal_consumer.buffering import InternalConsumerBuffer, PartitionBufferGroup
+from quixstreams.internal_consumer.buffering import Idleness, InternalConsumerBuffer, PartitionBuffer
 
 from streamer.quix.aligned import AlignedBuffer
 
@@ -80,9 +81,11 @@ def test_the_same_records_in_the_same_order(seed):
         for buffer in both:
             buffer.feed(*fetched)
         for _ in range(rng.randrange(12)):
-            theirs, ours = (buffer.pop() for buffer in both)
-            assert ours is theirs
-            popped += theirs is not None
+            run = both[1].next_run(rng.randrange(1, 6))
+            theirs = [both[0].pop() for _ in run or [None]]
+            assert theirs == (run or [None])
+            assert len({message.of for message in run}) <= 1
+            popped += len(run)
         assert both[0].pause_full() == both[1].pause_full()
         assert both[0].resume_empty() == both[1].resume_empty()
         if rng.random() < 0.02:
@@ -123,6 +126,17 @@ class Client:
             self.queue = deque(message for message in self.queue if message.of != of)
 
 
+def all_in(buffer: Any) -> list[Message]:
+    """Take what Quix's buffer or ours gives before it is fed again."""
+    if isinstance(buffer, AlignedBuffer):
+        return list(chain.from_iterable(runs_in(buffer, most=50)))
+    return list(iter(buffer.pop, None))
+
+
+def runs_in(buffer: Any, most: int) -> list[list[Message]]:
+    return list(iter(lambda: buffer.next_run(most), []))
+
+
 def read_all(buffer: Any, logs: dict[tuple[str, int], list[Message]]) -> tuple[list[Message], int, int]:
     """Read a backlog; return it as given, the records fetched, and the most that one partition held."""
     client = Client(logs, batch=500)
@@ -134,7 +148,7 @@ def read_all(buffer: Any, logs: dict[tuple[str, int], list[Message]]) -> tuple[l
         client.feed(buffer, most=100)
         groups = buffer._partition_groups.values()
         held = max(held, *(len(b._messages) for group in groups for b in group._partition_buffers_values))
-        given += iter(buffer.pop, None)
+        given += all_in(buffer)
     return given, client.received, held
 
 
@@ -156,14 +170,14 @@ def test_a_backlog_is_fetched_once(shares):
     assert read_all(InternalConsumerBuffer(100), logs)[1] > 4 * received
 
 
-class CountingGroup(PartitionBufferGroup):
-    """Counts how often it is asked."""
+class CountingBuffer(PartitionBuffer):
+    """Counts how often it is asked whether records may be on their way."""
 
     asked = 0
 
-    def pop(self) -> Any:
+    def idleness(self) -> Idleness:
         self.asked += 1
-        return super().pop()
+        return super().idleness()
 
 
 def test_partitions_that_go_let_the_others_of_their_number_go_on():
@@ -172,17 +186,36 @@ def test_partitions_that_go_let_the_others_of_their_number_go_on():
         buffer.assign_partitions([TopicPartition("pos", 0), TopicPartition("gates", 0)])
         first = Message(("pos", 0), 0, 5)
         buffer.feed([first], {("pos", 0): 1, ("gates", 0): 3})
-        assert buffer.pop() is None  # gates has records that are not here yet
+        assert not all_in(buffer)  # gates has records that are not here yet
         buffer.revoke_partitions([TopicPartition("gates", 0)])
-        assert buffer.pop() is first
+        assert all_in(buffer) == [first]
         buffer.close()
-        assert buffer.pop() is None
+        assert not all_in(buffer)
 
 
-def test_a_partition_that_has_nothing_is_asked_once(monkeypatch):
-    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBufferGroup", CountingGroup)
+def test_a_partition_that_waits_is_asked_once(monkeypatch):
+    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBuffer", CountingBuffer)
     buffer: Any = AlignedBuffer(5)
-    buffer.assign_partitions([TopicPartition("pos", number) for number in range(3)])
-    buffer.feed([Message(("pos", 2), n, n) for n in range(5)], {("pos", n): 5 * (n == 2) for n in range(3)})
-    assert [buffer.pop().offset() for _ in range(5)] == list(range(5))
-    assert [group.asked for group in buffer._partition_groups.values()] == [1, 1, 5]
+    buffer.assign_partitions([TopicPartition(topic, n) for n in range(3) for topic in ("pos", "gates")])
+    ends = {("pos", 2): 5, ("gates", 2): 0}  # of the others no end is known
+    buffer.feed([Message(("pos", 2), n, n) for n in range(5)], ends)
+    assert [buffer.next_run(1)[0].offset() for _ in range(5)] == list(range(5))
+    asked = [buffer._partition_groups[n]._partition_buffers["pos"].asked for n in range(3)]
+    assert asked == [1, 1, 0]
+
+
+def test_a_run_ends_where_another_topic_has_the_next_record():
+    buffer: Any = AlignedBuffer(20)
+    buffer.assign_partitions([TopicPartition(topic, 0) for topic in TOPICS])
+    times = {"pos": [1, 2, 5, 5, 9, 3, 12], "gates": [5, 12], "counts": []}
+    messages = [Message((topic, 0), n, time) for topic in TOPICS for n, time in enumerate(times[topic])]
+    buffer.feed(messages, {(topic, 0): len(times[topic]) + (topic == "pos") for topic in TOPICS})
+
+    runs = runs_in(buffer, most=3)
+
+    assert [[(m.topic(), m.offset()) for m in run] for run in runs] == [
+        [("pos", 0), ("pos", 1), ("pos", 2)],  # no more than three
+        [("pos", 3)],  # at equal times the topic that was assigned first
+        [("gates", 0)],
+        [("pos", 4), ("pos", 5), ("pos", 6)],  # one is late; gates waits for what comes after the last
+    ]

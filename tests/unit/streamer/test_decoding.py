@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from quixstreams.context import set_message_context
 from quixstreams.models import MessageContext
 
 from retail_anomaly.core import codec
-from retail_anomaly.core.codec import DeadLetter, encode
+from retail_anomaly.core.codec import DeadLetter, InvalidEvent, encode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
 from retail_anomaly.settings import Settings, build_engine
-from streamer.detection.record_reader import RecordReader, RekeyingReader, TickReader
-from streamer.detection.ticks import Tick
+from streamer.detection.kafka_record import RowRecord
+from streamer.detection.record_reader import RekeyingReader, read_tick
 from streamer.kafka.topic_plan import TICKS
 from tests.support.brokerless import BrokerlessPipeline
 
@@ -63,7 +64,7 @@ def at():
 
 def test_a_record_of_the_repartition_topic_is_another_record(at):
     decoder = CountingDecoder()
-    reader = RekeyingReader(RecordReader(POS_EVENTS, decoder, check_key=False, max_ahead=None))
+    reader = RekeyingReader(POS_EVENTS, decoder, max_ahead=None)
     at(POS_EVENTS, 5)
     first = reader.read(SALE, b"", 1, [])
     assert reader.store_key(SALE) == b"store-1"
@@ -73,7 +74,7 @@ def test_a_record_of_the_repartition_topic_is_another_record(at):
 
 
 def test_a_record_that_cannot_be_read_has_no_store(at):
-    reader = RekeyingReader(RecordReader(POS_EVENTS, codec.decode, check_key=False, max_ahead=None))
+    reader = RekeyingReader(POS_EVENTS, codec.decode, max_ahead=None)
     at(POS_EVENTS, 0)
     assert isinstance(reader.read(b"{", b"", 1, []), DeadLetter)
     assert not reader.is_good(b"{", b"", 1, [])
@@ -94,6 +95,7 @@ def test_a_record_that_cannot_be_read_has_no_store(at):
         (None, False),
     ],
 )
-def test_a_tick_ahead_of_its_record_is_a_dead_letter(at, tick: bytes | None, good: bool):
-    at(TICKS, 0)
-    assert isinstance(TickReader().read(tick, None, 1_760_000_000_000, []), Tick) is good
+def test_a_tick_ahead_of_its_record_is_none(tick: bytes | None, good: bool):
+    record = RowRecord(tick, None, 1_760_000_000_000, (TICKS, 0, 0))
+    with nullcontext() if good else pytest.raises(InvalidEvent):
+        read_tick(record)
