@@ -31,7 +31,8 @@ from retail_anomaly.settings import Settings, build_engine, load
 from streamer.kafka.connection import Connection
 from streamer.observe import logs
 from streamer.observe.counts import ProcessCounts
-from streamer.observe.heap_memory import share_heaps
+from streamer.observe.heap_memory import collect_rarely, share_heaps
+from streamer.observe.quick_import import importing_quix
 
 _MARK_EVERY = 500
 
@@ -58,13 +59,14 @@ class _Clock(ProcessCounts):
 
 
 def main(broker: str, mode: str, group: str, *flags: str) -> None:
-    with logs.without_httpx_notice():
+    with importing_quix():
         from quixstreams.dataframe import StreamingDataFrame
 
         from streamer.detection.app import detection_process
         from streamer.process import build
         from streamer.quix.application import new_application, raw_topic
     share_heaps()
+    collect_rarely()
     logs.configure("warning")
     clock = _Clock()
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:

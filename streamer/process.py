@@ -23,6 +23,7 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts
 from streamer.observe.health import served
+from streamer.observe.heap_memory import collect_rarely
 from streamer.observe.metrics import Metrics
 from streamer.quix.application import AHEAD_KB, new_application
 from streamer.quix.failures import explained
@@ -237,6 +238,7 @@ def run(process: QuixProcess, connection: Connection) -> int:
             served(metrics, streamer),
         ):
             metrics.background = (*work, *watch)
+            collect_rarely()
             app.run()
     metrics.log_stop()
     return 0

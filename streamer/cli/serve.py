@@ -44,6 +44,7 @@ def run(
     """
     _begin()
     from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
     logs.configure(log_level)
     settings, connection = prepare(
@@ -56,7 +57,7 @@ def run(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer import process
         from streamer.detection.app import detection_process
     return process.run(detection_process(settings, names_in(detectors)), connection)
@@ -84,6 +85,7 @@ def metrics(
     """
     _begin()
     from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
     logs.configure(log_level)
     settings, connection = prepare(
@@ -96,7 +98,7 @@ def metrics(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer import process
         from streamer.store_metrics import store_metrics_process
     return process.run(store_metrics_process(settings), connection)
@@ -208,13 +210,14 @@ def sink(
     """
     _begin()
     from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
     settings, connection = prepare(
         config, embedded_broker, broker=broker, consumer_group=consumer_group, metrics_port=metrics_port
     )
     if not check:
         logs.configure(log_level)
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer import process
         from streamer.sinks import sink_app
     if check:

@@ -76,9 +76,9 @@ def topics(
 
 def _create_internal(settings: Settings, connection: Connection) -> None:
     """Create the topics of the streamers' state. Quix Streams does so when it builds an application."""
-    from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer.detection.app import detection_process
         from streamer.detection.returns_app import returns_process
         from streamer.process import build

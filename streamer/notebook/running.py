@@ -20,9 +20,10 @@ from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.topic_plan import TopicNames
 from streamer.observe.counts import ProcessCounts
-from streamer.observe.logs import leave_to_host, without_httpx_notice
+from streamer.observe.logs import leave_to_host
+from streamer.observe.quick_import import importing_quix
 
-with without_httpx_notice():
+with importing_quix():
     from streamer.detection.app import detection_process
     from streamer.process import build, ensure_process_topics, settings_of
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import structlog
@@ -77,8 +79,36 @@ def test_httpx_notice_is_swallowed_and_nothing_else():
 
 
 def test_quix_is_imported_without_a_word():
-    program = "from streamer.observe import logs\nwith logs.without_httpx_notice():\n    import quixstreams"
+    program = """from streamer.observe.quick_import import importing_quix
+with importing_quix():
+    import quixstreams
+"""
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stderr == ""
+
+
+def test_quix_is_imported_without_building_grammars_that_nobody_asked_for(tmp_path: Path):
+    # As in a notebook environment, where jsonschema finds this package.
+    (tmp_path / "rfc3987_syntax.py").write_text(
+        "print('built')\ndef is_valid_syntax(term, value):\n    return term == 'iri' and 'x' in value\n"
+    )
+    program = """
+from streamer.observe.quick_import import importing_quix
+with importing_quix():
+    import quixstreams
+import jsonschema
+print("imported")
+checker = jsonschema.FormatChecker()
+print(checker.conforms("http://x", "iri"), checker.conforms("http://y", "iri"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["imported", "built", "True", "False"]
