@@ -70,7 +70,7 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
     logs.configure("warning")
     clock = _Clock()
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
-        given = dict(flag.split("=", 1) for flag in flags)
+        given = {name: {"false": False}.get(value, value) for name, value in (f.split("=", 1) for f in flags)}
         settings: Settings = load(
             environ={}, flags={"streamer.state_dir": folder, "streamer.consumer_group": group, **given}
         ).settings

@@ -32,6 +32,7 @@ from retail_anomaly.core.events import (
 from streamer.kafka.offsets import GroupOffsets
 
 RATES = (100, 500, 5_000)
+STORES = (100, 1_000, 10_000)
 _WARM_UP_S = 5
 _Times = dict[str, float]
 
@@ -44,6 +45,12 @@ def figures(broker: str, *, seconds: int) -> Iterator[Figure]:
                 "latency", f"{name}, four topics live; floor: without a streamer", "ms",
                 alerts[name], floor[name], rate, "events/s",
             )  # fmt: skip
+    for stores in STORES:
+        floor, alerts = measure(broker, rate=2_000, seconds=seconds, stores=stores)
+        yield Figure(
+            "latency", "p99 at 2,000 events/s; floor: without a streamer", "ms",
+            alerts["p99"], floor["p99"], stores, "stores",
+        )  # fmt: skip
     floor, alerts = measure(broker, rate=500, seconds=seconds, four_topics=False)
     for name in alerts:
         yield Figure("latency", f"{name}, three topics silent, 500 events/s", "ms", alerts[name], floor[name])
@@ -55,6 +62,7 @@ def measure(
     rate: int,
     seconds: int,
     four_topics: bool = True,
+    stores: int = 50,
     settings: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Send events at a steady rate; return the latency of the events themselves and of their alerts in ms.
@@ -67,7 +75,7 @@ def measure(
         tempfile.TemporaryDirectory(prefix="bench-state-") as folder,
         streamer(broker, group, Path(folder), settings),
     ):
-        sent, echoed, alerted = _exchange(broker, group, rate, seconds, four_topics)
+        sent, echoed, alerted = _exchange(broker, group, rate, seconds, four_topics, stores)
     if missing := sent.keys() - alerted.keys():
         raise RuntimeError(f"{len(missing)} of {len(sent)} alerts did not come")
     warm = min(sent.values()) + _WARM_UP_S
@@ -82,7 +90,7 @@ def _centiles(counted: list[str], sent: _Times, received: _Times) -> dict[str, f
 
 
 def _exchange(
-    broker: str, group: str, rate: int, seconds: int, four_topics: bool
+    broker: str, group: str, rate: int, seconds: int, four_topics: bool, stores: int
 ) -> tuple[_Times, _Times, _Times]:
     producer = backlog.new_producer(broker, linger_ms=0)
     echoed: _Times = {}
@@ -100,7 +108,7 @@ def _exchange(
         with GroupOffsets({"bootstrap.servers": broker}, group) as offsets:
             if any(offsets.wait(60).values()):  # it runs once the first event is committed
                 raise RuntimeError("the streamer did not start")
-        sent = _send_steadily(producer, rate, seconds, four_topics)
+        sent = _send_steadily(producer, rate, seconds, four_topics, stores)
         deadline = time.perf_counter() + 60
         while (sent.keys() - alerted.keys() or sent.keys() - echoed.keys()) and (
             time.perf_counter() < deadline
@@ -113,7 +121,7 @@ def _exchange(
     return sent, echoed, alerted
 
 
-def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: bool) -> _Times:
+def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: bool, stores: int) -> _Times:
     sent: _Times = {}
     every = max(10, rate // 50)
     begin = time.perf_counter()
@@ -121,7 +129,7 @@ def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: boo
         wait = begin + n / rate - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
-        event = steady_event(n, every=every, four_topics=four_topics)
+        event = steady_event(n, every=every, four_topics=four_topics, stores=stores)
         if isinstance(event, PosEvent) and event.event_type == "REFUND":
             sent[event.transaction_id] = time.perf_counter()
         backlog.send(producer, event)
@@ -129,9 +137,9 @@ def _send_steadily(producer: Producer, rate: int, seconds: int, four_topics: boo
     return sent
 
 
-def steady_event(n: int, *, every: int, four_topics: bool) -> Event:
+def steady_event(n: int, *, every: int, four_topics: bool, stores: int = 50) -> Event:
     """Return the n-th event of a steady flow, now; each `every`-th is a refund that raises an alert."""
-    store, now = f"store-{n % 50}", time.time_ns() // 1_000_000
+    store, now = f"store-{n % stores}", time.time_ns() // 1_000_000
     if n % every == 0:
         return PosEvent(f"r{n}", store, "c-1", "sku", 5.0, "REFUND", now, event_id=f"e{n}")
     if four_topics and n % 10 == 1:

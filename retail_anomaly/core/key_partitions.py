@@ -37,6 +37,11 @@ class KeyPartitions:
     count
         Partitions of the topic.
 
+    Attributes
+    ----------
+    known
+        The keys that are remembered, with their partitions.
+
     Examples
     --------
     >>> KeyPartitions(4).of(b"store-2")
@@ -45,13 +50,13 @@ class KeyPartitions:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._known: dict[bytes, int] = {}
+        self.known: dict[bytes, int] = {}
 
     def of(self, key: bytes) -> int:
         """Return the partition of a key."""
-        found = self._known.get(key)
+        found = self.known.get(key)
         if found is None:
-            if len(self._known) >= _MOST_KEYS:
-                self._known.clear()
-            found = self._known[key] = (murmur2(key) & 0x7FFFFFFF) % self._count
+            if len(self.known) >= _MOST_KEYS:
+                self.known.clear()
+            found = self.known[key] = (murmur2(key) & 0x7FFFFFFF) % self._count
         return found
