@@ -3,7 +3,7 @@
     python -m benchmarks.catch_up BROKER decode|unaligned|rules|all GROUP [SETTING=VALUE...]
 
 `rules` and `all` are the streamer, with the five rules and with the models too. Two floors stand beside it:
-`decode` is Quix's own aligned reading with decoding alone, and `unaligned` a bare loop of confluent-kafka,
+`decode` is the same aligned reading with decoding alone, and `unaligned` a bare loop of confluent-kafka,
 decoding and the engine, which takes the topics as they come, keeps no state and commits once at its end.
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
@@ -18,8 +18,9 @@ import tempfile
 import threading
 import time
 from functools import reduce
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Message, Producer
 
 from benchmarks.process import status_mb
 from retail_anomaly.core import codec
@@ -33,6 +34,9 @@ from streamer.observe import logs
 from streamer.observe.counts import ProcessCounts
 from streamer.observe.heap_memory import collect_rarely, share_heaps
 from streamer.observe.quick_import import importing_quix
+
+if TYPE_CHECKING:
+    from streamer.quix.record_runs import BeginRun
 
 _MARK_EVERY = 500
 
@@ -70,7 +74,8 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
     logs.configure("warning")
     clock = _Clock()
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder:
-        given = {name: {"false": False}.get(value, value) for name, value in (f.split("=", 1) for f in flags)}
+        given: dict[str, Any] = dict(flag.split("=", 1) for flag in flags)
+        given |= {name: False for name, value in given.items() if value == "false"}
         settings: Settings = load(
             environ={}, flags={"streamer.state_dir": folder, "streamer.consumer_group": group, **given}
         ).settings
@@ -82,17 +87,23 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
             build(detection_process(settings, only), connection, counts=clock).run()
         else:
             app = new_application(settings, connection=connection, counts=clock)
-            decoded = [
-                app.dataframe(raw_topic(app, name)).apply(lambda raw, name=name: codec.decode(name, raw))
-                for name in INPUT_TOPICS
-            ]
-            reduce(StreamingDataFrame.concat, decoded).filter(lambda _event: False)
+            frames = [app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS]
+            reduce(StreamingDataFrame.concat, frames).filter(lambda _value: False)
+            app.read_in_runs({name: decode_only(name) for name in INPUT_TOPICS})
             app.run()
     print(
         json.dumps(
             {"seen": clock.seen, "begin": clock.begin, "end": clock.end, "peak_mb": status_mb("VmHWM")}
         )
     )
+
+
+def decode_only(topic: str) -> "BeginRun":
+    def step(record: Message) -> tuple[()]:
+        codec.decode(topic, record.value())
+        return ()
+
+    return lambda _partition: step
 
 
 def read_unaligned(connection: Connection, group: str, engine: Engine, clock: _Clock) -> None:

@@ -1,6 +1,6 @@
 """Catching up with a backlog: detectors against two floors.
 
-`decode` is Quix's own aligned reading with decoding alone. `unaligned` is a bare loop of confluent-kafka with
+`decode` is the same aligned reading with decoding alone. `unaligned` is a bare loop of confluent-kafka with
 the same engine: it neither aligns nor keeps state, so its alerts are wrong.
 """
 
