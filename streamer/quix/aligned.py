@@ -8,8 +8,8 @@ Quix Streams 3.28 wastes most of its time in three ways here:
   again, so looking again is in vain.
 - It stops reading a partition as soon as it holds as many of its records as one feed can bring. In a backlog
   every feed brings that many. A stop throws away the records that the client has fetched ahead, often a
-  megabyte for a thousand records, and they are fetched again. With room for two feeds, only a partition that
-  waits for another topic is stopped: the others are empty by the next feed.
+  megabyte for a thousand records, and they are fetched again. With room for four feeds, only a partition that
+  waits long for another topic is stopped: the others are empty by the next feed.
 """
 
 import math
@@ -25,6 +25,7 @@ from quixstreams.internal_consumer.buffering import (
 )
 from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
 
+_ROOM: Final = 4  # feeds
 _UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known
 
 
@@ -34,12 +35,12 @@ class AlignedBuffer(InternalConsumerBuffer):
     Parameters
     ----------
     fed_at_once
-        Most records that one feed brings. A partition is not read any further while the buffer holds twice
-        as many of it; it never holds more than three times as many.
+        Most records that one feed brings. A partition is not read any further while the buffer holds four
+        times as many of it; it never holds more than five times as many.
     """
 
     def __init__(self, fed_at_once: int) -> None:
-        super().__init__(max_partition_buffer_size=2 * fed_at_once)
+        super().__init__(max_partition_buffer_size=_ROOM * fed_at_once)
         self._open: list[PartitionBufferGroup] = []  # groups that may have a record; the first is last
 
     def next_run(self, most: int) -> list[Message]:

@@ -183,7 +183,7 @@ class ReadingHost:
         consumer = InternalConsumer("nowhere:1", "group", "earliest", False)
         consumer._inner_consumer = self.client
         consumer._max_partition_buffer_size = FED_AT_ONCE
-        consumer._buffer = AlignedBuffer(FED_AT_ONCE) if in_runs else InternalConsumerBuffer(2 * FED_AT_ONCE)
+        consumer._buffer = AlignedBuffer(FED_AT_ONCE) if in_runs else InternalConsumerBuffer(4 * FED_AT_ONCE)
         self.steps: dict[str, Any] = {}
         self.pipeline = BrokerlessPipeline(
             build_engine(Settings()),
