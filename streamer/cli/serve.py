@@ -126,6 +126,7 @@ def triage(
     """
     _begin()
     from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
     logs.configure(log_level)
     settings, connection = prepare(
@@ -137,7 +138,7 @@ def triage(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer import process
         from streamer.triage_app import triage_process
     return process.run(triage_process(settings), connection)
@@ -165,6 +166,7 @@ def returns(
     """
     _begin()
     from streamer.observe import logs
+    from streamer.observe.quick_import import importing_quix
 
     logs.configure(log_level)
     settings, connection = prepare(
@@ -176,7 +178,7 @@ def returns(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with logs.without_httpx_notice():
+    with importing_quix():
         from streamer import process
         from streamer.detection.returns_app import returns_process
     return process.run(returns_process(settings), connection)

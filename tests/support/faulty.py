@@ -49,6 +49,7 @@ import streamer.process
 import streamer.quix.application
 import streamer.quix.record_runs
 from streamer.cli import main
+from streamer.observe.counts import ProcessCounts
 from streamer.quix.membership import MemberApplication, MembershipCheck
 from streamer.quix.record_runs import BeginRun, Step
 
@@ -151,9 +152,20 @@ def _paced(begin: BeginRun) -> BeginRun:
 
 
 def _read_in_paced_runs(self: MemberApplication, steps: Mapping[str, BeginRun]) -> None:
+    _in_runs.update(steps)
     _read_in_runs(self, {topic: _paced(begin) for topic, begin in steps.items()})
 
 
+def _paced_message(self: ProcessCounts, topic: str, _partition: int, _offset: int, records: int = 1) -> None:
+    _message(self, topic, _partition, _offset, records)
+    for _ in range(0 if topic in _in_runs else records):  # of those a step has told
+        _reached("processed")
+        _keep_pace()
+
+
+_in_runs: set[str] = set()
+_message = ProcessCounts.message
+ProcessCounts.message = _paced_message  # type: ignore[method-assign]
 _read_in_runs = MemberApplication.read_in_runs
 MemberApplication.read_in_runs = _read_in_paced_runs  # type: ignore[method-assign]
 # Exactly-once ends a checkpoint with the one, at-least-once with the other.

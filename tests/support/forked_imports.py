@@ -1,8 +1,8 @@
 """Import what every process on Quix Streams imports, for the forks of `tests.support.forked`."""
 
-from streamer.observe import logs
+from streamer.observe.quick_import import importing_quix
 
-with logs.without_httpx_notice():
+with importing_quix():
     import streamer.cli.commands
     import streamer.detection.app
     import streamer.sinks.sink_app  # noqa: F401
