@@ -158,8 +158,16 @@ class Scene:
 
     def send_rest(self) -> None:
         """Send the part of the log that was held back."""
-        produce(self.address, self._log[self._sent :])
-        self._sent = len(self._log)
+        self.send_more(len(self._log) - self._sent)
+
+    def send_more(self, count: int) -> None:
+        """Send so many records of the part that was held back."""
+        produce(self.address, self._log[self._sent : self._sent + count])
+        self._sent = min(self._sent + count, len(self._log))
+
+    def expect(self, alerts: Content) -> None:
+        """Let these be the alerts that the log must give."""
+        self._expected = alerts
 
     def lose_state(self, name: str = "a") -> None:
         """Delete the local state of a process that has ended."""
