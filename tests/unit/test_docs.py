@@ -20,7 +20,6 @@ from retail_anomaly.sources.columns import FIELDS, REQUIRED
 from tests.support.pages import ROOT, blocks, commands
 
 GENERATED = runpy.run_path(str(ROOT / "docs" / "build.py"))["PAGES"]
-GROUPS = {"allow", "config", "import", "rules", "verdict"}
 PAGES = [
     *(
         ROOT / name
@@ -113,7 +112,7 @@ def help_of() -> Callable[[tuple[str, ...]], str]:
     return printed
 
 
-GROUPS = {"allow", "config", "import", "rules"}
+GROUPS = {"allow", "config", "import", "rules", "verdict"}
 """Commands with commands of their own."""
 
 
