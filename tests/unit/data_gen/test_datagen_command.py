@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -205,3 +206,13 @@ def test_a_stopped_stream_counts_what_has_arrived_and_is_1(broker, tmp_path):
     counted = [int(line.split(": ")[1]) for line in out.splitlines()]
     assert len(counted) == len(INPUT_TOPICS)
     assert sum(counted) > 0
+
+
+def test_the_page_shows_what_the_command_prints(capsys):
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text("utf-8")
+    shown = page.partition("```text\n")[2].partition("```")[0].splitlines()
+
+    assert main(["world", "--stores", "6", "--days", "28", "--seed", "7"]) == 0
+
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in shown if line not in printed] == ["..."]
