@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from retail_anomaly.contract import check_detector
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.events import CountEvent, Event, GateData, PosEvent, SecurityEvent, ShiftEvent
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.detectors import Detector, Parameters, register
 
 # `retail_anomaly.replay` is the function; `from retail_anomaly.replay import ...` still finds the module.

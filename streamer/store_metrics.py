@@ -23,8 +23,9 @@ from typing import Any, Final
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.dataframe.windows import Sum
 
-from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.codec import decode
 from retail_anomaly.core.events import POS_EVENTS, REFUND, SALE, PosEvent
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.settings import Settings
 from streamer.kafka.topic_plan import STORE_METRICS, TopicNames
 from streamer.process import QuixProcess, Wiring, settings_of

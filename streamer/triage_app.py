@@ -14,8 +14,8 @@ from quixstreams.models import Topic
 
 from retail_anomaly.cases import Action, Case, Triage, decode_action
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from retail_anomaly.core.records import InvalidRecord, decode_record
 from retail_anomaly.settings import Settings
 from streamer.detection.detecting import wall_clock
@@ -46,7 +46,7 @@ def decode_for_triage(topic: str, raw: bytes | None) -> Alert | Action:
     --------
     >>> decode_for_triage("alert-actions", b'{"actionId": "a", "time": 7}')
     Traceback (most recent call last):
-    retail_anomaly.core.codec.InvalidEvent: time: expected ...
+    retail_anomaly.core.invalid.InvalidEvent: time: expected ...
     """
     try:
         return decode_action(raw or b"") if topic == ALERT_ACTIONS else decode_record(Alert, raw or b"")

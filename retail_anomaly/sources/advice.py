@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from retail_anomaly.core.codec import InvalidEvent
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.columns import TIMES
 from retail_anomaly.sources.mapping import MONEY
 from retail_anomaly.sources.number_forms import NumberForm

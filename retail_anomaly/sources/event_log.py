@@ -8,8 +8,8 @@ from typing import Any, BinaryIO, Final, Union
 import msgspec
 
 from retail_anomaly.core import codec
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, Event
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from retail_anomaly.sources.advice import advised
 
 # Besides msgspec's own errors: bytes that are not UTF-8, and values nested too deep.

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import STAFF_SHIFTS, Event
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.batches import Broken, DictBatch
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.event_log import BadLine, Reject, envelope, json_object, read_log, read_values

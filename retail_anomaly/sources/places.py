@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.event_log import json_object

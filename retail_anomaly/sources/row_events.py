@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from retail_anomaly.core import codec
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.advice import advised
 from retail_anomaly.sources.batches import Batch, Broken
 from retail_anomaly.sources.bulk_cells import bulk_values

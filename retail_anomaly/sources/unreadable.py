@@ -5,8 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from retail_anomaly.core.card_numbers import bears_card_number
-from retail_anomaly.core.codec import InvalidKind
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.invalid import InvalidKind
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.columns import FIELDS, TIMES
 from retail_anomaly.sources.event_log import BadLine, Reject
@@ -76,7 +76,7 @@ def unreadable(first: BadLine, count: int) -> UnreadableError:
 
     Examples
     --------
-    >>> from retail_anomaly.core.codec import InvalidEvent
+    >>> from retail_anomaly.core.invalid import InvalidEvent
     >>> error = InvalidEvent("eventTime", "eventTime: expected `int`, got `str`")
     >>> raw = b'{"storeId": "s", "eventTime": "soon"}'
     >>> for part in str(unreadable(BadLine("a.jsonl:1", 1, "pos-events", error, raw), 7)).split("; "):

@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeAlias
 from quixstreams import message_context
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import enriched
 from retail_anomaly.core.events import Event, PosEvent, TillEvent
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.score import Score

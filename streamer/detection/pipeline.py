@@ -12,10 +12,10 @@ from quixstreams.models import Topic
 
 from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert, ShadowAlert
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.enriched import EnrichedEvent
 from retail_anomaly.core.events import STOCK_MOVEMENTS, Event
+from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.core.score import Score
 from retail_anomaly.rules.configured import ConfiguredRules
 from streamer.detection.detecting import Detection, Process, outcomes_of_row, wall_clock

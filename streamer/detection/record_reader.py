@@ -7,9 +7,9 @@ from quixstreams import message_context
 
 from retail_anomaly.cases import Action
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.key_partitions import KeyPartitions
 from streamer.detection.kafka_record import KafkaRecord, RowRecord
 from streamer.detection.ticks import LIVE, Tick

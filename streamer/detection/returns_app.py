@@ -17,9 +17,9 @@ from quixstreams.models import Topic
 
 from retail_anomaly.core import codec
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, POS_EVENTS, Event, PosEvent
+from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.settings import Settings, SettingsError
 from streamer.detection.detecting import Memories, wall_clock
 from streamer.detection.live_state import LiveState

@@ -17,8 +17,9 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from retail_anomaly.core.clock import source_of
-from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.codec import decode
 from retail_anomaly.core.events import ShiftEvent
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.quorum_clock import QuorumClock
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection

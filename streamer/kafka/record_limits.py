@@ -15,7 +15,8 @@ from msgspec import structs
 
 from retail_anomaly.cases import Case
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, encode
+from retail_anomaly.core.codec import encode
+from retail_anomaly.core.invalid import DeadLetter
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 
@@ -124,7 +125,7 @@ def encoded_within(value: object, most: int) -> bytes:
 
     Examples
     --------
-    >>> from retail_anomaly.core.codec import InvalidEvent
+    >>> from retail_anomaly.core.invalid import InvalidEvent
     >>> letter = DeadLetter.of(b"x" * 900, InvalidEvent(None, "no JSON"), topic="pos-events", offset=7)
     >>> encoded_within(letter, 500)[-24:]
     b'"key":null,"value":null}'

@@ -12,7 +12,7 @@ import structlog
 
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, InvalidKind
+from retail_anomaly.core.invalid import DeadLetter, InvalidKind
 
 
 class _PartitionCounts(msgspec.Struct):

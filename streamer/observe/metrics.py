@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.rules import Rule
 from streamer.observe.background import Background
 from streamer.observe.counts import ProcessCounts

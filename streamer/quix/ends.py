@@ -6,7 +6,7 @@ from typing import Any, Final
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
-from retail_anomaly.core.codec import DeadLetter
+from retail_anomaly.core.invalid import DeadLetter
 
 _KEY_CHARACTERS: Final = 1_024
 
@@ -39,7 +39,7 @@ def short_key(letter: DeadLetter) -> bytes | None:
 
     Examples
     --------
-    >>> from retail_anomaly.core.codec import InvalidEvent
+    >>> from retail_anomaly.core.invalid import InvalidEvent
     >>> short_key(DeadLetter.of(b"", InvalidEvent(None, "no JSON"), topic="t", key=b"store-1"))
     b'store-1'
     """

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 from quixstreams.sinks import BatchingSink, SinkBackpressureError, SinkBatch
 
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 from streamer.kafka.topic_plan import UNPREFIXED
 from streamer.sinks import points
 from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError

@@ -17,8 +17,8 @@ import msgspec
 from influxdb_client.client.write.point import Point
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.score import Score
 from retail_anomaly.settings import Settings
 from streamer.kafka.topic_plan import ALERT_CASES, SCORES, STORE_METRICS

@@ -7,8 +7,8 @@ from typing import Final
 from confluent_kafka import KafkaError, Message
 from quixstreams.kafka import Producer
 
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import DEAD_LETTERS
+from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
 from streamer.kafka.record_limits import USUAL, encoded_within

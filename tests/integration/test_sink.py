@@ -14,8 +14,8 @@ import pytest
 
 from data_gen import Simulation
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
+from retail_anomaly.core.invalid import DeadLetter
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import STORE_METRICS, TopicPlan, ensure_topics
 from tests.influx import Answer, InfluxServer, ScriptedServer

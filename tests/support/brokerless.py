@@ -20,9 +20,9 @@ from quixstreams.sinks import SinkManager
 from quixstreams.state import StateStoreManager
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
+from retail_anomaly.core.invalid import DeadLetter
 from streamer.detection.pipeline import define_pipeline
 from streamer.kafka.topic_plan import RULES, SHADOW_ALERTS
 from streamer.quix.application import JsonValue

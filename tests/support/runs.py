@@ -9,9 +9,10 @@ from typing import Any
 
 from retail_anomaly.contract import Run, Step
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.codec import decode
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.settings import build_engine, load_settings
 from tests.support.events import DAY

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
+from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.settings import load
 from streamer.kafka.connection import Connection
 from streamer.kafka.topic_plan import SHADOW_ALERTS

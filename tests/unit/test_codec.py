@@ -12,15 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.core.codec import (
-    DeadLetter,
-    InvalidEvent,
-    InvalidKind,
-    decode,
-    encode,
-    from_mapping,
-    topic_of,
-)
+from retail_anomaly.core.codec import decode, encode, from_mapping, topic_of
 from retail_anomaly.core.events import (
     INPUT_TOPICS,
     CountEvent,
@@ -33,6 +25,7 @@ from retail_anomaly.core.events import (
     TillEvent,
     time_of,
 )
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 
 GOOD: dict[str, dict[str, Any]] = {
     "pos-events": {

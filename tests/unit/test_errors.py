@@ -8,9 +8,9 @@ from pkgutil import walk_packages
 
 import pytest
 
-from retail_anomaly.core.codec import InvalidEvent
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import MissingExtraError
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.state_errors import NumberingChangedError, StateFormatError
 from retail_anomaly.rules.written import RuleError

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.codec import decode
 from retail_anomaly.core.events import INVENTORY_COUNTS
 from retail_anomaly.core.foreign_formats import foreign_key
+from retail_anomaly.core.invalid import InvalidEvent
 
 COUNT: dict[str, Any] = {"storeId": "s", "sku": "k", "countedQty": 3, "eventTime": 1_760_000_000_000}
 PLAIN = json.dumps(COUNT).encode()

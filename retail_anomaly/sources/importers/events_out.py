@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from retail_anomaly.core.codec import InvalidEvent, decode, encode
+from retail_anomaly.core.codec import decode, encode
 from retail_anomaly.core.events import POS_EVENTS, time_of
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.order import sorted_by_time
 from retail_anomaly.whole_file import check_writable, whole_file

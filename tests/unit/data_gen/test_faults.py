@@ -8,8 +8,9 @@ import pytest
 
 from data_gen import Faults, Simulation
 from data_gen.records import SimulatedRecord
-from retail_anomaly.core.codec import InvalidEvent, decode
+from retail_anomaly.core.codec import decode
 from retail_anomaly.core.events import PosEvent, TillEvent
+from retail_anomaly.core.invalid import InvalidEvent
 
 HOUR = 3_600_000
 

@@ -11,8 +11,9 @@ from quixstreams.context import set_message_context
 from quixstreams.models import MessageContext
 
 from retail_anomaly.core import codec
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent, encode
+from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from retail_anomaly.settings import Settings, build_engine
 from streamer.detection.kafka_record import RowRecord
 from streamer.detection.record_reader import RekeyingReader, read_tick

@@ -12,8 +12,9 @@ import pytest
 from quixstreams.sinks import SinkBackpressureError
 from structlog.testing import capture_logs
 
-from retail_anomaly.core.codec import DeadLetter, encode
+from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.invalid import DeadLetter
 from streamer.errors import StreamerError
 from streamer.kafka.topic_plan import TopicNames
 from streamer.observe.counts import ProcessCounts

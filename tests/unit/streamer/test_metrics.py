@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent, InvalidKind
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.settings import Settings
 from streamer import cli
 from streamer.errors import StreamerError

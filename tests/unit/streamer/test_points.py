@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import InvalidEvent, decode, encode
+from retail_anomaly.core.codec import decode, encode
 from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from retail_anomaly.cases import Case, CaseAlert, CaseSubject
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import DeadLetter, InvalidEvent
+from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from streamer.detection.record_parts import RecordParts
 from streamer.kafka.record_limits import RecordLimits, encoded_within
 
