@@ -18,6 +18,7 @@ from retail_anomaly.frames.alerts import example_alerts, last_revisions
 from retail_anomaly.frames.events import count_frame, movement_frame, pos_frame
 from retail_anomaly.plots.alert_rate import alert_rate_by_store
 from retail_anomaly.plots.by_alerts_read import loss_per_alert, precision_at_k
+from retail_anomaly.plots.by_limit import alerts_by_limit
 from retail_anomaly.plots.by_scenario import recall_by_scenario, time_to_detect
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
@@ -41,6 +42,7 @@ __all__ = [
     "alert_hours",
     "alert_rate_by_store",
     "alert_trend",
+    "alerts_by_limit",
     "alerts_table",
     "cashier_ladder",
     "count_frame",

@@ -11,7 +11,7 @@ rule a: unknown key widnow; did you mean window?
 """
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from retail_anomaly.rules.detectors_of import detector_class, rule_detectors
 from retail_anomaly.rules.load import PACKS, load_rules
@@ -21,8 +21,14 @@ from retail_anomaly.rules.written import RuleError
 __all__ = ["PACKS", "Rule", "RuleError", "detector_class", "load_rules", "rule_detectors"]
 
 
+_LATER: Final = {"backtest": "backtest", "by_limit": "rule_limits"}
+
+
 def __getattr__(name: str) -> Any:
-    """Give `backtest` its short name, `ra.rules.backtest`; it stands above the rules and needs pandas."""
-    if name == "backtest":
-        return import_module("retail_anomaly.evaluate.backtest").backtest
+    """Give functions that judge rules a short name, such as `ra.rules.backtest`.
+
+    They stand above the rules and need pandas.
+    """
+    if name in _LATER:
+        return getattr(import_module(f"retail_anomaly.evaluate.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

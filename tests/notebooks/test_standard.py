@@ -39,6 +39,7 @@ def test_there_is_a_row_of_them():
         "50_validate",
         "60_live",
         "70_write_a_detector",
+        "75_write_a_rule",
     ]
 
 

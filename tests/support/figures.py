@@ -15,8 +15,17 @@ from data_gen.scenarios import SCENARIOS
 from retail_anomaly import plots
 from retail_anomaly.core.events import Event
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.evaluate import Activity, Scorecard, incidents_frame, scorecard
+from retail_anomaly.evaluate import (
+    Activity,
+    Scorecard,
+    cover_by_memory,
+    incidents_frame,
+    refund_cover,
+    scorecard,
+)
+from retail_anomaly.evaluate.rule_limits import by_limit
 from retail_anomaly.replay import ReplayResult, replay
+from retail_anomaly.rules import Rule
 from retail_anomaly.settings import DetectorSettings, Settings, StoreSettings
 
 ZONE = "Europe/Berlin"
@@ -83,6 +92,10 @@ class Month:
         shown = plots.last_revisions(self.alerts)
         return shown[shown["type"].isin(types)].nlargest(1, "risk_score").iloc[0].to_dict()
 
+    @cached_property
+    def cover(self) -> pd.DataFrame:
+        return refund_cover(self.events)
+
     @property
     def day(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The alerts and the POS events of the day with the most alerts."""
@@ -119,6 +132,13 @@ def _found_by_read(month: Month) -> go.Figure:
     return plots.found_by_read(compared.astype({"packaged": float, "count": float}), own="packaged")
 
 
+def _receipt_ledger(month: Month) -> go.Figure:
+    riskiest = month.cover[month.cover["verdict"] == "in question"].nlargest(1, "loss").iloc[0]
+    return plots.receipt_ledger(
+        month.pos, month.cover, store_id=riskiest["store_id"], receipt=riskiest["receipt"]
+    )
+
+
 def _stock_walk(month: Month) -> go.Figure:
     alert = month.alert("STOCK_DISCREPANCY")
     return plots.stock_walk(
@@ -152,14 +172,28 @@ _CANDIDATES = pd.DataFrame(
     columns=["trial", "detector", "parameter", "value", "text", "alert_rate", "worth"],
 )
 
+_DRAWER = Rule.load(
+    {
+        "id": "drawer_opened",
+        "events": {"drawer": {"eventType": "NO_SALE"}},
+        "by": ["cashierId"],
+        "window": "8h",
+        "when": {"count": "drawer", "gte": 3},
+    }
+)
+
 FIGURES: dict[str, Callable[[Month], go.Figure]] = {
     "alert_counts": lambda month: plots.alert_counts(month.alerts),
     "alert_hours": lambda month: plots.alert_hours(month.alerts, zones=ZONE),
     "alert_rate_by_store": lambda month: plots.alert_rate_by_store(month.card.by_store),
     "alert_trend": lambda month: plots.alert_trend(month.alerts, zones=ZONE),
+    "alerts_by_limit": lambda month: plots.alerts_by_limit(
+        by_limit(_DRAWER, month.events, range(2, 8), incidents=month.incidents).table, limit=3
+    ),
     "cashier_ladder": lambda month: plots.cashier_ladder(month.pos, month.alerts),
     "found_by_read": _found_by_read,
     "loss_per_alert": lambda month: plots.loss_per_alert(month.card.overall, month.card.ks),
+    "matched_refunds": lambda month: plots.matched_refunds(cover_by_memory(month.events, ["1d", "7d"])),
     "parameter_slices": lambda _: plots.parameter_slices(
         _CANDIDATES, chosen={"detectors.refund_burst.count": 4}, budget=1.0
     ),
@@ -170,6 +204,8 @@ FIGURES: dict[str, Callable[[Month], go.Figure]] = {
         _TRIALS, _FRONTIER, before=(1.2, 0.4), budget=1.0
     ),
     "recall_by_scenario": lambda month: plots.recall_by_scenario(month.card.by_scenario),
+    "receipt_ledger": _receipt_ledger,
+    "refund_ages": lambda month: plots.refund_ages(month.cover, return_window="7d"),
     "refund_shares": lambda month: plots.refund_shares(month.pos),
     "refund_window": lambda month: plots.refund_window(month.alert("REFUND_BURST"), month.pos, zones=ZONE),
     "refunds_over_time": lambda month: plots.refunds_over_time(

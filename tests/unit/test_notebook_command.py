@@ -11,6 +11,7 @@ from retail_anomaly.cli import main, notebook
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+DATA = list((ROOT / "notebooks/data").iterdir())
 
 
 def run(*arguments: object) -> int:
@@ -25,7 +26,7 @@ def test_notebooks_and_their_data_are_copied(tmp_path, capsys):
     assert (folder / "data/online_retail_2011_10.parquet").stat().st_size > 100_000
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert f"{folder}: {len(SHIPPED) + 3} files copied" in captured.err
+    assert f"{folder}: {len(SHIPPED) + len(DATA)} files copied" in captured.err
 
 
 def test_what_the_user_changed_is_kept_and_said(tmp_path, capsys):

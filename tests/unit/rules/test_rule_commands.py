@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pandas as pd
 import pytest
 import yaml
 
@@ -83,6 +84,27 @@ def test_a_backtest_counts_alerts_that_are_new_and_those_that_are_lost(tmp_path:
     assert table[["rule", "alerts", "a_store_day", "new", "lost"]].values.tolist() == [
         ["drawer_opened", 1, 1.0, 1, 2]
     ]
+
+
+def test_limits_tried_in_one_pass_give_the_alerts_of_each_limit_alone() -> None:
+    events = [*drawers(0, 1, 2), *drawers(0, 1, cashier="c-2")]
+
+    tried = ra.rules.by_limit(ra.Rule.load(DRAWER), events, [2, 3, 4])
+
+    limits = [{**DRAWER, "when": {"count": "drawer", "gte": limit}} for limit in (2, 3, 4)]
+    alone = [ra.rules.backtest([rule], events) for rule in limits]
+    rows = pd.concat([each.table for each in alone], ignore_index=True)
+    assert tried.table.drop(columns="limit").equals(rows)
+    columns = ["type", "detector", "event_time", "employee_id", "risk_score"]
+    for limit, each in zip((2, 3, 4), alone, strict=True):
+        own = tried.alerts[tried.alerts["limit"] == limit]
+        assert own[columns].values.tolist() == each.alerts[columns].values.tolist()
+
+
+def test_a_rule_without_a_limit_is_refused() -> None:
+    rule = {**DRAWER, "when": {"sequence": ["drawer", "drawer"]}}
+    with pytest.raises(ra.RuleError, match="sequence has no limit to try"):
+        ra.rules.by_limit(ra.Rule.load(rule), [], [2])
 
 
 def test_the_schema_accepts_good_rules_and_refuses_unknown_words() -> None:
