@@ -29,7 +29,7 @@ def alert_list(shown: pd.DataFrame, zones: Zones) -> str:
     --------
     >>> from retail_anomaly.frames.alerts import example_alerts
     >>> unpacked(alert_list(example_alerts().assign(money=[240.0, None]), "UTC"))["rows"][0][:6]
-    ['2025-10-09 08:53:20 UTC', 'store-1', 'c-1', 'Refund burst', 1.0, 240.0]
+    ['2025-10-09 10:53:20 UTC', 'store-1', '', 'Shrinkage', 1.0, None]
     """
     rows = alerts_table(shown, zones)
     rows.insert(5, "Money in question", shown["money"].astype("float64").round(2).to_numpy())

@@ -33,7 +33,9 @@ def told_by_poslog(events: Iterable[Any]) -> list[Any]:
 
 
 def _told(events: Iterable[Any], kinds: Set[str]) -> list[Any]:
-    told = (event for event in events if event.event_type in kinds)
+    # An export is one store's: it can't name the receipt of another store.
+    own = (event for event in events if not getattr(event, "names_receipt_elsewhere", False))
+    told = (event for event in own if event.event_type in kinds)
     return [msgspec.structs.replace(event, card_token=None) for event in told]
 
 

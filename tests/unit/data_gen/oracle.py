@@ -46,7 +46,7 @@ def _one_store(events: list[Event]) -> Iterable[Finding]:
             yield Finding("refund_burst", store, cashier, transaction, is_off_shift(shifts, cashier, at))
 
     sold_at: dict[str, int] = {e.transaction_id: e.event_time for e in sales}
-    for e in refunds:
+    for e in (e for e in refunds if e.original_store_id in (None, e.store_id)):
         sold = sold_at.get(e.original_transaction_id or e.transaction_id)
         if sold is None or sold > e.event_time or e.event_time - sold > 30 * 24 * 60 * MINUTE:
             yield Finding("refund_without_sale", e.store_id, e.cashier_id, e.transaction_id)
