@@ -55,7 +55,7 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
             output["data"] = {"text/html": text}
         elif _WIDGET in shown:
             output["data"] = {
-                "text/html": "<p><em>What moves with alerts or with a slider: open the notebook.</em></p>"
+                "text/html": "<p><em>This part lives in the notebook: open the notebook.</em></p>"
             }
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", widget_renderer_url="")
     body: str = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]

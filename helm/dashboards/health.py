@@ -152,25 +152,4 @@ def pipeline_health() -> Any:
             "s",
             width=8,
         ),
-        lines(
-            "Shadow against live",
-            promql(
-                ("sum(rate(retail_shadow_alerts_total[$__rate_interval])) * 3600", "in the shadow"),
-                ("sum(rate(retail_alerts_total[$__rate_interval])) * 3600", "live"),
-            ),
-            "Alerts an hour, of all rules and detectors.",
-            width=8,
-        ),
-        lines(
-            "Alerts in the shadow",
-            promql(("sum by (type) (rate(retail_shadow_alerts_total[$__rate_interval])) * 3600", "{{type}}")),
-            "An hour, by rule: its name in capitals.",
-            width=8,
-        ),
-        lines(
-            "Versions of rules",
-            promql(("max by (rule, status) (retail_rule_version)", "{{rule}}, {{status}}")),
-            "A line ends and another begins when a rule is promoted or put aside.",
-            width=8,
-        ),
     )

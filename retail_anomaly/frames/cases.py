@@ -1,5 +1,6 @@
 """Triage in a notebook: alerts and actions in, cases in reading order out."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import chain
@@ -44,6 +45,8 @@ class CaseBook:
         All cases, each with its priority.
     precision
         The precision of each type of alert, by store group.
+    groups
+        The group of each store that has a case; a store that is not named is in the group without a name.
 
     Examples
     --------
@@ -53,8 +56,14 @@ class CaseBook:
     CaseBook(2 cases, 2 of them open)
     """
 
-    def __init__(self, cases: Iterable[Case], precision: Mapping[str, Precision]) -> None:
+    def __init__(
+        self,
+        cases: Iterable[Case],
+        precision: Mapping[str, Precision],
+        groups: Mapping[str, str] | None = None,
+    ) -> None:
         self.cases = list(cases)
+        self._groups = dict(groups or {})
         self.precision = dict(precision)
 
     @classmethod
@@ -73,7 +82,9 @@ class CaseBook:
             groups.setdefault(settings.group(case.store_id), []).append(case)
         precision = {name: Precision.of_cases(each, settings.cases.priors) for name, each in groups.items()}
         ordered = (prioritised(case, precision[name]) for name, each in groups.items() for case in each)
-        return cls(ordered, precision)
+        return cls(
+            ordered, precision, {case.store_id: name for name, each in groups.items() for case in each}
+        )
 
     def reading_order(self) -> list[Case]:
         """Return the open cases, the one to read first at the front."""
@@ -93,6 +104,32 @@ class CaseBook:
         rows = [_row(case) for case in chain(waiting, closed)]
         frame = pd.DataFrame(rows, columns=_COLUMNS)
         return frame.assign(opened_at=utc_times(frame["opened_at"]), newest_at=utc_times(frame["newest_at"]))
+
+    def precision_frame(self) -> pd.DataFrame:
+        """Return the precision of each type of alert as a DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each type of each store group: ``group``, ``type``, ``alerts``, ``confirmed``,
+            ``not_confirmed`` (benign or training) and ``precision``.
+
+        Examples
+        --------
+        >>> from retail_anomaly.frames.alerts import example_alerts
+        >>> triage(example_alerts()).precision_frame()[["type", "alerts", "precision"]].values.tolist()
+        [['REFUND_BURST', 1, 0.2], ['SHRINKAGE', 1, 0.2]]
+        """
+        counts: Counter[tuple[str, str]] = Counter()
+        for case in self.cases:
+            counts.update((self._groups.get(case.store_id, ""), alert.type) for alert in case.alerts)
+        rows = [
+            (group, kind, number, *self.precision[group].judged(kind), self.precision[group].of(kind))
+            for (group, kind), number in sorted(counts.items())
+        ]
+        return pd.DataFrame(
+            rows, columns=["group", "type", "alerts", "confirmed", "not_confirmed", "precision"]
+        )
 
     def __repr__(self) -> str:
         return f"CaseBook({plural(len(self.cases), 'case')}, {len(self.reading_order())} of them open)"

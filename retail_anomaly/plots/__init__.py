@@ -22,6 +22,7 @@ from retail_anomaly.plots.by_limit import alerts_by_limit
 from retail_anomaly.plots.by_scenario import recall_by_scenario, time_to_detect
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.counts import alert_counts, alert_hours, alert_trend
+from retail_anomaly.plots.evidence_figure import evidence_figure
 from retail_anomaly.plots.found_by_read import found_by_read
 from retail_anomaly.plots.ladder import cashier_ladder
 from retail_anomaly.plots.over_time import refunds_over_time
@@ -46,6 +47,7 @@ __all__ = [
     "alerts_table",
     "cashier_ladder",
     "count_frame",
+    "evidence_figure",
     "evidence_table",
     "example_alerts",
     "found_by_read",

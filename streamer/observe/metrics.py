@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from retail_anomaly.cases import Action, Case
-from retail_anomaly.core.alerts import Alert, ShadowAlert
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.rules import Rule
 from streamer.observe.background import Background
@@ -100,7 +100,6 @@ class Metrics(ProcessCounts, Collector):
             buckets=_TO_VERDICT, registry=registry,
         )  # fmt: skip
         self._verdicts: Counter[tuple[str, str]] = Counter()
-        self._shadow: Counter[str] = Counter()
         ProcessCollector(registry=registry)
         registry.register(self)
 
@@ -124,10 +123,6 @@ class Metrics(ProcessCounts, Collector):
         super().raised(outcome)
         if isinstance(outcome, Alert) and outcome.detected_at is not None:
             self._latency.observe(max(0.0, (outcome.detected_at - outcome.event_time) / 1_000))
-
-    def in_shadow(self, alert: ShadowAlert) -> None:
-        """Count an alert of a rule in the shadow."""
-        self._shadow[alert.type] += 1
 
     def decided(self, action: Action, changed: Sequence[Case]) -> None:
         """Observe the alerts that a verdict is about, and how long they waited for it."""
@@ -179,9 +174,6 @@ class Metrics(ProcessCounts, Collector):
         )
         yield _counter("retail_events", "Records processed.", "topic", self._processed)
         yield _counter("retail_alerts", "Alerts raised, revisions included.", "type", self._alerts)
-        yield _counter(
-            "retail_shadow_alerts", "Alerts of rules in the shadow, revisions included.", "type", self._shadow
-        )
         undecided = CounterMetricFamily(
             "retail_undecided", "Refunds that a detector could not judge.", labels=["detector", "reason"]
         )

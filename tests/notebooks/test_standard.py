@@ -40,6 +40,7 @@ def test_there_is_a_row_of_them():
         "60_live",
         "70_write_a_detector",
         "75_write_a_rule",
+        "80_review",
     ]
 
 

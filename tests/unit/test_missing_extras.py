@@ -18,7 +18,10 @@ USES = {
     "optuna": ["from retail_anomaly.tune import tune", "from retail_anomaly.tune import Tuning"],
     "pyarrow": ["from retail_anomaly import replay; replay('tills.parquet')"],
     "confluent_kafka": ["from streamer.notebook import KafkaFeed"],
-    "ipywidgets": ["from streamer.notebook import Board"],
+    "ipywidgets": [
+        "from streamer.notebook import Board",
+        "from retail_anomaly.cli.review.case_desk import CaseDesk",
+    ],
 }
 
 

@@ -42,6 +42,7 @@ OTHERS = {
     "COLOURS",
     "alerts_table",
     "count_frame",
+    "evidence_figure",
     "evidence_table",
     "example_alerts",
     "last_revisions",

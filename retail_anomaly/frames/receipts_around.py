@@ -1,0 +1,71 @@
+"""The receipts around an alert."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from retail_anomaly.core.events import REFUND
+from retail_anomaly.core.stakes import cited_transactions
+from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.events import AnyEvents, pos_frame
+
+_RECEIPT = ["event_time", "transaction_id", "cashier_id"]
+
+
+def receipts_around(
+    alert: Mapping[Hashable, Any], events: AnyEvents, *, around: str | None = None
+) -> pd.DataFrame:
+    """Return the receipts that an alert cites, and those of the same person or article just before and after.
+
+    Parameters
+    ----------
+    alert
+        One alert: a row of an alert frame, as a dictionary.
+    events
+        `Events`, or POS events as `pos_frame` returns them.
+    around
+        How much time to take before and after the alert, for example ``2h``. By default 30 minutes; 12 hours
+        for an article, whose count comes after the tills have closed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a receipt, in order of time: ``event_time`` (UTC), ``transaction_id``, ``cashier_id``,
+        ``lines``, ``sold`` and ``refunded`` (money), ``cited`` (whether the alert cites it). An alert
+        about an article that cites no receipt shows the lines of that article, any other the receipts of its
+        employee, or of the whole store if it names none.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core.events import PosEvent
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> refund = "store-1", "c-1", "k", 9.5, "REFUND", 1_760_000_000_000
+    >>> refunds = [PosEvent("t-2", *refund), PosEvent("t-9", *refund)]
+    >>> alert = example_alerts().iloc[0].to_dict()
+    >>> receipts_around(alert, refunds)[["transaction_id", "refunded", "cited"]].values.tolist()
+    [['t-2', 9.5, True], ['t-9', 9.5, False]]
+    """
+    lines = pos_frame(events)
+    expect_columns(lines, ("store_id", "sku", "event_type", "amount", *_RECEIPT), "events")
+    lines = lines[lines["store_id"] == alert["store_id"]]
+    names = cited_transactions(alert["evidence"])
+    sku = alert["evidence"].get("sku")
+    about_article = isinstance(sku, str) and not names
+    margin = pd.Timedelta(around or ("12h" if about_article else "30min"))
+    near = lines["event_time"].between(alert["opened_at"] - margin, alert["event_time"] + margin)
+    cited = lines["transaction_id"].isin(names) & (lines["event_time"] <= alert["event_time"])
+    if about_article:
+        near &= lines["sku"] == sku
+    elif isinstance(alert["employee_id"], str):
+        near &= lines["cashier_id"] == alert["employee_id"]
+    kept = lines.assign(cited=cited)[near | cited]
+    refunded = kept["event_type"].str.upper() == REFUND
+    kept = kept.assign(
+        sold=kept["amount"].where(~refunded, 0.0), refunded=kept["amount"].where(refunded, 0.0)
+    )
+    found = kept.groupby(_RECEIPT, dropna=False, observed=True).agg(
+        lines=("amount", "size"), sold=("sold", "sum"), refunded=("refunded", "sum"), cited=("cited", "any")
+    )
+    receipts: pd.DataFrame = found.reset_index()
+    return receipts

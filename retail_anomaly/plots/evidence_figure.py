@@ -1,0 +1,72 @@
+"""The figure that shows the evidence of an alert."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from retail_anomaly.core.events import REFUND
+from retail_anomaly.frames.events import AnyEvents, count_frame, movement_frame, pos_frame
+from retail_anomaly.frames.shown_times import Zones
+from retail_anomaly.plots.components import score_components
+from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.stock import stock_walk
+
+
+def evidence_figure(
+    alert: Mapping[Hashable, Any],
+    events: AnyEvents,
+    *,
+    alerts: pd.DataFrame | None = None,
+    zones: Zones = "UTC",
+) -> go.Figure | None:
+    """Draw the figure that fits the evidence of an alert.
+
+    Parameters
+    ----------
+    alert
+        One alert: a row of an alert frame, as a dictionary.
+    events
+        `Events`, with the stock counts and movements; or a frame of POS events, which shows refunds only.
+    alerts
+        Alerts to mark beside it on the figure of an article's stock.
+    zones
+        Time zone of the stores.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure or None
+        `score_components` for a model's alert, `stock_walk` for an alert about counted stock,
+        `refund_window` for one about refunds; None for any other.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core.events import PosEvent
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> alert = example_alerts().iloc[0].to_dict()
+    >>> refund = PosEvent("t-2", "store-1", "c-1", "k", 9.5, "REFUND", 1_760_000_000_000)
+    >>> evidence_figure(alert, [refund]).layout.title.text
+    '1 of 1 refund of c-1 is evidence'
+    >>> evidence_figure({**alert, "type": "SECURITY_CORRELATION"}, []) is None
+    True
+    """
+    evidence = alert["evidence"]
+    if evidence.get("pValues"):
+        return score_components(alert, zones=zones)
+    if (
+        isinstance(evidence.get("sku"), str)
+        and "counted" in evidence
+        and not isinstance(events, pd.DataFrame)
+    ):
+        events = list(events)
+        return stock_walk(
+            pos_frame(events),
+            count_frame(events),
+            store_id=alert["store_id"],
+            sku=evidence["sku"],
+            movements=movement_frame(events),
+            alerts=alerts,
+            zones=zones,
+        )
+    return refund_window(alert, events, zones=zones) if REFUND in alert["type"] else None
