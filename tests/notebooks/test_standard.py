@@ -107,6 +107,13 @@ def test_there_is_no_detector_inside(notebook):
 
 
 @every
+def test_no_widget_collects_output(notebook):
+    # The gallery runs notebooks without the state of widgets, and fails at one that collects output.
+    used = {node.name for node in notebook.nodes(ast.alias)}
+    assert not used & {"Output", "interact", "interact_manual", "interactive", "interactive_output"}
+
+
+@every
 def test_it_says_where_data_of_ones_own_goes_or_how_it_is_run(notebook):
     assert len(notebook.sources("markdown")[0].splitlines()) >= 3
 
