@@ -1,6 +1,7 @@
 """Cases to read and judge with widgets, in a notebook."""
 
 import getpass
+import json
 from collections.abc import Hashable, Iterable
 from html import escape
 from pathlib import Path
@@ -32,6 +33,7 @@ with extra_imports():
 
 VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
 _MOST_RECEIPTS: Final = 15
+_FIGURE: Final = "application/vnd.plotly.v1+json"
 
 
 class CaseDesk:
@@ -91,7 +93,7 @@ class CaseDesk:
         self._zones = zones
         self._choice = ipywidgets.Dropdown(description="Case", layout={"width": "auto"})
         self._details, self._said = ipywidgets.HTML(), ipywidgets.HTML()
-        self._figure = ipywidgets.VBox()
+        self._figure = ipywidgets.Output()
         self._reason = ipywidgets.Text(description="Reason", layout={"width": "auto"})
         self._buttons = [ipywidgets.Button(description=verdict) for verdict in VERDICTS]
         for button in self._buttons:
@@ -122,11 +124,10 @@ class CaseDesk:
         for button in self._buttons:
             button.disabled = case is None
         self._details.value = html_paragraph("No open case.") if case is None else self._described(case)
-        before = self._figure.children
         figure = None if case is None else self._drawn(case)
-        self._figure.children = () if figure is None else (go.FigureWidget(figure),)
-        for widget in before:
-            widget.close()
+        # Not a FigureWidget: one that takes the place of another is drawn before it has a place, and Plotly
+        # then lays title and subtitle over each other.
+        self._figure.outputs = () if figure is None else (_output(figure),)
 
     def judge(self, case_id: str, verdict: str, reason: str, *, alert_id: str | None = None) -> Action:
         """Append a verdict to the decisions.
@@ -234,3 +235,9 @@ def _title(number: int, case: Case) -> str:
     return (
         f"{number}. {case.subject.id} in {case.store_id}: {percent(case.priority)}, {case.expected_loss:,.2f}"
     )
+
+
+def _output(figure: go.Figure) -> dict[str, Any]:
+    """Return a figure as the output of a cell."""
+    bundle = {_FIGURE: json.loads(figure.to_json()), "text/plain": "Figure"}
+    return {"output_type": "display_data", "data": bundle, "metadata": {}}

@@ -71,9 +71,11 @@ def test_a_chosen_case_is_shown_with_its_receipts_and_its_figure(desk_of: MakeDe
         f"2. {HOSTILE} in store-1",
     ]
     assert "t-1" in details.value
-    assert figure.children[0].layout.title.text.endswith("of c-1 is evidence")
+    (drawn,) = (output["data"]["application/vnd.plotly.v1+json"] for output in figure.outputs)
+    assert drawn["layout"]["title"]["text"].endswith("of c-1 is evidence")
     choice.value = choice.options[1][1]
     assert desk.shown == choice.value
+    assert "of c-1" not in str(figure.outputs)
     assert "&lt;script&gt;" in details.value
     assert "<script>" not in details.value
 
