@@ -36,6 +36,26 @@ def is_frame(value: object) -> bool:
     return hasattr(value, "fetchmany") or type(value).__name__ == "LazyFrame"
 
 
+def reads_once(value: object) -> bool:
+    """Tell whether a value gives its rows only once, as the cursor of a database or an iterator does.
+
+    Examples
+    --------
+    >>> import sqlite3
+    >>> cursor = sqlite3.connect(":memory:").execute("select 1 as sku")
+    >>> reads_once(cursor), reads_once([cursor]), reads_once([{"sku": "k"}])
+    (True, True, False)
+    """
+    if isinstance(value, list | tuple):
+        return any(reads_once(part) for part in value if hasattr(part, "fetchmany"))
+    return isinstance(value, Iterator) or (hasattr(value, "fetchmany") and not _is_relation(value))
+
+
+def _is_relation(value: Any) -> bool:
+    """Tell whether a value is a relation of DuckDB, which starts again when it is filtered."""
+    return hasattr(value, "execute") and hasattr(value, "filter")
+
+
 def frame_table(frame: Any) -> ForeignTable:
     """Return a frame as a table.
 
@@ -206,7 +226,7 @@ class RelationTable:
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
         relation = self._relation
-        if hasattr(relation, "execute") and hasattr(relation, "filter"):
+        if _is_relation(relation):
             relation = relation.filter("true")  # a fresh one, which has not been read
         places = {name: self.names.index(name) for name in columns}
         number = 1

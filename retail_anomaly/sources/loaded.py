@@ -17,6 +17,7 @@ from retail_anomaly.sources import Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines, Reject
 from retail_anomaly.sources.findings import Watch
+from retail_anomaly.sources.frame_tables import reads_once
 from retail_anomaly.sources.input import Stream
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.mapping_file import AnyMapping, read_mapping
@@ -106,7 +107,7 @@ class Events:
         self._bad: list[BadLine] = []
         self._notes: list[str] = []
         self._summary: LoadSummary | None = None
-        if isinstance(where, Iterator):
+        if reads_once(where):
             self._keep()
         else:
             self._notes = self._opened().notes  # a wrong path or column is an error at once
@@ -210,7 +211,7 @@ def zoned(source: Where, zones: Mapping[str, str]) -> Where:
     if isinstance(source, Events):
         is_zoned = source.zones is not None or not source.can_be_sent
         return source if is_zoned else Events(source.where, source.topic, source.mapping, zones)
-    return source if isinstance(source, Iterator) else Events(source, None, EventMapping(), zones)
+    return source if reads_once(source) else Events(source, None, EventMapping(), zones)
 
 
 class _Kept(Stream):

@@ -13,7 +13,7 @@ from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.event_log import json_object
 from retail_anomaly.sources.foreign_table import ForeignTable
-from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame
+from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame, reads_once
 from retail_anomaly.sources.json_files import opened_lines
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.mapping import EventMapping
@@ -65,7 +65,7 @@ class Places:
             There is nothing, or it can't be read.
         """
         if is_frame(place):
-            return [self.of_tables([frame_table(place)], self._topic)]
+            return [self.of_tables([frame_table(place)], self._topic, once=reads_once(place))]
         if str(place) == STDIN:
             return [Lines(None, self._topic, self._mapping, self._clocks)]
         if is_address(place):

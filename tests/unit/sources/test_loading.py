@@ -6,7 +6,9 @@ import bz2
 import gzip
 import io
 import json
+import sqlite3
 import zipfile
+from contextlib import closing
 from typing import Any
 
 import pandas as pd
@@ -441,3 +443,25 @@ def test_an_export_may_lack_the_optional_columns_of_a_packaged_mapping(tmp_path)
     assert (event.amount, event.customer_token) == (5.1, None)
     with pytest.raises(SourceError, match=r"has no column CustomerID \(for customerToken\)"):
         ra.load([row], mapping={"columns": {"customerToken": "CustomerID"}})
+
+
+class _Connection:
+    """The cursor of a database that can be fetched from, but not looped over."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.description = cursor.description
+        self.fetchmany = cursor.fetchmany
+
+
+@pytest.mark.parametrize("wrap", [lambda cursor: cursor, _Connection, lambda cursor: [cursor]])
+def test_the_cursor_of_a_database_is_read_whole_and_twice(wrap):
+    with closing(sqlite3.connect(":memory:")) as database:
+        FRAME.to_sql("receipts", database, index=False)
+
+        def rows():
+            return wrap(database.execute("select * from receipts"))
+
+        loaded = ra.load(rows())
+        assert all_of(loaded) == all_of(loaded) == EVENTS
+        assert ra.replay(rows(), progress=False).events["pos-events"] == len(EVENTS)
+        assert ra.explain("t1", rows()).transaction_id == "t1"
