@@ -151,6 +151,8 @@ class RuleBook:
         given = {name: value for name, value in (change.rule or {}).items() if name != "examples"}
         packed = msgspec.json.encode(given)
         rule = _read_rule(packed)
+        # The status is written out, as in a book that was stored: the rule has one hash before and after.
+        rule = with_status(rule, rule.status)
         known, _ = self._everywhere.get(rule.id, (None, 0))
         if known is not None and rule.version <= known.version:
             if rule.version < known.version:
@@ -159,7 +161,7 @@ class RuleBook:
                     f"rule.version: rule {rule.id} has version {known.version} already, got {rule.version}; "
                     "give it a higher one",
                 )
-            if with_status(rule, known.status).config_hash != known.config_hash:
+            if with_status(known, rule.status).config_hash != rule.config_hash:
                 raise InvalidRecord(
                     "rule.version",
                     f"rule.version: rule {rule.id} version {rule.version} is another rule already; give this "

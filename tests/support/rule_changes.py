@@ -60,6 +60,8 @@ def rule_changes(rng: Random) -> Iterator[RuleChange]:
             "window": rng.choice(["10m", "10m", "30m"]),
             **CONDITIONS["abc".index(name)],
         }
+        if rule["status"] == "shadow" and rng.random() < 0.5:
+            del rule["status"]  # which is the default
         yield RuleChange("push", "kim", START, rule=rule)
 
 

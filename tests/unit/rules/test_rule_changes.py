@@ -133,6 +133,18 @@ def test_a_book_that_was_stored_goes_on_as_it_was() -> None:
     assert after.packed() == before.packed()
 
 
+def test_a_rule_that_is_pushed_without_a_status_is_the_same_one_in_a_book_that_was_stored() -> None:
+    without = {name: value for name, value in DRAWER.items() if name != "status"}
+    running = book({**push(), "rule": without})
+    restarted = RuleBook(rules_of_settings(load(environ={}).settings), running.packed())
+
+    hashes = [[rule.config_hash for rule in each.rules()] for each in (running, restarted)]
+    again = [each.apply(RuleChange("push", "kim", START, rule=DRAWER)) for each in (running, restarted)]
+
+    assert hashes[0] == hashes[1]
+    assert [rule.status for rule in again] == ["live", "live"]
+
+
 BAD = {
     "an older version": (push(version=0), "rule.version: rule drawer has version 1 already, got 0"),
     "another rule of one version": (push(window="2h"), "is another rule already; give this one version 2"),
