@@ -67,9 +67,7 @@ def take(
     from retail_anomaly.frames.cases import triage
 
     book = triage(alerts, file if file.exists() else ())
-    taken = {action.action_id for case in book.cases for action in case.actions}
-    found = read_verdicts(sheet, book, by=name or getpass.getuser(), time=time.time_ns() // 1_000_000)
-    new = [action for action in found if action.action_id not in taken]
+    new = read_verdicts(sheet, book, by=name or getpass.getuser(), time=time.time_ns() // 1_000_000)
     kept = GrowingFile(file)
     for action in new:
         kept.append(encode(action), action.store_id)

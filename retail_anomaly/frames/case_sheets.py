@@ -1,18 +1,24 @@
 """Cases as a sheet for those who work in a spreadsheet, and the verdicts that come back in it."""
 
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
-from retail_anomaly.cases import Action
+from retail_anomaly.cases import Action, Case
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.extras import require
 from retail_anomaly.core.records import InvalidRecord, record_from
 from retail_anomaly.frames.cases import CaseBook
+from retail_anomaly.sources.csv_form import csv_form, text_lines
+from retail_anomaly.sources.csv_rows import CsvRows
+from retail_anomaly.sources.file_tables import ExcelTable
+from retail_anomaly.sources.stored_file import StoredFile
 from retail_anomaly.whole_file import whole_file
 
+_COLUMNS: Final = ("case_id", "verdict", "reason")
+_DECIDING: Final = ("verdict", "reopen")
 _FORMS: Final = (".csv", ".xlsx")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -69,46 +75,97 @@ def read_verdicts(path: Path, book: CaseBook, *, by: str, time: int) -> list[Act
     Returns
     -------
     list of Action
-        A row has the same ``actionId`` each time it is read: a sheet that is imported twice counts once.
+        The verdicts that change something. A row that says what its case's newest decision says is passed
+        over: a sheet that is imported twice counts once.
 
     Raises
     ------
     UsageError
-        A row is wrong; the text names file and row.
+        A row is wrong, or two rows judge one case differently; the text names file and row.
+    SourceError
+        The sheet can't be read.
     """
     _expect_form(path)
-    if path.suffix.lower() == ".csv":
-        sheet = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    else:
-        require("openpyxl")
-        sheet = pd.read_excel(path, dtype=str, keep_default_na=False)
-    if missing := [name for name in ("case_id", "verdict", "reason") if name not in sheet]:
-        raise UsageError(f"{path}: there is no column {', '.join(missing)}")
     known = {case.case_id: case for case in book.cases}
+    judged: dict[str, tuple[int, str, str]] = {}
     actions: list[Action] = []
-    for number, row in enumerate(sheet.to_dict("records"), 2):  # the heading is row 1
-        name, verdict, reason = (str(row[key]).strip() for key in ("case_id", "verdict", "reason"))
+    for number, row in _filled_rows(path):
+        name, verdict, reason = (row[column] for column in _COLUMNS)
+        verdict = verdict.lower()
         if not verdict:
             continue
         case = known.get(name)
         if case is None:
             raise UsageError(f"{path}: row {number}: case_id: {name!r} is no case of these alerts")
-        parts = "\n".join((name, verdict.lower(), reason, by))
+        first = judged.setdefault(name, (number, verdict, reason))
+        if first[1:] != (verdict, reason):
+            raise UsageError(
+                f"{path}: row {number}: case {name} has another verdict or reason in row {first[0]}: keep one"
+            )
+        last = next((each for each in reversed(case.actions) if each.action in _DECIDING), None)
+        if first[0] != number or (last is not None and _repeats(last, case, verdict, reason, by)):
+            continue
+        # The decision before is part of the id: a verdict that is changed back is another one.
+        parts = "\n".join((name, verdict, reason, by, "" if last is None else last.action_id))
         fields: dict[str, Any] = {
             "actionId": blake2b(parts.encode(), digest_size=16).hexdigest(),
-            "time": max(time, case.newest_at),
+            "time": max(time, case.newest_at, 0 if last is None else last.time + 1),
             "by": by,
             "action": "verdict",
             "storeId": case.store_id,
             "reason": reason,
             "caseId": name,
-            "verdict": verdict.lower(),
+            "verdict": verdict,
         }
         try:
             actions.append(record_from(Action, fields))
         except InvalidRecord as error:
             raise UsageError(f"{path}: row {number}: {error}") from None
     return actions
+
+
+def _repeats(last: Action, case: Case, verdict: str, reason: str, by: str) -> bool:
+    """Tell whether a case's newest decision says the same, about all of its alerts."""
+    said = (last.case_id, last.verdict, last.reason, last.by)
+    return said == (case.case_id, verdict, reason, by) and last.time >= case.newest_at
+
+
+def _filled_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a sheet that are not blank, each with the number that a spreadsheet gives it."""
+    file = StoredFile(path)
+    if file.form == ".csv":
+        yield from _csv_rows(path, file)
+        return
+    table = ExcelTable(file)
+    _expect_columns(path, table.names)
+    for batch in table.batches(_COLUMNS):
+        columns = [batch.column(name) or () for name in _COLUMNS]
+        for number, *cells in zip(batch.numbers, *columns, strict=True):
+            row = ("" if cell is None else str(cell).strip() for cell in cells)
+            yield number, dict(zip(_COLUMNS, row, strict=True))
+
+
+def _csv_rows(path: Path, file: StoredFile) -> Iterator[tuple[int, dict[str, str]]]:
+    form = csv_form(file, None, None)
+    _expect_columns(path, form.header)
+    places = {name: form.header.index(name) for name in _COLUMNS}
+    with file.opened("CSV") as (content, _), text_lines(content, form.encoding) as lines:
+        first_line = form.header_lines + 1
+        rows = CsvRows(
+            islice(lines, form.header_lines, None), form.separator, len(form.header), first_line=first_line
+        )
+        joined = 0  # lines that go on in a cell: a spreadsheet counts rows
+        for block in rows:
+            for broken in block.broken:
+                raise UsageError(f"{path}: line {broken.line}: {broken.reason}")
+            for line, row in zip(block.lines, block.rows, strict=True):
+                yield line - joined, {name: row[place].strip() for name, place in places.items()}
+                joined += sum(cell.count("\n") for cell in row)
+
+
+def _expect_columns(path: Path, names: Sequence[str]) -> None:
+    if missing := [name for name in _COLUMNS if name not in names]:
+        raise UsageError(f"{path}: there is no column {', '.join(missing)}")
 
 
 def _expect_form(path: Path) -> None:

@@ -75,3 +75,64 @@ def test_a_wrong_row_is_named_and_changes_nothing(
 
     assert said in capsys.readouterr().err
     assert not alerts.with_suffix(".actions.jsonl").exists()
+
+
+def test_a_verdict_that_is_changed_back_is_a_new_one(alerts: Path, tmp_path: Path) -> None:
+    sheet, options = tmp_path / "cases.csv", ["--alerts", str(alerts)]
+    main(["verdict", "export", str(sheet), *options])
+
+    for verdict in ("confirmed", "benign", "confirmed", "confirmed"):
+        fill(sheet, verdict, "seen on video")
+        assert main(["verdict", "import", str(sheet), *options, "--as", "kim"]) == 0
+
+    case = ra.triage(alerts, alerts.with_suffix(".actions.jsonl")).cases[0]
+    assert [each.verdict for each in case.actions] == ["confirmed", "benign", "confirmed"]
+    assert {each.verdict for each in case.alerts} == {"confirmed"}
+
+
+def test_two_verdicts_on_one_case_are_named(
+    alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet, case = tmp_path / "cases.csv", ra.triage(alerts).cases[0].case_id
+    sheet.write_text(f"case_id,verdict,reason\n{case},benign,x\n{case},confirmed,x\n")
+
+    assert main(["verdict", "import", str(sheet), "--alerts", str(alerts)]) == 2
+    assert f"row 3: case {case} has another verdict or reason in row 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_sheet_is_read_as_a_spreadsheet_saves_it(
+    alerts: Path, tmp_path: Path, encoding: str, separator: str
+) -> None:
+    sheet, case = tmp_path / "cases.csv", ra.triage(alerts).cases[0].case_id
+    rows = [("case_id", "verdict", "reason"), (case, "benign", "Prüfung: Regal geräumt")]
+    sheet.write_bytes("\r\n".join(separator.join(row) for row in rows).encode(encoding))
+
+    assert main(["verdict", "import", str(sheet), "--alerts", str(alerts)]) == 0
+
+    (taken,) = ra.triage(alerts, alerts.with_suffix(".actions.jsonl")).cases[0].actions
+    assert taken.reason == "Prüfung: Regal geräumt"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("cases.csv", b"case_id;verdict;reason\n\n;;\nx;benign;y\n", "row 4: case_id: 'x' is no case"),
+        ("cases.csv", b'case_id,verdict,reason\nx,,"a\nb"\nx,benign,y\n', "row 3: case_id: 'x' is no case"),
+        ("cases.csv", b"case_id,verdict,reason\nx,benign,y,z\n", "line 2: expected 3 cells, got 4"),
+        ("cases.csv", b"", "can't be read as CSV"),
+        ("cases.xlsx", b"PK\x03\x04 cut off", "can't be read as Excel"),
+    ],
+)
+def test_a_sheet_that_is_wrong_is_one_line(
+    alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, said: str
+) -> None:
+    sheet = tmp_path / name
+    sheet.write_bytes(content)
+
+    assert main(["verdict", "import", str(sheet), "--alerts", str(alerts)]) in (1, 2)
+
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
