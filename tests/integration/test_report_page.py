@@ -10,7 +10,7 @@ import pytest
 
 from retail_anomaly.evaluate import incidents_frame
 from retail_anomaly.frames.quality import data_quality
-from retail_anomaly.plots import example_alerts
+from retail_anomaly.plots import COLOURS, example_alerts
 from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.report.scorecard_page import write_scorecard
 from tests.support.browser import count_colour, pixels, share_of_ink
@@ -54,7 +54,7 @@ def test_it_opens_offline_with_all_its_figures(report, browser):
         assert page.requests == [report.as_uri()]
         assert overflow(page) == (0, [])
     assert share_of_ink(picture) > 0.05
-    for colour in ("#d1495b", "#c77700", "#0068b5"):
+    for colour in (COLOURS["REFUND_BURST"], COLOURS["REFUND_WITHOUT_SALE"], COLOURS["SECURITY_CORRELATION"]):
         assert count_colour(picture, colour) > 500
     # No screen of it is blank.
     assert all(share_of_ink(picture[top : top + 800]) > 0.01 for top in range(0, len(picture) - 800, 800))

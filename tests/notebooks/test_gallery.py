@@ -24,7 +24,7 @@ def test_page_of_a_notebook_opens_offline_with_its_figures(tmp_path, browser: Br
         assert shown.errors == []
         assert all(request.startswith("file:") for request in shown.requests), shown.requests
         assert count_colour(pixels(shown.png(whole=True)), COLOURS["REFUND_BURST"]) > 100
-        assert "assert len(incidents)" in shown.value("document.body.innerText")
+        assert "alerts, each about events that are in the data" in shown.value("document.body.innerText")
     assert (tmp_path / "00_quickstart.html").stat().st_size < 3_000_000
 
 
