@@ -212,6 +212,16 @@ class ExcelTable:
                 sheet = book[self._sheet or names[0]]
                 if self._sheet is None and len(names) > 1:
                     self.notes = [f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read"]
-                yield sheet.iter_rows(values_only=True)
+                yield ([_shown(cell) for cell in row] for row in sheet.iter_rows())
             finally:
                 book.close()
+
+
+def _shown(cell: Any) -> Any:
+    """Return a cell's value; a whole number that its format fills up with zeros is an id, as it is shown."""
+    value = cell.value
+    if type(value) in (int, float) and value == value // 1 and value >= 0:
+        zeros = cell.number_format
+        if len(zeros) > 1 and not zeros.strip("0"):
+            return str(int(value)).zfill(len(zeros))
+    return value

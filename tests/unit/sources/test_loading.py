@@ -245,6 +245,24 @@ def test_the_encoding_the_separator_and_the_sheet_of_a_mapping_count(tmp_path):
         ra.load(tmp_path / "b.xlsx", mapping={"sheet": "Sale"})
 
 
+def test_a_number_that_excel_shows_with_zeros_in_front_is_the_id_that_is_shown(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(list(SALE))
+    book.active.append([1001 if name == "transactionId" else value for name, value in SALE.items()])
+    place = list(SALE).index("transactionId") + 1
+    book.active.cell(2, place).number_format = "0000000"
+    book.save(tmp_path / "a.xlsx")
+    (event,) = ra.load(tmp_path / "a.xlsx")
+    assert isinstance(event, PosEvent)
+    assert event.transaction_id == "0001001"
+    book.active.cell(2, place).number_format = "0.00"
+    book.save(tmp_path / "b.xlsx")
+    (event,) = ra.load(tmp_path / "b.xlsx")
+    assert isinstance(event, PosEvent)
+    assert event.transaction_id == "1001"
+
+
 def test_text_keeps_its_blanks_without_trimming():
     (event,) = ra.load([changed(sku=" k ")], mapping={"trim": False})
     assert isinstance(event, PosEvent)
