@@ -1,7 +1,7 @@
 """The page about one cashier or one store: sales, refunds, alerts, peers, over time."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ import pandas as pd
 
 from retail_anomaly import plots
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
-from retail_anomaly.core.events import REFUND, SALE
+from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, TillEvent
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.frames.alert_tables import alerts_table
@@ -125,8 +125,9 @@ def profile(
     )
     if alerts is None:
         alerts = replay(events, settings=settings, progress=False).alerts
-    lines = plots.pos_frame(events)
-    store = _store(lines, employee_id, store_id)
+    people: dict[str, set[str]] = {}
+    lines = plots.pos_frame(_noted(events, people))
+    store = _store(people, employee_id, store_id)
     shown = last_revisions(alerts)
     own = lines[lines["store_id"] == store]
     raised = shown[shown["store_id"] == store]
@@ -136,25 +137,42 @@ def profile(
     return _of_employee(employee_id, store, own, about, settings.zones)
 
 
-def _store(lines: pd.DataFrame, employee_id: str | None, store_id: str | None) -> str:
+def _noted(events: Iterable[Event], people: dict[str, set[str]]) -> Iterator[Event]:
+    """Yield events, and take note of their stores and of each store's cashiers, who may have no receipt."""
+    for event in events:
+        cashiers = people.setdefault(event.store_id, set())
+        if isinstance(event, PosEvent | TillEvent):
+            cashiers.add(event.cashier_id)
+        yield event
+
+
+def _store(people: Mapping[str, set[str]], employee_id: str | None, store_id: str | None) -> str:
     """Return the store; an employee is one of a store."""
-    stores = sorted(set(lines["store_id"]))
-    if store_id is not None and store_id not in stores:
-        raise ProfileError(f"store {store_id}: no event is of this store; {_advice(store_id, stores)}")
+    if store_id is not None and store_id not in people:
+        raise ProfileError(
+            f"store {store_id}: no event is of this store; {_advice(store_id, sorted(people))}"
+        )
     if employee_id is None:
         assert store_id is not None  # noqa: S101 - for the type checker
         return store_id
-    their = lines if store_id is None else lines[lines["store_id"] == store_id]
-    found = sorted(set(their.loc[their["cashier_id"] == employee_id, "store_id"]))
+    having = sorted(store for store, cashiers in people.items() if employee_id in cashiers)
+    found = having if store_id is None else [store for store in having if store == store_id]
+    if not found and having:
+        raise ProfileError(
+            f"employee {employee_id}: no event of store {store_id} is theirs; "
+            f"{plural(len(having), 'other store')} {'has' if len(having) == 1 else 'have'} one of this name "
+            f"({', '.join(having[:5])})"
+        )
     if not found:
-        names = sorted(set(their["cashier_id"]))
+        named = people.values() if store_id is None else [people[store_id]]
+        names = sorted(set().union(*named))
         raise ProfileError(f"employee {employee_id}: no event is theirs; {_advice(employee_id, names)}")
     if len(found) > 1:
         raise UsageError(
             f"employee {employee_id}: {plural(len(found), 'store')} have one of this name "
             f"({', '.join(found[:5])}): name the store"
         )
-    return str(found[0])
+    return found[0]
 
 
 def _advice(name: str, known: list[str]) -> str:
@@ -166,13 +184,11 @@ def _advice(name: str, known: list[str]) -> str:
 def _of_employee(
     employee: str, store: str, own: pd.DataFrame, alerts: pd.DataFrame, zones: Mapping[str, str]
 ) -> ProfilePage:
-    peers = _peers(own, "cashier_id")
-    others = peers.drop(employee)
+    peers = _peers(own, "cashier_id", employee)
     lines = own[own["cashier_id"] == employee]
-    noun = "cashier refunds" if len(others) == 1 else "cashiers refund"
     made = _made(peers.loc[[employee]], f" in {store}")
-    compared = f"the {len(others)} other {noun} {_share(others)}"
-    summary = f"{employee} {made}; {compared}. {_alerts_text(alerts)}"
+    compared = _compared(peers.drop(employee), "cashier") or "; no other cashier of the store has receipts"
+    summary = f"{employee} {made}{compared}. {_alerts_text(alerts)}"
     drawn = figure(plots.refunds_over_time(own, store_id=store, employee_id=employee, zones=zones))
     sections = [
         section("Over time", drawn + figure(plots.timeline(alerts, lines, zones=zones))),
@@ -187,12 +203,10 @@ def _of_employee(
 def _of_store(
     store: str, lines: pd.DataFrame, own: pd.DataFrame, alerts: pd.DataFrame, zones: Mapping[str, str]
 ) -> ProfilePage:
-    peers = _peers(lines, "store_id")
-    others, compared = peers.drop(store), ""
-    if len(others):
-        noun = "store refunds" if len(others) == 1 else "stores refund"
-        compared = f"; the {len(others)} other {noun} {_share(others)}"
-    summary = f"{store} {_made(peers.loc[[store]])}{compared}. {_alerts_text(alerts)}"
+    peers = _peers(lines, "store_id", store)
+    others = peers.drop(store)
+    made = _made(peers.loc[[store]])
+    summary = f"{store} {made}{_compared(others, 'store')}. {_alerts_text(alerts)}"
     cashiers = _peers(own, "cashier_id")
     of_cashiers = figure(plots.refund_shares(own)) + _peers_table(cashiers, "Cashier")
     sections = [
@@ -236,9 +250,11 @@ def _profile(
     )
 
 
-def _peers(lines: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return receipts and refunds by name, the highest share first."""
+def _peers(lines: pd.DataFrame, by: str, own: str | None = None) -> pd.DataFrame:
+    """Return receipts and refunds by name, the highest share first; `own` is there without receipts too."""
     found = receipts_by(lines, [by]).set_index(by)
+    if own is not None and own not in found.index:
+        found = found.reindex([*found.index, own], fill_value=0).astype(int).rename_axis(by)
     found["share"] = found["refunds"] / found["receipts"]
     return found.sort_values(["share", "receipts"], ascending=False, kind="stable")
 
@@ -255,7 +271,7 @@ def _peers_table(peers: pd.DataFrame, noun: str, own: str | None = None) -> str:
             f"{name} (this one)" if name == own else name,
             f"{row['receipts']:,}",
             f"{row['refunds']:,}",
-            percent(row["share"], 2),
+            percent(row["share"], 2) if row["receipts"] else "no receipts",
         )
         for name, row in shown.to_dict("index").items()
     ]
@@ -266,12 +282,21 @@ def _peers_table(peers: pd.DataFrame, noun: str, own: str | None = None) -> str:
 
 def _made(one: pd.DataFrame, where: str = "") -> str:
     refunds, receipts = int(one["refunds"].sum()), int(one["receipts"].sum())
+    if not receipts:
+        return f"has no receipts{where}"
     return f"made {plural(refunds, 'refund')} on {plural(receipts, 'receipt')}{where} ({_share(one)})"
 
 
+def _compared(others: pd.DataFrame, noun: str) -> str:
+    """Return how much the others refund, after a semicolon; nothing if there are none."""
+    if others.empty:
+        return ""
+    refund = f"{noun} refunds" if len(others) == 1 else f"{noun}s refund"
+    return f"; the {len(others)} other {refund} {_share(others)}"
+
+
 def _share(peers: pd.DataFrame) -> str:
-    receipts = int(peers["receipts"].sum())
-    return percent(int(peers["refunds"].sum()) / receipts, 1) if receipts else "none"
+    return percent(int(peers["refunds"].sum()) / int(peers["receipts"].sum()), 1)
 
 
 def _alerts_text(alerts: pd.DataFrame) -> str:

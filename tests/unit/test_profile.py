@@ -7,6 +7,7 @@ import pytest
 
 import retail_anomaly as ra
 from retail_anomaly.cli import main
+from retail_anomaly.core import codec
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.report.profile_page import ProfileError
 from tests.support.events import DAY, HOUR, line
@@ -45,6 +46,27 @@ def test_a_store_stands_beside_the_other_stores():
     assert "<h3>store-1</h3>" in found._repr_html_()
 
 
+OPENED = line("NO_SALE", cashier_id="c-8", store_id="store-8")
+
+
+@pytest.mark.parametrize(
+    ("log", "who", "said"),
+    [
+        ([*LOG, line("LINE_VOID", cashier_id="c-9", store_id="store-2")], {"employee_id": "c-9"},
+         "c-9 has no receipts in store-2; the 1 other cashier refunds 0.0 %. No alert."),
+        ([*LOG, codec.decode("pos-events", codec.encode(OPENED))], {"store_id": "store-8"},
+         "store-8 has no receipts; the 2 other stores refund 6.2 %. No alert."),
+        ([codec.decode("pos-events", codec.encode(OPENED))], {"employee_id": "c-8"},
+         "c-8 has no receipts in store-8; no other cashier of the store has receipts. No alert."),
+    ],
+)  # fmt: skip
+def test_who_rang_up_nothing_has_a_page_too(log, who, said, tmp_path):
+    found = ra.profile(log, **who)
+    assert found.summary == said
+    assert found.facts["Sold"] == "0.00"
+    assert "no receipts" in found.write(tmp_path / "page.html").read_text("utf-8")
+
+
 def test_the_page_opens_with_hostile_names_as_text(tmp_path):
     page = ra.profile(LOG, employee_id="<b>").write(tmp_path / "page.html").read_text("utf-8")
     assert "&lt;b&gt;, store-1" in page
@@ -67,7 +89,11 @@ def test_alerts_that_are_given_are_not_replayed():
         ),
         ({"employee_id": "c-9"}, ProfileError, "employee c-9: no event is theirs; did you mean c-2"),
         ({"store_id": "store-9"}, ProfileError, "store store-9: no event is of this store; did you mean"),
-        ({"store_id": "store-2", "employee_id": "c-1"}, ProfileError, "employee c-1: no event is theirs"),
+        (
+            {"store_id": "store-2", "employee_id": "c-1"},
+            ProfileError,
+            r"employee c-1: no event of store store-2 is theirs; 1 other store has one .* \(store-1\)",
+        ),
     ],
 )
 def test_whom_nobody_knows_is_one_line(who, error, said):
