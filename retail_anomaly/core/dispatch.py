@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import Detector
-from retail_anomaly.core.events import POS_EVENTS, Event
+from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent, TillEvent
+from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import DetectorState, StoreMemory
 from retail_anomaly.core.parameters import P
 
@@ -56,6 +57,10 @@ class IndexedDetector(Detector[P, X]):
     @abstractmethod
     def step(self, names: int, event: Event, state: X, store: StoreMemory) -> Sequence[Alert]:
         """Look at an event that matches under some names."""
+
+    def explain(self, event: PosEvent | TillEvent, state: X, store: StoreMemory) -> Sequence[Margin]:
+        """Say how far a POS event of any type was from an alert, once it was processed; change nothing."""
+        return ()
 
 
 class Dispatch:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -10,11 +10,21 @@ from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.dispatch import IndexedDetector
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.errors import RetailAnomalyError
-from retail_anomaly.core.events import POS_EVENTS, REFUND, SALE, Event, PosEvent, ShiftEvent
+from retail_anomaly.core.events import (
+    LINE_VOID,
+    POS_EVENTS,
+    REFUND,
+    SALE,
+    Event,
+    PosEvent,
+    ShiftEvent,
+    TillEvent,
+)
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.score import Score
+from retail_anomaly.core.taking_back import TAKING_BACK
 from retail_anomaly.evaluate.match import cited_names
 from retail_anomaly.frames.shown_times import local_text, zone_of
 from retail_anomaly.frames.times import utc_times
@@ -24,6 +34,7 @@ from retail_anomaly.sources.loaded import Events, load
 from retail_anomaly.sources.mapping_file import AnyMapping
 
 _DAY: Final = 86_400_000
+_Line: TypeAlias = PosEvent | TillEvent
 
 
 class TransactionError(RetailAnomalyError):
@@ -38,11 +49,13 @@ class Judgement(msgspec.Struct, frozen=True):
     detector
         Its name.
     alerts
-        The alerts that the line raised.
+        The alerts about the receipt that the line raised.
     margins
         What was measured, and how far it was from an alert.
     in_shadow
         Whether the alerts go to nobody but the shadow.
+    others
+        Alerts about another receipt: they waited until this line moved the store's clock.
 
     Examples
     --------
@@ -54,21 +67,23 @@ class Judgement(msgspec.Struct, frozen=True):
     alerts: Sequence[Alert]
     margins: Sequence[Margin]
     in_shadow: bool = False
+    others: Sequence[Alert] = ()
 
     def __str__(self) -> str:
-        raised = [f"alert of risk {alert.risk_score:.2f}: {alert.message}" for alert in self.alerts]
+        raised = [_verdict(alert) for alert in self.alerts]
         shadow = " (in the shadow)" if self.in_shadow else ""
         return f"{self.detector}{shadow}: " + "; ".join(raised or ["no alert"])
 
     def said(self) -> list[str]:
-        """Return the verdict, and below it what was measured."""
-        return [str(self), *(f"  {margin}" for margin in self.margins)]
+        """Return the verdict, and below it what was measured and what else the line raised."""
+        others = [f"  raised by this line, about another receipt: {_verdict(alert)}" for alert in self.others]
+        return [str(self), *(f"  {margin}" for margin in self.margins), *others]
 
 
 class ExplainedLine(msgspec.Struct, frozen=True):
-    """A line of the receipt, or of one that takes it back, with what the detectors made of it."""
+    """A line of the receipt, or of one that takes it back, or a void, with what the detectors made of it."""
 
-    event: PosEvent
+    event: _Line
     judgements: Sequence[Judgement]
 
 
@@ -80,7 +95,7 @@ class Explanation(msgspec.Struct, frozen=True):
     transaction_id
         The number of the receipt.
     lines
-        Its lines, and those of refunds that name it, in the order in which they were processed.
+        Its lines, and those of refunds and voids that name it, in the order in which they were processed.
     later
         Alerts of the day after its last line that cite it, but were raised by another event.
     silent
@@ -121,11 +136,12 @@ class Explanation(msgspec.Struct, frozen=True):
         head = html_paragraph(f"{self.transaction_id}: {_count(len(self.alerts))}")
         return head + html_table([(heading, text) for heading, said in self.rows() for text in said])
 
-    def _heading(self, event: PosEvent) -> str:
-        named = f" takes back {event.original_transaction_id}:" if event.original_transaction_id else ""
+    def _heading(self, event: _Line) -> str:
         register = f", register {event.register_id}" if event.register_id else ""
+        amount = None if event.amount is None else f"{event.amount:.2f}"
+        rung_up = " ".join(part for part in (event.event_type, event.sku, amount) if part)
         return (
-            f"{event.transaction_id}:{named} {event.event_type} {event.sku} {event.amount:.2f} by "
+            f"{event.transaction_id}:{_taken_back(event)} {rung_up} by "
             f"{event.cashier_id}, {event.store_id}{register}, {self._time(event.store_id, event.event_time)}"
         )
 
@@ -223,10 +239,10 @@ class _Explaining:
                 continue
             self._scores.clear()
             raised = self._engine.process(event, store)
-            if isinstance(event, PosEvent) and _is_about(event, self._id):
+            if isinstance(event, PosEvent | TillEvent) and _is_about(event, self._id):
                 self._lines.append(ExplainedLine(event, self._judgements(event, store, raised)))
                 continue
-            self._later += [alert for alert in raised if self._cites(alert)]
+            self._later += [alert for alert in raised if self._id in _cited(alert)]
             if not isinstance(event, ShiftEvent) and store.clock > self._last[event.store_id] + _DAY:
                 open_stores.discard(event.store_id)
                 if not open_stores:
@@ -235,27 +251,36 @@ class _Explaining:
         silent = [each.name for each in self._engine.detectors if each.name not in spoken]
         return Explanation(self._id, self._lines, self._later, silent, self._zones)
 
-    def _judgements(self, event: PosEvent, store: StoreMemory, raised: list[Alert]) -> list[Judgement]:
+    def _judgements(self, event: _Line, store: StoreMemory, raised: list[Alert]) -> list[Judgement]:
         by_detector = defaultdict(list)
         for alert in raised:
             by_detector[alert.detector].append(alert)
         found = []
         asked = {step.__self__.name for step in self._steps(event, store)}
         for detector in self._engine.detectors:
-            is_rule = isinstance(detector, IndexedDetector)
             alerts = by_detector.pop(detector.name, [])
-            if is_rule and detector.name not in asked:
-                continue
-            state = store.indexed if is_rule else store.detectors[detector.name]
-            is_line = is_rule or event.event_type.upper() in (SALE, REFUND)
-            margins = list(detector.explain(event, state, store)) if is_line else []
+            margins: list[Margin] = []
+            if isinstance(detector, IndexedDetector):
+                if detector.name in asked:
+                    margins += detector.explain(event, store.indexed, store)
+                elif not alerts:
+                    continue
+            elif isinstance(event, PosEvent) and event.event_type.upper() in (SALE, REFUND):
+                margins += detector.explain(event, store.detectors[detector.name], store)
             margins += self._of_scores(detector.name)
             if alerts or margins:
                 shadow = any(isinstance(alert, ShadowAlert) for alert in alerts)
-                found.append(Judgement(detector.name, alerts, margins, shadow))
+                own = [alert for alert in alerts if self._is_of(alert, event)]
+                others = [alert for alert in alerts if alert not in own]
+                found.append(Judgement(detector.name, own, margins, shadow, others))
         return found
 
-    def _steps(self, event: PosEvent, store: StoreMemory) -> Iterator[Any]:
+    def _is_of(self, alert: Alert, event: _Line) -> bool:
+        """Tell whether an alert that a line raised is about its receipt; one without receipts is."""
+        cited = _cited(alert)
+        return not cited or not cited.isdisjoint((self._id, event.transaction_id))
+
+    def _steps(self, event: _Line, store: StoreMemory) -> Iterator[Any]:
         """Yield the steps of the rules that the line counts for."""
         if store.dispatch is not None:
             for test, _, step in store.dispatch.steps(POS_EVENTS, event.event_type.upper()):
@@ -271,11 +296,27 @@ class _Explaining:
                     f"{score.lower} to {score.upper}; {verdict}"
                 )
 
-    def _cites(self, alert: Alert) -> bool:
-        return ("t", self._id) in set(cited_names(alert.evidence))
+
+def _cited(alert: Alert) -> set[str]:
+    """Return the transaction numbers that an alert cites."""
+    return {name for kind, name in cited_names(alert.evidence) if kind == "t"}
 
 
-def _is_about(event: PosEvent, transaction_id: str) -> bool:
+def _verdict(alert: Alert) -> str:
+    return f"alert of risk {alert.risk_score:.2f}: {alert.message}"
+
+
+def _taken_back(event: _Line) -> str:
+    """Return in words what a refund or a void takes back."""
+    kind = event.event_type.upper()
+    if kind == LINE_VOID:
+        return " takes back a line:"
+    if event.original_transaction_id:
+        return f" takes back {event.original_transaction_id}:"
+    return " takes back the receipt:" if kind in TAKING_BACK else ""
+
+
+def _is_about(event: _Line, transaction_id: str) -> bool:
     return transaction_id in (event.transaction_id, event.original_transaction_id)
 
 
@@ -283,7 +324,7 @@ def _last_times(events: Iterable[Event], transaction_id: str, store_id: str | No
     """Return the time of the newest line about the receipt by store."""
     last: dict[str, int] = {}
     for event in events:
-        if isinstance(event, PosEvent) and _is_about(event, transaction_id):
+        if isinstance(event, PosEvent | TillEvent) and _is_about(event, transaction_id):
             store = event.store_id
             if store_id in (None, store):
                 last[store] = max(event.event_time, last.get(store, 0))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import TOLERANCE, reaches
-from retail_anomaly.core.events import Event, PosEvent
+from retail_anomaly.core.events import Event, PosEvent, TillEvent
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.rules.rule_detector import FIRST, MOST_IDS, SECOND, NoParameters, RuleDetector, whole
@@ -72,7 +72,7 @@ class WindowRule(RuleDetector):
         state.groups.put(key, entry)
         return alerts
 
-    def explain(self, event: PosEvent, state: RuleState, store: StoreMemory) -> Sequence[Margin]:
+    def explain(self, event: PosEvent | TillEvent, state: RuleState, store: StoreMemory) -> Sequence[Margin]:
         """Compare the value of the line's group with the limit."""
         key = self.group(event, store)
         entry = None if key is None else state.groups.get(key)

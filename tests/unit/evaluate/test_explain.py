@@ -10,8 +10,9 @@ import pytest
 import retail_anomaly as ra
 from data_gen import Simulation
 from retail_anomaly.cli import main
+from retail_anomaly.core.events import TillEvent
 from retail_anomaly.evaluate.explain import TransactionError
-from tests.support.events import HOUR, MINUTE, SECOND, count, gate, line, refund, sale
+from tests.support.events import HOUR, MINUTE, SECOND, T0, count, gate, line, refund, sale
 
 BOUGHT = sale(transaction_id="a", quantity=3, amount=30.0)
 TAKES_BACK: dict[str, Any] = {"transaction_id": "r", "original_transaction_id": "a"}
@@ -141,3 +142,36 @@ def test_the_command_reads_foreign_columns(tmp_path, capsys):
 def test_a_line_of_a_type_that_nobody_looks_at_says_so():
     explained = ra.explain("t-1", [line("NO_SALE")])
     assert "no detector looks at it" in str(explained)
+
+
+def test_voids_and_events_of_the_till_are_found_by_their_number():
+    void = TillEvent("store-1", "c-2", "POST_VOID", T0 + MINUTE, "v", original_transaction_id="a")
+    opened = TillEvent("store-1", "c-2", "NO_SALE", T0 + 2 * MINUTE, "n")
+    events = [BOUGHT, void, opened]
+    assert "\nv: takes back a: POST_VOID by c-2, store-1, " in str(ra.explain("v", events))
+    assert [line.event.event_type for line in ra.explain("a", events).lines] == ["SALE", "POST_VOID"]
+    assert "\nn: NO_SALE by c-2" in str(ra.explain("n", events))
+    own = TillEvent("store-1", "c-2", "VOID", T0 + MINUTE, "a")
+    assert "a: takes back the receipt: VOID by c-2" in str(ra.explain("a", [BOUGHT, own]))
+
+
+def test_a_declared_rule_is_asked_about_an_event_of_the_till(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(str({**OPENINGS, "events": {"refund": {"eventType": "NO_SALE"}}}))
+    config = tmp_path / "config.yaml"
+    config.write_text(f"rules: {{files: [{rules}]}}")
+    events = [TillEvent("store-1", "c-1", "NO_SALE", T0 + n * HOUR, f"n{n}") for n in range(2)]
+    said, _ = told("n1", events, "rule:openings", settings=ra.load_settings(config))
+    assert said == ["count of refund in the group of cashierId c-1: 2; alerts from 3 on, 1 short"]
+
+
+def test_an_alert_about_another_receipt_is_named_as_one(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("detectors: {refund_without_sale: {match_grace: 30m}}")
+    settings = ra.load_settings(config)
+    waiting = refund(transaction_id="r", original_transaction_id="gone")
+    events = [waiting, sale(HOUR, transaction_id="b"), sale(HOUR + 1, transaction_id="c")]
+    explained = [ra.explain(number, events, settings=settings) for number in ("r", "b", "c")]
+    assert [len(each.alerts) for each in explained] == [1, 0, 0]
+    named = ["raised by this line, about another receipt: alert" in str(each) for each in explained]
+    assert named == [False, True, False]
