@@ -98,7 +98,7 @@ class Triage:
         """
         state = _state(store)
         if isinstance(record, Alert):
-            state.pass_time(max(record.event_time, record.opened_at))
+            state.pass_time(_time(record))
             changed = self._take_alert(record, state)
         else:
             # People act by the time of day, which may be years after the alerts of a history that is read
@@ -264,6 +264,12 @@ class Triage:
 
 def _state(store: StoreMemory) -> CasesState:
     return cast(CasesState, store.detectors[_STATE])
+
+
+def _time(alert: Alert) -> int:
+    """Return the time that an alert lets pass: a till whose clock is ahead cannot outrun the detection."""
+    time = max(alert.event_time, alert.opened_at)
+    return time if alert.detected_at is None else min(time, alert.detected_at)
 
 
 def _shown(alert: Alert) -> CaseAlert:

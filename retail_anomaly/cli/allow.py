@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.options import AlertsFile
+from retail_anomaly.core.errors import UsageError
+from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.frames.words import plural
 
 allow_app = typer.Typer(rich_markup_mode=None, help="Check allow entries before you take them.")
@@ -35,9 +37,19 @@ def check(
     """
     from retail_anomaly.frames.cases import hidden_confirmed
 
-    found = hidden_confirmed(alerts, actions or alerts.with_suffix(".actions.jsonl"), entries)
+    file = actions or alerts.with_suffix(".actions.jsonl")
+    try:
+        found = hidden_confirmed(alerts, file if file.exists() else (), entries)
+    except InvalidRecord as error:  # not exit code 1, which says that an entry hides an alert
+        raise UsageError(str(error)) from None
+    if not file.exists():
+        typer.echo(f"{file} is not there: no alert is confirmed yet", err=True)
+    if not found:
+        typer.echo(f"{entries} has no entries", err=True)
     for name, hidden in found.items():
-        if hidden:
+        if hidden is None:
+            typer.echo(f"{name}: its store has no alert in {alerts}: is its storeId right?")
+        elif hidden:
             first = hidden[0]
             more = f" and {plural(len(hidden) - 1, 'other')}" if len(hidden) > 1 else ""
             typer.echo(

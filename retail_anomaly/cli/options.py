@@ -95,8 +95,9 @@ def truth_of(
     UsageError
         Not exactly one of the two files is given, or the verdicts are about no alerts.
     """
+    from retail_anomaly.frames.cases import triage
     from retail_anomaly.frames.incidents import read_incidents
-    from retail_anomaly.frames.verdicts import NOTE, verdict_incidents
+    from retail_anomaly.frames.verdicts import judged_cases, verdict_notes
 
     if (incidents is None) == (verdicts is None):
         raise UsageError("give the truth: --incidents or --verdicts, one of them")
@@ -104,7 +105,8 @@ def truth_of(
         return read_incidents(incidents), None
     if alerts is None or verdicts is None:
         raise UsageError("--verdicts goes with --alerts: the alerts that the verdicts are about")
-    truth = verdict_incidents(alerts, verdicts)
+    book = triage(alerts, verdicts)
+    truth = judged_cases(book)
     if truth.empty:
         raise UsageError(f"--verdicts {verdicts}: it judges no alert of {alerts}")
-    return truth, NOTE
+    return truth, verdict_notes(book)

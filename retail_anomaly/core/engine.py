@@ -268,7 +268,7 @@ class Engine:
 
     def process_again(self, event: Event, store: StoreMemory) -> None:
         """Process an event whose alerts are known, so that the store remembers it; nothing counts twice."""
-        undecided = [(detector, detector.undecided.copy()) for detector in self.detectors]
+        undecided = [(detector, detector.undecided.copy()) for detector in self.of(store.store_id).detectors]
         self.process(event, store)
         for detector, counted in undecided:
             detector.undecided = counted

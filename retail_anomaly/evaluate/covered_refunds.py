@@ -84,7 +84,8 @@ def refund_cover(
     source, mapping
         A log or events, as `replay` takes them.
     settings
-        The settings with the parameters of `refund_match`; by default the packaged ones.
+        The settings with the parameters of `refund_match` and the stores' time zones; by default the packaged
+        ones.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def refund_cover(
         void_memory=settings.void_memory,
         max_ahead=settings.max_ahead,
     )
-    for _ in replay_events(load(source, mapping=mapping), engine):
+    for _ in replay_events(load(source, mapping=mapping, zones=settings.zones), engine):
         pass
     frame = pd.DataFrame(rule.rows, columns=list(JudgedRefund._fields))
     return frame.assign(
@@ -151,7 +152,8 @@ def cover_by_memory(
     >>> cover_by_memory([sale, back], ["7d", "30d"])[["memory", "verdict", "lines"]].values.tolist()
     [['7d', 'memory passed', 1], ['30d', 'covered', 1]]
     """
-    settings, events = settings or Settings(), load(source, mapping=mapping)
+    settings = settings or Settings()
+    events = load(source, mapping=mapping, zones=settings.zones)
     parts = []
     for memory in memories:
         rule = msgspec.structs.replace(settings.detectors["refund_match"], sale_memory=Duration.parse(memory))

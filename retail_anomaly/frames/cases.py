@@ -190,8 +190,10 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     return CaseBook.of(chain.from_iterable(steps.cases(store) for store in stores.values()), settings)
 
 
-def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict[str, list[CaseAlert]]:
+def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict[str, list[CaseAlert] | None]:
     """Return the confirmed alerts that snooze or allow entries would hide, by the entry's ``actionId``.
+
+    None stands for an entry whose store has no alert: its id may be a slip.
 
     Parameters
     ----------
@@ -203,9 +205,8 @@ def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict
     Raises
     ------
     InvalidRecord
-        An entry, an action or an alert is wrong; the text names file, line and field.
-    ValueError
-        An entry is neither a snooze nor an allow entry.
+        An entry, an action or an alert is wrong, or an entry is neither a snooze nor an allow entry; the
+        text names file, line and field.
 
     Examples
     --------
@@ -214,18 +215,17 @@ def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict
     ...     "storeId": "store-1", "alertId": "a2", "verdict": "confirmed", "reason": "seen on video"}
     >>> entry = {"actionId": "e", "time": 1_760_000_000_000, "by": "kim", "action": "allow",
     ...     "storeId": "store-1", "scope": {"type": "SHRINKAGE", "sku": "sku-1"}, "reason": "samples"}
-    >>> {name: len(hidden) for name, hidden in hidden_confirmed(example_alerts(), [verdict], [entry]).items()}
-    {'e': 1}
+    >>> hidden = hidden_confirmed(example_alerts(), [verdict], [entry])
+    >>> [alert.alert_id for alert in hidden["e"]]
+    ['a2']
     """
     steps = Triage(memory=None)
     stores = _triaged(steps, alerts, actions)
-    found: dict[str, list[CaseAlert]] = {}
-    for entry in _actions(entries):
-        if entry.scope is None:
-            raise ValueError(f"{entry.action_id}: expected a snooze or an allow entry, got {entry.action}")
-        store = stores.get(entry.store_id)
-        found[entry.action_id] = [] if store is None else steps.hidden_by(entry, store)
-    return found
+    known = {store_id for store_id, store in stores.items() if steps.cases(store)}
+    return {
+        entry.action_id: steps.hidden_by(entry, stores[entry.store_id]) if entry.store_id in known else None
+        for entry in _entries(entries)
+    }
 
 
 _COLUMNS: Final = [
@@ -284,6 +284,20 @@ def _actions(actions: Actions) -> Iterable[Action]:
     if isinstance(actions, str | Path):
         return read_json_lines(actions, decode_action)
     return [_action(number, each) for number, each in enumerate(actions, 1)]
+
+
+def _entries(entries: Actions) -> Iterable[Action]:
+    if isinstance(entries, str | Path):
+        return read_json_lines(entries, lambda line: _entry(decode_action(line)))
+    return [_entry(each) for each in _actions(entries)]
+
+
+def _entry(action: Action) -> Action:
+    if action.scope is None:
+        raise InvalidRecord(
+            "action", f"action: {action.action_id}: expected a snooze or an allow entry, got {action.action}"
+        )
+    return action
 
 
 def _action(number: int, action: Action | Mapping[str, Any]) -> Action:

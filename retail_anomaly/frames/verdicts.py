@@ -1,20 +1,22 @@
 """Verdicts as truth: the incidents that people confirmed."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import pandas as pd
 
 from retail_anomaly.cases import Case, CaseAlert
 from retail_anomaly.cases.precision import money_of
 from retail_anomaly.core.incidents import Incident
-from retail_anomaly.frames.cases import Actions, Alerts, triage
+from retail_anomaly.frames.cases import Actions, Alerts, CaseBook, triage
 from retail_anomaly.frames.incidents import incidents_frame
+from retail_anomaly.frames.words import plural
 
-NOTE = (
+_NOTE: Final = (
     "the incidents are those of verdicts: what no alert showed is not among them, so the share that was "
     "found is too high; compare two sets of alerts with it, and do not quote it"
 )
-"""The limit of such incidents, for whoever reads a figure about them."""
+_HONEST: Final = ("benign", "training")
 
 
 def verdict_incidents(alerts: Alerts, actions: Actions) -> pd.DataFrame:
@@ -42,13 +44,37 @@ def verdict_incidents(alerts: Alerts, actions: Actions) -> pd.DataFrame:
     >>> verdict_incidents(example_alerts(), [verdict])[["scenario", "sku", "distractor"]].values.tolist()
     [['inventory_shrinkage', 'sku-1', False]]
     """
-    return incidents_frame(_incidents(triage(alerts, actions).cases))
+    return judged_cases(triage(alerts, actions))
+
+
+def judged_cases(book: CaseBook) -> pd.DataFrame:
+    """Return an incident for each case of a book that people judged, as `verdict_incidents` does."""
+    return incidents_frame(_incidents(book.cases))
+
+
+def verdict_notes(book: CaseBook) -> str:
+    """Return the limits of such incidents, for whoever reads a figure about them.
+
+    Examples
+    --------
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> verdict_notes(triage(example_alerts())).partition("; ")[0]
+    '2 of 2 alerts were not judged: they count as wrong unless they are about a confirmed case'
+    """
+    verdicts = [alert.verdict for case in book.cases for alert in case.alerts]
+    waiting = sum(verdict not in ("confirmed", *_HONEST) for verdict in verdicts)
+    if not waiting:
+        return _NOTE
+    return (
+        f"{waiting:,} of {plural(len(verdicts), 'alert')} were not judged: they count as wrong unless they "
+        f"are about a confirmed case; {_NOTE}"
+    )
 
 
 def _incidents(cases: Iterable[Case]) -> Iterator[Incident]:
     for case in cases:
         confirmed = [alert for alert in case.alerts if alert.verdict == "confirmed"]
-        honest = [alert for alert in case.alerts if alert.verdict in ("benign", "training")]
+        honest = [alert for alert in case.alerts if alert.verdict in _HONEST]
         if confirmed or honest:
             yield _incident(case, confirmed or honest, distractor=not confirmed)
 

@@ -202,7 +202,7 @@ class Replay:
         first = self._once.pop(home, None)
         if first is not None:
             self.stores[home] = self._engine.new_store(home)
-            self._engine.process(first, self.stores[home])
+            self._engine.process_again(first, self.stores[home])
         return self._engine.take_return(event, self.stores.get(home))
 
     def _expected(self, store: StoreMemory, raised: list[Alert]) -> list[Alert]:

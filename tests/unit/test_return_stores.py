@@ -12,6 +12,8 @@ import pytest
 import retail_anomaly as ra
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.replay import Replay
+from retail_anomaly.settings import Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, refund, sale
 
 HOME = "store-1"
@@ -74,6 +76,18 @@ def test_a_refund_of_a_store_or_receipt_that_is_not_there_is_not_decided(tmp_pat
         ("refund_match", "other store"): 1,
         ("refund_match", "young log"): 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("later", "refunds"), [(sale(2 * HOUR, store_id=HOME), 1), (taken_back("store-2", 2 * HOUR), 2)]
+)
+@pytest.mark.parametrize("own", [{}, {HOME: StoreSettings(detectors={"refund_match": {"price_floor": 0.5}})}])
+def test_each_refund_that_is_not_decided_counts_once(
+    own: dict[str, StoreSettings], later: PosEvent, refunds: int
+) -> None:
+    replay = Replay(build_engine(Settings(stores=own), ["refund_match"]), return_stores=True)
+    list(replay.alerts([taken_back(HOME, HOUR), later]))
+    assert replay.undecided == {("refund_match", "young log"): refunds}
 
 
 def test_unless_returns_are_followed_a_refund_of_another_store_is_not_decided(tmp_path):

@@ -169,6 +169,12 @@ def test_one_wrong_clock_expires_no_case() -> None:
     assert sorted(len(case.alerts) for case in cases) == [1, 2]
 
 
+def test_a_till_whose_clock_is_ahead_expires_no_case() -> None:
+    far = [alert(f"far-{n}", 365 * DAY + n, employee_id="c-9").detected(T0 + n) for n in range(2)]
+
+    assert [case.subject.id for case in cases_of([alert("a").detected(T0), *far])] == ["c-1", "c-9"]
+
+
 def test_old_cases_are_forgotten() -> None:
     triage = Triage(memory=10 * DAY)
     weekly = [alert(str(week), week * 7 * DAY, employee_id=f"c-{week}") for week in range(9)]

@@ -57,6 +57,7 @@ def test_evaluate_scores_alerts_against_verdicts(files: Path, capsys: pytest.Cap
     assert code == 0
     assert "Incidents found" in said.out
     assert "what no alert showed is not among them" in said.err
+    assert "1 of 4 alerts were not judged" in said.err
 
 
 def test_the_truth_is_one_of_two_files(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,3 +86,33 @@ def test_an_allow_entry_may_hide_no_confirmed_alert(
 
     assert main(["allow", "check", str(entries), "--alerts", str(files / "alerts.jsonl")]) == code
     assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("entry", "code", "said"),
+    [
+        (
+            action("e", action="allow", scope={"type": "X", "sku": "k"}, storeId="store-9"),
+            0,
+            "its store has no alert in",
+        ),
+        (
+            action("v", alertId="a", verdict="benign"),
+            2,
+            "entries.jsonl:1: action: v: expected a snooze or an",
+        ),
+        (None, 0, "entries.jsonl has no entries"),
+    ],
+)
+def test_an_entry_that_cannot_be_checked_is_said(
+    files: Path, capsys: pytest.CaptureFixture[str], entry: dict[str, Any] | None, code: int, said: str
+) -> None:
+    entries = files / "entries.jsonl"
+    entries.write_bytes(b"" if entry is None else encode(entry) + b"\n")
+    (files / "alerts.actions.jsonl").unlink()
+
+    assert main(["allow", "check", str(entries), "--alerts", str(files / "alerts.jsonl")]) == code
+
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
+    assert "report" not in shown.err

@@ -1,0 +1,17 @@
+"""The comparison of refunds with receipts reads local times in the zones of the settings."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from retail_anomaly.evaluate import refund_cover
+from retail_anomaly.settings import Settings, StoreSettings
+
+
+def test_a_time_without_a_zone_is_in_the_zone_of_its_store() -> None:
+    row = {"transactionId": "t", "storeId": "s", "cashierId": "c", "sku": "k", "amount": 9.0}
+    frame = pd.DataFrame([row | {"eventType": "REFUND", "eventTime": "2025-07-01 10:00:00"}])
+
+    found = refund_cover(frame, settings=Settings(stores={"s": StoreSettings(time_zone="Europe/Berlin")}))
+
+    assert found["event_time"].tolist() == [pd.Timestamp("2025-07-01 08:00", tz="UTC")]
