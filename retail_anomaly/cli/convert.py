@@ -35,8 +35,8 @@ def convert(
 
     Example: retail-anomaly convert sales.xlsx --mapping mapping.yaml --out events
     """
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.settings import load
-    from retail_anomaly.sources.event_log import BadLines
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.sources.written import write_log, write_parquet, written_files
 
@@ -44,11 +44,9 @@ def convert(
     outputs = {f"--out {file.name}": file for file in written_files(out, form)}
     refuse_to_overwrite(outputs, [*files_of(*sources), config, mapping])
     out.mkdir(parents=True, exist_ok=True)
-    bad = BadLines(show=lambda line: typer.echo(str(line), err=True))
     write = write_log if form == "log" else write_parquet
-    counts = write(events.open_again().events(bad), out)
+    counts = write(events.read(show=lambda line: typer.echo(str(line), err=True)), out)
     for file, count in counts.items():
         typer.echo(f"Written: {file} ({count:,} events)", err=True)
-    if bad.count:
-        typer.echo(f"{bad.count:,} lines or rows could not be read", err=True)
-    return 1 if strict and bad.count else 0
+    say_how_read(events)
+    return 1 if strict and events.unread.count else 0

@@ -27,6 +27,7 @@ def explain(
 
     Example: retail-anomaly explain 1005 receipts.csv --mapping mapping.yaml
     """
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.evaluate.explain import explain as explained
     from retail_anomaly.settings import load
     from retail_anomaly.sources.loaded import Events
@@ -35,3 +36,4 @@ def explain(
     events = Events(logs, topic, mapping_of(mapping, columns), settings.zones)
     said = explained(transaction, events, store_id=store, settings=settings, detectors=names_in(detectors))
     typer.echo(str(said))
+    say_how_read(events)

@@ -34,6 +34,7 @@ def profile(
     """
     refuse_to_overwrite({"--output": output}, [*files_of(*logs), alerts, config, mapping])
     require_writable(output)
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.report.profile_page import profile as described
     from retail_anomaly.settings import load
@@ -45,3 +46,4 @@ def profile(
     found = described(events, employee_id=employee, store_id=store, alerts=raised, settings=settings)
     found.write(output)
     typer.echo(f"{found.summary}\nWritten: {output}", err=True)
+    say_how_read(events)

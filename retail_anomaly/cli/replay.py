@@ -153,10 +153,7 @@ def _summary(
         lines += first.lines()
     lines += run.remarks
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
-    if bad.count:
-        more = "; --dead-letters keeps all of them" if bad.count > bad.shown else ""
-        lines.append(f"{plural(bad.count, 'line')} could not be read{more}")
-        lines += [f"  {count:>9,} {reason}" for reason, count in bad.reasons.most_common(5)]
+    lines += bad.lines("; --dead-letters keeps all of them" if bad.count > bad.shown else "")
     lines += undecided_lines(run.undecided)
     if run.held:
         held = plural(run.held, "decision")

@@ -50,6 +50,7 @@ def report(
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite({"--output": output}, [alerts, incidents, config, mapping, *logs])
     require_writable(output)
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality
@@ -73,6 +74,8 @@ def report(
         zones=zones,
     )
     typer.echo(f"Written: {output}", err=True)
+    if read is not None:
+        say_how_read(read)
 
 
 def _can_be_read_only_once(events: str) -> bool:

@@ -106,6 +106,28 @@ class BadLines:
             letter = DeadLetter.of(bad.raw, bad.error, topic=bad.topic, offset=bad.number)
             self._file.write(codec.encode(letter) + b"\n")
 
+    def lines(self, more: str = "") -> list[str]:
+        """Return in words how many there were, with the first if it was not shown, and the usual reasons.
+
+        Parameters
+        ----------
+        more
+            Advice after the number.
+
+        Examples
+        --------
+        >>> bad = BadLines()
+        >>> _ = list(read_log([b"{"], "a.jsonl", bad))
+        >>> print(bad.lines()[0])
+        1 line could not be read; first a.jsonl:1: line: expected JSON in UTF-8 (Input data was truncated)
+        """
+        if not self.count:
+            return []
+        noun = "line" if self.count == 1 else "lines"
+        first = f"; first {self.first}" if self._show is None else ""
+        reasons = [f"  {count:>9,} {reason}" for reason, count in self.reasons.most_common(5)]
+        return [f"{self.count:,} {noun} could not be read{first}{more}", *reasons]
+
 
 # One compiled decoder reads a line with its event: the topic says which type the value has.
 _LINES: Final = tuple(

@@ -42,6 +42,8 @@ class LoadSummary(msgspec.Struct, frozen=True):
         How many of them by reason.
     first_unreadable
         The first of them, for a person; None if there are none.
+    unread
+        That in words.
     remarks
         Sentences about the form of the source and about the events in it.
     """
@@ -53,6 +55,7 @@ class LoadSummary(msgspec.Struct, frozen=True):
     unreadable: int
     reasons: Counter[str]
     first_unreadable: str | None
+    unread: list[str]
     remarks: list[str]
 
     def lines(self) -> list[str]:
@@ -64,11 +67,7 @@ class LoadSummary(msgspec.Struct, frozen=True):
             else f", {utc_text(self.first)} to {utc_text(self.last)}"
         )
         stores = "1 store" if self.stores == 1 else f"{self.stores:,} stores"
-        lines = [f"{self.events.total():,} events of {stores} ({topics}){span}"]
-        if self.unreadable:
-            lines.append(f"{self.unreadable:,} could not be read; first {self.first_unreadable}")
-            lines += [f"  {count:>9,} {reason}" for reason, count in self.reasons.most_common(5)]
-        return lines + self.remarks
+        return [f"{self.events.total():,} events of {stores} ({topics}){span}", *self.unread, *self.remarks]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -83,6 +82,13 @@ class Events:
     ----------
     where, topic, mapping, zones
         As of `load`.
+
+    Attributes
+    ----------
+    unread
+        The lines or rows that the newest pass could not read.
+    notes
+        Findings about the form of the source, such as sheets that were not read.
 
     Examples
     --------
@@ -105,15 +111,31 @@ class Events:
         self.zones = zones
         self._log: IO[bytes] | None = None
         self._bad: list[BadLine] = []
-        self._notes: list[str] = []
+        self.notes: list[str] = []
+        self.unread = BadLines()
         self._summary: LoadSummary | None = None
         if reads_once(where):
             self._keep()
         else:
-            self._notes = self._opened().notes  # a wrong path or column is an error at once
+            self.notes = self._opened().notes  # a wrong path or column is an error at once
 
     def __iter__(self) -> Iterator[Event]:
-        return self.open_again().events(lambda bad: None)
+        return self.read()
+
+    def read(self, zones: Mapping[str, str] | str = "UTC", show: Reject | None = None) -> Iterator[Event]:
+        """Yield the events, and take note of what can't be read.
+
+        Parameters
+        ----------
+        zones
+            As of `open_again`.
+        show
+            Called with each of the first lines or rows that can't be read.
+        """
+        self.unread = bad = BadLines(show=show)
+        opened = self.open_again(zones)
+        yield from opened.events(bad)
+        self.notes = opened.notes or self.notes
 
     def open_again(self, zones: Mapping[str, str] | str = "UTC") -> Input:
         """Open the source once more.
@@ -160,7 +182,7 @@ class Events:
         opened = self._opened()
         for event in opened.events(self._bad.append):
             self._log.write(topic_of(event).encode() + b" " + encode(event) + b"\n")
-        self._notes = opened.notes
+        self.notes = opened.notes
 
     def _kept(self) -> Iterator[Event]:
         assert self._log is not None  # noqa: S101 - for the type checker
@@ -176,18 +198,18 @@ class Events:
                 yield codec.decode(topic.decode(), value)
 
     def _read_summary(self) -> LoadSummary:
-        bad, watch = BadLines(), Watch(self.mapping.nobody)
+        watch = Watch(self.mapping.nobody)
         topics: Counter[str] = Counter()
         stores: set[str] = set()
         first: int | None = None
         last: int | None = None
-        opened = self.open_again()
-        for event in watch.passed(opened.events(bad)):
+        for event in watch.passed(self.read()):
             topics[topic_of(event)] += 1
             stores.add(event.store_id)
             time = event.shift_start if hasattr(event, "shift_start") else event.event_time
             first = time if first is None else min(first, time)
             last = time if last is None else max(last, time)
+        bad = self.unread
         return LoadSummary(
             events=topics,
             stores=len(stores),
@@ -196,7 +218,8 @@ class Events:
             unreadable=bad.count,
             reasons=bad.reasons,
             first_unreadable=None if bad.first is None else str(bad.first),
-            remarks=[*(opened.notes or self._notes), *watch.findings.remarks()],
+            unread=bad.lines(),
+            remarks=[*self.notes, *watch.findings.remarks()],
         )
 
 

@@ -257,3 +257,28 @@ def test_looking_at_the_configuration_imports_nothing_slow():
         [sys.executable, "-c", code], capture_output=True, check=False, cwd=Path(__file__).parents[2]
     )
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain", "t1"],
+        ["profile", "--store", "s", "--output", "page.html"],
+        ["convert", "--out", "events"],
+        ["report", "--alerts", "alerts.jsonl", "--output", "page.html", "--events"],
+    ],
+)
+def test_every_command_says_what_it_could_not_read(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pytest.importorskip("openpyxl")
+    row = {"transactionId": "t1", "storeId": "s", "cashierId": "c", "sku": "k", "amount": 9.0,
+           "eventType": "SALE", "eventTime": "2025-10-09 10:00"}  # fmt: skip
+    with pd.ExcelWriter("sales.xlsx") as book:
+        pd.DataFrame([row, {**row, "storeId": None}]).to_excel(book, sheet_name="May", index=False)
+        pd.DataFrame([row]).to_excel(book, sheet_name="June", index=False)
+    Path("alerts.jsonl").touch()
+    assert main([*command, "sales.xlsx"]) == 0
+    said = capsys.readouterr().err
+    assert "the first of 2 sheets, May, was read" in said
+    assert "1 line could not be read" in said
+    assert "row 3: storeId" in said
