@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -123,6 +123,8 @@ class Replay:
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
             if ticks.pass_time(event):
+                if rules is not None:
+                    self._change(rules, rules.reach_all(ticks.now))
                 yield from self._live(alert for _, alert in ticks.run(self.stores))
 
     def placed_alerts(
@@ -157,16 +159,21 @@ class Replay:
             if ticks is None or isinstance(event, ShiftEvent):
                 continue
             if ticks.pass_time(event):
+                if rules is not None:
+                    self._change(rules, rules.reach_all(ticks.now))
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
 
     def _reach(self, event: Event, rules: RunningRules) -> None:
         """Let the rules that come in force before an event run in all stores of its partition."""
         if not isinstance(event, ShiftEvent) and rules.reach(event.store_id, event.event_time):
-            partition = rules.partition(event.store_id)
-            for store_id, store in self.stores.items():
-                if rules.partition(store_id) == partition:
-                    self._engine.change_rules(store, rules.of(store_id))
+            self._change(rules, {rules.partition(event.store_id)})
+
+    def _change(self, rules: RunningRules, partitions: Collection[int]) -> None:
+        """Let the rules of some partitions run in all of their stores."""
+        for store_id, store in self.stores.items() if partitions else ():
+            if rules.partition(store_id) in partitions:
+                self._engine.change_rules(store, rules.of(store_id))
 
     def _live(self, raised: Iterable[Alert]) -> Iterator[Alert]:
         now = _now()
@@ -220,6 +227,11 @@ class _Ticks:
         self._due: list[tuple[int, str]] = []
         self._expected: dict[str, int] = {}  # the due time that stands for a store in the heap
 
+    @property
+    def now(self) -> int:
+        """The time that most stores have reached."""
+        return self._clock.time or 0
+
     def expect(self, store: StoreMemory) -> None:
         """Note the due time of a store, if it waits."""
         due = self._engine.waiting(store)[1]
@@ -230,11 +242,11 @@ class _Ticks:
     def pass_time(self, event: TimedEvent) -> bool:
         """Move the clock; tell whether a store has waited long enough."""
         self._clock.see(event.store_id, event.event_time, source_of(event))
-        return bool(self._due) and self._due[0][0] <= (self._clock.time or 0)
+        return bool(self._due) and self._due[0][0] <= self.now
 
     def run(self, stores: Mapping[str, StoreMemory]) -> Iterator[tuple[int, Alert]]:
         """Tick the stores that have waited long enough; yield the due time with each alert."""
-        now = self._clock.time or 0
+        now = self.now
         ticked = []
         while self._due and self._due[0][0] <= now:
             due, store_id = heappop(self._due)

@@ -122,7 +122,13 @@ class RunningRules:
 
     def reach(self, store_id: str, time: int) -> bool:
         """Make the changes that come before an event of a store; tell whether there were any."""
-        partition = self.partition(store_id)
+        return self._reach(self.partition(store_id), time)
+
+    def reach_all(self, time: int) -> set[int]:
+        """Make the changes up to a time; return the partitions that had any."""
+        return {partition for partition in range(len(self._ahead)) if self._reach(partition, time)}
+
+    def _reach(self, partition: int, time: int) -> bool:
         ahead = self._ahead[partition]
         if not ahead or ahead[0].time > time:
             return False

@@ -54,14 +54,17 @@ class ConfiguredRules:
         self._detectors: dict[tuple[str, int, str, str, int], RuleDetector] = {}
 
     def own(self, rule: Rule, store_id: str) -> Rule:
-        """Return a rule with the keys that a store lays over it.
+        """Return a changed rule with the keys that a store lays over it.
+
+        The status of the change holds: a rule that is switched off is off in every store.
 
         Raises
         ------
         RuleError
             The keys do not fit this rule.
         """
-        keys = self._own_keys.get(store_id, {}).get(rule.id)
+        given = self._own_keys.get(store_id, {}).get(rule.id) or {}
+        keys = {name: value for name, value in given.items() if name != "status"}
         if not keys:
             return rule
         place = f"stores.{store_id}.rules.{rule.id}"

@@ -27,11 +27,14 @@ class KeptChange(msgspec.Struct, array_like=True, frozen=True):
     version, status
         Those of the rule after it.
     since
-        The number of the change with which the rule's groups began; 0: with the configuration.
+        The number of the change with which the rule's groups began; 0: with the configuration; below 0: with
+        a configuration after that change, which switched the rule off.
     by, time
         Who asked for it, and when.
     pushed
         The rule as JSON; None: it is the one of the configuration.
+    number
+        The number of this change.
     """
 
     version: int
@@ -40,6 +43,12 @@ class KeptChange(msgspec.Struct, array_like=True, frozen=True):
     by: str
     time: int
     pushed: bytes | None
+    number: int
+
+    @property
+    def goes_on(self) -> int:
+        """Since which change the groups of another version go on: those of a rule that is off have a gap."""
+        return -self.number if self.status == "off" else self.since
 
 
 class _KeptBook(msgspec.Struct, array_like=True):
@@ -141,7 +150,7 @@ class RuleBook:
         # A group that missed events, or was another's, would count on with a gap.
         if rule.status != "off" and (before is None or before.status == "off" or before.shape != rule.shape):
             since = self._count
-        kept = KeptChange(rule.version, rule.status, since, change.by, change.time, pushed)
+        kept = KeptChange(rule.version, rule.status, since, change.by, change.time, pushed, self._count)
         self._changes[rule.id] = kept
         self._everywhere[rule.id] = rule, since
         self._dispatches = {}
@@ -192,13 +201,15 @@ class RuleBook:
 
 def _newer(configured: Rule | None, kept: KeptChange | None) -> tuple[Rule | None, int]:
     """Return the rule of the higher version, and since which change its groups go on."""
-    if kept is None or (configured is not None and configured.version > kept.version):
+    if kept is None:
         return configured, 0
+    if configured is not None and configured.version > kept.version:
+        return configured, kept.goes_on
     if kept.pushed is not None:
         return with_status(_read_rule(kept.pushed), kept.status), kept.since
     # The configuration has lost the rule, or an older version is back: the change was of neither.
     if configured is None or configured.version < kept.version:
-        return configured, 0
+        return configured, kept.goes_on
     return with_status(configured, kept.status), kept.since
 
 

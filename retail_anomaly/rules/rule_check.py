@@ -9,7 +9,7 @@ from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.rules.filters import check_filters, number_of, text_of
 from retail_anomaly.rules.model import Condition, EventFilter, Rule, Status, WhenKind
-from retail_anomaly.rules.vocabulary import ALL_FIELDS, KEYS, STATUSES, WHEN_KEYS, Kind
+from retail_anomaly.rules.vocabulary import ALL_FIELDS, KEYS, LONGEST_MESSAGE, STATUSES, WHEN_KEYS, Kind
 from retail_anomaly.rules.written import Written
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -259,6 +259,8 @@ def _message(given: Written | None) -> str:
     if given is None:
         return "Rule {rule}: {value}."
     message = text_of(given, "message")
+    if len(message) > LONGEST_MESSAGE:
+        raise given.error(f"message: expected at most {LONGEST_MESSAGE:,} characters, got {len(message):,}")
     known = (*_MADE_FOR_MESSAGES, *ALL_FIELDS)
     try:
         parts = list(Formatter().parse(message))

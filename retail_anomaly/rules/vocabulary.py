@@ -76,6 +76,8 @@ NUMERIC: Final = ("gt", "gte", "lt", "lte")
 MODIFIERS: Final = (*NUMERIC, "not", "exists", "startswith", "field", "share")
 
 STATUSES: Final = ("off", "shadow", "live")
+LONGEST_MESSAGE: Final = 1_000
+"""Characters of a template. Each field in it may bring 1,000 more, and Kafka takes 1 MB."""
 
 TEXT_KEYS: Final = ("description", "default_from", "cannot_see", "what_to_do")
 """Keys for readers: they decide nothing."""

@@ -1,8 +1,9 @@
 """The largest record that each output topic takes, and values made to fit.
 
 Kafka refuses a record that is larger than its topic allows, and a process that can't write its results can't
-go on. So nothing is produced that may be refused: a dead letter goes without its value, an alert with shorter
-lists in its evidence, a case with its newest alerts, state in parts (`streamer.detection.record_parts`).
+go on. So nothing is produced that may be refused: a dead letter goes without its value, an alert with a
+shorter message and shorter lists in its evidence, a case with its newest alerts, state in parts
+(`streamer.detection.record_parts`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -171,10 +172,14 @@ def _shorter(value: object) -> Iterator[object]:
     elif isinstance(value, Alert):
         for most in _LISTS:
             evidence = {name: _cut(each, most) for name, each in value.evidence.items()}
-            yield structs.replace(value, evidence={**evidence, "shortened": True})
+            evidence["shortened"] = True
+            yield structs.replace(value, message=value.message[:_TEXT], evidence=evidence)
     elif isinstance(value, Case):
         for most in _LISTS:
-            alerts = [structs.replace(each, transaction_ids=()) for each in value.alerts[-max(most, 1) :]]
+            alerts = [
+                structs.replace(each, message=each.message[:_TEXT], transaction_ids=())
+                for each in value.alerts[-max(most, 1) :]
+            ]
             actions = value.actions[len(value.actions) - most :] if most else ()
             yield structs.replace(value, alerts=tuple(alerts), actions=actions, shortened=True)
 

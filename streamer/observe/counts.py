@@ -171,4 +171,5 @@ def _reason(letter: DeadLetter) -> str:
         return "key_mismatch"
     if letter.kind is InvalidKind.WRONG_PARTITION:
         return "wrong_partition"
-    return letter.field or "value"
+    # A place within a list, `rule[...][0]`, comes from outside: each would be a label of its own.
+    return (letter.field or "").partition("[")[0] or "value"

@@ -126,10 +126,7 @@ def test_a_book_that_was_stored_goes_on_as_it_was() -> None:
 
     after = RuleBook(configured, before.packed())
 
-    def groups(book: RuleBook) -> list[str]:
-        return [each.prefix for each in book.dispatch().detectors if isinstance(each, RuleDetector)]
-
-    assert groups(after) == groups(before)
+    assert prefixes(after) == prefixes(before)
     assert after.packed() == before.packed()
 
 
@@ -145,6 +142,78 @@ def test_a_rule_that_is_pushed_without_a_status_is_the_same_one_in_a_book_that_w
     assert [rule.status for rule in again] == ["live", "live"]
 
 
+@pytest.mark.parametrize(("action", "statuses"), [("off", []), ("shadow", ["shadow"]), ("promote", ["live"])])
+def test_the_status_of_a_change_holds_in_a_store_with_a_status_of_its_own(
+    tmp_path: Path, action: str, statuses: list[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    own = {"s": {"rules": {"drawer": {"status": "live", "when": {"gte": 2}}}}}
+    config.write_text(json.dumps({"rules": {"inline": [{**DRAWER, "status": "shadow"}]}, "stores": own}))
+
+    def rules_in_store(book: RuleBook) -> list[tuple[str, float]]:
+        found = [each.rule for each in book.dispatch("s").detectors if isinstance(each, RuleDetector)]
+        return [(rule.status, rule.when.gte) for rule in found]
+
+    assert rules_in_store(book(config=config)) == [("live", 2)]
+    changed = book(set_to(action), config=config)
+    restarted = RuleBook(rules_of_settings(load(config, environ={}).settings), changed.packed())
+    assert rules_in_store(changed) == rules_in_store(restarted) == [(each, 2) for each in statuses]
+
+
+def prefixes(book: RuleBook) -> list[str]:
+    """Return the names under which the rules keep their groups."""
+    return [each.prefix for each in book.dispatch().detectors if isinstance(each, RuleDetector)]
+
+
+def with_version(folder: Path, version: int) -> Path:
+    config = folder / f"config-{version}.yaml"
+    config.write_text(json.dumps({"rules": {"inline": [{**DRAWER, "version": version}]}}))
+    return config
+
+
+def after_upgrade(config: Path, before: RuleBook) -> RuleBook:
+    return RuleBook(rules_of_settings(load(config, environ={}).settings), before.packed())
+
+
+def test_a_higher_version_in_the_configuration_begins_anew_if_the_rule_was_off(tmp_path: Path) -> None:
+    first, second, third = (with_version(tmp_path, version) for version in (1, 2, 3))
+    begun = prefixes(book(config=first))
+    switched = book(set_to("off"), config=first)
+
+    upgraded = after_upgrade(second, switched)
+    again = after_upgrade(third, upgraded)
+
+    assert prefixes(upgraded) == prefixes(again) != begun
+    upgraded.apply(RuleChange("promote", "kim", START, id="drawer"))
+    upgraded.apply(RuleChange("off", "kim", START, id="drawer"))
+    assert prefixes(after_upgrade(third, upgraded))[0] not in (begun[0], prefixes(again)[0])
+
+
+def test_a_higher_version_in_the_configuration_goes_on_if_the_rule_was_never_off(tmp_path: Path) -> None:
+    for before in (book(set_to("shadow"), config=with_version(tmp_path, 1)), book(push())):
+        assert prefixes(after_upgrade(with_version(tmp_path, 2), before)) == prefixes(before)
+
+
+def test_time_that_passes_meets_the_rules_of_that_time_in_a_partition_without_events() -> None:
+    keys = KeyPartitions(2)
+    quiet = next(f"s-{n}" for n in range(99) if keys.of(f"s-{n}".encode()) == 0)
+    busy = [f"s-{n}" for n in range(99) if keys.of(f"s-{n}".encode()) == 1][:3]
+    absent = push(
+        id="gone",
+        events={"a": {"eventType": "NO_SALE"}, "b": {"eventType": "CASH_COUNT"}},
+        window="30m",
+        when={"absent": "b", "after": "a"},
+    )
+    events = drawer(1, store=quiet)
+    events += [each for store in busy for each in drawer(*range(0, 120, 2), store=store, kind="X")]
+    events.sort(key=lambda each: each.event_time)
+    log = [at(0, absent, partition=n, partitions=2) for n in (0, 1)]
+
+    assert [kind for _, kind, _ in raised(events, log)] == ["GONE"]
+    log += [at(5, set_to("off", "gone"), partition=n, partitions=2) for n in (0, 1)]
+    assert raised(events, log) == []
+
+
 BAD = {
     "an older version": (push(version=0), "rule.version: rule drawer has version 1 already, got 0"),
     "another rule of one version": (push(window="2h"), "is another rule already; give this one version 2"),
@@ -152,6 +221,7 @@ BAD = {
     "an unknown rule": (set_to("off", "drawr"), "there is no rule drawr; did you mean drawer?"),
     "an unknown action": (set_to("of"), "action: expected one of push, promote, shadow and off"),
     "a push without a rule": ({"action": "push", "by": "k", "time": START}, "rule: expected the rule"),
+    "a long message": (push(version=2, message="m" * 1_001), "expected at most 1,000 characters, got 1,001"),
     "nobody": ({**set_to("off"), "by": ""}, "by: expected text"),
     "a number beyond all": (push(version=2, risk=10**400), "risk: expected a number, got 1000"),
 }

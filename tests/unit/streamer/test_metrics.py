@@ -89,6 +89,8 @@ def test_alerts_are_counted_by_type_with_their_latency():
         (InvalidEvent("amount", "amount: expected `float` >= 0"), "amount"),
         (InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH), "key_mismatch"),
         (InvalidEvent(None, "value: expected JSON in UTF-8 (byte 17)"), "value"),
+        (InvalidEvent("rule[...][17]", "rule[...][17]: number out of range"), "rule"),
+        (InvalidEvent("[17]", "[17]: number out of range"), "value"),
         (InvalidEvent("eventTime", "eventTime: expected at most 3600000 ms after 5, got 9"), "eventTime"),
         (
             InvalidEvent(None, "InfluxDB refuses it: partial write", InvalidKind.REFUSED),

@@ -61,6 +61,17 @@ def test_an_alert_that_is_too_large_keeps_the_first_ids_and_says_so() -> None:
     }
 
 
+def test_a_message_that_is_too_large_is_cut() -> None:
+    alert = msgspec.structs.replace(an_alert(["t-1"]), message="m" * 90_000)
+    found = json.loads(encoded_within(alert, 3_000))
+    assert (found["message"], found["evidence"]["shortened"]) == ("m" * 1_000, True)
+    long = CaseAlert("a", 1, "T", "d", "e", 0.5, "m" * 90_000, 1, 1)
+    case = Case("c", 1, "s", CaseSubject("employee", "e"), 1, 1, "open", None, (long,), ())
+    written = msgspec.json.decode(encoded_within(case, 3_000), type=Case)
+    assert [each.message for each in written.alerts] == ["m" * 1_000]
+    assert written.shortened
+
+
 def test_what_fits_is_written_as_it_is() -> None:
     assert b"shortened" not in encoded_within(an_alert(["t-1"]), 1_000)
 
