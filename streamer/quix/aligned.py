@@ -25,12 +25,14 @@ from quixstreams.internal_consumer.buffering import (
 )
 from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
 
+from streamer.kafka.topic_plan import RULES
+
 _ROOM: Final = 4  # feeds
 _UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known
 
 
 class AlignedBuffer(InternalConsumerBuffer):
-    """The records read ahead, in the same order as Quix's own buffer gives them.
+    """The records read ahead, in the same order as Quix's own buffer gives them; at equal times rules first.
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ class AlignedBuffer(InternalConsumerBuffer):
 
     def assign_partitions(self, topic_partitions: list[TopicPartition]) -> None:
         """Start to buffer partitions."""
-        super().assign_partitions(topic_partitions)
+        # At equal times the topic that is first has its turn: as in a replay, a rule meets the event.
+        super().assign_partitions(sorted(topic_partitions, key=lambda each: not each.topic.endswith(RULES)))
         self._reopen()
 
     def revoke_partitions(self, topic_partitions: list[TopicPartition]) -> None:

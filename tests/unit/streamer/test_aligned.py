@@ -96,6 +96,20 @@ def test_the_same_records_in_the_same_order(seed):
     assert popped > 100
 
 
+def test_a_change_of_rules_comes_before_the_events_of_its_time() -> None:
+    buffer = AlignedBuffer(5)
+    names = ("pos-events", "shops.retail-rules")
+    buffer.assign_partitions([TopicPartition(name, 0) for name in names])
+    records: list[Any] = [Message((name, 0), at, time) for name in names for at, time in enumerate((5, 6))]
+
+    taken = []
+    for fed in (records, [], []):
+        buffer.feed(fed, dict.fromkeys([(name, 0) for name in names], 2))
+        taken += [(each.timestamp()[1], each.topic()) for _ in range(4) for each in buffer.next_run(9)]
+
+    assert taken == [(time, name) for time in (5, 6) for name in reversed(names)]
+
+
 class Client:
     """A Kafka client over complete logs: it fetches ahead, and forgets batches of a partition that stops."""
 
