@@ -7,7 +7,9 @@ checked, so that an error names the key, its source and the expected value.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from retail_anomaly.settings.check import checked
 from retail_anomaly.settings.given import DEFAULT, Given, Tree, lay_over, leaf_sources
@@ -15,6 +17,8 @@ from retail_anomaly.settings.model import Settings
 from retail_anomaly.settings.section import flatten
 from retail_anomaly.settings.variables import environment_values, flag_values
 from retail_anomaly.settings.yaml_file import read_yaml
+
+_GROUP: Final = "streamer.consumer_group"
 
 
 class Loaded(NamedTuple):
@@ -46,7 +50,8 @@ def load(
     Returns
     -------
     Loaded
-        The settings and the source of each.
+        The settings and the source of each. Where no consumer group is given, ``streamer.topic_prefix``
+        stands before the default one, so that installations with different prefixes share no group.
 
     Raises
     ------
@@ -75,7 +80,8 @@ def load(
             lay_over(tree, branch)
     settings = checked(Settings, tree)
     given_at = dict(leaf_sources(tree))
-    return Loaded(settings, {key: given_at.get(key, DEFAULT) for key in flatten(settings)})
+    sources = {key: given_at.get(key, DEFAULT) for key in flatten(settings)}
+    return _with_group_of_prefix(Loaded(settings, sources))
 
 
 def load_settings(path: Path | str | None = None) -> Settings:
@@ -118,3 +124,15 @@ def _found_beside(path: Path, tree: Tree) -> Tree:
 def _beside(path: Path, file: object) -> object:
     beside = path.parent / file if isinstance(file, str) else None
     return str(beside) if beside is not None and beside.exists() else file
+
+
+def _with_group_of_prefix(loaded: Loaded) -> Loaded:
+    settings, sources = loaded
+    streamer = settings.streamer
+    if sources[_GROUP] != DEFAULT or not streamer.topic_prefix:
+        return loaded
+    group = streamer.topic_prefix + streamer.consumer_group
+    own = msgspec.structs.replace(streamer, consumer_group=group)
+    return Loaded(
+        msgspec.structs.replace(settings, streamer=own), sources | {_GROUP: sources["streamer.topic_prefix"]}
+    )

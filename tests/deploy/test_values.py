@@ -168,6 +168,7 @@ def test_the_topics_have_the_prefix_of_the_settings_for_the_scaler_and_the_gener
     rendered = render(helm, None, *sets)
     (trigger,) = pick(rendered, "ScaledObject", "streamer")["spec"]["triggers"]
     assert trigger["metadata"]["topic"] == f"shops.{POS_EVENTS}"
+    assert trigger["metadata"]["consumerGroup"] == "shops.retail-anomaly"
     (generator,) = pick(rendered, "Job", "generator")["spec"]["template"]["spec"]["containers"]
     command = generator["command"]
     assert command[command.index("--topic-prefix") + 1] == "shops."

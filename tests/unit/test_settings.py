@@ -212,6 +212,15 @@ def test_text_in_the_environment_is_not_read_as_yaml():
     assert (streamer.broker, streamer.consumer_group) == ("[::1]:9092", "12")
 
 
+@pytest.mark.parametrize(
+    ("flags", "group"), [({}, "shops.retail-anomaly"), ({"streamer.consumer_group": "retail-anomaly"}, None)]
+)
+def test_the_prefix_of_the_topics_stands_before_a_group_that_is_not_given(flags, group):
+    loaded = load(environ={}, flags={"streamer.topic_prefix": "shops."} | flags)
+    assert loaded.settings.streamer.consumer_group == (group or "retail-anomaly")
+    assert loaded.sources["streamer.consumer_group"].startswith("flag")
+
+
 def test_a_wrong_flag_is_named():
     assert error_of(flags={"streamer.topics.partitions": 0}).startswith(
         "flag --partitions: streamer.topics.partitions: expected `int` >= 1"
