@@ -143,7 +143,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
     about = _About(said, names, dispatches, settings.numbered_by)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
         run = Replay(engine, shadow, rules, return_stores=return_stores)
-        return _ReplayHere(run, source, Watch(mapping.nobody, settings.numbered_by), about)
+        watch = Watch(mapping.nobody, settings.numbered_by, return_stores=return_stores)
+        return _ReplayHere(run, source, watch, about)
     # The changes of a partition come with the events of all its stores, and other stores name its receipts.
     shares = source.shares(jobs, everything=engine.needs_ticks or rules is not None or return_stores)
     task = partial(

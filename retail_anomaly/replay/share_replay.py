@@ -92,6 +92,8 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
         for number, (place, event) in enumerate(source.placed(reject, task.share), 1):
             if task.share.owns(event.store_id):
                 watch.take(event)
+            if task.return_stores and task.share.owns(getattr(event, "original_store_id", None) or ""):
+                watch.take_return(event)
             yield place, event
             # The next event is asked for when all alerts of this one have been taken.
             report.until, report.events = place, number

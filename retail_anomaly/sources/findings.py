@@ -41,7 +41,12 @@ class Findings(msgspec.Struct):
     repeated
         How many events bear an id that another event of their store has borne.
     refunds
-        How many refund lines there are.
+        How many refund lines there are that name no receipt of another store.
+    elsewhere
+        How many name one.
+    late
+        How many of those came before the receipt, though it is the older one; counted where returns are
+        compared with receipts of other stores.
     matched
         Whether one of them names a sale in the data.
     nobody
@@ -61,6 +66,8 @@ class Findings(msgspec.Struct):
     types: Counter[str] = msgspec.field(default_factory=Counter)
     repeated: int = 0
     refunds: int = 0
+    elsewhere: int = 0
+    late: int = 0
     matched: bool = False
     nobody: Counter[str] = msgspec.field(default_factory=Counter)
     on_registers: int = 0
@@ -81,6 +88,8 @@ class Findings(msgspec.Struct):
         self.types += other.types
         self.repeated += other.repeated
         self.refunds += other.refunds
+        self.elsewhere += other.elsewhere
+        self.late += other.late
         self.matched = self.matched or other.matched
         self.nobody += other.nobody
         self.on_registers += other.on_registers
@@ -105,10 +114,16 @@ class Findings(msgspec.Struct):
         """
         said = []
         if self.refunds and not self.matched and (detectors is None or "refund_without_sale" in detectors):
+            within = " within one store" if self.elsewhere else ""
             said.append(
-                f"none of the refunds ({self.refunds:,}) names a sale: refund_without_sale says nothing "
-                "here; map the number of the sale to originalTransactionId or a customer to customerToken, "
-                "or switch the rule off"
+                f"none of the refunds ({self.refunds:,}){within} names a sale: refund_without_sale says "
+                "nothing here; map the number of the sale to originalTransactionId or a customer to "
+                "customerToken, or switch the rule off"
+            )
+        if self.late:
+            said.append(
+                f"refunds of another store's receipt ({self.late:,}) came before that receipt, and "
+                "could not be compared: order the logs by time over all stores"
             )
         unseen = Counter({name: n for name, n in self.types.items() if name not in seen_types})
         if unseen:
@@ -177,6 +192,8 @@ class Watch:
         Cashiers that a constant filled in.
     numbered_by
         The setting, which says what an event id is unique within.
+    return_stores
+        Whether refunds are compared with receipts of other stores.
 
     Attributes
     ----------
@@ -184,8 +201,17 @@ class Watch:
         The findings so far.
     """
 
-    def __init__(self, nobody: Collection[str] = (), numbered_by: NumberedBy = "store") -> None:
+    def __init__(
+        self,
+        nobody: Collection[str] = (),
+        numbered_by: NumberedBy = "store",
+        *,
+        return_stores: bool = False,
+    ) -> None:
         self.findings = Findings()
+        self._return_stores = return_stores
+        # By the hash of store and number: the newest refund that came before its receipt, and how many did.
+        self._early: dict[int, tuple[int, int]] = {}
         self._ids_by_register = numbered_by != "store"
         self._nobody = frozenset(nobody)
         self._ids: set[int] = set()
@@ -200,9 +226,11 @@ class Watch:
 
     def passed(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events."""
-        take = self.take
+        take, returns = self.take, self._return_stores
         for event in events:
             take(event)
+            if returns:
+                self.take_return(event)
             yield event
 
     def take(self, event: Event) -> None:
@@ -228,10 +256,22 @@ class Watch:
         else:
             self._take_type(name)
 
+    def take_return(self, event: Event) -> None:
+        """Take note of a refund in any store whose receipt is one of another store."""
+        if not isinstance(event, PosEvent) or not event.names_receipt_elsewhere:
+            return
+        key = hash((event.original_store_id, event.original_transaction_id))
+        if key not in self._receipts and (key in self._early or len(self._early) < _MOST_IDS):
+            newest, count = self._early.get(key, (0, 0))
+            self._early[key] = max(newest, event.event_time), count + 1
+
     def _take_sale(self, event: PosEvent) -> None:
         number = event.store_id, event.transaction_id
         key = hash(number)
         known = self._receipts.get(key)
+        if self._early:
+            newest, count = self._early.pop(key, (0, 0))
+            self.findings.late += count if event.event_time <= newest else 0
         if known is None:
             if len(self._receipts) < _MOST_IDS:
                 self._receipts[key] = (event.event_time, event.register_id)
@@ -244,7 +284,9 @@ class Watch:
             self._bought.add(hash((event.store_id, token, event.sku)))
 
     def _take_refund(self, event: PosEvent) -> None:
-        self.findings.refunds += 1
+        elsewhere = event.names_receipt_elsewhere
+        self.findings.elsewhere += elsewhere
+        self.findings.refunds += not elsewhere
         number = event.store_id, event.transaction_id
         key = hash(number)
         known = self._receipts.get(key)
@@ -257,7 +299,7 @@ class Watch:
             and len(self._sold) < _MOST_IDS
         ):
             self._is_of_another(event, key, known)
-        if self.findings.matched:
+        if self.findings.matched or elsewhere:
             return
         named = event.original_transaction_id
         token = event.customer_token or event.card_token

@@ -102,3 +102,19 @@ def test_lines_of_one_refund_elsewhere_are_one_alert_and_a_new_day_is_another(tm
     found = replayed(tmp_path, [sold(), *again]).alerts
     assert found["revision"].tolist() == [1, 2, 1]
     assert found["evidence"].iloc[0]["originalStoreId"] == HOME
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_logs_out_of_order_over_the_stores_are_a_remark(tmp_path, jobs):
+    others = [sale(n, store_id=f"store-{n % 3 + 1}", transaction_id=f"t-{n}") for n in range(1, 9)]
+    early = [taken_back("store-2", HOUR), taken_back("store-3", 2 * HOUR)]
+    advice = "refunds of another store's receipt (2) came before that receipt"
+    disordered = " ".join(replayed(tmp_path, [*early, *others, sold()], jobs=jobs).remarks)
+    assert advice in disordered
+    assert "order the logs by time over all stores" in disordered
+    assert "of another store" not in " ".join(
+        replayed(tmp_path, [sold(), *others, *early], jobs=jobs).remarks
+    )
+    # A refund that was made before the sale is no matter of order.
+    later = [*early, *others, sold(3 * HOUR)]
+    assert "of another store" not in " ".join(replayed(tmp_path, later, jobs=jobs).remarks)

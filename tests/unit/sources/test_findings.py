@@ -78,3 +78,11 @@ def test_a_simulated_log_is_told_its_own_numbering(numbered_by: Any) -> None:
         assert numbered_by == "store" or f"set `numbered_by: {numbered_by}`, or" in remarks
     right = ra.Settings(numbered_by=numbered_by)
     assert "numbered_by" not in " ".join(ra.replay(events, settings=right).remarks)
+
+
+def test_refunds_of_another_stores_receipt_are_none_that_name_no_sale() -> None:
+    elsewhere = line("REFUND", "r", original_transaction_id="42", original_store_id="another")
+    assert "names a sale" not in " ".join(Findings.of([line(), elsewhere]).remarks())
+    own = line("REFUND", "r-2", original_transaction_id="41")
+    said = Findings.of([line(), elsewhere, own]).remarks()[0]
+    assert said.startswith("none of the refunds (1) within one store names a sale: ")
