@@ -220,6 +220,7 @@ def run(process: QuixProcess, connection: Connection) -> int:
     metrics = Metrics(
         process.name, process.group, Path(streamer.state_dir) / process.group if process.has_state else None
     )
+    metrics.reads(process.inputs)
     with explained():
         topics = ensure_process_topics(process, connection)
         app = build(process, connection, counts=metrics, topics=topics)

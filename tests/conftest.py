@@ -13,6 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from retail_anomaly.detectors import REGISTRY, unregister
 from tests.kafka import KafkaServer, KafkaUnavailableError
 from tests.support.browser import Browser, find_browser
 
@@ -96,6 +97,15 @@ def _restored_signals() -> Iterator[None]:
     for number, handler in before.items():
         if signal.getsignal(number) != handler:
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _restored_registry() -> Iterator[None]:
+    """Forget the detectors that a test, or a notebook within it, has registered."""
+    before = set(REGISTRY)
+    yield
+    for name in set(REGISTRY) - before:
+        unregister(name)
 
 
 @pytest.fixture

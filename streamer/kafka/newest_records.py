@@ -7,7 +7,10 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from streamer.kafka.offsets import UNSETTLED
+
 _SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
 
 
 def newest_times(admin: AdminClient, partitions: Sequence[TopicPartition]) -> dict[int, int]:
@@ -77,7 +80,7 @@ class NewestRecords:
         starts = []
         for partition in partitions:
             place = partition.topic, partition.partition
-            oldest, end = self._consumer.get_watermark_offsets(partition, _SECONDS)
+            oldest, end = self._ends(partition)
             start = max(self._seen.get(place, 0), end - self._most, oldest)
             self._seen[place] = end
             if start < end:
@@ -98,3 +101,15 @@ class NewestRecords:
                     ends.pop(place, None)
                 yield message
         self._consumer.unassign()
+
+    def _ends(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the oldest offset and the end; a topic that was made just now has no leader for a moment."""
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            try:
+                ends: tuple[int, int] = self._consumer.get_watermark_offsets(partition, _SECONDS)
+                return ends
+            except KafkaException as error:
+                if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_SECONDS)

@@ -15,7 +15,7 @@ from streamer.kafka.commit_notes import SKIPPED
 _REQUEST_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
 # Answers of a cluster that is new or has lost a broker: it still elects its leaders.
-_UNSETTLED: Final = {
+UNSETTLED: Final = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -206,7 +206,7 @@ class GroupOffsets:
                     for committed in self._consumer.committed(self._partitions(), _REQUEST_SECONDS)
                 ]
             except KafkaException as error:
-                if error.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
+                if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
                     raise StreamerError(
                         f"the broker does not tell the group's offsets ({error.args[0].str()}): "
                         "is it running, and is --broker right?"

@@ -5,7 +5,7 @@ Every record pays for the counting, so the counts are plain dictionaries.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -96,6 +96,10 @@ class ProcessCounts:
         self.joined = False
         self.heard = time.monotonic()
 
+    def reads(self, topics: Iterable[str]) -> None:
+        """Count each topic from zero: a counter that was never seen at zero has no rate."""
+        self._processed.update(dict.fromkeys(topics, 0))
+
     def message(self, topic: str, _partition: int, _offset: int, records: int = 1) -> None:
         """Count processed records: one, or a run of which the last one has this offset."""
         self._processed[topic] += records
@@ -151,7 +155,7 @@ class ProcessCounts:
     def totals(self) -> dict[str, object]:
         """Return the counts: `processed` by topic, `alerts` by type, `dead_letters`, `written` by topic."""
         return {
-            "processed": dict(self._processed),
+            "processed": {topic: number for topic, number in self._processed.items() if number},
             "alerts": dict(self._alerts),
             "dead_letters": self._dead_letters.total(),
             **({"written": dict(self._written)} if self._written else {}),
