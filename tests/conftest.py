@@ -13,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from retail_anomaly.detectors import REGISTRY, unregister
+from retail_anomaly.core.registry import own_detectors, unregister
 from tests.kafka import KafkaServer, KafkaUnavailableError
 from tests.support.browser import Browser, find_browser
 
@@ -102,9 +102,9 @@ def _restored_signals() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _restored_registry() -> Iterator[None]:
     """Forget the detectors that a test, or a notebook within it, has registered."""
-    before = set(REGISTRY)
+    before = set(own_detectors())
     yield
-    for name in set(REGISTRY) - before:
+    for name in set(own_detectors()) - before:
         unregister(name)
 
 
