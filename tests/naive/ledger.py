@@ -64,7 +64,7 @@ class RefundMismatch(Rule):
         case.loss += min(event["amount"], sum(reasons.values()))
         ordered = ",".join(name for name in WEIGHTS if name in case.reasons)
         risk = max(WEIGHTS[name] for name in case.reasons)
-        yield self.found(case.cashier, line.time, risk, case.revision, f"{ordered}:{case.loss:.2f}")
+        yield self.found(case.cashier, line.time, risk, case.revision, f"{ordered}:{round(case.loss, 6):.2f}")
 
     def _candidates(self, line: Line, by_receipt: dict[Receipt, list[Line]]) -> list[Receipt]:
         event, store = line.event, self.store

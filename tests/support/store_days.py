@@ -93,9 +93,9 @@ class _Tills:
             some = _some(rng, reason=(0.5, reasons), movementId=(0.3, ids))
             return "stock-movements", self._of_sku(at) | {"quantity": rng.choice([1, 5, -2, 0.25])} | some
         if kind < 0.24:
-            start = max(T0, at - rng.randrange(3 * self._step))
+            start = min(max(T0, at - rng.randrange(3 * self._step)), _LAST - 1)
             shift = {"employeeId": rng.choice(["c1", "c2"]), "shiftStart": start}
-            return "staff-shifts", shift | {"shiftEnd": min(start + self._step, _LAST) + (start < _LAST) - 1}
+            return "staff-shifts", shift | {"shiftEnd": min(start + self._step, _LAST)}
         return "pos-events", self._pos(at)
 
     def _of_sku(self, at: int) -> dict[str, Any]:
