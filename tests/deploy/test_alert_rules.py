@@ -88,7 +88,8 @@ def test_commands_for_operators_exist():
     said = " ".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"(?:\bretail-streamer|`RUN) ([a-z]+)\b", said))
     assert {"alerts", "lag", "sink"} <= named
-    assert named <= {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert named <= commands | {group.name for group in app.registered_groups}
 
 
 def test_rules_watch_this_release_alone(rules):
