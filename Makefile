@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# How many processes share the tests. Two on one core, too: most tests with Kafka wait.
-WORKERS ?= 2
+# How many processes share the tests. Three on two cores: most tests with Kafka wait.
+WORKERS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
