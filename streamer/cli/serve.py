@@ -1,7 +1,9 @@
 """The commands that run until they are stopped: `run`, `metrics`, `triage`, `returns` and `sink`."""
 
 import os
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -21,6 +23,12 @@ from streamer.cli.options import (
     guarantee,
     prepare,
 )
+
+if TYPE_CHECKING:
+    from retail_anomaly.settings import Settings
+    from streamer.process import QuixProcess
+
+Declare: TypeAlias = "Callable[[Settings], QuixProcess]"
 
 
 def run(
@@ -42,14 +50,17 @@ def run(
 
     Example: retail-streamer run --config config.yaml --broker localhost:9092
     """
-    _begin()
-    from streamer.observe import logs
-    from streamer.observe.quick_import import importing_quix
 
-    logs.configure(log_level)
-    settings, connection = prepare(
+    def load() -> Declare:
+        from streamer.detection.app import detection_process
+
+        return lambda settings: detection_process(settings, names_in(detectors))
+
+    return _serve(
+        load,
         config,
         embedded_broker,
+        log_level,
         broker=broker,
         consumer_group=consumer_group,
         state_dir=state_dir,
@@ -57,10 +68,6 @@ def run(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with importing_quix():
-        from streamer import process
-        from streamer.detection.app import detection_process
-    return process.run(detection_process(settings, names_in(detectors)), connection)
 
 
 def metrics(
@@ -83,14 +90,17 @@ def metrics(
 
     Example: retail-streamer metrics --broker localhost:9092
     """
-    _begin()
-    from streamer.observe import logs
-    from streamer.observe.quick_import import importing_quix
 
-    logs.configure(log_level)
-    settings, connection = prepare(
+    def load() -> Declare:
+        from streamer.store_metrics import store_metrics_process
+
+        return store_metrics_process
+
+    return _serve(
+        load,
         config,
         embedded_broker,
+        log_level,
         broker=broker,
         consumer_group=consumer_group,
         state_dir=state_dir,
@@ -98,10 +108,6 @@ def metrics(
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with importing_quix():
-        from streamer import process
-        from streamer.store_metrics import store_metrics_process
-    return process.run(store_metrics_process(settings), connection)
 
 
 def triage(
@@ -124,24 +130,23 @@ def triage(
 
     Example: retail-streamer triage --broker localhost:9092
     """
-    _begin()
-    from streamer.observe import logs
-    from streamer.observe.quick_import import importing_quix
 
-    logs.configure(log_level)
-    settings, connection = prepare(
+    def load() -> Declare:
+        from streamer.triage_app import triage_process
+
+        return triage_process
+
+    return _serve(
+        load,
         config,
         embedded_broker,
+        log_level,
         broker=broker,
         consumer_group=consumer_group,
         state_dir=state_dir,
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with importing_quix():
-        from streamer import process
-        from streamer.triage_app import triage_process
-    return process.run(triage_process(settings), connection)
 
 
 def returns(
@@ -164,24 +169,23 @@ def returns(
 
     Example: retail-streamer returns --broker localhost:9092
     """
-    _begin()
-    from streamer.observe import logs
-    from streamer.observe.quick_import import importing_quix
 
-    logs.configure(log_level)
-    settings, connection = prepare(
+    def load() -> Declare:
+        from streamer.detection.returns_app import returns_process
+
+        return returns_process
+
+    return _serve(
+        load,
         config,
         embedded_broker,
+        log_level,
         broker=broker,
         consumer_group=consumer_group,
         state_dir=state_dir,
         processing_guarantee=guarantee(exactly_once),
         metrics_port=metrics_port,
     )
-    with importing_quix():
-        from streamer import process
-        from streamer.detection.returns_app import returns_process
-    return process.run(returns_process(settings), connection)
 
 
 def sink(
@@ -210,22 +214,40 @@ def sink(
 
     Example: retail-streamer sink --check && retail-streamer sink --broker localhost:9092
     """
+    given = {"broker": broker, "consumer_group": consumer_group, "metrics_port": metrics_port}
+
+    def load() -> Declare:
+        from streamer.sinks.sink_app import sink_process
+
+        return lambda settings: sink_process(settings, os.environ)
+
+    if not check:
+        return _serve(load, config, embedded_broker, log_level, **given)
+    _begin()
+    from streamer.observe.quick_import import importing_quix
+
+    settings, _ = prepare(config, embedded_broker, **given)
+    with importing_quix():
+        from streamer.sinks.sink_app import check_influx
+    typer.echo(check_influx(settings, os.environ))
+    return 0
+
+
+def _serve(
+    load: Callable[[], Declare], config: Path | None, embedded: bool, log_level: str, **given: Any
+) -> int:
+    """Run a process until it is stopped; `load` imports it and returns what declares it from settings."""
     _begin()
     from streamer.observe import logs
     from streamer.observe.quick_import import importing_quix
 
-    settings, connection = prepare(
-        config, embedded_broker, broker=broker, consumer_group=consumer_group, metrics_port=metrics_port
-    )
-    if not check:
-        logs.configure(log_level)
+    logs.configure(log_level)
+    settings, connection = prepare(config, embedded, **given)
     with importing_quix():
         from streamer import process
-        from streamer.sinks import sink_app
-    if check:
-        typer.echo(sink_app.check_influx(settings, os.environ))
-        return 0
-    return process.run(sink_app.sink_process(settings, os.environ), connection)
+
+        declare = load()
+    return process.run(declare(settings), connection)
 
 
 def _begin() -> None:

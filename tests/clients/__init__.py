@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import IN_CI
 from tests.kafka import Record, produce
 from tests.kafka.jars import find_jars, find_java
 
@@ -42,7 +44,7 @@ def java(address: str, batches: Batches, folder: Path) -> None:
 
 def aiokafka(address: str, batches: Batches, _folder: Path) -> None:
     """Send with aiokafka."""
-    package: Any = pytest.importorskip("aiokafka")
+    package: Any = importlib.import_module("aiokafka")  # it has no types
 
     async def send(kind: str | None, records: Sequence[Record]) -> None:
         async with package.AIOKafkaProducer(bootstrap_servers=address, compression_type=kind) as producer:
@@ -55,7 +57,7 @@ def aiokafka(address: str, batches: Batches, _folder: Path) -> None:
 
 def kafka_python(address: str, batches: Batches, _folder: Path) -> None:
     """Send with kafka-python-ng."""
-    package: Any = pytest.importorskip("kafka")
+    package: Any = importlib.import_module("kafka")  # it has no types
     for compression, records in batches.items():
         kind = None if compression == "none" else compression
         producer = package.KafkaProducer(bootstrap_servers=address, compression_type=kind)
@@ -69,15 +71,21 @@ def franz_go(address: str, batches: Batches, folder: Path) -> None:
     """Send with franz-go."""
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if not Path(go).exists():
-        pytest.skip("no Go on this machine")
+        _lack("no Go on this machine")
     for name in ("producer.go", "go.mod", "go.sum"):
         shutil.copy(HERE / "franz_go" / name, folder)
     try:
         _run([go, "run", ".", address, *described(batches, folder)], cwd=folder)
     except AssertionError as error:
         if "dial tcp" in str(error) or "no such host" in str(error):
-            pytest.skip("the Go modules can't be had")
+            _lack("the Go modules can't be had")
         raise
+
+
+def _lack(reason: str) -> None:
+    if IN_CI:
+        pytest.fail(f"CI must have each client: {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 def described(batches: Batches, folder: Path) -> list[str]:
