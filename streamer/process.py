@@ -4,7 +4,7 @@ A process declares a `QuixProcess`: its consumer group, its topics and a functio
 `run` does the rest, and is the same for all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from msgspec import structs
 from retail_anomaly.settings import Settings
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
+from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import RecordLimits, record_limits
 from streamer.kafka.topic_watch import WATCH_SECONDS, TopicWatch
 from streamer.kafka.topics import TopicPlan, ensure_topics
@@ -65,6 +66,25 @@ class Wiring:
 
     counts: ProcessCounts
     topics: TopicFacts = field(default_factory=TopicFacts)
+
+    def placing(self, topics: Iterable[str], *, accept: bool) -> Placing | None:
+        """Return what checks that records of topics are in the partition of their key.
+
+        Parameters
+        ----------
+        topics
+            Their names.
+        accept
+            Whether a record in another partition counts all the same (`streamer.wrong_partition: warn`).
+
+        Returns
+        -------
+        Placing or None
+            None: the topics differ in their numbers of partitions, or nobody knows these, as on Quix Cloud.
+        """
+        numbers = {self.topics.partitions.get(name) for name in topics}
+        number = numbers.pop() if len(numbers) == 1 else None
+        return Placing(number, self.counts.misplaced, accept=accept) if number else None
 
 
 Define = Callable[[MemberApplication, Wiring], None]

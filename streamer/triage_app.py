@@ -20,7 +20,8 @@ from retail_anomaly.core.records import InvalidRecord, decode_record
 from retail_anomaly.settings import Settings
 from streamer.detection.detecting import wall_clock
 from streamer.detection.live_state import LiveState
-from streamer.detection.record_reader import Placing, RecordReader
+from streamer.detection.record_reader import RecordReader
+from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import ALERT_ACTIONS, ALERT_CASES, TRIAGED, TopicNames
 from streamer.observe.counts import ProcessCounts
@@ -149,15 +150,13 @@ def triage_process(settings: Settings) -> QuixProcess:
             app.on_take_over(state.check)
 
         limits = wiring.topics.limits
-        number = wiring.topics.partitions.get(names.of(ALERTS))  # None: on Quix Cloud
-        accept = streamer.wrong_partition == "warn"
         outcomes = define_triage(
             {topic: app.dataframe(raw_topic(app, names.of(topic))) for topic in TRIAGED},
             triage=triage,
             cases=encoding_topic(app, names.of(ALERT_CASES), limits),
             dead_letters=encoding_topic(app, names.of(DEAD_LETTERS), limits),
             internal_bytes=limits.internal_bytes,
-            placing=Placing(number, wiring.counts.misplaced, accept=accept) if number else None,
+            placing=wiring.placing([names.of(ALERTS)], accept=streamer.wrong_partition == "warn"),
             counts=wiring.counts,
             on_state=check,
         )

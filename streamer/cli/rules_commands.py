@@ -52,58 +52,45 @@ def push(
     _write(settings, connection, [_change("push", by, reason, rule=rule) for rule in rules])
 
 
-@app.command()
-def promote(
-    id: _ID,  # noqa: A002 - its name
-    *,
-    by: _By = None,
-    reason: _Reason = "",
-    config: Config = None,
-    broker: Broker = None,
-    embedded_broker: Embedded = False,
-) -> None:
+def _sets_status(action: "ChangeKind", doc: str) -> None:
+    """Add the command that gives a rule another status."""
+
+    def command(
+        id: _ID,  # noqa: A002 - its name
+        *,
+        by: _By = None,
+        reason: _Reason = "",
+        config: Config = None,
+        broker: Broker = None,
+        embedded_broker: Embedded = False,
+    ) -> None:
+        settings, connection = prepare(config, embedded_broker, broker=broker)
+        _write(settings, connection, [_change(action, by, reason, name=id)])
+
+    app.command(action, help=doc)(command)
+
+
+_sets_status(
+    "promote",
     """Let a rule raise alerts that people read.
 
     Example: retail-streamer rules promote drawer_opened
-    """
-    settings, connection = prepare(config, embedded_broker, broker=broker)
-    _write(settings, connection, [_change("promote", by, reason, name=id)])
-
-
-@app.command()
-def shadow(
-    id: _ID,  # noqa: A002 - its name
-    *,
-    by: _By = None,
-    reason: _Reason = "",
-    config: Config = None,
-    broker: Broker = None,
-    embedded_broker: Embedded = False,
-) -> None:
+    """,
+)
+_sets_status(
+    "shadow",
     """Send the alerts of a rule to shadow-alerts only.
 
     Example: retail-streamer rules shadow drawer_opened
-    """
-    settings, connection = prepare(config, embedded_broker, broker=broker)
-    _write(settings, connection, [_change("shadow", by, reason, name=id)])
-
-
-@app.command()
-def off(
-    id: _ID,  # noqa: A002 - its name
-    *,
-    by: _By = None,
-    reason: _Reason = "",
-    config: Config = None,
-    broker: Broker = None,
-    embedded_broker: Embedded = False,
-) -> None:
+    """,
+)
+_sets_status(
+    "off",
     """Switch a rule off. Switched on again, it begins with empty groups.
 
     Example: retail-streamer rules off drawer_opened --reason "the drawer of till 4 is broken"
-    """
-    settings, connection = prepare(config, embedded_broker, broker=broker)
-    _write(settings, connection, [_change("off", by, reason, name=id)])
+    """,
+)
 
 
 @app.command()

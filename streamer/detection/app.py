@@ -9,7 +9,6 @@ from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.settings import Settings, rules_of_settings
 from streamer.detection.live_state import LiveState
 from streamer.detection.pipeline import define_pipeline
-from streamer.detection.record_reader import Placing
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.detection.ticks import Ticker
 from streamer.kafka.connection import Connection
@@ -59,14 +58,11 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             states.append(state)
 
         limits = wiring.topics.limits
-        partitions = {wiring.topics.partitions.get(name) for name in names.aligned}
-        number = partitions.pop() if len(partitions) == 1 else None  # None: on Quix Cloud
-        accept = streamer.wrong_partition == "warn"
 
         def output(topic: str) -> Topic:
             return encoding_topic(app, names.of(topic), limits)
 
-        placing = number and Placing(number, wiring.counts.misplaced, accept=accept)
+        placing = wiring.placing(names.aligned, accept=streamer.wrong_partition == "warn")
         raised = define_pipeline(
             # With the ticks' topic even if no detector waits for time: the state is named after the topics.
             {topic: app.dataframe(raw_topic(app, names.of(topic))) for topic in ALIGNED},

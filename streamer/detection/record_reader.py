@@ -10,52 +10,13 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
-from retail_anomaly.core.key_partitions import KeyPartitions
 from streamer.detection.kafka_record import KafkaRecord, RowRecord
 from streamer.detection.ticks import LIVE, Tick
+from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
 
 Read = TypeVar("Read", bound=Event | Alert | Action)
 Decode: TypeAlias = Callable[[str, bytes | None], Read]
-
-
-class Placing:
-    """Checks that records are in the partition of their key, where all events of a store meet.
-
-    Parameters
-    ----------
-    partitions
-        Partitions of each input topic.
-    note
-        Is told the topic of each record that is in another one.
-    accept
-        Whether such a record is processed all the same.
-
-    Attributes
-    ----------
-    known
-        The partitions of keys that were checked lately.
-    """
-
-    def __init__(self, partitions: int, note: Callable[[str], None], *, accept: bool) -> None:
-        self._keys = KeyPartitions(partitions)
-        self.known = self._keys.known
-        self._note = note
-        self._accept = accept
-
-    def check(self, topic: str, key: bytes, partition: int) -> None:
-        """Check a record.
-
-        Raises
-        ------
-        InvalidEvent
-            It is in another partition than its key's, and that is not accepted.
-        """
-        if self._keys.of(key) == partition:
-            return
-        self._note(topic)
-        if not self._accept:
-            raise InvalidEvent("key", "wrong_partition", InvalidKind.WRONG_PARTITION)
 
 
 class RecordReader(Generic[Read]):

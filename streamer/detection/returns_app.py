@@ -23,8 +23,9 @@ from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.settings import Settings, SettingsError
 from streamer.detection.detecting import Memories, wall_clock
 from streamer.detection.live_state import LiveState
-from streamer.detection.record_reader import Placing, RecordReader
+from streamer.detection.record_reader import RecordReader
 from streamer.detection.streaming_engine import build_streaming_engine
+from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import RETURNS, TopicNames
 from streamer.observe.metrics import Metrics
@@ -173,15 +174,13 @@ def returns_process(settings: Settings) -> QuixProcess:
             app.on_take_over(state.check)
 
         limits = wiring.topics.limits
-        number = wiring.topics.partitions.get(names.of(POS_EVENTS))  # None: on Quix Cloud
-        accept = streamer.wrong_partition == "warn"
         raised = define_returns(
             *(app.dataframe(raw_topic(app, name)) for name in names.returned),
             engine=engine,
             alerts=encoding_topic(app, names.of(ALERTS), limits),
             returns=encoding_topic(app, names.of(RETURNS), limits),
             internal_bytes=limits.internal_bytes,
-            placing=Placing(number, wiring.counts.misplaced, accept=accept) if number else None,
+            placing=wiring.placing([names.of(POS_EVENTS)], accept=streamer.wrong_partition == "warn"),
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
             on_state=check,
         )
