@@ -43,6 +43,7 @@ ABOUT = {
         "workers": "stores shared among processes",
         "whole_file": "files replaced when complete",
         "rules": "rules as data, and the packs",
+        "notifications": "who is told of which alert, and when",
         "detectors": "one file for each detector, and the registry",
         "cases": "alerts to cases, verdicts, reading order",
         "detector": "one import for authors",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from retail_anomaly.frames.cases import triage
     from retail_anomaly.frames.enriched import enrich
     from retail_anomaly.frames.incidents import incidents_frame, read_incidents
+    from retail_anomaly.frames.notifications import notify
     from retail_anomaly.frames.quality import data_quality
     from retail_anomaly.report.profile_page import profile
 
@@ -86,6 +87,7 @@ __all__ = [
     "load_settings",
     "match_incidents",
     "near_misses",
+    "notify",
     "plots",
     "profile",
     "read_alerts",
@@ -107,6 +109,7 @@ _LATER: Final = {
     "read_incidents": "frames.incidents",
     "data_quality": "frames.quality",
     "enrich": "frames.enriched",
+    "notify": "frames.notifications",
     "triage": "frames.cases",
     "explain": "evaluate.explain",
     "profile": "report.profile_page",

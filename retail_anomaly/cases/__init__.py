@@ -6,7 +6,7 @@ The topics `alert-actions` and `alert-cases` carry the decisions and the cases.
 from retail_anomaly.cases.actions import Action, Scope, decode_action
 from retail_anomaly.cases.case import Case, CaseAlert, CaseSubject
 from retail_anomaly.cases.precision import Precision, Prior, prioritised, reading_order
-from retail_anomaly.cases.triage import Triage
+from retail_anomaly.cases.triage import Triage, covers, scope_of
 
 __all__ = [
     "Action",
@@ -17,7 +17,9 @@ __all__ = [
     "Prior",
     "Scope",
     "Triage",
+    "covers",
     "decode_action",
     "prioritised",
     "reading_order",
+    "scope_of",
 ]

@@ -127,7 +127,7 @@ class Triage:
         return [
             alert.shown
             for alert in kept
-            if alert.verdict == "confirmed" and entry.scope is not None and _covers(entry.scope, alert.scope)
+            if alert.verdict == "confirmed" and entry.scope is not None and covers(entry.scope, alert.scope)
         ]
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
@@ -143,7 +143,7 @@ class Triage:
             return []
         name = self._case_of(alert, state) if known is None else known.case_id
         case = state.case(name)
-        state.keep_alert(_shown(alert), name, _scope_of(alert))
+        state.keep_alert(_shown(alert), name, scope_of(alert))
         case.revision += 1
         case.newest_at = max(case.newest_at, alert.opened_at)
         state.cases.put(name, case)
@@ -205,7 +205,7 @@ class Triage:
 
     def _suppress(self, action: Action, alert_id: str, state: CasesState) -> bool:
         alert = state.alert(alert_id)
-        covered = action.scope is not None and _covers(action.scope, alert.scope)
+        covered = action.scope is not None and covers(action.scope, alert.scope)
         if not (covered and action.time <= alert.shown.opened_at <= action.ends):
             return False
         alert.suppressed_by.append(action.action_id)
@@ -288,7 +288,17 @@ def _shown(alert: Alert) -> CaseAlert:
     )
 
 
-def _scope_of(alert: Alert) -> Scope:
+def scope_of(alert: Alert) -> Scope:
+    """Return what snooze and allow entries know an alert by.
+
+    Examples
+    --------
+    >>> alert = Alert(alert_id="a", revision=1, type="SHRINKAGE", detector="inventory_shrinkage",
+    ...     store_id="store-1", employee_id=None, risk_score=1.0, message="10 pieces are missing.",
+    ...     event_time=1, opened_at=1, evidence={"sku": "sku-1"}, config_hash="0")
+    >>> covers(Scope(type="SHRINKAGE", sku="sku-1"), scope_of(alert))
+    True
+    """
     sku, card = alert.evidence.get("sku"), alert.evidence.get("cardToken")
     return Scope(
         type=alert.type,
@@ -298,7 +308,14 @@ def _scope_of(alert: Alert) -> Scope:
     )
 
 
-def _covers(entry: Scope, alert: Scope) -> bool:
+def covers(entry: Scope, alert: Scope) -> bool:
+    """Tell whether an alert equals a snooze or an allow entry in each field that the entry names.
+
+    Examples
+    --------
+    >>> covers(Scope(type="SHRINKAGE", sku="sku-1"), Scope(type="SHRINKAGE", sku="sku-2"))
+    False
+    """
     named = {field: getattr(entry, field) for field in entry.__struct_fields__}
     return all(value is None or getattr(alert, field) == value for field, value in named.items())
 

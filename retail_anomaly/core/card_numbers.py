@@ -11,6 +11,8 @@ TOKENS: Final = ("customerToken", "cardToken", "giftCardToken")
 _SEPARATORS: Final = re.compile(r"[\s\-\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+")
 _SHORTEST: Final = 13
 _LONGEST: Final = 19
+# Digits in groups, as a text may bear a number of a card.
+_GROUPS: Final = re.compile(r"\d+(?:[\s\-\u2010-\u2015\u2212]\d+)*")
 # A token and its content in bytes that need not be JSON; the content may be cut off.
 _FIELD: Final = re.compile(
     rf'["\']?({"|".join(TOKENS)})["\']?\s*[:=]\s*["\']?([^"\',}}\]]{{{_SHORTEST},100}})', re.IGNORECASE
@@ -47,6 +49,17 @@ def is_card_number(text: str) -> bool:
     return total % 10 == 0
 
 
+def without_card_numbers(text: str) -> str:
+    """Return a text in which each number that may be a card's is masked.
+
+    Examples
+    --------
+    >>> without_card_numbers("on 2025-10-09 4111 1111 1111 1111 was refunded 3 times")
+    'on 2025-10-09 *** was refunded 3 times'
+    """
+    return _GROUPS.sub(lambda found: _masked_groups(found[0]), text)
+
+
 def card_number_field(value: Mapping[str, Any]) -> str | None:
     """Return the token of an event's value that is a card number, or None.
 
@@ -81,3 +94,15 @@ def _written(token: Any) -> str:
         return f"{token:.0f}"
     # A longer integer is no card number, and Python refuses to write one of thousands of digits.
     return str(token) if not isinstance(token, int) or 0 <= token < 10**_LONGEST else ""
+
+
+def _masked_groups(text: str) -> str:
+    """Mask the neighbouring groups of digits that make a card number together."""
+    groups = list(re.finditer(r"\d+", text))
+    for begin, first in enumerate(groups):
+        for last in groups[begin:]:
+            if last.end() - first.start() > 2 * _LONGEST:
+                break
+            if is_card_number(text[first.start() : last.end()]):
+                return f"{text[: first.start()]}***{_masked_groups(text[last.end() :])}"
+    return text

@@ -250,7 +250,7 @@ def _said(case: Case) -> str:
 def _triaged(steps: Triage, alerts: Alerts, actions: Actions) -> dict[str, StoreMemory]:
     """Return the memory of each store after its alerts and actions."""
     stores: dict[str, StoreMemory] = {}
-    records: list[Alert | Action] = [*_alerts(alerts), *_actions(actions)]
+    records: list[Alert | Action] = [*alert_structs(alerts), *action_structs(actions)]
     # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
     for record in sorted(records, key=_time):
         store = stores.get(record.store_id)
@@ -264,7 +264,20 @@ def _time(record: Alert | Action) -> int:
     return record.time if isinstance(record, Action) else record.event_time
 
 
-def _alerts(alerts: Alerts) -> Iterable[Alert]:
+def alert_structs(alerts: Alerts) -> Iterable[Alert]:
+    """Return alerts, from whatever they are in, as structs.
+
+    Raises
+    ------
+    InvalidRecord
+        An alert is wrong; the text names file, line and field. The error is a ValueError.
+
+    Examples
+    --------
+    >>> from retail_anomaly.frames.alerts import example_alerts
+    >>> [alert.alert_id for alert in alert_structs(example_alerts())]
+    ['a1', 'a2']
+    """
     if isinstance(alerts, str | Path):
         return read_json_lines(alerts, partial(decode_record, Alert))
     if not isinstance(alerts, pd.DataFrame):
@@ -280,7 +293,19 @@ def _alerts(alerts: Alerts) -> Iterable[Alert]:
     return [Alert(**{str(name): value for name, value in row.items()}) for row in plain.to_dict("records")]
 
 
-def _actions(actions: Actions) -> Iterable[Action]:
+def action_structs(actions: Actions) -> Iterable[Action]:
+    """Return actions, from whatever they are in, as structs.
+
+    Raises
+    ------
+    InvalidRecord
+        An action is wrong; the text names file, line and field. The error is a ValueError.
+
+    Examples
+    --------
+    >>> list(action_structs([]))
+    []
+    """
     if isinstance(actions, str | Path):
         return read_json_lines(actions, decode_action)
     return [_action(number, each) for number, each in enumerate(actions, 1)]
@@ -289,7 +314,7 @@ def _actions(actions: Actions) -> Iterable[Action]:
 def _entries(entries: Actions) -> Iterable[Action]:
     if isinstance(entries, str | Path):
         return read_json_lines(entries, lambda line: _entry(decode_action(line)))
-    return [_entry(each) for each in _actions(entries)]
+    return [_entry(each) for each in action_structs(entries)]
 
 
 def _entry(action: Action) -> Action:

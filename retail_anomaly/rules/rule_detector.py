@@ -6,6 +6,7 @@ from string import Formatter
 from typing import Any, ClassVar, Final, TypeAlias
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert, config_hash, derived_alert_id
+from retail_anomaly.core.card_numbers import TOKENS
 from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.detector import reaches
 from retail_anomaly.core.dispatch import IndexedDetector, Matches
@@ -161,7 +162,7 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
         return None if value is None else str(value)
 
     def text(self, event: Event, store: StoreMemory, value: float) -> str:
-        """Return the message of an alert that an event raises."""
+        """Return the message of an alert that an event raises; it shows no token of a customer or a card."""
         parts = []
         for text, field in self._message:
             parts.append(text)
@@ -169,6 +170,8 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
                 parts.append(str(value))
             elif field == "rule":
                 parts.append(self.rule.id)
+            elif field in TOKENS:
+                parts.append("***")
             elif field:
                 found = self.read(field, event, store)
                 parts.append("unknown" if found is None else str(found))

@@ -22,6 +22,7 @@ from retail_anomaly.detectors import REGISTRY, Parameters, own_detectors
 from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.settings.detector_settings import DetectorSettings
+from retail_anomaly.settings.notify_settings import NotifySettings
 from retail_anomaly.settings.rule_settings import RuleSettings, configured_rules
 from retail_anomaly.settings.section import Section
 from retail_anomaly.settings.store_parameters import OwnParameters, laid_over
@@ -284,6 +285,7 @@ class Settings(Section, frozen=True):
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
     rules: RuleSettings = msgspec.field(default_factory=RuleSettings)
+    notify: NotifySettings = msgspec.field(default_factory=NotifySettings)
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
 
     def __post_init__(self) -> None:

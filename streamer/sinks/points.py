@@ -20,6 +20,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import ALERTS
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.score import Score
+from retail_anomaly.core.severity import severity
 from retail_anomaly.settings import Settings
 from streamer.kafka.topic_plan import ALERT_CASES, SCORES, STORE_METRICS
 from streamer.sinks.alert_columns import RESERVED, SEVERITY, alert_values
@@ -32,9 +33,6 @@ STORE_METRIC_POINTS: Final = "store_metrics"
 """Measurement of the stores' sales and refunds by interval."""
 SCORE_POINTS: Final = "scores"
 """Measurement of the models' scores of every interval."""
-
-SEVERITIES: Final = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
-"""Names for risks: each holds from its limit on."""
 
 
 class StoreMetric(msgspec.Struct, frozen=True, rename="camel"):
@@ -182,17 +180,6 @@ def alert_time(alert: Alert) -> int:
     True
     """
     return alert.opened_at * MS_NS + spread(alert.alert_id, SECOND_NS)
-
-
-def severity(risk: float) -> str:
-    """Return the name of a risk.
-
-    Examples
-    --------
-    >>> severity(0.8), severity(0.79), severity(0.1)
-    ('high', 'medium', 'low')
-    """
-    return next((name for limit, name in SEVERITIES if risk >= limit), "low")
 
 
 def evidence_fields(evidence: Mapping[str, Any]) -> dict[str, float | str]:

@@ -54,7 +54,7 @@ def test_no_three_files_share_a_name() -> None:
     assert {name: found for name, found in places.items() if len(found) > 2} == {}
 
 
-@pytest.mark.parametrize(("package", "most"), [("retail_anomaly", 18), ("streamer", 15)])
+@pytest.mark.parametrize(("package", "most"), [("retail_anomaly", 19), ("streamer", 15)])
 def test_a_package_has_few_entries_at_its_top(package: str, most: int) -> None:
     folder = ROOT / package
     modules = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}

@@ -249,7 +249,7 @@ def test_the_public_names_are_these():
             "load_settings",
             "match_incidents",
         ),
-        *("near_misses", "plots", "profile", "read_alerts", "read_incidents", "register", "replay"),
+        *("near_misses", "notify", "plots", "profile", "read_alerts", "read_incidents", "register", "replay"),
         *("replay_events", "rule_needs", "scorecard", "triage"),
     ]
     assert dir(ra) == sorted([*ra.__all__, "__version__"])

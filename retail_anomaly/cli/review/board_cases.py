@@ -114,6 +114,10 @@ class BoardCases:
         """Return the last revision of an alert."""
         return self._alerts[alert_id]
 
+    def case_of(self, alert_id: str) -> str | None:
+        """Return the id of the case that an alert is in, or None."""
+        return self._case_ids.get(alert_id)
+
     def precision(self, store_id: str) -> Precision:
         """Return the precision of the store's group."""
         return self._precision[self.settings.group(store_id)]
@@ -160,6 +164,7 @@ class BoardCases:
         self._alerts: dict[str, Alert] = {}
         self._cases: dict[str, Case] = {}
         self._newest: dict[str, int] = {}
+        self._case_ids: dict[str, str] = {}  # by alert
         self._precision: dict[str, Precision] = {}  # by store group
         self._open = OpenCases()
         self._ordered = []
@@ -193,6 +198,7 @@ class BoardCases:
         for alert in case.alerts:
             precision.count(alert.type, alert.verdict)
         self._cases[case.case_id] = case
+        self._case_ids.update((alert.alert_id, case.case_id) for alert in case.alerts)
         self._open.put(case, group)
         self._ordered = []
         self.stores.add(case.store_id)

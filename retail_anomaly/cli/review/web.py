@@ -116,6 +116,10 @@ class ReviewBoard:
         """Show one case."""
         return await run_in_threadpool(self._case, request)
 
+    async def alert_page(self, request: Request) -> Response:
+        """Lead to the case of an alert: this is the address that a notification bears."""
+        return await run_in_threadpool(self._alert, request)
+
     async def act(self, request: Request) -> Response:
         """Take the action of a form, and go on to the next case."""
         body = await _body(request)
@@ -168,6 +172,13 @@ class ReviewBoard:
             has_money=any(alert.money is not None for alert in case.alerts),
             done=request.query_params.get("done"),
         )
+
+    def _alert(self, request: Request) -> Response:
+        self._cases.refresh()
+        case_id = self._cases.case_of(request.path_params["alert"])
+        if case_id is None:
+            return self._page("missing.html", request, status=404)
+        return RedirectResponse(f"/case/{case_id}", 303)
 
     def _act(self, request: Request, form: Mapping[str, str]) -> Response:
         case = self._cases.find(request.path_params["case"])
@@ -242,6 +253,7 @@ def new_board(cases: BoardCases, rules: Rules, title: str = "Cases to review") -
             Route("/", board.list_page),
             Route("/case/{case}", board.case_page),
             Route("/case/{case}", board.act, methods=["POST"]),
+            Route("/alert/{alert}", board.alert_page),
             Route("/board.css", _asset("board.css", "text/css")),
             Route("/board.js", _asset("board.js", "text/javascript")),
             Route("/healthz", lambda request: PlainTextResponse("ok")),

@@ -121,6 +121,13 @@ def test_a_verdict_is_a_line_of_the_file_and_leads_to_the_next_case(board: OpenB
     assert "<b>Benign</b>" in closed
 
 
+def test_the_address_of_an_alert_leads_to_its_case(board: OpenBoard) -> None:
+    status, _, headers = board.ask("/alert/b")
+
+    assert (status, "SHRINKAGE" in board.ask(headers["location"])[1]) == (303, True)
+    assert board.ask("/alert/nobody")[0] == 404
+
+
 def test_one_alert_can_be_judged_alone(board: OpenBoard) -> None:
     case = board.case()
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from retail_anomaly import replay_events
-from retail_anomaly.settings import build_engine, load
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.settings import Settings, build_engine, load, with_rules
 from retail_anomaly.sources import open_input
 from retail_anomaly.sources.event_log import BadLines
 
@@ -47,3 +48,20 @@ def test_a_case_raises_exactly_the_expected_alerts(name: str, tmp_path: Path) ->
 
 def brief(alert: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(alert[name] for name in ("employeeId", "eventTime", "riskScore", "revision", "detail"))
+
+
+def test_a_message_shows_no_token() -> None:
+    message = "Card {cardToken} of {customerToken} was used {value} times by {cashierId}."
+    rule = {
+        "id": "cards",
+        "status": "live",
+        "events": {"sale": {"eventType": "SALE"}},
+        "by": ["cardToken"],
+        "window": "1h",
+        "when": {"count": "sale", "gte": 1},
+        "message": message,
+    }
+    tokens = {"card_token": "tok_1", "customer_token": "u_1"}
+    sale = PosEvent("t", "s", "c-1", "k", 1.0, "SALE", 1_760_000_000_000, **tokens)
+    (alert,) = replay_events([sale], build_engine(with_rules(Settings(), [rule]), ["rule:cards"]))
+    assert alert.message == "Card *** of *** was used 1 times by c-1."
