@@ -61,7 +61,7 @@ def test_a_message_shows_no_token() -> None:
         "when": {"count": "sale", "gte": 1},
         "message": message,
     }
-    tokens = {"card_token": "tok_1", "customer_token": "u_1"}
+    tokens: Any = {"card_token": "tok_1", "customer_token": "u_1"}
     sale = PosEvent("t", "s", "c-1", "k", 1.0, "SALE", 1_760_000_000_000, **tokens)
     (alert,) = replay_events([sale], build_engine(with_rules(Settings(), [rule]), ["rule:cards"]))
     assert alert.message == "Card *** of *** was used 1 times by c-1."
