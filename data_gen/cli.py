@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -11,8 +12,9 @@ import typer
 from rich.console import Console
 
 from data_gen.kafka import connect
-from data_gen.pace import Pace
-from data_gen.simulate import Simulation
+from data_gen.pace import Pace, RealTime
+from data_gen.resume import World, go_on, newest_sent
+from data_gen.simulate import START, Simulation
 from data_gen.stream import send_paced
 from data_gen.world_options import with_world
 from data_gen.writers import FORMATS, write_files
@@ -93,6 +95,20 @@ def stream(
         float,
         typer.Option(min=0, help="Send event time this many times as fast as real time; 0 means no limit."),
     ] = 0,
+    history: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Begin this many days before today instead of at --start: send the past at once, and go on "
+            "in real time. --days then counts from today (UTC).",
+        ),
+    ] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on after the newest record that an earlier run has sent to these topics."
+        ),
+    ] = False,
     incidents: Annotated[Path | None, typer.Option(help="Also write the incidents to this file.")] = None,
     properties: Annotated[
         list[str] | None,
@@ -111,16 +127,38 @@ def stream(
     The command fails unless the broker acknowledges every record. The topics must exist: `retail-streamer
     topics` creates them.
 
-    Example: retail-datagen stream --broker localhost:9092 --rate 500 --incidents out/incidents.jsonl
+    Example: retail-datagen stream --broker localhost:9092 --history 7 --resume
     """
-    if rate and speedup:
-        raise UsageError("choose one of --rate and --speedup")
+    if sum(map(bool, (rate, speedup, history))) > 1:
+        raise UsageError("choose one of --rate, --speedup and --history")
+    if history:
+        if simulation.start != START:
+            raise UsageError("choose one of --start and --history")
+        simulation.start = datetime.now(UTC).date() - timedelta(days=history)
+        simulation.days += history
     pairs = [text.partition("=") for text in properties or []]
     if not all(name and equals for name, equals, _ in pairs):  # the text may be a password
         raise UsageError("--property: expected name=value, such as -X security.protocol=SSL")
-    paced = bool(rate or speedup)
     properties_by_name = {name: value for name, _, value in pairs}
-    writer = connect(broker, properties=properties_by_name, paced=paced, prefix=topic_prefix)
+    writer = connect(
+        broker,
+        properties=properties_by_name,
+        paced=bool(rate or speedup or history),
+        prefix=topic_prefix,
+        in_order=bool(history),
+    )
+    sent_until = None
+    if resume and (sent := newest_sent(broker, properties=properties_by_name, prefix=topic_prefix)):
+        go_on(simulation, sent, any_start=bool(history))
+        sent_until = sent.until
+    writer.headers = [World.of(simulation).header]
+
+    def say_live() -> None:
+        writer.settle()
+        past = plural(writer.acknowledged.total(), "event")
+        typer.echo(f"{past} of the past sent; each later one is sent at its own time")
+
+    wait = RealTime(say_live).wait if history else Pace(rate, speedup).wait
     try:
         with ExitStack() as stack:
             truth = None
@@ -128,7 +166,7 @@ def stream(
                 incidents.parent.mkdir(parents=True, exist_ok=True)
                 # Written directly and unbuffered, so that you can read the file while the stream runs.
                 truth = stack.enter_context(NamedFile(incidents, "wb"))
-            send_paced(simulation, writer, Pace(rate, speedup), truth)
+            send_paced(simulation, writer, wait, truth, sent_until)
     finally:
         # After an error as well: these records are in the topics.
         counts = writer.acknowledged

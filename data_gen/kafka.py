@@ -24,7 +24,16 @@ class BrokerError(RetailAnomalyError):
 class Producer(Protocol):
     """The part of `confluent_kafka.Producer` that `KafkaWriter` uses."""
 
-    def produce(self, topic: str, *, key: bytes, value: bytes, timestamp: int, on_delivery: Report) -> None:
+    def produce(
+        self,
+        topic: str,
+        *,
+        key: bytes,
+        value: bytes,
+        timestamp: int,
+        headers: list[tuple[str, bytes]],
+        on_delivery: Report,
+    ) -> None:
         """Queue a record; raise BufferError when the queue is full."""
 
     def poll(self, timeout: float) -> int:
@@ -43,9 +52,14 @@ class KafkaWriter:
         A `confluent_kafka.Producer`, or a stand-in.
     prefix
         Stands before the topics' names in Kafka.
+    in_order
+        Send a record only after all earlier ones of the other topics are acknowledged. A reader of all the
+        topics then never meets a later record first, however fast they are sent.
 
     Attributes
     ----------
+    headers
+        Go with each record; none at first.
     acknowledged
         Records that the broker has confirmed, by topic.
 
@@ -66,10 +80,19 @@ class KafkaWriter:
     {'inventory-counts': 1}
     """
 
-    def __init__(self, producer: Producer, prefix: str = "") -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        prefix: str = "",
+        *,
+        in_order: bool = False,
+    ) -> None:
         self._producer = producer
         self._prefix = prefix
+        self._in_order = in_order
+        self._topic = ""
         self._failure: str | None = None
+        self.headers: list[tuple[str, bytes]] = []
         self.sent = 0
         self.acknowledged: Counter[str] = Counter()
         self._reports = {topic: self._report_for(topic) for topic in INPUT_TOPICS}
@@ -92,6 +115,9 @@ class KafkaWriter:
         BrokerError
             The broker did not accept an earlier record: later ones would stand in the wrong order.
         """
+        if self._in_order and record.topic != self._topic:
+            self.settle()
+        self._topic = record.topic
         while True:
             try:
                 self._producer.produce(
@@ -99,6 +125,7 @@ class KafkaWriter:
                     key=record.store_id.encode(),
                     value=record.encoded,
                     timestamp=record.timestamp,
+                    headers=self.headers,
                     on_delivery=self._reports[record.topic],
                 )
                 break
@@ -119,6 +146,17 @@ class KafkaWriter:
         if self._failure is not None:
             raise BrokerError(self._failure)
 
+    def settle(self) -> None:
+        """Wait until the records sent so far are acknowledged.
+
+        Raises
+        ------
+        BrokerError
+            A record was not accepted.
+        """
+        self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
+        self.serve(0)
+
     def close(self) -> None:
         """Wait until everything is acknowledged.
 
@@ -136,7 +174,12 @@ class KafkaWriter:
 
 
 def connect(
-    broker: str, *, properties: dict[str, str] | None = None, paced: bool = False, prefix: str = ""
+    broker: str,
+    *,
+    properties: dict[str, str] | None = None,
+    paced: bool = False,
+    prefix: str = "",
+    in_order: bool = False,
 ) -> KafkaWriter:
     """Connect to a Kafka whose topics are there.
 
@@ -150,6 +193,8 @@ def connect(
         Send each record at once instead of waiting a moment for a batch.
     prefix
         Stands before the topics' names in Kafka: the streamer's setting `topic_prefix`.
+    in_order
+        As for `KafkaWriter`.
 
     Returns
     -------
@@ -204,4 +249,4 @@ def connect(
             f"missing on {broker}: {', '.join(missing)}; make them with"
             f" `retail-streamer topics --broker {broker} --create`"
         )
-    return KafkaWriter(producer, prefix)
+    return KafkaWriter(producer, prefix, in_order=in_order)

@@ -49,3 +49,36 @@ class Pace:
             due = (event_time - self._first_event) / 1000 / self._speedup
         self._sent += 1
         return max(0.0, self._began + due - now)
+
+
+class RealTime:
+    """Lets the past through at once, and holds each later event back until its time has come.
+
+    Parameters
+    ----------
+    on_live
+        Called once, before the first event that has to wait.
+    clock
+        Seconds since 1970.
+
+    Examples
+    --------
+    >>> pace = RealTime(lambda: print("live"), clock=lambda: 1_760_000_000.0)
+    >>> pace.wait(1_759_990_000_000)
+    0.0
+    >>> pace.wait(1_760_000_002_500)
+    live
+    2.5
+    """
+
+    def __init__(self, on_live: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
+        self._on_live, self._clock = on_live, clock
+        self._is_live = False
+
+    def wait(self, event_time: int) -> float:
+        """Return for how many seconds the event still lies in the future."""
+        ahead = event_time / 1000 - self._clock()
+        if ahead > 0 and not self._is_live:
+            self._is_live = True
+            self._on_live()
+        return max(0.0, ahead)

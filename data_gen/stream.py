@@ -1,12 +1,12 @@
 """Send a simulation to Kafka at the pace that was asked for."""
 
 import threading
+from collections.abc import Callable
 from signal import SIGINT, signal
 from time import monotonic
 from typing import IO, Final
 
 from data_gen.kafka import KafkaWriter
-from data_gen.pace import Pace
 from data_gen.simulate import Simulation
 from data_gen.writers import drain
 
@@ -14,10 +14,27 @@ from data_gen.writers import drain
 _STOP_SECONDS: Final = 0.2
 
 
-def send_paced(simulation: Simulation, writer: KafkaWriter, pace: Pace, truth: IO[bytes] | None) -> None:
+def send_paced(
+    simulation: Simulation,
+    writer: KafkaWriter,
+    wait: Callable[[int], float],
+    truth: IO[bytes] | None,
+    sent_until: int | None = None,
+) -> None:
     """Send every record, and write each incident to `truth` before the first record of it is sent.
 
     After Ctrl-C the records under way are still delivered and counted.
+
+    Parameters
+    ----------
+    simulation, writer
+        Where the records come from and go to.
+    wait
+        Seconds until a record of this time of arrival (epoch ms) is due.
+    truth
+        A file for the incidents.
+    sent_until
+        Records that arrive up to this time (epoch ms) are in the topics already, and left out.
 
     Raises
     ------
@@ -32,9 +49,11 @@ def send_paced(simulation: Simulation, writer: KafkaWriter, pace: Pace, truth: I
     try:
         for record in simulation.records():
             _write_truth(simulation, truth)
-            until = monotonic() + pace.wait(record.arrival)
-            while (wait := until - monotonic()) > 0 and not stopped.is_set():
-                writer.serve(min(wait, _STOP_SECONDS))
+            if sent_until is not None and record.arrival <= sent_until:
+                continue
+            until = monotonic() + wait(record.arrival)
+            while (left := until - monotonic()) > 0 and not stopped.is_set():
+                writer.serve(min(left, _STOP_SECONDS))
             if stopped.is_set():
                 break
             writer.send(record)

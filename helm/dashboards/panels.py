@@ -27,9 +27,20 @@ with warnings.catch_warnings():
     )
 
 from retail_anomaly.detectors import looks
+from streamer.sinks.case_points import CASE_POINTS, VERDICT_POINTS
+from streamer.sinks.points import ALERT_POINTS, SCORE_POINTS, STORE_METRIC_POINTS
 
 INFLUXDB: Final = models.DataSourceRef("influxdb", "${influxdb}")
 PROMETHEUS: Final = models.DataSourceRef("prometheus", "${prometheus}")
+
+_LONGER: Final = "in this time range: choose a longer one, or see whether"
+_REASONS: Final = {
+    ALERT_POINTS: f"No alert {_LONGER} streamer and sink run",
+    STORE_METRIC_POINTS: f"No sales {_LONGER} store metrics and sink run",
+    SCORE_POINTS: "No score in this time range: they need streamer.scores and a detector that learns",
+    CASE_POINTS: f"No case {_LONGER} triage and sink run",
+    VERDICT_POINTS: "Nobody judged an alert of this time range",
+}
 
 COLOURS: Final = {alert_type: look.colour for alert_type, look in looks().items()}
 """Colours by alert type, in every panel: those of the figures and the report."""
@@ -242,11 +253,20 @@ def ranking(
 def _finished(
     panel: Any, title: str, targets: Sequence[Builder[Any]], text: str, unit: str, width: int, height: int = 8
 ) -> Any:
-    panel.title(title).description(text).unit(unit).span(width).height(height)
+    panel.title(title).description(text).unit(unit).span(width).height(height).no_value(_reason(targets[0]))
     panel.datasource(targets[0].build().datasource if _is_promql(targets[0]) else INFLUXDB)
     for target in targets:
         panel.with_target(target)
     return panel
+
+
+def _reason(target: Builder[Any]) -> str:
+    """Return the words that an empty panel shows."""
+    if _is_promql(target):
+        return "No metrics in this time range: does your Prometheus scrape the processes?"
+    query = target.build().to_json()["query"]
+    (reason,) = (text for points, text in _REASONS.items() if f'FROM "{points}"' in query)
+    return reason
 
 
 def _is_promql(target: Builder[Any]) -> bool:

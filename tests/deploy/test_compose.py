@@ -57,18 +57,28 @@ def test_images_are_the_charts(parts):
 
 def test_commands_are_the_charts(parts):
     for name in ("streamer", "store-metrics", "triage", "sink"):
-        command = parts[name]["command"][:2]
+        command = parts[name]["command"]
         said = SERVICES[name]["command"]
         assert said == command or said[2].endswith(f"exec {' '.join(command)}")
     assert (
         parts["influxdb"]["command"] == SERVICES["influxdb"]["entrypoint"] + SERVICES["influxdb"]["command"]
     )
-    assert SERVICES["generator"]["command"][:2] == parts["generator"]["command"][:2]
     script = parts["influxdb-bootstrap"]["command"]
     assert SERVICES["influxdb-bootstrap"]["command"] == script
     mounted = [v for v in SERVICES["influxdb-bootstrap"]["volumes"] if v.startswith("./")]
     assert mounted == ["./helm/retail-anomaly/files:/etc/bootstrap:ro"]
     assert (CHART / "files" / script[-1].rpartition("/")[2]).is_file()
+
+
+def test_the_generator_sends_the_charts_world(parts):
+    ours, theirs = (
+        sorted(" ".join(command).replace("=", " ").split(" --"))
+        for command in (SERVICES["generator"]["command"], parts["generator"]["command"])
+    )
+    address = "broker shops-retail-anomaly-kafka.loss-prevention.svc:9092"
+    assert ours == ["broker kafka:9092" if option == address else option for option in theirs]
+    # What is sent again after an error would be sent twice.
+    assert "resume" in ours
 
 
 def test_ports_are_the_charts_and_bound_to_this_machine(parts):
@@ -125,6 +135,7 @@ def test_grafana_is_provisioned_as_the_charts(helm):
     ours = {
         name: yaml.safe_load(config["content"].replace("$$", "$"))
         for name, config in COMPOSE["configs"].items()
+        if name != "config"
     }
     theirs = {name: yaml.safe_load(data[f"{name}.yaml"]) for name in ours}
     theirs["datasource"]["datasources"][0]["url"] = "http://influxdb:8086"
@@ -193,7 +204,10 @@ def test_settings_are_the_charts_for_development(helm):
     config = yaml.safe_load(
         pick(render(helm, CASES["values-dev"]), "ConfigMap", "config")["data"]["config.yaml"]
     )
+    stores = yaml.safe_load(COMPOSE["configs"]["config"]["content"])["stores"]
+    assert stores == config["stores"]
     for name in ("topics", "streamer", "store-metrics", "triage", "sink"):
+        assert "/etc/retail-anomaly/config.yaml" in {place["target"] for place in SERVICES[name]["configs"]}
         partitions = SERVICES[name]["environment"]["RETAIL__STREAMER__TOPICS__PARTITIONS"]
         assert int(partitions) == config["streamer"]["topics"]["partitions"]
 

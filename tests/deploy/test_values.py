@@ -96,6 +96,10 @@ REFUSED = {
         [*GOOD, "generator.enabled=true", "kafka.existingSecret=k"],
         r"generator.enabled",
     ),
+    "a world that begins twice": (
+        [*GOOD, "generator.enabled=true", "generator.start=2026-01-05"],
+        r"generator.start needs generator.history=0",
+    ),
     "no memory limit": ([*GOOD, "sink.resources.limits.memory=null"], r"limits"),
 }
 

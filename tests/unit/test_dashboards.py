@@ -55,6 +55,8 @@ def test_dashboards_have_names_of_their_own_and_panels_a_text_and_a_place():
         taken: set[tuple[int, int]] = set()
         for panel in board["panels"]:
             assert panel["description"]
+            # An empty panel says why.
+            assert panel["fieldConfig"]["defaults"]["noValue"]
             place = panel["gridPos"]
             cells = {
                 (x, y)

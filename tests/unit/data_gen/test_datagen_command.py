@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from data_gen import SCENARIOS, Simulation, recorded_at
 from data_gen.cli import main
+from data_gen.kafka import KafkaWriter
 from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.events import INPUT_TOPICS
 
@@ -47,6 +50,8 @@ def test_write(tmp_path, capsys):
         ["stream"],
         ["stream", "--broker", "x", "--rate", "5", "--speedup", "5"],
         ["stream", "--broker", "x", "-X", "linger"],
+        ["stream", "--broker", "x", "--history", "7", "--speedup", "5"],
+        ["stream", "--broker", "x", "--history", "7", "--start", "2026-01-05"],
     ],
 )
 def test_what_is_not_understood_is_one_line_and_2(arguments, tmp_path, capsys, monkeypatch):
@@ -206,6 +211,90 @@ def test_a_stopped_stream_counts_what_has_arrived_and_is_1(broker, tmp_path):
     counted = [int(line.split(": ")[1]) for line in out.splitlines()]
     assert len(counted) == len(INPUT_TOPICS)
     assert sum(counted) > 0
+
+
+@pytest.fixture
+def past(broker):
+    """Run a command until it has sent the past, then stop it; give what it said."""
+    owner, address = broker
+    for topic in INPUT_TOPICS:
+        owner.list_topics(topic, timeout=10)
+
+    def run(*options: str) -> str:
+        command = [sys.executable, "-m", "data_gen", "stream", "--broker", address, "--stores", "1", *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        return first
+
+    return run
+
+
+def test_the_past_is_sent_at_once_and_the_future_never_and_a_second_run_goes_on(broker, past):
+    kafka = pytest.importorskip("confluent_kafka")
+    options = ("--volume", "small", "--history", "2", "--resume")
+
+    began = time.time() * 1000
+    said = past(*options)
+    ended = time.time() * 1000
+    again = past(*options)
+
+    consumer = kafka.Consumer(
+        {"bootstrap.servers": broker[1], "group.id": "g", "enable.partition.eof": True, "log_level": 0}
+    )
+    consumer.assign([kafka.TopicPartition(topic, 0, 0) for topic in INPUT_TOPICS])
+    stamps: list[int] = []
+    at_end = 0
+    while at_end < len(INPUT_TOPICS):
+        message = consumer.poll(10)
+        assert message is not None
+        if message.error() is None:
+            stamps.append(message.timestamp()[1])
+        else:
+            at_end += 1
+    consumer.close()
+    start = (datetime.now(UTC) - timedelta(days=2)).date()
+    world = Simulation(stores=1, days=3, volumes=["small"], start=start)
+    due = [recorded_at(event) for event in world.events() if recorded_at(event) <= time.time() * 1000]
+    assert sorted(stamps) == due[: len(stamps)]
+    # The second run sends only what has happened since the first one.
+    sent = int(said.split()[0].replace(",", ""))
+    assert sum(at <= began for at in due) <= sent <= sum(at <= ended for at in due)
+    assert int(again.split()[0]) <= len(due) - sent
+    assert "of the past sent" in said
+
+
+def test_another_world_is_not_mixed_in(past, broker, capsys):
+    past("--volume", "small", "--history", "1")
+    assert main(["stream", "--broker", broker[1], "--stores", "1", "--seed", "8", "--resume"]) == 1
+    assert "the topics hold another world" in capsys.readouterr().err
+
+
+def test_a_record_waits_for_those_before_it_in_other_topics():
+    steps: list[str] = []
+
+    class Slow:
+        def produce(self, topic, *, on_delivery, **_record):
+            steps.append(topic)
+            on_delivery(None, None)
+
+        def poll(self, _timeout):
+            return 0
+
+        def flush(self, _timeout):
+            steps.append("flushed")
+            return 0
+
+    writer = KafkaWriter(Slow(), in_order=True)
+    for record in Simulation(stores=1, volumes=["small"]).records():
+        writer.send(record)
+
+    topics = [topic for topic in steps if topic != "flushed"]
+    assert len(set(topics)) == len(INPUT_TOPICS)
+    for before, after in pairwise(steps):
+        assert before == after or "flushed" in (before, after)
 
 
 def test_the_page_shows_what_the_command_prints(capsys):

@@ -147,7 +147,16 @@ class FakeProducer:
         self.keys: list[bytes] = []
         self.full = 0
 
-    def produce(self, topic: str, *, key: bytes, value: bytes, timestamp: int, on_delivery: Report) -> None:
+    def produce(
+        self,
+        topic: str,
+        *,
+        key: bytes,
+        value: bytes,
+        timestamp: int,
+        headers: list[tuple[str, bytes]],
+        on_delivery: Report,
+    ) -> None:
         if len(self.queue) >= self.room:
             self.full += 1
             raise BufferError
