@@ -13,7 +13,7 @@ from rich.console import Console
 
 from data_gen.kafka import connect
 from data_gen.pace import Pace, RealTime
-from data_gen.resume import World, go_on, newest_sent
+from data_gen.resume import SentWorld, go_on, newest_sent
 from data_gen.simulate import START, Simulation
 from data_gen.stream import send_paced
 from data_gen.world_options import with_world
@@ -151,7 +151,7 @@ def stream(
     if resume and (sent := newest_sent(broker, properties=properties_by_name, prefix=topic_prefix)):
         go_on(simulation, sent, any_start=bool(history))
         sent_until = sent.until
-    writer.headers = [World.of(simulation).header]
+    writer.headers = [SentWorld.of(simulation).header]
 
     def say_live() -> None:
         writer.settle()

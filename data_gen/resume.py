@@ -16,15 +16,15 @@ HEADER: Final = "retail-datagen"
 _LOOK_BACK: Final = 50
 
 
-class World(msgspec.Struct, frozen=True):
+class SentWorld(msgspec.Struct, frozen=True):
     """Which world a record belongs to.
 
     Examples
     --------
-    >>> world = World.of(Simulation(stores=2))
+    >>> world = SentWorld.of(Simulation(stores=2))
     >>> world
-    World(start=datetime.date(2025, 3, 3), stores=2, seed=7)
-    >>> World.read(world.header[1]) == world
+    SentWorld(start=datetime.date(2025, 3, 3), stores=2, seed=7)
+    >>> SentWorld.read(world.header[1]) == world
     True
     """
 
@@ -52,7 +52,7 @@ class Sent(NamedTuple):
     """The newest record that `retail-datagen` has sent: its timestamp (epoch ms), and its world."""
 
     until: int
-    world: World
+    world: SentWorld
 
 
 def go_on(simulation: Simulation, sent: Sent, *, any_start: bool) -> None:
@@ -71,11 +71,11 @@ def go_on(simulation: Simulation, sent: Sent, *, any_start: bool) -> None:
     Examples
     --------
     >>> simulation = Simulation(start=date(2026, 1, 8), days=2)
-    >>> go_on(simulation, Sent(0, World(date(2026, 1, 5), 3, 7)), any_start=True)
+    >>> go_on(simulation, Sent(0, SentWorld(date(2026, 1, 5), 3, 7)), any_start=True)
     >>> simulation.start, simulation.days
     (datetime.date(2026, 1, 5), 5)
     """
-    theirs, ours = sent.world, World.of(simulation)
+    theirs, ours = sent.world, SentWorld.of(simulation)
     if theirs != (msgspec.structs.replace(ours, start=theirs.start) if any_start else ours):
         raise BrokerError(
             f"the topics hold another world (--start {theirs.start} --stores {theirs.stores} --seed "
@@ -141,7 +141,7 @@ def _read(consumer: Any, prefix: str) -> list[Sent]:
             unread -= 1
             continue
         found += [
-            Sent(message.timestamp()[1], World.read(value))
+            Sent(message.timestamp()[1], SentWorld.read(value))
             for name, value in message.headers() or ()
             if name == HEADER
         ]
