@@ -157,15 +157,20 @@ class KafkaWriter:
         self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
         self.serve(0)
 
-    def close(self) -> None:
+    def close(self, seconds: float = DELIVERY_TIMEOUT_MS / 1000 + 5) -> None:
         """Wait until everything is acknowledged.
+
+        Parameters
+        ----------
+        seconds
+            For at most this long; by default longer than a record may take.
 
         Raises
         ------
         BrokerError
             Something was not.
         """
-        self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 5)
+        self._producer.flush(seconds)
         missing = self.sent - self.acknowledged.total()
         # Below zero: stopped after the last record was handed over and before it was counted.
         if missing > 0:

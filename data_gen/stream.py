@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable
-from signal import SIGINT, signal
 from time import monotonic
 from typing import IO, Final
 
 from data_gen.kafka import KafkaWriter
 from data_gen.simulate import Simulation
 from data_gen.writers import drain
+from retail_anomaly.cli.ending import handled
 
 # Longest wait without a look at Ctrl-C.
 _STOP_SECONDS: Final = 0.2
+# After Ctrl-C: how long the records under way may take.
+_LAST_SECONDS: Final = 3.0
 
 
 def send_paced(
@@ -23,7 +25,7 @@ def send_paced(
 ) -> None:
     """Send every record, and write each incident to `truth` before the first record of it is sent.
 
-    After Ctrl-C the records under way are still delivered and counted.
+    After Ctrl-C or SIGTERM the records under way are still delivered and counted.
 
     Parameters
     ----------
@@ -39,17 +41,16 @@ def send_paced(
     Raises
     ------
     KeyboardInterrupt
-        You pressed Ctrl-C; the writer is closed.
+        You pressed Ctrl-C, or SIGTERM came; the writer is closed.
     BrokerError
         The broker did not accept a record.
     """
-    # Ctrl-C sets a flag. An exception inside a delivery report would lose the report.
+    # A signal sets a flag. An exception inside a delivery report would lose the report.
     stopped = threading.Event()
-    before = signal(SIGINT, lambda *_: stopped.set())
-    try:
+    with handled(lambda *_: stopped.set(), "SIGINT", "SIGTERM"):
         for record in simulation.records():
             _write_truth(simulation, truth)
-            if sent_until is not None and record.arrival <= sent_until:
+            if sent_until is not None and record.arrival <= sent_until and not stopped.is_set():
                 continue
             until = monotonic() + wait(record.arrival)
             while (left := until - monotonic()) > 0 and not stopped.is_set():
@@ -57,10 +58,11 @@ def send_paced(
             if stopped.is_set():
                 break
             writer.send(record)
-        writer.close()
+        if stopped.is_set():
+            writer.close(_LAST_SECONDS)
+        else:
+            writer.close()
         _write_truth(simulation, truth)
-    finally:
-        signal(SIGINT, before)
     if stopped.is_set():
         raise KeyboardInterrupt
 

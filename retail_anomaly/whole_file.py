@@ -303,3 +303,4 @@ def _remove_and_end(number: int, _frame: FrameType | None) -> None:
             part.unlink(missing_ok=True)
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
+    os._exit(128 + number)  # The first process of a container is spared what other processes die of.

@@ -13,6 +13,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from retail_anomaly.cli.ending import interrupted_as_first
 from retail_anomaly.core.credentials import masked
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.extras import DISTRIBUTION, missing_extra
@@ -88,7 +89,8 @@ def run_command(
     """
     try:
         _require_standard_output()
-        result = app(args=arguments, prog_name=name, standalone_mode=False)
+        with interrupted_as_first():
+            result = app(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if result == _INTERRUPTED:
             raise KeyboardInterrupt

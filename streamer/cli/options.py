@@ -1,13 +1,13 @@
 """Options that several commands share, and the settings and the connection that they lead to."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Never
 
 import typer
 
+from retail_anomaly.cli.ending import handle
 from retail_anomaly.settings import Settings, load
 from streamer.kafka.connection import Connection, resolve, with_quix_names
 from streamer.observe.heap_memory import share_heaps
@@ -98,5 +98,4 @@ def end_quietly() -> None:
     def end(*_: object) -> Never:
         sys.exit(0)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+    handle(end, "SIGTERM", "SIGINT")

@@ -81,6 +81,13 @@ def test_the_generator_sends_the_charts_world(parts):
     assert "resume" in ours
 
 
+def test_a_shell_that_stays_is_not_the_first_process():
+    for name, service in SERVICES.items():
+        command = service.get("command", [])
+        if command[:1] == ["sh"] and " exec " not in f" {command[2]}":
+            assert service.get("init") is True, f"{name}: its shell would keep SIGTERM to itself"
+
+
 def test_ports_are_the_charts_and_bound_to_this_machine(parts):
     hosts = []
     for name, service in SERVICES.items():

@@ -8,6 +8,7 @@ nothing, except that a token that no longer works is replaced. It needs only Pyt
 import base64
 import json
 import os
+import signal
 import ssl
 import sys
 import time
@@ -244,4 +245,6 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
+    # The first process of a container gets only those signals that it handles.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())
