@@ -40,7 +40,8 @@ def convert(
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.sources.written import write_log, write_parquet, written_files
 
-    events = Events(sources, topic, mapping_of(mapping, columns), load(config).settings.zones)
+    settings = load(config).settings
+    events = Events(sources, topic, mapping_of(mapping, columns), settings.zones, settings.privacy)
     outputs = {f"--out {file.name}": file for file in written_files(out, form)}
     refuse_to_overwrite(outputs, [*files_of(*sources), config, mapping])
     out.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from retail_anomaly.evaluate import Activity, Scorecard
-    from retail_anomaly.frames.shown_times import Zones
+    from retail_anomaly.settings import Settings
     from retail_anomaly.sources.mapping import EventMapping
 
 # Width of the tables where no terminal says how wide it is.
@@ -77,10 +77,11 @@ def evaluate(
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.settings import load
 
-    zones = load(config).settings.zones
+    settings = load(config).settings
+    zones = settings.zones
     raised = read_alerts(alerts)
     truth, remark = truth_of(incidents, verdicts, alerts)
-    activity = None if events is None else _activity(events, mapping_of(mapping, columns), zones, seed)
+    activity = None if events is None else _activity(events, mapping_of(mapping, columns), settings, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)
     if remark is not None:
@@ -95,14 +96,15 @@ def evaluate(
         typer.echo(f"Written: {output}", err=True)
 
 
-def _activity(events: str, mapping: "EventMapping", zones: "Zones", seed: int) -> "Activity":
+def _activity(events: str, mapping: "EventMapping", settings: "Settings", seed: int) -> "Activity":
     from retail_anomaly.evaluate import Activity
     from retail_anomaly.replay import tracked
     from retail_anomaly.sources import open_input
     from retail_anomaly.sources.event_log import BadLines
 
     bad = BadLines()
-    source = open_input(events, None, mapping, zones)
+    zones = settings.zones
+    source = open_input(events, None, mapping, zones, settings.privacy)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
     if bad.count:
         typer.echo(f"{plural(bad.count, 'line')} of {events} could not be read; replay names them", err=True)

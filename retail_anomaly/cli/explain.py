@@ -33,7 +33,7 @@ def explain(
     from retail_anomaly.sources.loaded import Events
 
     settings = load(config).settings
-    events = Events(logs, topic, mapping_of(mapping, columns), settings.zones)
+    events = Events(logs, topic, mapping_of(mapping, columns), settings.zones, settings.privacy)
     said = explained(transaction, events, store_id=store, settings=settings, detectors=names_in(detectors))
     typer.echo(str(said))
     say_how_read(events)

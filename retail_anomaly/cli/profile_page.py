@@ -41,7 +41,7 @@ def profile(
     from retail_anomaly.sources.loaded import Events
 
     settings = load(config).settings
-    events = Events(logs, topic, mapping_of(mapping, columns), settings.zones)
+    events = Events(logs, topic, mapping_of(mapping, columns), settings.zones, settings.privacy)
     raised = None if alerts is None else read_alerts(alerts)
     found = described(events, employee_id=employee, store_id=store, alerts=raised, settings=settings)
     found.write(output)

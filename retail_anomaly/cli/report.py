@@ -61,8 +61,10 @@ def report(
 
     raised = read_alerts(alerts)
     truth = None if incidents is None else read_incidents(incidents)
-    zones = load(config).settings.zones
-    read = None if events is None else Events(events, None, mapping_of(mapping, columns), zones)
+    settings = load(config).settings
+    zones = settings.zones
+    mapped = mapping_of(mapping, columns)
+    read = None if events is None else Events(events, None, mapped, zones, settings.privacy)
     write_report(
         raised,
         output,

@@ -93,7 +93,7 @@ def tune(
     if remark is not None:
         typer.echo(remark, err=True)
     settings = load(config, environ={}).settings
-    read = Events(log, None, mapping_of(mapping, columns), settings.zones)
+    read = Events(log, None, mapping_of(mapping, columns), settings.zones, settings.privacy)
     try:
         tuning = search(
             read,

@@ -34,7 +34,9 @@ from retail_anomaly.core.events import (
 )
 from retail_anomaly.core.local_time import UTC
 from retail_anomaly.core.memory import Steps, StoreMemory
+from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.core.receipts import NumberedBy
+from retail_anomaly.core.rotation import Rotation
 from retail_anomaly.core.taking_back import TAKING_BACK, take_back
 
 _DAY: Final = 86_400_000
@@ -69,6 +71,8 @@ class Engine:
         Cashiers that stand for nobody: detectors per cashier pass their events over, and alerts name no one.
     max_ahead
         How near two sources must be to confirm a time far ahead of a store's clock, in milliseconds.
+    pseudonyms
+        Those that stand for the ids of employees in the events; None: the events bear the ids.
 
     Examples
     --------
@@ -96,8 +100,11 @@ class Engine:
         void_memory: int = _DAY,
         max_ahead: int = _HOUR,
         nobody: Collection[str] = (),
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._zone = zone
+        self._has_pseudonyms = pseudonyms is not None
+        self._rotation = Rotation(pseudonyms) if pseudonyms is not None and pseudonyms.starts else None
         self._in_stores = in_stores or {}
         self.nobody = frozenset(nobody)
         self.numbered_by: NumberedBy = numbered_by
@@ -199,6 +206,8 @@ class Engine:
         """
         if self._in_stores and store.store_id in self._in_stores:
             return self._in_stores[store.store_id].process(event, store)
+        if self._rotation is not None:
+            event = self._rotation.continued(event, store)
         alerts: list[Alert] = []
         # Nearly every event is a receipt line in time: its branch comes first and calls few methods of ours.
         if isinstance(event, PosEvent):
@@ -249,7 +258,7 @@ class Engine:
                         if found:
                             alerts.extend(ask(names or found, event, store.indexed, store))
         elif isinstance(event, ShiftEvent):
-            store.keep_shift(event)
+            store.keep_shift(event, None if self._rotation is None else self._rotation.second_name(event))
             return alerts
         else:
             time = event.event_time
@@ -497,6 +506,7 @@ class Engine:
             max_ahead=self.max_ahead,
             config_hashes=self.config_hashes,
             zone=self._zone(store_id),
+            has_pseudonyms=self._has_pseudonyms,
         )
         if INDEXED in states:
             store.dispatch, store.indexed = dispatch, states[INDEXED]

@@ -16,11 +16,18 @@ from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
-from retail_anomaly.core.state_errors import FORMAT_VERSION, NumberingChangedError, StateFormatError
+from retail_anomaly.core.state_errors import (
+    FORMAT_VERSION,
+    NamesChangedError,
+    NumberingChangedError,
+    StateFormatError,
+)
 from retail_anomaly.core.taking_back import TakenLine
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
+# Longer than any pause after which an employee takes a new pseudonym.
+_ACTIVE: Final = 30 * 24 * _HOUR
 _LATE_PER_SWEEP: Final = 1_000
 _COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger)
 
@@ -38,6 +45,7 @@ class _Header(msgspec.Struct, array_like=True):
     held_back: HeldBack | None = None
     late_at: int = 0
     is_stuck: bool = False
+    has_pseudonyms: bool = False
 
 
 class DetectorState:
@@ -92,6 +100,8 @@ class StoreMemory:
         How long a receipt line can be taken back, in milliseconds.
     max_ahead
         How near two sources must be to confirm a time far ahead of the clock, in milliseconds.
+    has_pseudonyms
+        Whether pseudonyms stand for the ids of employees.
 
     Attributes
     ----------
@@ -118,6 +128,8 @@ class StoreMemory:
         sets them if there are rules.
     local
         Tells the store's days and hours.
+    active
+        When each pseudonym that is about to end was seen last, in epoch milliseconds.
     written_with
         The hashes of the parameters under which the state was written, by detector name; empty
         when it was not read from records.
@@ -138,10 +150,12 @@ class StoreMemory:
         "_max_late",
         "_newest_late",
         "_receipt",
+        "active",
         "clock",
         "detectors",
         "dispatch",
         "first_pos_time",
+        "has_pseudonyms",
         "held",
         "indexed",
         "is_stuck",
@@ -180,8 +194,10 @@ class StoreMemory:
         numbered_by: NumberedBy = "store",
         void_memory: int = 24 * _HOUR,
         max_ahead: int = _HOUR,
+        has_pseudonyms: bool = False,
     ) -> None:
         self.store_id = store_id
+        self.has_pseudonyms = has_pseudonyms
         self.local = LocalTime(zone)
         self.clock = 0
         self.next_sweep = 0
@@ -201,6 +217,7 @@ class StoreMemory:
         self.line = 0
         self._receipt = (0, Receipt(("",), 0))
         self.shifts = Shifts(max_late)
+        self.active = Table(int, due=lambda seen: seen + _ACTIVE + max_late)
         # Four buckets cover the memory: an id is then found in a handful of look-ups.
         span = max(dedupe_memory // 4, _MINUTE)
         self.seen_pos = TimedIds(span, dedupe_memory)
@@ -216,9 +233,9 @@ class StoreMemory:
         self.is_stuck = False
         self._newest_late: int | None = None
 
-    def keep_shift(self, event: ShiftEvent) -> None:
-        """Remember a shift; it replaces one of the same employee and start."""
-        self.shifts.keep(event, self.clock)
+    def keep_shift(self, event: ShiftEvent, also: str | None = None) -> None:
+        """Remember a shift as `Shifts.keep` does; it replaces one of the same employee and start."""
+        self.shifts.keep(event, self.clock, also)
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
         """Tell whether an employee was off shift; None if no shift of the employee is known."""
@@ -320,6 +337,7 @@ class StoreMemory:
         """Return all collections, by ``collection`` or ``detector.collection``."""
         collections: dict[str, Collection] = {
             "shifts": self.shifts,
+            "active": self.active,
             "lines": self.lines,
             "seen_pos": self.seen_pos,
             "seen_security": self.seen_security,
@@ -352,6 +370,7 @@ class StoreMemory:
             self.held,
             self._late_at,
             self.is_stuck,
+            self.has_pseudonyms,
         )
         yield "header", msgspec.msgpack.encode(header)
 
@@ -369,6 +388,8 @@ class StoreMemory:
             The records are of a version that this code cannot read.
         NumberingChangedError
             They were written with another `numbered_by`.
+        NamesChangedError
+            They were written with clear ids of employees, and there are pseudonyms now, or the other way.
         """
         for name, collection in self.collections().items():
             if isinstance(collection, Ledger):
@@ -382,6 +403,9 @@ class StoreMemory:
         header = msgspec.msgpack.decode(packed, type=_Header)
         if header.numbered_by != self.numbering.by:
             raise NumberingChangedError(self.store_id, header.numbered_by, self.numbering.by)
+        if header.has_pseudonyms != self.has_pseudonyms:
+            names = {True: "keyed", False: "none"}
+            raise NamesChangedError(self.store_id, names[header.has_pseudonyms], names[self.has_pseudonyms])
         self.held, self._late_at = header.held_back, header.late_at
         self.is_stuck = header.is_stuck
         self.clock, self.next_sweep = header.clock, header.next_sweep

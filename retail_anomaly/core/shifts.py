@@ -59,21 +59,34 @@ class Shifts(Table[list[Shift]]):
         super().__init__(list[Shift], time=_newest)
         self._max_late = max_late
 
-    def keep(self, event: ShiftEvent, clock: int) -> None:
+    def keep(self, event: ShiftEvent, clock: int, also: str | None = None) -> None:
         """Remember a shift, or take a cancelled one out.
 
         It replaces one of the same employee and start, and one of the same id. That one may be another
         employee's: shifts are swapped.
+
+        Parameters
+        ----------
+        event
+            The shift.
+        clock
+            The store's clock, in epoch milliseconds.
+        also
+            A second name of the employee, under which the shift is found too.
         """
         if event.shift_id is not None:
             self._drop(event.shift_id)
-        known = self.get(event.employee_id)
+        for employee_id in (event.employee_id,) if also is None else (event.employee_id, also):
+            self._keep(event, employee_id, clock)
+
+    def _keep(self, event: ShiftEvent, employee_id: str, clock: int) -> None:
+        known = self.get(employee_id)
         shifts = [shift for shift in known or () if shift.start != event.shift_start]
         if not event.cancelled:
             shifts.append(Shift(event.shift_start, event.shift_end, event.role, event.shift_id))
         elif known is None:
             return
-        self.put(event.employee_id, self._unexpired(shifts, clock))
+        self.put(employee_id, self._unexpired(shifts, clock))
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
         """Tell whether no shift of an employee covers a time; None if no shift of the employee is known."""
@@ -97,11 +110,11 @@ class Shifts(Table[list[Shift]]):
                 self.put(employee, unexpired)
 
     def _drop(self, shift_id: str) -> None:
-        for employee, shifts in self.items():
+        # An employee with two names has it twice.
+        for employee, shifts in list(self.items()):
             others = [shift for shift in shifts if shift.shift_id != shift_id]
             if len(others) < len(shifts):
                 self.put(employee, others)
-                return
 
     def _unexpired(self, shifts: list[Shift], clock: int) -> list[Shift]:
         newest = _newest(shifts)

@@ -39,3 +39,20 @@ class NumberingChangedError(RetailAnomalyError, ValueError):
             f"state of store {store_id} was written with `numbered_by: {before}`, and the setting is "
             f"{now}: set it back to {before}, or start with a new consumer group"
         )
+
+
+class NamesChangedError(RetailAnomalyError, ValueError):
+    """The state was written under another setting of `privacy.pseudonyms`.
+
+    Examples
+    --------
+    >>> str(NamesChangedError("store-1", "none", "keyed"))[:69]
+    'state of store store-1 was written with `privacy.pseudonyms: none`, a'
+    """
+
+    def __init__(self, store_id: str, before: str, now: str) -> None:
+        super().__init__(
+            f"state of store {store_id} was written with `privacy.pseudonyms: {before}`, and the setting is "
+            f"{now}: set it back to {before}, or start with a new consumer group (docs/privacy.md says how "
+            "to remove the state of the old one)"
+        )

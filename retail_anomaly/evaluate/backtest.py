@@ -147,7 +147,7 @@ def backtest(
     chosen = rules_of(alone.rules)
     alerts = rule_alerts(chosen, source, settings, mapping)
     zones = {name: store.time_zone for name, store in alone.stores.items()}
-    events = open_input(source, None, mapping or EventMapping(), zones)
+    events = open_input(source, None, mapping or EventMapping(), zones, alone.privacy)
     days = int(Activity.of(events.events(BadLines()), zones=zones).store_days.sum())
     table = pd.DataFrame([_figures(rule, alerts, days) for rule in chosen])
     if against is not None:

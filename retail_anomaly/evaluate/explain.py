@@ -201,7 +201,7 @@ def explain(
     )
     if isinstance(source, Events) and (mapping, columns, constants) != (None, None, None):
         raise TypeError("mapping: the events have one of their own")
-    last = _last_times(events.read(settings.zones), transaction_id, store_id)
+    last = _last_times(events.read(settings.zones, privacy=settings.privacy), transaction_id, store_id)
     if not last:
         where = f" in store {store_id}" if store_id else ""
         unread = "".join(f"; {line}" for line in events.unread.lines()[:1])
@@ -211,7 +211,7 @@ def explain(
         )
     engine = build_engine(settings, detectors, nobody=events.mapping.nobody)
     return _Explaining(engine, transaction_id, last, settings.zones).run(
-        events.open_again(settings.zones).events(_pass)
+        events.open_again(settings.zones, settings.privacy).events(_pass)
     )
 
 

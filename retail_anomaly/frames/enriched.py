@@ -11,7 +11,7 @@ from retail_anomaly.core.enriched import EnrichedEvent, enriched
 from retail_anomaly.core.events import PosEvent, TillEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.frames.times import utc_times
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import Settings, pseudonyms_of
 from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine
@@ -66,7 +66,8 @@ def enrich(
     """
     settings = settings or Settings()
     whole = EventMapping() if mapping is None else read_mapping(mapping)
-    source = open_input(events, columns=whole.with_columns(Columns(columns, constants)), zones=settings.zones)
+    mapped = whole.with_columns(Columns(columns, constants))
+    source = open_input(events, columns=mapped, zones=settings.zones, privacy=settings.privacy)
     unreadable = Unreadable(_pass_over)
     engine = Engine(
         [],
@@ -76,6 +77,7 @@ def enrich(
         numbered_by=settings.numbered_by,
         void_memory=settings.void_memory,
         max_ahead=settings.max_ahead,
+        pseudonyms=pseudonyms_of(settings.privacy, nobody=mapped.nobody),
     )
     stores: dict[str, StoreMemory] = {}
     rows = []

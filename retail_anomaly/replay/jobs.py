@@ -14,6 +14,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
+import msgspec
+
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.dispatch import Dispatch
 from retail_anomaly.core.events import POS_EVENTS
@@ -123,6 +125,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
         raise ValueError(f"jobs: expected 0 (one for each core) or more, got {jobs}")
     jobs = jobs or core_count()
     mapping = EventMapping.of(columns)
+    if isinstance(where, Events) and where.privacy.pseudonyms != "none":
+        settings = msgspec.structs.replace(settings, privacy=where.privacy)
     if isinstance(where, Events) and where.can_be_sent and where.zones is None:
         where, topic, mapping = where.where, where.topic, where.mapping
     elif isinstance(where, Events):
@@ -130,7 +134,7 @@ def open_replay(  # noqa: PLR0913 - most by name only
     engine = build_engine(settings, detectors, nobody=mapping.nobody)
     for detector in engine.all_detectors:
         detector.listener = listener
-    source = open_input(where, topic, mapping, settings.zones)
+    source = open_input(where, topic, mapping, settings.zones, settings.privacy)
     rules, said = None, list(source.notes)
     dispatches = engine.rules
     if rules_log is not None:

@@ -72,7 +72,7 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
         rules = RunningRules(rules_of_settings(task.settings, task.detectors), task.rules_log)
     engine = build_engine(task.settings, task.detectors, nobody=task.mapping.nobody)
     run = Replay(engine, rules=rules, return_stores=task.return_stores)
-    source = open_input(task.where, task.topic, task.mapping, task.settings.zones)
+    source = open_input(task.where, task.topic, task.mapping, task.settings.zones, task.settings.privacy)
     watch = Watch(task.mapping.nobody, task.settings.numbered_by)
     report = ShareReport(FIRST, [], 0, 0.0)
 

@@ -13,6 +13,7 @@ from retail_anomaly.settings.model import (
     with_parameters,
     with_rules,
 )
+from retail_anomaly.settings.privacy_settings import PrivacySettings, pseudonyms_of
 from retail_anomaly.settings.rule_settings import RuleSettings
 from retail_anomaly.settings.schema import json_schema
 from retail_anomaly.settings.section import flatten
@@ -20,6 +21,7 @@ from retail_anomaly.settings.section import flatten
 __all__ = [
     "DetectorSettings",
     "Loaded",
+    "PrivacySettings",
     "RuleSettings",
     "Settings",
     "SettingsError",
@@ -31,6 +33,7 @@ __all__ = [
     "json_schema",
     "load",
     "load_settings",
+    "pseudonyms_of",
     "rules_of_settings",
     "with_parameters",
     "with_rules",

@@ -23,6 +23,7 @@ from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.settings.detector_settings import DetectorSettings
 from retail_anomaly.settings.notify_settings import NotifySettings
+from retail_anomaly.settings.privacy_settings import PrivacySettings, pseudonyms_of
 from retail_anomaly.settings.rule_settings import RuleSettings, configured_rules
 from retail_anomaly.settings.section import Section
 from retail_anomaly.settings.store_parameters import OwnParameters, laid_over
@@ -286,12 +287,18 @@ class Settings(Section, frozen=True):
     detectors: DetectorSettings = msgspec.field(default_factory=DetectorSettings)
     rules: RuleSettings = msgspec.field(default_factory=RuleSettings)
     notify: NotifySettings = msgspec.field(default_factory=NotifySettings)
+    privacy: PrivacySettings = msgspec.field(default_factory=PrivacySettings)
     streamer: StreamerSettings = msgspec.field(default_factory=StreamerSettings)
 
     def __post_init__(self) -> None:
         self.require_positive("max_late", "max_ahead", "dedupe_memory", "void_memory")
         for name in self.stores:
             self.parameters(name)
+        if self.streamer.rekey and self.privacy.pseudonyms != "none":
+            raise ValueError(
+                "streamer.rekey: with `privacy.pseudonyms` the records would pass one more topic as the "
+                "producers sent them, with the ids: have the producers set the key to storeId"
+            )
 
     @property
     def zones(self) -> dict[str, str]:
@@ -434,6 +441,8 @@ def build_engine(
     ------
     SettingsError
         There is no detector of a name, or none is enabled.
+    KeyMissingError
+        The settings ask for pseudonyms, and the environment has no key.
 
     Examples
     --------
@@ -452,6 +461,7 @@ def build_engine(
         for name, parameters in settings.detectors.items()
     }
 
+    pseudonyms = pseudonyms_of(settings.privacy, nobody=nobody)
     own_rules = {
         store: rules.detectors((rule, 0) for rule in own.values()) for store, own in rules.by_store.items()
     }
@@ -473,6 +483,7 @@ def build_engine(
             void_memory=settings.void_memory,
             max_ahead=settings.max_ahead,
             nobody=nobody,
+            pseudonyms=pseudonyms,
         )
 
     # Stores with the same parameters share their engine.

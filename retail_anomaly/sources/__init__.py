@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import Columns
@@ -40,8 +41,8 @@ Where: TypeAlias = Any
 class Reopened(Protocol):
     """Events that can be read again and again, such as `Events`."""
 
-    def open_again(self, zones: Mapping[str, str] | str) -> Input:
-        """Open their source once more; `zones` count if they were loaded without any."""
+    def open_again(self, zones: Mapping[str, str] | str, privacy: PrivacySettings) -> Input:
+        """Open their source once more; `zones` and `privacy` count if they were loaded without any."""
 
 
 def open_input(
@@ -49,6 +50,7 @@ def open_input(
     topic: str | None = None,
     columns: Columns | EventMapping | None = None,
     zones: Mapping[str, str] | str = "UTC",
+    privacy: PrivacySettings = NO_PSEUDONYMS,
 ) -> Input:
     """Open a source of events.
 
@@ -68,6 +70,8 @@ def open_input(
         Foreign names of fields, or a whole mapping.
     zones
         Time zone of times that have none: one for all stores, or by store id (UTC for the others).
+    privacy
+        Whether the events bear pseudonyms in place of the ids of employees.
 
     Returns
     -------
@@ -88,15 +92,22 @@ def open_input(
     if topic is not None and topic not in INPUT_TOPICS:
         raise SourceError(f"unknown topic {topic!r}; the topics are {', '.join(INPUT_TOPICS)}")
     if isinstance(where, Reopened):
-        return where.open_again(zones)
-    places = Places(topic, EventMapping.of(columns), Clocks(zones))
+        return where.open_again(zones, privacy)
+    mapping = EventMapping.of(columns)
+    return Input(
+        _sources(where, topic, Places(topic, mapping, Clocks(zones))),
+        pseudonyms_of(privacy, nobody=mapping.nobody),
+    )
+
+
+def _sources(where: Where, topic: str | None, places: Places) -> list[Source]:
     if all_places([where]):
-        return Input(places.opened(where))
+        return places.opened(where)
     if isinstance(where, list | tuple) and all_places(where):
-        return Input([source for place in where for source in places.opened(place)])
+        return [source for place in where for source in places.opened(place)]
     first, every = first_of(where)
     if is_frame(first):
-        return Input([places.of_tables([FrameStream(first, every)], topic, once=True)])
+        return [places.of_tables([FrameStream(first, every)], topic, once=True)]
     if isinstance(first, Mapping):
-        return Input([places.of_tables([DictTable(list(every))], topic)])
-    return Input([Stream(every)])
+        return [places.of_tables([DictTable(list(every))], topic)]
+    return [Stream(every)]

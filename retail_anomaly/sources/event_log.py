@@ -34,6 +34,8 @@ class BadLine(msgspec.Struct, frozen=True):
         The event's bytes as they stood, or the whole line when no event could be made out in it.
     in_table
         Whether it is a row of a table, which accepts more forms than JSON.
+    is_hidden
+        Whether `raw` was left out, since it may name an employee.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class BadLine(msgspec.Struct, frozen=True):
     error: InvalidEvent
     raw: bytes
     in_table: bool = False
+    is_hidden: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.error.reason}"
@@ -103,7 +106,8 @@ class BadLines:
         if self._show is not None and self.count <= self.shown:
             self._show(bad)
         if self._file is not None:
-            letter = DeadLetter.of(bad.raw, bad.error, topic=bad.topic, offset=bad.number)
+            raw = None if bad.is_hidden else bad.raw
+            letter = DeadLetter.of(raw, bad.error, topic=bad.topic, offset=bad.number)
             self._file.write(codec.encode(letter) + b"\n")
 
     def lines(self, more: str = "") -> list[str]:

@@ -6,8 +6,10 @@ from functools import partial
 from itertools import groupby
 
 from retail_anomaly.core.events import Event
+from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.sources.base import Source
 from retail_anomaly.sources.event_log import BadLine, Reject
+from retail_anomaly.sources.hidden import HiddenEmployees
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
 from retail_anomaly.sources.store_share import Place, Share, balanced
 from retail_anomaly.sources.unreadable import Unreadable
@@ -20,10 +22,17 @@ class Input:
     ----------
     sources
         In the order in which they were given.
+    pseudonyms
+        Those that stand for the ids of employees; None: the ids stay.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], pseudonyms: Pseudonyms | None = None) -> None:
         self._sources = sources
+        if pseudonyms is not None:
+            self._sources = [
+                HiddenEmployees(source, pseudonyms, is_shared=isinstance(source, Stream))
+                for source in sources
+            ]
 
     @property
     def notes(self) -> list[str]:

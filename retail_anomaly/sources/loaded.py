@@ -13,6 +13,7 @@ from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources import Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines, Reject
@@ -80,7 +81,7 @@ class Events:
 
     Parameters
     ----------
-    where, topic, mapping, zones
+    where, topic, mapping, zones, privacy
         As of `load`.
 
     Attributes
@@ -104,7 +105,9 @@ class Events:
         topic: str | None,
         mapping: EventMapping,
         zones: Mapping[str, str] | str | None = None,
+        privacy: PrivacySettings = NO_PSEUDONYMS,
     ) -> None:
+        self.privacy = privacy
         self.where = where
         self.topic = topic
         self.mapping = mapping
@@ -122,30 +125,43 @@ class Events:
     def __iter__(self) -> Iterator[Event]:
         return self.read()
 
-    def read(self, zones: Mapping[str, str] | str = "UTC", show: Reject | None = None) -> Iterator[Event]:
+    def read(
+        self,
+        zones: Mapping[str, str] | str = "UTC",
+        show: Reject | None = None,
+        privacy: PrivacySettings = NO_PSEUDONYMS,
+    ) -> Iterator[Event]:
         """Yield the events, and take note of what can't be read.
 
         Parameters
         ----------
-        zones
+        zones, privacy
             As of `open_again`.
         show
             Called with each of the first lines or rows that can't be read.
         """
         self.unread = bad = BadLines(show=show)
-        opened = self.open_again(zones)
+        opened = self.open_again(zones, privacy)
         yield from opened.events(bad)
         self.notes = opened.notes or self.notes
 
-    def open_again(self, zones: Mapping[str, str] | str = "UTC") -> Input:
+    def open_again(
+        self, zones: Mapping[str, str] | str = "UTC", privacy: PrivacySettings = NO_PSEUDONYMS
+    ) -> Input:
         """Open the source once more.
 
         Parameters
         ----------
         zones
             Time zones of the stores, which count if the events were loaded without any.
+        privacy
+            Whether the events bear pseudonyms, which counts if they were loaded without any.
         """
-        return self._opened(zones) if self._log is None else Input([_Kept(self._kept, self._bad)])
+        if self._log is None:
+            return self._opened(zones, privacy)
+        are_hidden = self.privacy.pseudonyms != "none"  # when they were kept
+        names = None if are_hidden else pseudonyms_of(privacy, nobody=self.mapping.nobody)
+        return Input([_Kept(self._kept, self._bad)], names)
 
     @property
     def can_be_sent(self) -> bool:
@@ -170,9 +186,15 @@ class Events:
             [html_paragraph(lines[0]), html_table(rows, ["topic", "events"]), *map(html_paragraph, lines[1:])]
         )
 
-    def _opened(self, zones: Mapping[str, str] | str = "UTC") -> Input:
+    def _opened(
+        self, zones: Mapping[str, str] | str = "UTC", privacy: PrivacySettings = NO_PSEUDONYMS
+    ) -> Input:
         return open_input(
-            self.where, self.topic, self.mapping, self.zones if self.zones is not None else zones
+            self.where,
+            self.topic,
+            self.mapping,
+            self.zones if self.zones is not None else zones,
+            self.privacy if self.privacy.pseudonyms != "none" else privacy,
         )
 
     def _keep(self) -> None:
@@ -233,7 +255,9 @@ def zoned(source: Where, zones: Mapping[str, str]) -> Where:
     """
     if isinstance(source, Events):
         is_zoned = source.zones is not None or not source.can_be_sent
-        return source if is_zoned else Events(source.where, source.topic, source.mapping, zones)
+        if is_zoned:
+            return source
+        return Events(source.where, source.topic, source.mapping, zones, source.privacy)
     return source if reads_once(source) else Events(source, None, EventMapping(), zones)
 
 
@@ -265,6 +289,7 @@ def load(
     constants: Mapping[str, Any] | None = None,
     topic: str | None = None,
     zones: Mapping[str, str] | str | None = None,
+    privacy: PrivacySettings = NO_PSEUDONYMS,
 ) -> Events:
     """Load events from any source.
 
@@ -286,6 +311,9 @@ def load(
     zones
         Time zone of times that have none: one for all stores, or by store id. By default that of the
         settings with which you read the events, which is UTC if they name none.
+    privacy
+        Whether the events bear pseudonyms: the section of the settings, see docs/privacy.md. By default as
+        the settings say with which you read the events.
 
     Returns
     -------
@@ -311,4 +339,4 @@ def load(
     [('REFUND', 12.5, 1759996920000)]
     """
     whole = EventMapping() if mapping is None else read_mapping(mapping)
-    return Events(source, topic, whole.with_columns(Columns(columns, constants)), zones)
+    return Events(source, topic, whole.with_columns(Columns(columns, constants)), zones, privacy)

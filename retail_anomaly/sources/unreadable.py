@@ -87,8 +87,8 @@ def unreadable(first: BadLine, count: int) -> UnreadableError:
     accepted for eventTime: epoch milliseconds from 2000 to 2099, such as 1760000000000
     """
     lines = "the only line is" if count == 1 else f"all {count:,} lines are"
-    # A card number is written nowhere.
-    hidden = first.error.kind is InvalidKind.CARD_NUMBER or bears_card_number(first.raw)
+    # A card number is written nowhere, and with pseudonyms no employee's id.
+    hidden = first.is_hidden or first.error.kind is InvalidKind.CARD_NUMBER or bears_card_number(first.raw)
     value = "its value is not shown" if hidden else _value(first)
     return UnreadableError(
         f"no event can be read, {lines} unreadable; first {first}; {value}; {_accepted(first)}"

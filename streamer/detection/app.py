@@ -5,8 +5,9 @@ from contextlib import ExitStack, contextmanager
 
 from quixstreams.models import Topic
 
+from retail_anomaly.core import codec
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
-from retail_anomaly.settings import Settings, rules_of_settings
+from retail_anomaly.settings import Settings, pseudonyms_of, rules_of_settings
 from streamer.detection.live_state import LiveState
 from streamer.detection.pipeline import define_pipeline
 from streamer.detection.streaming_engine import build_streaming_engine
@@ -49,6 +50,7 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
     """
     streamer = settings.streamer
     engine = build_streaming_engine(settings, only)
+    pseudonyms = pseudonyms_of(settings.privacy)
     names = TopicNames.of_settings(settings)
     states: list[LiveState] = []
 
@@ -75,6 +77,8 @@ def detection_process(settings: Settings, only: Sequence[str] | None = None) -> 
             enriched=output(ENRICHED) if streamer.enriched else None,
             internal_bytes=limits.internal_bytes,
             rekey=streamer.rekey,
+            decode=codec.decode if pseudonyms is None else pseudonyms.decode,
+            is_hidden=pseudonyms is not None,
             placing=placing or None,
             max_ahead=settings.max_ahead,
             stamped_at_append={names.plain(name) for name in wiring.topics.stamped_at_append},

@@ -101,7 +101,7 @@ class Detection:
                 try:
                     event = read(record)
                 except InvalidEvent as error:
-                    return (dead_letter(reader.name, record, error),)
+                    return (reader.dead_letter(record, error),)
                 store = memory_of(event.store_id)
                 raised = process(event, store)
                 if raised or self._scores or self._with_enriched:

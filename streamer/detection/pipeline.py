@@ -55,6 +55,7 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     on_state: Callable[[LiveState], None] = lambda _state: None,
     on_steps: Callable[[Mapping[str, BeginRun]], None] = lambda _steps: None,
     decode: Decode[Event] = codec.decode,
+    is_hidden: bool = False,
 ) -> StreamingDataFrame:
     """Wire the detectors between the input topics and the output topics.
 
@@ -100,6 +101,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
         rows.
     decode
         Decodes an event.
+    is_hidden
+        Whether dead letters go without key and value, which may name an employee.
 
     Returns
     -------
@@ -122,7 +125,12 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
                 readers[name_of(frame)] = rekeying
             else:
                 readers[name_of(raw)] = RecordReader(
-                    name, decode, check_key=True, max_ahead=ahead, placing=placing, name=name_of(raw)
+                    *(name, decode),
+                    check_key=True,
+                    max_ahead=ahead,
+                    placing=placing,
+                    name=name_of(raw),
+                    is_hidden=is_hidden,
                 )
         if frame is raw or name_of(frame) != name_of(raw):  # else its records must be keyed anew first
             in_runs.add(name_of(frame))

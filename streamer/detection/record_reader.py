@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from msgspec import structs
 from quixstreams import message_context
 
 from retail_anomaly.cases import Action
@@ -36,6 +37,8 @@ class RecordReader(Generic[Read]):
         Tells whether a record is in the partition of its key; None: any will do.
     name
         The topic's name in Kafka, where it has another there; dead letters bear it.
+    is_hidden
+        Whether dead letters go without key and value, which may name an employee.
 
     Attributes
     ----------
@@ -60,8 +63,10 @@ class RecordReader(Generic[Read]):
         max_ahead: int | None,
         placing: Placing | None = None,
         name: str | None = None,
+        is_hidden: bool = False,
     ) -> None:
         self._topic = topic
+        self._is_hidden = is_hidden
         self.name = name or topic
         self._decode = decode
         self._check_key = check_key
@@ -96,7 +101,12 @@ class RecordReader(Generic[Read]):
         try:
             return self.event(record)
         except InvalidEvent as error:
-            return dead_letter(self.name, record, error)
+            return self.dead_letter(record, error)
+
+    def dead_letter(self, record: KafkaRecord, error: InvalidEvent) -> DeadLetter:
+        """Return what a record becomes that can't be read."""
+        letter = dead_letter(self.name, record, error)
+        return structs.replace(letter, key=None, value=None) if self._is_hidden else letter
 
 
 class RekeyingReader(RecordReader[Event]):

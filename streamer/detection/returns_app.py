@@ -20,10 +20,10 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import ALERTS, POS_EVENTS, Event, PosEvent
 from retail_anomaly.core.invalid import DeadLetter
-from retail_anomaly.settings import Settings, SettingsError
+from retail_anomaly.settings import Settings, SettingsError, pseudonyms_of
 from streamer.detection.detecting import Memories, wall_clock
 from streamer.detection.live_state import LiveState
-from streamer.detection.record_reader import RecordReader
+from streamer.detection.record_reader import Decode, RecordReader
 from streamer.detection.streaming_engine import build_streaming_engine
 from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
@@ -57,6 +57,7 @@ def define_returns(  # noqa: PLR0913 - by name only
     placing: Placing | None = None,
     metrics: Metrics | None = None,
     on_state: Callable[[LiveState], None] = lambda _state: None,
+    decode: Decode[Event] = codec.decode,
 ) -> StreamingDataFrame:
     """Wire the ledger of the chain between the topics; no I/O of its own.
 
@@ -76,6 +77,8 @@ def define_returns(  # noqa: PLR0913 - by name only
         Shows the state.
     on_state
         Is given the state.
+    decode
+        Decodes an event of `pos-events`.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def define_returns(  # noqa: PLR0913 - by name only
     """
     engine.follow_returns()
     reader = RecordReader(
-        POS_EVENTS, codec.decode, check_key=True, max_ahead=None, placing=placing, name=name_of(lines)
+        POS_EVENTS, decode, check_key=True, max_ahead=None, placing=placing, name=name_of(lines)
     )
     events = lines.apply(reader.read, metadata=True).filter(_is_event)
     send(
@@ -93,7 +96,7 @@ def define_returns(  # noqa: PLR0913 - by name only
         returns,
         key=lambda event: event.original_store_id.encode(),
     )
-    # The key is the receipt's store, and the value names the store of the refund.
+    # The key is the receipt's store, the value names that of the refund, and has its pseudonyms already.
     elsewhere = RecordReader(
         POS_EVENTS, codec.decode, check_key=False, max_ahead=None, name=name_of(returned)
     )
@@ -168,6 +171,7 @@ def returns_process(settings: Settings) -> QuixProcess:
         )
     names = TopicNames.of_settings(settings)
     engine = build_streaming_engine(settings, [_RULE])
+    pseudonyms = pseudonyms_of(settings.privacy)
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         def check(state: LiveState) -> None:
@@ -183,6 +187,7 @@ def returns_process(settings: Settings) -> QuixProcess:
             placing=wiring.placing([names.of(POS_EVENTS)], accept=streamer.wrong_partition == "warn"),
             metrics=wiring.counts if isinstance(wiring.counts, Metrics) else None,
             on_state=check,
+            decode=codec.decode if pseudonyms is None else pseudonyms.decode,
         )
         raised.update(wiring.counts.raised)
 
