@@ -21,9 +21,9 @@ from quixstreams.state.rocksdb import RocksDBOpenAborted
 
 from streamer.errors import OvertakenError, StreamerError
 from streamer.kafka.commit_notes import BEGUN, Committed
-from streamer.quix.aligned import AlignedBuffer
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
+from streamer.quix.member_consumer import MemberConsumer
 from streamer.quix.record_runs import BeginRun, RecordRuns
 from streamer.quix.watermarks import at_hand, watermarks
 
@@ -56,7 +56,6 @@ class MemberApplication(Application):
         self._at_stop: list[Callable[[], None]] = []
         self._check: TakeOverCheck | None = None
         self._unchecked: dict[int, dict[str, Committed]] = {}  # by partition and topic
-        self._consumer._buffer = AlignedBuffer(self._consumer._max_partition_buffer_size)
         self._runs = RecordRuns(self)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
             self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
@@ -125,6 +124,20 @@ class MemberApplication(Application):
         """
         consumer = self._consumer
         time_checkpoints(self._processing_context, observe, committed=lambda: not consumer.backpressured_tps)
+
+    def _get_internal_consumer(
+        self, on_error: Any = None, extra_config_overrides: dict[Any, Any] | None = None
+    ) -> MemberConsumer:
+        config = self._config
+        return MemberConsumer(
+            broker_address=config.broker_address,
+            consumer_group=config.consumer_group,
+            auto_offset_reset=config.auto_offset_reset,
+            auto_commit_enable=False,
+            max_partition_buffer_size=config.max_partition_buffer_size,
+            extra_config={**config.consumer_extra_config, **(extra_config_overrides or {})},
+            on_error=on_error,
+        )
 
     def _setup_signal_handlers(self) -> None:
         # Signals belong to the main thread. In any other, as in a notebook, the caller uses `stop`.

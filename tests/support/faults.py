@@ -175,7 +175,7 @@ class Scene:
 
     @contextmanager
     def held(
-        self, point: str, name: str = "a", *, fault: str = "", pace: int = 0, **variables: str
+        self, point: str, name: str = "a", *, fault: str = "", pace: int | str = 0, **variables: str
     ) -> Iterator[StreamerProcess]:
         """Start a process and stop it at a point of its work; it goes on at the end of the block."""
         for file in ("held", "go"):
