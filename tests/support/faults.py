@@ -207,6 +207,11 @@ class Scene:
 
     def finish(self) -> None:
         """Let the rest be processed, start again a process that has ended, and compare the alerts."""
+        self.drain()
+        self.compare()
+
+    def drain(self) -> None:
+        """Let the rest be processed, start again a process that has ended, and stop."""
         assert self._sent == len(self._log), "a part of the log was not sent"
         (self.gate / "full-speed").touch()
         last = self.processes[-1]
@@ -224,7 +229,6 @@ class Scene:
             if process.running:
                 process.wait_until_running()  # or it is not asked yet, but ended
                 assert process.stop() == 0, process.tail()
-        self.compare()
 
     def compare(self) -> None:
         """Compare the alerts with those of an undisturbed run."""
