@@ -19,7 +19,6 @@ from retail_anomaly.cli.options import (
     truth_of,
 )
 from retail_anomaly.core.errors import UsageError
-from retail_anomaly.frames.words import plural
 from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
 
@@ -97,6 +96,7 @@ def evaluate(
 
 
 def _activity(events: str, mapping: "EventMapping", settings: "Settings", seed: int) -> "Activity":
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.evaluate import Activity
     from retail_anomaly.replay import tracked
     from retail_anomaly.sources import open_input
@@ -106,8 +106,7 @@ def _activity(events: str, mapping: "EventMapping", settings: "Settings", seed: 
     zones = settings.zones
     source = open_input(events, None, mapping, zones, settings.privacy)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
-    if bad.count:
-        typer.echo(f"{plural(bad.count, 'line')} of {events} could not be read; replay names them", err=True)
+    say_how_read(source.notes, bad)
     return activity
 
 

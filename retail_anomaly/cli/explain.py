@@ -36,4 +36,4 @@ def explain(
     events = Events(logs, topic, mapping_of(mapping, columns), settings.zones, settings.privacy)
     said = explained(transaction, events, store_id=store, settings=settings, detectors=names_in(detectors))
     typer.echo(str(said))
-    say_how_read(events)
+    say_how_read(events.notes, events.unread)

@@ -46,4 +46,4 @@ def profile(
     found = described(events, employee_id=employee, store_id=store, alerts=raised, settings=settings)
     found.write(output)
     typer.echo(f"{found.summary}\nWritten: {output}", err=True)
-    say_how_read(events)
+    say_how_read(events.notes, events.unread)

@@ -77,7 +77,7 @@ def report(
     )
     typer.echo(f"Written: {output}", err=True)
     if read is not None:
-        say_how_read(read)
+        say_how_read(read.notes, read.unread)
 
 
 def _can_be_read_only_once(events: str) -> bool:

@@ -11,6 +11,7 @@ from retail_anomaly.core.codec import encode
 from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.rules.examples import check_examples
 from retail_anomaly.settings import load
+from retail_anomaly.sources.read_files import files_of
 from retail_anomaly.whole_file import refuse_to_overwrite
 
 rules_app = typer.Typer(rich_markup_mode=None, help="Check declarative rules and try them on history.")
@@ -20,7 +21,7 @@ _ONE_RULES = Annotated[
     Path,
     typer.Argument(metavar="RULES", help="A file or a folder with rules, or a pack: pos, grocery, fashion."),
 ]
-_LOG = Annotated[Path, typer.Argument(metavar="LOG", help="The events, as `replay` reads them.")]
+_LOG = Annotated[str, typer.Argument(metavar="LOG", help="The events, as `replay` reads them.")]
 
 _NEW = """\
 # Checks itself in an editor: `retail-anomaly config schema --rules > rules.schema.json`
@@ -72,6 +73,7 @@ def try_out(
 
     Example: retail-anomaly rules test my-rules/drawer.yaml log.jsonl
     """
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.evaluate.backtest import rules_alone
     from retail_anomaly.frames.words import plural
     from retail_anomaly.replay import open_replay
@@ -79,11 +81,13 @@ def try_out(
 
     alone, names = rules_alone([rules], load(config).settings)
     run = open_replay(log, None, mapping_of(mapping, columns), alone, names)
+    bad = BadLines()
     count = 0
-    for alert in run.alerts(BadLines(), False):
+    for alert in run.alerts(bad, False):
         typer.echo(encode(alert).decode())
         count += alert.revision == 1
     typer.echo(f"{plural(run.events.total(), 'event')}: {plural(count, 'alert')}", err=True)
+    say_how_read(run.remarks, bad)
 
 
 @rules_app.command()
@@ -107,19 +111,16 @@ def backtest(
 
     All packaged rules: retail-anomaly rules backtest pos log.jsonl --incidents incidents.jsonl
     """
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.evaluate.backtest import backtest as judged
     from retail_anomaly.frames.words import plural
+    from retail_anomaly.sources.loaded import Events
 
-    refuse_to_overwrite({"--html": html}, [rules, log, config, against, incidents, mapping])
+    refuse_to_overwrite({"--html": html}, [rules, *files_of(log), config, against, incidents, mapping])
     require_writable(html)
-    result = judged(
-        [rules],
-        log,
-        settings=load(config).settings,
-        against=against,
-        incidents=incidents,
-        mapping=mapping_of(mapping, columns),
-    )
+    settings = load(config).settings
+    events = Events(log, None, mapping_of(mapping, columns), settings.zones, settings.privacy)
+    result = judged([rules], events, settings=settings, against=against, incidents=incidents)
     typer.echo(result.table.to_string(index=False, na_rep=""))
     total = result.alerts["alert_id"].nunique()
     typer.echo(
@@ -127,6 +128,7 @@ def backtest(
         f"{total / max(1, result.store_days):.3f} a store-day",
         err=True,
     )
+    say_how_read(events.notes, events.unread)
     if html is not None:
         from retail_anomaly.report.html import frame_table, section, write_page
 

@@ -85,6 +85,7 @@ def tune(
     refuse_to_overwrite(outputs, [*files_of(*log), incidents, verdicts, alerts, config, mapping])
     # The search may take hours.
     require_writable(*outputs.values())
+    from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.settings import load
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.tune.procedure import tune as search
@@ -117,6 +118,7 @@ def tune(
     write_whole(output, tuning.config)
     for line in tuning.lines():
         typer.echo(line)
+    say_how_read(read.notes, read.unread)
     typer.echo(f"Written: {output}", err=True)
     if html is not None:
         from retail_anomaly.tune.tuning_page import write_tuning

@@ -14,8 +14,8 @@ from retail_anomaly.replay import replay
 from retail_anomaly.rules import PACKS, Rule, RuleError, load_rules
 from retail_anomaly.settings import Settings, load, with_rules
 from retail_anomaly.settings.rule_settings import RuleSettings, rules_of
-from retail_anomaly.sources import Where, open_input
-from retail_anomaly.sources.event_log import BadLines
+from retail_anomaly.sources import Where
+from retail_anomaly.sources.loaded import Events
 from retail_anomaly.sources.mapping import EventMapping
 
 AnyRule = Rule | str | Path | Mapping[str, Any]
@@ -145,13 +145,16 @@ def backtest(
     """
     alone, _ = rules_alone(rules, settings or Settings())
     chosen = rules_of(alone.rules)
-    alerts = rule_alerts(chosen, source, settings, mapping)
     zones = {name: store.time_zone for name, store in alone.stores.items()}
-    events = open_input(source, None, mapping or EventMapping(), zones, alone.privacy)
-    days = int(Activity.of(events.events(BadLines()), zones=zones).store_days.sum())
+    if isinstance(source, Events):
+        events = source
+    else:
+        events = Events(source, None, mapping or EventMapping(), zones, alone.privacy)
+    alerts = rule_alerts(chosen, events, settings)
+    days = int(Activity.of(events.read(zones, alone.privacy), zones=zones).store_days.sum())
     table = pd.DataFrame([_figures(rule, alerts, days) for rule in chosen])
     if against is not None:
-        table = table.assign(**_changes(chosen, alerts, source, load(against).settings, mapping))
+        table = table.assign(**_changes(chosen, alerts, events, load(against).settings))
     if incidents is not None:
         known = incidents if isinstance(incidents, pd.DataFrame) else read_incidents(incidents)
         table = table.assign(**_found(chosen, alerts, known))
@@ -175,11 +178,11 @@ def _figures(rule: Rule, alerts: pd.DataFrame, days: int) -> dict[str, Any]:
 
 
 def _changes(
-    rules: list[Rule], alerts: pd.DataFrame, source: Where, settings: Settings, mapping: EventMapping | None
+    rules: list[Rule], alerts: pd.DataFrame, events: Events, settings: Settings
 ) -> dict[str, list[int]]:
     ids = {rule.id for rule in rules}
     other = [rule for rule in rules_of(settings.rules) if rule.id in ids]
-    before = rule_alerts(other, source, settings, mapping) if other else alerts.iloc[:0]
+    before = rule_alerts(other, events, settings) if other else alerts.iloc[:0]
     pairs = [(set(_of(r, alerts)["alert_id"]), set(_of(r, before)["alert_id"])) for r in rules]
     return {"new": [len(now - was) for now, was in pairs], "lost": [len(was - now) for now, was in pairs]}
 

@@ -2,18 +2,29 @@
 
 import math
 import re
-from collections.abc import Mapping
+from calendar import month_abbr, month_name
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.columns import TIMES
+from retail_anomaly.sources.date_forms import reader_of
 from retail_anomaly.sources.mapping import MONEY
 from retail_anomaly.sources.number_forms import NumberForm
 
-_DATE: Final = re.compile(
-    r"(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4})"
-    r"(?P<gap>T| +|,? )?(?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<half> ?[AaPp][Mm])?)?"
+_TIME: Final = (
+    r"(?:(?P<gap>T| +|, ?)"
+    r"(?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<part>[.,]\d{1,6})?(?P<half> ?[AaPp][Mm])?)"
+    r"(?P<zone> ?[+-]\d{2}:?\d{2})?)?"
 )
+_DATE: Final = re.compile(
+    r"(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4})" + _TIME  # 31.10.2025
+)
+_MONTH: Final = r"(?P<month>[A-Za-z]{3,9})"
+_DAY_MONTH: Final = re.compile(rf"\d{{1,2}}(?P<one>[ ./-]){_MONTH}(?P<two>[ ./-]|, ?)(?P<c>\d{{2,4}}){_TIME}")
+_MONTH_DAY: Final = re.compile(rf"{_MONTH}(?P<one> )\d{{1,2}}(?P<two>,? )(?P<c>\d{{2,4}}){_TIME}")
+_MONTHS: Final = {name.lower() for name in month_name if name}
+_SHORT_MONTHS: Final = {name.lower() for name in month_abbr if name}
 _MOST_DIGITS: Final = 30
 _SECONDS: Final = range(946_684_800, 4_102_444_800)
 
@@ -76,6 +87,8 @@ def date_forms_of(value: Any) -> list[str]:
     --------
     >>> date_forms_of("10/9/2025 8:50"), date_forms_of("31.10.2025")
     (['MM/DD/YYYY HH:mm', 'DD/MM/YYYY HH:mm'], ['DD.MM.YYYY'])
+    >>> date_forms_of("01-Feb-2026 3:05 PM"), date_forms_of("February 1, 2026")
+    (['DD-MMM-YYYY hh:mm A'], ['MMMM DD, YYYY'])
     >>> date_forms_of(1_760_000_000), date_forms_of("soon")
     (['epoch_s'], [])
     """
@@ -84,9 +97,12 @@ def date_forms_of(value: Any) -> list[str]:
         return _number_forms(int(value))
     if digits.isascii() and digits.isdecimal() and len(digits) < _MOST_DIGITS:
         return _number_forms(int(digits))
-    found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str):
         return []
+    text = value.strip()
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return _forms_with_month(text)
     a, b, c, sep = found["a"], found["b"], found["c"], found["sep"]
     if len(a) == 4:
         dates = [f"YYYY{sep}MM{sep}DD"]
@@ -100,16 +116,45 @@ def date_forms_of(value: Any) -> list[str]:
     return [f"{date}{_time_form(found)}" for date in dates]
 
 
+def date_ways_of(texts: Sequence[str]) -> list[list[str]]:
+    """Return the lists of forms of which each reads all of some texts, the likeliest first.
+
+    A column may hold several forms, such as times with and without seconds; day and month stand in one order.
+
+    Examples
+    --------
+    >>> date_ways_of(["31.10.2025 8:50", "1.11.2025 08:50:12"])
+    [['DD.MM.YYYY HH:mm', 'DD.MM.YYYY HH:mm:ss']]
+    >>> date_ways_of(["1/2/26", "2/2/26"]), date_ways_of(["1/2/26", "soon"])
+    ([['MM/DD/YY'], ['DD/MM/YY']], [])
+    """
+    forms = list(dict.fromkeys(form for text in texts for form in date_forms_of(text)))
+    orders = dict.fromkeys(form[0] for form in forms)
+    ways = [[form for form in forms if form[0] == order] for order in orders]
+    return [way for way in ways if all(reader_of(way)(text.strip()) is not None for text in texts)]
+
+
+def _forms_with_month(text: str) -> list[str]:
+    """Return the form of a date whose month is a word in English."""
+    day_first = _DAY_MONTH.fullmatch(text)
+    found = day_first or _MONTH_DAY.fullmatch(text)
+    month = found["month"].lower() if found else ""
+    letters = "MMM" if month in _SHORT_MONTHS else "MMMM" if month in _MONTHS else None
+    if found is None or letters is None:
+        return []
+    one, two = ("DD", letters) if day_first else (letters, "DD")
+    year = "YYYY" if len(found["c"]) == 4 else "YY"
+    return [f"{one}{found['one']}{two}{found['two']}{year}{_time_form(found)}"]
+
+
 def _time_form(found: re.Match[str]) -> str:
     if not found["time"]:
         return ""
     seconds = ":ss" if found["seconds"] else ""
-    clock = (
-        f"hh:mm{seconds}{' ' if ' ' in (found['half'] or '') else ''}A"
-        if found["half"]
-        else f"HH:mm{seconds}"
-    )
-    return f"{found['gap'] or ''}{clock}"
+    part = f"{found['part'][0]}SSS" if found["part"] else ""
+    half = f"{' ' if ' ' in found['half'] else ''}A" if found["half"] else ""
+    zone = f"{' ' if ' ' in found['zone'] else ''}Z" if found["zone"] else ""
+    return f"{found['gap']}{'hh' if half else 'HH'}:mm{seconds}{part}{half}{zone}"
 
 
 def _number_forms(number: int) -> list[str]:

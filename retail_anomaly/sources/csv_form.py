@@ -3,13 +3,14 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
 from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.header import header_at, named
 from retail_anomaly.sources.stored_file import StoredFile
 
 _MARKS: Final = {
@@ -23,6 +24,7 @@ _SEPARATORS: Final = (",", ";", "\t", "|")
 _NAMES: Final = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a blank"}
 _PART: Final = 1024 * 1024
 _LOOKED_AT: Final = 50
+_MOST_COLUMNS: Final = 10_000
 
 
 class CsvForm(msgspec.Struct, frozen=True):
@@ -47,7 +49,9 @@ class CsvForm(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def csv_form(file: StoredFile, encoding: str | None, separator: str | None) -> CsvForm:
+def csv_form(
+    file: StoredFile, encoding: str | None, separator: str | None, header: int | None = None
+) -> CsvForm:
     """Find out how a CSV file is written.
 
     Parameters
@@ -56,6 +60,8 @@ def csv_form(file: StoredFile, encoding: str | None, separator: str | None) -> C
         The file.
     encoding, separator
         As a mapping gives them; None: find out.
+    header
+        The number of the line that names the columns, as a mapping gives it; None: find out.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def csv_form(file: StoredFile, encoding: str | None, separator: str | None) -> C
             )
     try:
         with file.opened("CSV") as (content, _), text_lines(content, encoding) as lines:
-            first = list(islice(lines, _LOOKED_AT + 10))
+            first = list(islice(lines, (header or 0) + _LOOKED_AT + 10))
     except (LookupError, UnicodeError) as error:
         raise SourceError(
             f"{file.name} can't be read as CSV ({error}): give its encoding in a mapping"
@@ -81,19 +87,37 @@ def csv_form(file: StoredFile, encoding: str | None, separator: str | None) -> C
     told = first[skipped].strip().lower() if skipped < len(first) else ""
     if told.startswith("sep=") and len(told) == 5:  # Excel's own way to say it
         separator, skipped = separator or first[skipped].strip()[4], skipped + 1
+    skipped = skipped if header is None else header - 1
     if skipped >= len(first):
-        raise SourceError(f"{file.name} can't be read as CSV (it has no header): is it complete?")
+        raise SourceError(_no_header(file, header, len(first)))
+    usual = "\t" if file.form in (".tsv", ".tab") else ","
     if separator is None:
-        separator = _separator(first[skipped:], "\t" if file.form in (".tsv", ".tab") else ",")
-        if separator != ("\t" if file.form in (".tsv", ".tab") else ","):
+        separator = _separator(first[skipped:], usual, has_titles=header is None)
+        if separator != usual:
             notes.append(f"{file.name} has {_NAMES.get(separator, separator)} between its cells")
-    reader = csv.reader(first[skipped:], delimiter=separator)
-    try:
-        header = next(reader)
-    except csv.Error as error:
-        raise SourceError(f"{file.name} can't be read as CSV ({error}): is it complete?") from None
-    names = tuple(name.strip().removeprefix("\ufeff") for name in header)
-    return CsvForm(encoding, separator, names, skipped + reader.line_num, tuple(notes))
+    rows = _rows(first[skipped:], separator)
+    if not rows:
+        raise SourceError(_no_header(file, header, len(first)))
+    place = header_at([row.cells for row in rows]) if header is None else 0
+    if place:
+        notes.append(
+            f"{file.name} names its columns in line {skipped + rows[place].line + 1}: the lines above it are "
+            "no rows; another line goes into a mapping: `header: 1`"
+        )
+    names = tuple(named(rows[place].cells))
+    if len(names) > _MOST_COLUMNS:
+        raise SourceError(
+            f"{file.name} has {len(names):,} columns in its first line: do its lines have ends?"
+        )
+    return CsvForm(encoding, separator, names, skipped + rows[place].end, tuple(notes))
+
+
+def _no_header(file: StoredFile, header: int | None, lines: int) -> str:
+    if header is None:
+        return f"{file.name} can't be read as CSV (it has no header): is it complete?"
+    return (
+        f"{file.name} has no line {header} that names its columns, only {lines}: mend `header` in the mapping"
+    )
 
 
 class text_lines:  # noqa: N801 - a context manager
@@ -151,16 +175,48 @@ def _is_utf8(parts: Iterator[bytes]) -> bool:
     return True
 
 
-def _separator(lines: list[str], usual: str) -> str:
+class _Row(NamedTuple):
+    """A row among the first lines of a file.
+
+    Parameters
+    ----------
+    cells
+        Its cells.
+    line, end
+        The places of its first line and of the line after its last one.
+    """
+
+    cells: list[str]
+    line: int
+    end: int
+
+
+def _rows(lines: Sequence[str], separator: str) -> list[_Row]:
+    """Return the rows that some lines make, as far as they are CSV."""
+    rows: list[_Row] = []
+    reader = csv.reader(lines, delimiter=separator)
+    try:
+        for cells in reader:
+            rows.append(_Row(cells, rows[-1].end if rows else 0, reader.line_num))
+    except csv.Error:  # a cell without an end: the rows before it tell enough
+        pass
+    return rows
+
+
+def _separator(lines: list[str], usual: str, *, has_titles: bool) -> str:
     """Return the separator that divides most lines like the header."""
     best, most = usual, (0.0, 0)
     for separator in sorted(_SEPARATORS, key=lambda sign: sign != usual):
-        widths = [_width(line, separator) for line in lines[:_LOOKED_AT] if line.strip()]
-        if not widths or widths[0] < 2:
+        rows = _rows(lines, separator)
+        header = rows[header_at([row.cells for row in rows]) if has_titles else 0] if rows else None
+        if header is None or len(header.cells) < 2:
             continue
-        alike = sum(width == widths[0] for width in widths) / len(widths)
-        if (alike >= 0.5, widths[0]) > most:
-            best, most = separator, (alike >= 0.5, widths[0])
+        width = len(header.cells)
+        widths = [_width(line, separator) for line in lines[header.end :][:_LOOKED_AT] if line.strip()]
+        # The header is like itself: a file may have nothing else.
+        alike = (1 + widths.count(width)) / (1 + len(widths))
+        if (alike >= 0.5, width) > most:
+            best, most = separator, (alike >= 0.5, width)
     return best
 
 

@@ -18,7 +18,7 @@ class CsvTable:
     ----------
     file
         The file.
-    encoding, separator
+    encoding, separator, header
         As a mapping gives them; None: found out.
 
     Raises
@@ -29,10 +29,16 @@ class CsvTable:
 
     rows = None
 
-    def __init__(self, file: StoredFile, encoding: str | None = None, separator: str | None = None) -> None:
+    def __init__(
+        self,
+        file: StoredFile,
+        encoding: str | None = None,
+        separator: str | None = None,
+        header: int | None = None,
+    ) -> None:
         self._file = file
         self.name = file.name
-        self._form = csv_form(file, encoding, separator)
+        self._form = csv_form(file, encoding, separator, header)
         self.names = self._form.header
         self.notes: Sequence[str] = self._form.notes
         self._stored: BinaryIO | None = None
@@ -42,7 +48,6 @@ class CsvTable:
         """Yield the rows; each cell is a text, for an id such as 0012 is no number."""
         places = {name: self.names.index(name) for name in columns if name in self.names}
         form = self._form
-        number = 1
         try:
             with (
                 self._file.opened("CSV") as (content, self._stored),
@@ -53,8 +58,7 @@ class CsvTable:
                     pass
                 rows = CsvRows(lines, form.separator, len(form.header), first_line=form.header_lines + 1)
                 for block in rows:
-                    yield self._batch(block, places, number)
-                    number += len(block.rows) + len(block.broken)
+                    yield self._batch(block, places)
         except UnicodeError as error:
             raise SourceError(
                 f"{self.name} can't be read as CSV ({error}): give its encoding in a mapping"
@@ -66,23 +70,17 @@ class CsvTable:
             return 0.0
         return 1.0 if self._stored.closed else self._stored.tell() / (self._size or 1)
 
-    def _batch(self, block: CsvBlock, places: dict[str, int], number: int) -> Batch:
+    def _batch(self, block: CsvBlock, places: dict[str, int]) -> Batch:
+        # A row has the number of its line: that is where an editor goes.
         columns = {name: [row[place] for row in block.rows] for name, place in places.items()}
-        label = f"{self.name} row "
-        if not block.broken:
-            numbers: Sequence[int] = range(number, number + len(block.rows))
-            return Batch(columns, numbers, label=label, only_texts=True)
-        # Rows and broken rows are counted together, by their lines.
-        order = sorted([*block.lines, *(row.line for row in block.broken)])
-        number_of = {line: number + place for place, line in enumerate(order)}
+        label = f"{self.name}:"
         broken = [
             Broken(
-                number_of[row.line],
-                f"{self.name}:{row.line}",
+                row.line,
+                f"{label}{row.line}",
                 f"row: {row.reason}",
                 row.raw.encode("utf-8", "backslashreplace"),
             )
             for row in block.broken
         ]
-        numbers = [number_of[line] for line in block.lines]
-        return Batch(columns, numbers, label=label, only_texts=True, broken=broken)
+        return Batch(columns, block.lines, label=label, only_texts=True, broken=broken)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
+from retail_anomaly.sources.number_forms import in_ascii
+
 Moment: TypeAlias = datetime | int
 """A date and time, with or without a zone, or epoch milliseconds."""
 
@@ -56,6 +58,7 @@ def iso_moment(text: str) -> datetime | None:
     (datetime.datetime(2025, 10, 9, 10, 2), '2025-10-09T10:02:00+02:00')
     >>> iso_moment("09.10.2025")
     """
+    text = in_ascii(text)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -112,6 +115,7 @@ def reader_of(forms: Sequence[str]) -> Callable[[str], Moment | None]:
     readers = [_reader(form) for form in forms]
 
     def read(text: str) -> Moment | None:
+        text = in_ascii(text)
         for reader in readers:
             if (moment := reader(text)) is not None:
                 return moment

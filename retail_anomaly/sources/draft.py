@@ -9,9 +9,9 @@ from typing import Any, Final
 import yaml
 
 from retail_anomaly.core.events import POS_EVENTS
-from retail_anomaly.sources.advice import date_forms_of
+from retail_anomaly.sources.advice import date_ways_of
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
-from retail_anomaly.sources.date_forms import iso_moment, reader_of
+from retail_anomaly.sources.date_forms import iso_moment
 from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.number_forms import NumberForm, detected
 
@@ -54,7 +54,8 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "eventType": ("eventtype", "receipttype", "transactiontype", "type", "kind", "vorgang", "art", "status"),
     "originalTransactionId": (
         *("originaltransactionid", "originalreceipt", "refundof", "returnof", "takesback", "refundedorder"),
-        *("originalorder", "originalinvoice"),
+        *("originalorder", "originalinvoice", "bezug", "bezugsbeleg", "originalbeleg", "originalbon"),
+        *("ursprungsbeleg", "ursprungsbon", "ticketorigen", "ticketorigine"),
     ),
     "registerId": (
         "registerid",
@@ -124,12 +125,15 @@ def draft_mapping(table: ForeignTable, topic: str = POS_EVENTS) -> str:
     ['  sku: SKU  # the name, and k', "dates: ['DD.MM.YYYY']  # the first value is 31.10.2025"]
     """
     rows = _first_rows(table)
-    return "\n".join([*_lines(table.names, rows, topic), ""])
+    return "\n".join([*_lines(list(rows), table.notes, rows, topic), ""])
 
 
-def _lines(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> Iterator[str]:
+def _lines(
+    names: Sequence[str], notes: Sequence[str], rows: Mapping[str, list[Any]], topic: str
+) -> Iterator[str]:
     found = _columns(names, rows, topic)
     yield "# A draft: read each line, mend it, and try it with `retail-anomaly replay FILE --mapping THIS`."
+    yield from (f"# {note}" for note in notes)
     yield f"topic: {topic}"
     yield "columns:"
     for field, columns in found.items():
@@ -140,10 +144,13 @@ def _lines(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> I
         if not any(name in columns for columns in found.values()):
             yield f"  # not used: {_short(name)}"
     missing = [field for field in REQUIRED[topic] if field not in found]
-    if missing:
+    for field in missing:
+        if field not in _CONSTANTS:
+            yield f"  # {field}: FILL IN  # no column looks like it, and every row needs one: name its column"
+    if constants := [field for field in missing if field in _CONSTANTS]:
         yield "constants:  # no column looks like these: name one above, or keep a value for all rows"
-        for field in missing:
-            yield f"  {field}: {_CONSTANTS.get(field, 'unknown')}"
+        for field in constants:
+            yield f"  {field}: {_CONSTANTS[field]}"
     yield from _types(rows, found)
     yield from _numbers(rows, found)
     yield from _dates(rows, found)
@@ -153,15 +160,28 @@ def _lines(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> I
 _CONSTANTS: Final = {
     "eventType": "SALE",
     "storeId": "store-1",
-    "cashierId": "unknown  # nobody: see the docs",
+    "cashierId": "unknown  # nobody: rules per cashier skip it",
 }
 
 
 def _first_rows(table: ForeignTable) -> dict[str, list[Any]]:
     names = list(dict.fromkeys(name for name in table.names if name))
+    rows: dict[str, list[Any]] = {name: [] for name in names}
     for batch in table.batches(names):
-        return {name: list(islice(batch.column(name) or (), _ROWS)) for name in names}
-    return {name: [] for name in names}
+        for name in names:
+            cells = list(islice(batch.column(name) or (), _ROWS))
+            # The fields of a column of structs are columns of their own.
+            inner = dict.fromkeys(key for cell in cells if isinstance(cell, Mapping) for key in cell)
+            if inner:
+                del rows[name]
+            for key in inner:
+                rows[f"{name}.{key}"] = [
+                    cell.get(key) if isinstance(cell, Mapping) else None for cell in cells
+                ]
+            if not inner:
+                rows[name] = cells
+        break
+    return rows
 
 
 def _columns(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) -> dict[str, list[str]]:
@@ -189,7 +209,7 @@ def _columns(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) ->
 
 def _likeness(field: str, name: str) -> float:
     """Return how much a column's name looks like a field, 0 to 1."""
-    plain = _plain(name)
+    plain = _plain(name.rpartition(".")[2] if field not in name else name)
     words = _NAMES.get(field, (_plain(field),))
     for place, word in enumerate(words):
         if plain == word:
@@ -244,16 +264,17 @@ def _dates(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Ite
             for cells in zip(*parts, strict=False)
             if all(_is_text(c) for c in cells)
         ]
-        if not texts or all(_is_readable(text) for text in texts):
+        unread = [text for text in dict.fromkeys(texts) if not _is_readable(text)]
+        if not unread:
             continue
-        forms = date_forms_of(texts[0])
-        fitting = [form for form in forms if all(reader_of([form])(text) for text in texts)]
+        fitting = date_ways_of(unread)
         if not fitting:
-            yield f"# dates: ['DD.MM.YYYY HH:mm']  # no form fits all values, such as {_short(texts[0])}"
+            shown = _short(next((text for text in unread if not date_ways_of([text])), unread[0]))
+            yield f"# dates: ['DD.MM.YYYY HH:mm']  # no form fits all values, such as {shown}"
             continue
-        yield f"dates: ['{fitting[0]}']  # the first value is {_short(texts[0])}"
+        yield f"dates: {_list(fitting[0])}  # the first value is {_short(unread[0])}"
         for other in fitting[1:]:
-            yield f"# dates: ['{other}']  # fits as well: choose one"
+            yield f"# dates: {_list(other)}  # fits as well: choose one"
         return
 
 
@@ -275,6 +296,11 @@ def _text(name: str) -> str:
     return written.removesuffix("\n").removesuffix("\n...")
 
 
+def _list(forms: Sequence[str]) -> str:
+    return str(list(forms))
+
+
 def _short(cell: Any) -> str:
-    text = " ".join(str(cell).split())
+    text = "".join(sign if sign.isprintable() else " " for sign in str(cell))
+    text = " ".join(text.split())
     return text if len(text) <= 40 else f"{text[:37]}..."

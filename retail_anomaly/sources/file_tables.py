@@ -3,15 +3,18 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import compress
-from typing import Any
+from itertools import compress, islice
+from typing import Any, Final
 
 from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
 from retail_anomaly.sources.foreign_table import BATCH_ROWS
 from retail_anomaly.sources.frame_tables import PandasBatch
+from retail_anomaly.sources.header import header_at, named
 from retail_anomaly.sources.stored_file import StoredFile
+
+_LOOKED_AT: Final = 25
 
 
 class ParquetTable:
@@ -132,6 +135,8 @@ class ExcelTable:
         The file.
     sheet
         The name of another sheet.
+    header
+        The number of the row that names the columns; None: found out.
 
     Raises
     ------
@@ -143,23 +148,27 @@ class ExcelTable:
 
     rows = None
 
-    def __init__(self, file: StoredFile, sheet: str | None = None) -> None:
+    def __init__(self, file: StoredFile, sheet: str | None = None, header: int | None = None) -> None:
         self._file = file
         self._sheet = sheet
         self.name = file.name
         self.notes: list[str] = []
         with self._rows() as rows:
-            self._header, header = next(
-                (
-                    (number, row)
-                    for number, row in enumerate(rows, 1)
-                    if any(cell is not None for cell in row)
-                ),
-                (0, ()),
+            numbered = ((number, row) for number, row in enumerate(rows, 1) if _has_cells(row))
+            if header is not None:
+                numbered = ((number, row) for number, row in numbered if number == header)
+            first = list(islice(numbered, _LOOKED_AT))
+        if not first:
+            said = "the sheet is empty" if header is None else f"its row {header} names no columns"
+            raise SourceError(f"{self.name} can't be read as Excel ({said})")
+        place = header_at([row for _, row in first])
+        self._header, cells = first[place]
+        if place:
+            self.notes.append(
+                f"{self.name} names its columns in row {self._header}: the rows above it are not read; "
+                "another row goes into a mapping: `header: 1`"
             )
-        if not header:
-            raise SourceError(f"{self.name} can't be read as Excel (the sheet is empty)")
-        self._columns = ["" if cell is None else str(cell).strip() for cell in header]
+        self._columns = named(cells)
         self.names = [name for name in self._columns if name]
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
@@ -169,7 +178,7 @@ class ExcelTable:
             part: list[Sequence[Any]] = []
             numbers: list[int] = []
             for number, row in enumerate(rows, 1):
-                if number <= self._header or all(cell is None or cell == "" for cell in row):
+                if number <= self._header or not _has_cells(row):
                     continue
                 part.append(row)
                 numbers.append(number)
@@ -211,10 +220,15 @@ class ExcelTable:
                     )
                 sheet = book[self._sheet or names[0]]
                 if self._sheet is None and len(names) > 1:
-                    self.notes = [f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read"]
+                    note = f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read"
+                    self.notes += [note] if note not in self.notes else []
                 yield ([_shown(cell) for cell in row] for row in sheet.iter_rows())
             finally:
                 book.close()
+
+
+def _has_cells(row: Sequence[Any]) -> bool:
+    return any(cell is not None and cell != "" for cell in row)
 
 
 def _shown(cell: Any) -> Any:

@@ -81,7 +81,10 @@ def frame_table(frame: Any) -> ForeignTable:
         native = nw.from_native(frame)
         return OtherFrame(native.collect() if isinstance(native, nw.LazyFrame) else native, name)
     except nw.exceptions.DuplicateError as error:
-        raise SourceError(f"{name} has columns of one name ({error}): rename or remove all but one") from None
+        detail = " ".join(str(error).split())
+        raise SourceError(
+            f"{name} has columns of one name ({detail}): rename or remove all but one"
+        ) from None
     except TypeError as error:
         raise SourceError(f"{name} can't be read: {' '.join(str(error).split())}") from None
 

@@ -12,11 +12,14 @@ from retail_anomaly.sources.stored_file import StoredFile, form_in
 
 # Enough for a byte order mark and some blank lines.
 _BEGINNING: Final = 4_096
+_DEPTH: Final = 3
+_MALFORMED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @contextmanager
 def opened_lines(file: StoredFile) -> Iterator[tuple[Iterable[bytes], BinaryIO]]:
-    """Open a file of JSON lines, or a ``.json`` file with one array.
+    """Open a file of JSON lines, or a ``.json`` file with one array, bare or in an object.
 
     Yields
     ------
@@ -28,7 +31,7 @@ def opened_lines(file: StoredFile) -> Iterator[tuple[Iterable[bytes], BinaryIO]]
     Raises
     ------
     SourceError
-        A compressed file or an array is damaged.
+        A compressed file or an array is damaged, or there are several arrays.
     """
     if form_in(file) == ".json":
         with file.seekable() as content:
@@ -37,10 +40,52 @@ def opened_lines(file: StoredFile) -> Iterator[tuple[Iterable[bytes], BinaryIO]]
             if start.startswith(b"["):
                 yield _elements(file.name, content.read()), content
                 return
+            if start.startswith(b"{") and (rows := _enveloped(file.name, content)) is not None:
+                yield rows, content
+                return
+            content.seek(0)
             yield content, content
             return
     with file.opened() as (content, stored):
         yield content, stored
+
+
+def _enveloped(name: str, content: BinaryIO) -> list[bytes] | None:
+    """Return the rows in an object that holds an array of them, as APIs answer; None for lines of JSON."""
+    first = content.readline()
+    try:
+        found = _decode_object(first.removeprefix(BOM_UTF8))
+        if content.readline().strip():
+            return None
+    except _MALFORMED:
+        content.seek(0)
+        try:
+            found = _decode_object(content.read().removeprefix(BOM_UTF8))
+        except _MALFORMED:
+            return None
+    if "topic" in found:  # the only line of an event log
+        return None
+    arrays = _arrays(found)
+    if not arrays:
+        return None
+    if len(arrays) > 1:
+        raise SourceError(
+            f"{name} has several arrays ({', '.join(list(arrays)[:5])}): write the one with the rows "
+            "to a file of its own"
+        )
+    return _elements(name, *arrays.values())
+
+
+def _arrays(found: dict[str, msgspec.Raw], above: str = "") -> dict[str, bytes]:
+    """Return the arrays of objects in an object and the objects in it, by their path."""
+    arrays: dict[str, bytes] = {}
+    for key, value in found.items():
+        raw = bytes(value)
+        if raw.startswith(b"[") and raw[1:].lstrip().startswith(b"{"):
+            arrays[above + key] = raw
+        elif raw.startswith(b"{") and above.count(".") < _DEPTH:
+            arrays |= _arrays(_decode_object(raw), f"{above}{key}.")
+    return arrays
 
 
 def _elements(name: str, array: bytes) -> list[bytes]:
@@ -48,6 +93,6 @@ def _elements(name: str, array: bytes) -> list[bytes]:
         return [
             bytes(raw) for raw in msgspec.json.decode(array.removeprefix(BOM_UTF8), type=list[msgspec.Raw])
         ]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _MALFORMED as error:
         detail = str(error).removeprefix("JSON is malformed: ")
         raise SourceError(f"{name} can't be read as a JSON array ({detail}): is it complete?") from None

@@ -85,6 +85,8 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
         Of CSV files; None: found out.
     sheet
         Of Excel files; None: the first.
+    header
+        The number of the line or row that names the columns, of CSV and Excel files; None: found out.
     source
         The file that it was read from; None: it was made in Python.
     is_packaged
@@ -102,6 +104,7 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str | None = None
     separator: str | None = None
     sheet: str | None = None
+    header: int | None = None
     source: str | None = None
     is_packaged: bool = False
 

@@ -20,6 +20,7 @@ AnyMapping: TypeAlias = EventMapping | Mapping[str, Any] | str | Path
 
 _PACKAGED: Final = files("retail_anomaly.sources") / "mappings"
 _THOUSANDS: Final = (".", ",", "'", " ")
+_LAST_HEADER: Final = 1_000
 _SEPARATORS: Final = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";"}
 
 
@@ -151,6 +152,8 @@ class _Reader:
             self._fail(node, f"{key}: {error}")
 
     def _entries(self, node: Any, expected: str) -> dict[str, tuple[Any, Any]]:
+        if isinstance(node, yaml.ScalarNode) and not node.value and not node.style:
+            return {}  # a key with nothing but comments below it, as a draft may have it
         if not isinstance(node, yaml.MappingNode):
             self._fail(node, f"expected {expected}")
         found: dict[str, tuple[Any, Any]] = {}
@@ -220,6 +223,12 @@ class _Reader:
             raise ValueError(f"expected a number of digits from 0 to 9, got {text}")
         return int(text)
 
+    def line(self, _: Any, node: Any) -> int:
+        text = node.value if isinstance(node, yaml.ScalarNode) else ""
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_HEADER):
+            raise ValueError(f"expected the number of a line, from 1 to {_LAST_HEADER:,}, got {text}")
+        return int(text)
+
     def dates(self, at: Any, node: Any) -> tuple[str, ...]:
         forms = self.texts(at, node)
         for form in forms:
@@ -275,6 +284,7 @@ _OF_FILE: Final[dict[str, Callable[[_Reader, Any, Any], Any]]] = {
     "encoding": _Reader.encoding,
     "separator": _Reader.separator,
     "sheet": _Reader.text,
+    "header": _Reader.line,
 }
 _OF_TOPIC: Final[dict[str, Callable[[_Reader, Any, Any], Any]]] = {
     "columns": _Reader.columns,

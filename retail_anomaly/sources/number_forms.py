@@ -7,6 +7,7 @@ says which of the two it is.
 import re
 from collections.abc import Iterable
 from typing import Final
+from unicodedata import decimal
 
 import msgspec
 
@@ -15,11 +16,26 @@ _SIGNS: Final = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20ba\u20a9\u20aa\u20ab\u20b4\u
 _WORDS: Final = r"[A-Z]{3}|(?:US|CA|AU|NZ|[ACRS])(?=\$)|K\u010d|z\u0142|kr\.?|Fr\.?|Ft|lei"
 _CODE: Final = re.compile(rf"^(?:{_WORDS})(?=[\s\d.,$-])|(?<=[\s\d.,-])(?:{_WORDS})$")
 _APOSTROPHES: Final = str.maketrans("", "", "'\u2019\u02bc`")
+_ARABIC: Final = str.maketrans({"\u066b": ".", "\u066c": ",", "\u061c": "", "\u200e": "", "\u200f": ""})
 _MINUS: Final = ("-", "\u2212")
 _TWO_READINGS: Final = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _GROUPED: Final = {sep: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(sep)}\d{{3}})+|\d+") for sep in ".,"}
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d{2})*,\d{3}")
 _PLAIN: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?")
+
+
+def in_ascii(text: str) -> str:
+    """Return a text with the digits and number signs of other scripts as those of ASCII.
+
+    Examples
+    --------
+    >>> in_ascii("\u0661\u0662\u066b\u0665"), in_ascii("\u0967.\u0968")
+    ('12.5', '1.2')
+    """
+    if text.isascii():
+        return text
+    plain = "".join(str(decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    return plain.translate(_ARABIC)
 
 
 class NumberForm(msgspec.Struct, frozen=True):
@@ -68,7 +84,7 @@ class NumberForm(msgspec.Struct, frozen=True):
 
     def _bare(self, text: str) -> tuple[str, bool]:
         """Return a number's digits and separators, and whether it is negative."""
-        text = text.strip()
+        text = in_ascii(text).strip()
         for sign in self.currency:
             text = text.removeprefix(sign).removesuffix(sign).strip()
         negative = signed = False

@@ -34,6 +34,9 @@ _LINES: Final = (".jsonl", ".json", ".ndjson")
 FORMS: Final = (*_LINES, *_TABLES)
 """The suffixes of the files that are read."""
 _LOOKED_AT: Final = 1_000
+_BEGINNING: Final = 4_096
+_MARKS: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
+_BETWEEN_CELLS: Final = (b",", b";", b"\t", b"|")
 _PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -112,7 +115,7 @@ class Places:
         for file in files:
             constants = _partitions(file.name, str(above if above is not None else root))
             topic = self._topic_of(file, root, constants)
-            if form_in(file) in _TABLES:
+            if told_form(file) in _TABLES:
                 tables.setdefault(topic, []).append(Partitioned(self.table(file), constants))
             else:
                 sources.append(Lines(file, topic, self._mapping, self._clocks, constants))
@@ -126,7 +129,7 @@ class Places:
 
     def _file(self, file: StoredFile) -> Source:
         topic = self._topic or (file.stem if file.stem in INPUT_TOPICS else None)
-        if form_in(file) in _TABLES:
+        if told_form(file) in _TABLES:
             return self.of_tables([self.table(file)], topic)
         return Lines(file, topic or self._bare_topic(file), self._mapping, self._clocks)
 
@@ -137,14 +140,37 @@ class Places:
     def table(self, file: StoredFile) -> ForeignTable:
         """Return a file as a table."""
         # Here, for a log needs none of them.
-        form = form_in(file)
+        form = told_form(file)
         if form in _TEXT_TABLES:
             from retail_anomaly.sources.csv_table import CsvTable
 
-            return CsvTable(file, self._mapping.encoding, self._mapping.separator)
+            given = self._mapping
+            return CsvTable(file, given.encoding, given.separator, given.header)
         from retail_anomaly.sources.file_tables import ExcelTable, ParquetTable
 
-        return ExcelTable(file, self._mapping.sheet) if form in _SHEETS else ParquetTable(file)
+        if form in _SHEETS:
+            return ExcelTable(file, self._mapping.sheet, self._mapping.header)
+        return ParquetTable(file)
+
+
+def told_form(file: StoredFile) -> str:
+    """Return the form of a file; where the suffix tells nothing, that of its content.
+
+    A till may write a table to ``sales.txt`` or ``EXPORT.DAT``.
+
+    Examples
+    --------
+    >>> told_form(StoredFile("sales.csv"))
+    '.csv'
+    """
+    form = form_in(file)
+    if form in FORMS:
+        return form
+    with file.opened() as (content, _):
+        start = content.read(_BEGINNING)
+    text = start.replace(b"\x00", b"").lstrip(_MARKS)  # UTF-16 has a zero in each sign
+    is_table = not text.startswith((b"{", b"[")) and any(sign in text for sign in _BETWEEN_CELLS)
+    return ".csv" if is_table else form
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -255,7 +281,7 @@ def table_at(place: str | Path) -> ForeignTable:
     if not found:
         raise SourceError(f"{place}: no such file or folder")
     file = StoredFile(found[0])
-    if form_in(file) in _TABLES:
+    if told_form(file) in _TABLES:
         return Places(None, EventMapping(), Clocks()).table(file)
     with opened_lines(file) as (lines, _):
         rows = []

@@ -11,6 +11,7 @@ from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.foreign_table import ForeignTable
+from retail_anomaly.sources.header import are_names
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.row_events import RowEvents
 from retail_anomaly.sources.store_share import Share
@@ -49,7 +50,7 @@ class TableSource:
     >>> TableSource([DictTable([{"sku": "k"}])], "inventory-counts", mapping)
     Traceback (most recent call last):
     retail_anomaly.sources.base.SourceError: the list has no column for countedQty, eventTime:
-    name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE; its columns are sku
+    name the column with countedQty=COLUMN, or give a constant with countedQty=:VALUE, or begin with ...
     """
 
     def __init__(
@@ -211,7 +212,9 @@ class TableSource:
         if lacking and not self._needs_no_lines(lacking):
             raise SourceError(
                 f"{self._name} has no column for {', '.join(lacking)}: name the column with "
-                f"{lacking[0]}=COLUMN, or give a constant with {lacking[0]}=:VALUE; its columns are {names}"
+                f"{lacking[0]}=COLUMN, or give a constant with {lacking[0]}=:VALUE, or begin with the draft "
+                f"of `retail-anomaly mapping`; its columns are {names}"
+                + ("" if are_names(self._names) else ", which look like a row: write a line of names above")
             )
 
     def _needs_no_lines(self, lacking: Sequence[str]) -> bool:

@@ -127,6 +127,8 @@ def _accepted(bad: BadLine) -> str:
         if bad.error.reason.endswith("the field is missing"):
             form += f", in a field or column {field}, or in another one that is mapped to it"
         return f"accepted for {field}: {form}"
+    if bad.in_table and field is None:
+        return "accepted: rows with a cell for each column; a mapping has `separator` and `header`"
     if bad.topic and field is None:
         return f"accepted: JSON objects with {', '.join(fields)}"
     if inner := [name for name in fields if field and name.startswith(f"{field}.")]:

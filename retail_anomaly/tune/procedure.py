@@ -156,6 +156,7 @@ def tune(  # noqa: PLR0913 - by name only
         frontier=frontier_frame(front, truth),
         start=combined(base, truth.worth),
         bad_lines=facts.bad_lines,
+        first_bad=facts.first_bad,
     )
 
 

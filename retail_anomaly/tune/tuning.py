@@ -15,6 +15,7 @@ from retail_anomaly.frames.card_rows import row_of
 from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.settings import Settings, flatten
+from retail_anomaly.sources.event_log import BadLine
 from retail_anomaly.tune.choose import Combination
 from retail_anomaly.tune.config_file import config_text
 from retail_anomaly.tune.split import HELD_OUT, TUNED
@@ -53,8 +54,8 @@ class Tuning:
         The combinations that no other beats, on the days tuned on: ``alert_rate``, ``worth``.
     start
         The result of the base on the days tuned on.
-    bad_lines
-        How many lines of the log were no events.
+    bad_lines, first_bad
+        How many lines of the log were no events, and the first of them.
     """
 
     base: Settings
@@ -68,6 +69,7 @@ class Tuning:
     frontier: pd.DataFrame
     start: Combination
     bad_lines: int
+    first_bad: BadLine | None
 
     @property
     def beats_base(self) -> bool:
@@ -174,7 +176,10 @@ class Tuning:
             left_out = plural(self.truth.incidents_left_out, "incident")
             found.append(f"Left out: {left_out} of other stores or times.")
         if self.bad_lines:
-            found.append(f"Left out: {plural(self.bad_lines, 'line')} of the log that could not be read.")
+            found.append(
+                f"Left out: {plural(self.bad_lines, 'line')} of the log that could not be read; "
+                f"first {self.first_bad}."
+            )
         return found
 
     def lines(self) -> list[str]:

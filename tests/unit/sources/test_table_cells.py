@@ -24,10 +24,11 @@ COLUMNS = "amount,storeId,sku,sku,cashierId,transactionId,eventType,eventTime"
 
 
 def read(where, **how):
-    """Return the events, and the number and field of each bad row."""
+    """Return the events, and the number and field of each bad row; in a CSV file a line names the columns."""
     bad = []
     events = list(open_input(where, **how).events(bad.append))
-    return events, [(row.number, row.error.field) for row in bad]
+    above = 1 if str(where).endswith(".csv") else 0
+    return events, [(row.number - above, row.error.field) for row in bad]
 
 
 @pytest.fixture(params=["frame", "csv", "parquet"])

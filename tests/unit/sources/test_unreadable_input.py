@@ -111,7 +111,7 @@ def test_the_error_shows_the_first_value_its_field_and_the_accepted_forms(tmp_pa
 def test_a_table_names_the_forms_that_a_table_accepts(dates):
     with pytest.raises(ra.SourceError) as caught:
         ra.replay(dates)
-    assert f"first {dates} row 1: eventTime: " in str(caught.value)
+    assert f"first {dates}:2: eventTime: " in str(caught.value)
     assert 'its value is "10/9/2025 8:50' in str(caught.value)
     assert "a timestamp, or text such as 2025-10-09T08:53:20Z" in str(caught.value)
 
@@ -130,7 +130,7 @@ def test_a_table_names_the_forms_that_a_table_accepts(dates):
 )
 def test_every_function_that_reads_events_raises_it(dates, read):
     with pytest.raises(
-        ra.SourceError, match=r"no event can be read, all \d+ lines are unreadable; first .* row 1: "
+        ra.SourceError, match=r"no event can be read, all \d+ lines are unreadable; first .*csv:2: "
     ):
         read(dates)
 

@@ -56,6 +56,14 @@ def tune(folder, *options, log="events.jsonl", incidents="incidents.jsonl", outp
     return main(["tune", *arguments, *options])
 
 
+def test_a_line_that_could_not_be_read_is_said_with_its_place(folder, capsys):
+    (folder / "broken.jsonl").write_bytes((folder / "events.jsonl").read_bytes() + b"{\n")
+    assert tune(folder, "--trials", "1", log="broken.jsonl", output="broken.yaml") in (0, 1)
+    said = capsys.readouterr().out
+    assert "Left out: 1 line of the log that could not be read; first " in said
+    assert "broken.jsonl:" in said
+
+
 def test_configuration_is_written_and_read_by_the_other_commands(folder, capsys, monkeypatch):
     # The file is to say all: what the environment says is for whoever runs it.
     monkeypatch.setenv("RETAIL__DETECTORS__REFUND_BURST__COUNT", "11")
