@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from retail_anomaly.sources.importers.dialect import Dialect, Part
+from retail_anomaly.sources.importers.dialect import Dialect, Part, Paths
 
 # Enough for the whole schema of ARTS; a file of invented names must not fill the memory.
 _MOST_PATHS: Final = 20_000
+_LAST: Final = 1_000_000
 
 
 class PosRecord:
@@ -42,6 +43,42 @@ class PosRecord:
             if found is not None and (not equals or found.lower() == text.lower()):
                 return True
         return False
+
+
+class FieldTexts:
+    """Finds the fields of records.
+
+    A record has few values and a dialect many paths for each field, so a record is read value by value.
+
+    Parameters
+    ----------
+    paths
+        The paths of each field, the one that counts most in front.
+
+    Examples
+    --------
+    >>> record = PosRecord()
+    >>> record.values |= {"UnitID": "7", "StoreID": "", "Till": "3"}
+    >>> FieldTexts({"store": ["StoreID", "UnitID"], "register": ["Till"], "number": ["Number"]}).of(record)
+    {'store': '7', 'register': '3'}
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self._by_path: dict[str, list[tuple[str, int]]] = {}
+        for field, names in paths.items():
+            for rank, path in enumerate(names):
+                self._by_path.setdefault(path, []).append((field, rank))
+
+    def of(self, record: PosRecord) -> dict[str, str]:
+        """Return the texts of the fields that a record has."""
+        found: dict[str, str] = {}
+        ranks: dict[str, int] = {}
+        for path, text in record.values.items():
+            if text:
+                for field, rank in self._by_path.get(path, ()):
+                    if rank < ranks.get(field, _LAST):
+                        found[field], ranks[field] = text, rank
+        return found
 
 
 class _Node:

@@ -7,11 +7,12 @@ from typing import Any, Final, NamedTuple
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
-from retail_anomaly.sources.importers.pos_elements import PosRecord
+from retail_anomaly.sources.importers.pos_elements import FieldTexts, PosRecord
 from retail_anomaly.sources.importers.report import ImportReport
 
 _YES: Final = frozenset({"true", "1", "yes", "y"})
 _CENT: Final = 0.005
+_LONGEST_ARTICLE: Final = 14
 
 
 def is_set(text: str) -> bool:
@@ -52,6 +53,15 @@ class Good(NamedTuple):
     voids: str
 
 
+class _Kind(NamedTuple):
+    """A kind of goods, and where their fields are."""
+
+    event_type: str
+    element: str
+    sku: list[str]
+    texts: FieldTexts
+
+
 class Goods:
     """Reads the goods of transactions.
 
@@ -66,21 +76,32 @@ class Goods:
     def __init__(self, dialect: Dialect, report: ImportReport) -> None:
         self._dialect = dialect
         self._report = report
+        self._line_texts = FieldTexts(dialect.lines.fields)
+        self._tender_texts = FieldTexts(dialect.tenders.fields)
+        self._goods = [
+            ("sales", _Kind("SALE", "Sale", dialect.sales.fields["sku"], FieldTexts(dialect.sales.fields))),
+            (
+                "returns",
+                _Kind("REFUND", "Return", dialect.returns.fields["sku"], FieldTexts(dialect.returns.fields)),
+            ),
+        ]
 
     def of(self, transaction: PosRecord) -> list[Good]:
         """Return the goods of a transaction in the order of its lines."""
         found = []
         for line in transaction.parts.get("lines", ()):
-            for part, event_type in (("sales", "SALE"), ("returns", "REFUND")):
+            in_line: dict[str, str] | None = None
+            for part, kind in self._goods:
                 for item in line.parts.get(part, ()):
-                    good = self._good(line, item, event_type)
+                    if in_line is None:
+                        in_line = self._line_texts.of(line)
+                    good = self._good(line, in_line, item, kind)
                     if good is not None:
                         found.append(good)
         return found
 
     def payment(self, transaction: PosRecord) -> dict[str, Any]:
         """Return the kind of payment with the largest sum, and the token of the first card."""
-        fields = self._dialect.tenders.fields
         card = ""
         sums: defaultdict[str, float] = defaultdict(float)
         for line in transaction.parts.get("lines", ()):
@@ -88,9 +109,10 @@ class Goods:
             if not tenders or is_set(line.first(self._dialect.lines.fields["voided"])):
                 continue
             for tender in tenders:
-                card = card or tender.first(fields["card"])
-                paid = _number(tender.first(fields["amount"])) or 0.0
-                sums[tender.first(fields["kind"])] += paid - (_number(tender.first(fields["change"])) or 0.0)
+                texts = self._tender_texts.of(tender)
+                card = card or texts.get("card", "")
+                paid = _number(texts.get("amount", "")) or 0.0
+                sums[texts.get("kind", "")] += paid - (_number(texts.get("change", "")) or 0.0)
         sums.pop("", None)
         kind = max(sums, key=lambda kind: abs(sums[kind]), default="")
         return {"tender": self._dialect.tender_kinds.get(kind, kind.lower()), "cardToken": card}
@@ -101,52 +123,54 @@ class Goods:
         amounts = (_number(total.first(paths)) for total in transaction.parts.get("totals", ()))
         return [amount for amount in amounts if amount is not None]
 
-    def _good(self, line: PosRecord, item: PosRecord, event_type: str) -> Good | None:
-        paths = (self._dialect.sales if event_type == "SALE" else self._dialect.returns).fields
-        in_line = self._dialect.lines.fields
-        where = f"{self._dialect.lines.elements[0]}/{'Sale' if event_type == 'SALE' else 'Return'}"
-        sku = next((text for path in paths["sku"] if (text := _article(item.values.get(path, "")))), "")
+    def _good(self, line: PosRecord, in_line: dict[str, str], item: PosRecord, kind: "_Kind") -> Good | None:
+        texts = kind.texts.of(item)
+        event_type = kind.event_type
+        where = f"{self._dialect.lines.elements[0]}/{kind.element}"
+        sku = texts.get("sku", "")
+        if len(sku) > _LONGEST_ARTICLE:
+            sku = next((text for path in kind.sku if (text := _article(item.values.get(path, "")))), "")
         if not sku:
             self._report.skip(where, "without an article")
             return None
-        quantity = _number(item.first(paths["quantity"]))
-        unit_price = _number(item.first(paths["unit_price"]))
-        amount = _number(item.first(paths["amount"]))
+        quantity = _number(texts.get("quantity", ""))
+        unit_price = _number(texts.get("unit_price", ""))
+        amount = _number(texts.get("amount", ""))
         if amount is None:
             if unit_price is None:
                 self._report.skip(where, "without an amount")
                 return None
             amount = round(unit_price * (1 if quantity is None else quantity), 2)
             self._report.note("lines without ExtendedAmount: amount is price times quantity")
-        voided = is_set(line.first(in_line["voided"]))
+        voided = is_set(in_line.get("voided", ""))
         if event_type == "SALE" and not voided and (amount < 0 or (quantity or 0) < 0):
             self._report.note("Sale elements with a negative amount: a REFUND")
             event_type = "REFUND"
         event: dict[str, Any] = {"eventType": event_type, "sku": sku, "amount": abs(amount)}
         if quantity:
             event["quantity"] = as_quantity(quantity)
-        number = line.first(in_line["number"])
+        number = in_line.get("number", "")
         if number.isdecimal() and len(number) < 10:
             event["lineNumber"] = int(number)
-        event["entryMethod"] = line.first(in_line["entry_method"])
-        event |= self._prices(line, item, paths, amount)
+        event["entryMethod"] = in_line.get("entry_method", "")
+        changes = [*line.parts.get("modifications", ()), *item.parts.get("modifications", ())]
+        event |= self._prices(in_line, texts, changes, amount)
         links = [*item.parts.get("links", ()), *line.parts.get("links", ())]
-        return Good(number, sku, amount, quantity, event, links, voided, item.first(paths["voids_line"]))
+        return Good(number, sku, amount, quantity, event, links, voided, texts.get("voids_line", ""))
 
     def _prices(
-        self, line: PosRecord, item: PosRecord, paths: dict[str, list[str]], amount: float
+        self, in_line: dict[str, str], texts: dict[str, str], changes: Sequence[PosRecord], amount: float
     ) -> dict[str, Any]:
         """Return the prices of a line, and who allowed them to be changed."""
         found: dict[str, Any] = {}
-        unit_price = _number(item.first(paths["unit_price"]))
-        list_price = _number(item.first(paths["list_price"]))
-        if discount := _number(item.first(paths["discount"])):
+        unit_price = _number(texts.get("unit_price", ""))
+        list_price = _number(texts.get("list_price", ""))
+        if discount := _number(texts.get("discount", "")):
             found["discountAmount"] = abs(discount)
-        approver = item.first(paths["approver"]) or line.first(self._dialect.lines.fields["approver"])
-        reason = item.first(paths["reason"])
+        approver = texts.get("approver") or in_line.get("approver", "")
+        reason = texts.get("reason", "")
         fields = self._dialect.modifications.fields
         changed = False
-        changes = [*line.parts.get("modifications", ()), *item.parts.get("modifications", ())]
         for change in reversed(changes):
             if is_set(change.first(fields["voided"])):
                 continue
@@ -159,7 +183,7 @@ class Goods:
             reason = change.first(fields["reason"]) or reason
             changed = True
         if unit_price is None and changed:
-            unit_price = round(amount / (_number(item.first(paths["quantity"])) or 1), 6)
+            unit_price = round(amount / (_number(texts.get("quantity", "")) or 1), 6)
         if unit_price is not None:
             found["unitPrice"] = abs(unit_price)
         if list_price is not None:
@@ -245,7 +269,7 @@ def _new_price(change: PosRecord, fields: dict[str, list[str]]) -> float | None:
 
 def _article(text: str) -> str:
     # An EAN has at most 14 digits; 15 and more that pass as a card number may be one.
-    return "" if len(text) > 14 and holds_card_number(text) else text
+    return "" if len(text) > _LONGEST_ARTICLE and holds_card_number(text) else text
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import NOBODY
-from retail_anomaly.sources.importers.pos_elements import PosRecord
+from retail_anomaly.sources.importers.pos_elements import FieldTexts, PosRecord
 from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt, is_set
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.importers.times import read_moment
@@ -40,18 +40,19 @@ class Transactions:
         self._store = store
         self._report = report
         self._goods = Goods(dialect, report)
+        self._texts = FieldTexts(dialect.fields)
         self._kinds = {text.lower(): kind for kind in _KINDS for text in getattr(dialect.statuses, kind)}
         self._suspended: dict[tuple[str, str], list[Good]] = {}
 
     def events(self, transaction: PosRecord) -> Iterator[dict[str, Any]]:
         """Yield the events of a transaction, as JSON has them."""
         self._report.receipts += 1
-        fields = self._dialect.fields
-        kind = self._kind(transaction)
+        texts = self._texts.of(transaction)
+        kind = self._kind(texts)
         if kind == "cancelled":
             self._report.note("cancelled transactions: left out")
             return
-        common = self._common(transaction) if kind else None
+        common = self._common(texts) if kind else None
         if common is None:
             return
         for event_type, paths in self._dialect.control.items():
@@ -61,17 +62,17 @@ class Transactions:
         links = transaction.parts.get("links", [])
         void = self._link(links, self._dialect.link_reasons.void)
         if kind == "post_voided" or (void is not None and kind != "suspended"):
-            yield self._safe(common | self._void(transaction, "POST_VOID", void, common))
+            yield self._safe(common | self._void(texts, "POST_VOID", void, common))
             return
         if kind == "voided":
-            yield self._safe(common | self._void(transaction, "VOID", None, common))
+            yield self._safe(common | self._void(texts, "VOID", None, common))
             return
         goods = self._resumed(common, links, list(self._lines(transaction)))
         if kind == "suspended":
             self._suspended[common["storeId"], common["transactionId"]] = goods
             return
         common |= self._goods.payment(transaction)
-        common["customerToken"] = transaction.first(fields["customer"])
+        common["customerToken"] = texts.get("customer", "")
         for place, good in enumerate(goods):
             event = common | good.event
             event["eventId"] = f"{common['eventId']}/{place}"
@@ -88,35 +89,34 @@ class Transactions:
         """Tell whether the dialect finds the store of a transaction."""
         return bool(transaction.first(self._dialect.fields["store"]))
 
-    def _kind(self, transaction: PosRecord) -> str | None:
-        fields = self._dialect.fields
-        if is_set(transaction.first(fields["cancelled"])):
+    def _kind(self, texts: dict[str, str]) -> str | None:
+        if is_set(texts.get("cancelled", "")):
             return "cancelled"
-        status = transaction.first(fields["status"]).rpartition(":")[2]
+        status = texts.get("status", "").rpartition(":")[2]
         kind = self._kinds.get(status.lower())
         if kind is None:
-            self._report.skip(f"{self._dialect.transaction}/{fields['status'][0]}", status)
+            self._report.skip(f"{self._dialect.transaction}/{self._dialect.fields['status'][0]}", status)
         return kind
 
-    def _common(self, transaction: PosRecord) -> dict[str, Any] | None:
+    def _common(self, texts: dict[str, str]) -> dict[str, Any] | None:
         """Return the fields that all events of a transaction have; None if one is missing that they need."""
-        fields, name = self._dialect.fields, self._dialect.transaction
-        store = self._store or transaction.first(fields["store"])
-        number = _number_text(transaction.first(fields["number"]))
-        register = transaction.first(fields["register"])
+        name = self._dialect.transaction
+        store = self._store or texts.get("store", "")
+        number = _number_text(texts.get("number", ""))
+        register = texts.get("register", "")
         if not store or not number:
             self._report.skip(name, "without a store or a number")
             return None
-        moment = read_moment(transaction.first(fields["time"]), self._zone(store))
+        moment = read_moment(texts.get("time", ""), self._zone(store))
         if moment is None:
             self._report.skip(name, "without a time in ISO 8601")
             return None
         if not moment.zoned:
             self._report.note(f"times without a zone: read as {self._zone(store).key}")
-        cashier = transaction.first(fields["cashier"])
+        cashier = texts.get("cashier", "")
         if not cashier:
             self._report.note("transactions without a cashier: cashierId is unknown")
-        day = transaction.first(fields["business_date"])[:10]
+        day = texts.get("business_date", "")[:10]
         common: dict[str, Any] = {
             "storeId": store,
             "cashierId": cashier or NOBODY,
@@ -126,7 +126,7 @@ class Transactions:
             "businessDate": day,
             "eventId": f"{_transaction(register, number)}/{day or moment.date}",
         }
-        if is_set(transaction.first(fields["training"])):
+        if is_set(texts.get("training", "")):
             common["training"] = True
         return common
 
@@ -145,13 +145,12 @@ class Transactions:
         return event
 
     def _void(
-        self, transaction: PosRecord, event_type: str, link: PosRecord | None, common: dict[str, Any]
+        self, texts: dict[str, str], event_type: str, link: PosRecord | None, common: dict[str, Any]
     ) -> dict[str, Any]:
-        fields = self._dialect.fields
         event = {
             "eventType": event_type,
-            "approverId": transaction.first(fields["approver"]),
-            "reasonCode": transaction.first(fields["reason"]),
+            "approverId": texts.get("approver", ""),
+            "reasonCode": texts.get("reason", ""),
         }
         if link is None:
             if event_type == "POST_VOID":
