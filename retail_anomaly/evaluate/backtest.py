@@ -151,7 +151,7 @@ def backtest(
     else:
         events = Events(source, None, mapping or EventMapping(), zones, alone.privacy)
     alerts = rule_alerts(chosen, events, settings)
-    days = int(Activity.of(events.read(zones, alone.privacy), zones=zones).store_days.sum())
+    days = int(Activity.of(events.read(zones, privacy=alone.privacy), zones=zones).store_days.sum())
     table = pd.DataFrame([_figures(rule, alerts, days) for rule in chosen])
     if against is not None:
         table = table.assign(**_changes(chosen, alerts, events, load(against).settings))
