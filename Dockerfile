@@ -18,6 +18,7 @@ COPY streamer/requirements.txt streamer/requirements.txt
 RUN python -m venv --without-pip /opt/retail-anomaly \
     && python -m pip --python /opt/retail-anomaly install --only-binary :all: \
         --constraint constraints.txt --requirement streamer/requirements.txt \
+    && find /opt/retail-anomaly -type d -name tests -prune -exec rm -r {} + \
     && python -m pip install --constraint constraints.txt hatchling
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY retail_anomaly retail_anomaly

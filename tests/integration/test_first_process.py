@@ -20,7 +20,7 @@ from tests.support.first_process import PATIENCE_S, FirstProcess, can_be_first
 from tests.unit.cases.test_review import write_alerts
 from tests.unit.cases.test_triage import alert
 
-FORCED = "ended 4 s after SIGTERM, in the midst of its work\n"
+FORCED = "ended 3 s after SIGTERM, in the midst of its work\n"
 Start = Callable[..., FirstProcess]
 
 pytestmark = pytest.mark.skipif(

@@ -61,7 +61,7 @@ class TestWorkflow:
         called = "\n".join(step["run"] for step in steps(load(path)) if "run" in step)
         scripts = [ROOT / name for name in re.findall(r"(?m)^\.ci/\w+", called)]
         assert all(script.stat().st_mode & 0o111 for script in scripts)
-        targets = re.findall(r"\bmake (\w+)", called)
+        targets = re.findall(r"\bmake ([\w-]+)", called)
         assert not [name for name in targets if not re.search(rf"^{name}:", read("Makefile"), re.MULTILINE)]
 
 
