@@ -1,15 +1,9 @@
 """The answers of InfluxDB: the errors that they mean, and how to tell them from those of another server."""
 
 import json
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Final
 
 from retail_anomaly.core.errors import RetailAnomalyError
-from streamer.sinks.http_client import Answer
-
-RETRY_AFTER_SECONDS: Final = (1.0, 300.0)
-"""Shortest and longest wait: a server's ``Retry-After`` is honoured within these limits."""
+from streamer.web.answers import Answer
 
 
 class RefusedError(RetailAnomalyError):
@@ -92,34 +86,3 @@ def refusal(answer: Answer) -> str:
         return ""
     said = body.get("message" if isinstance(body.get("code"), str) else "error")
     return " ".join(said.split())[:300] if isinstance(said, str) else ""
-
-
-def retry_after(value: str | None, now: datetime) -> float:
-    """Read the header ``Retry-After``, seconds or a date, as seconds within `RETRY_AFTER_SECONDS`.
-
-    Parameters
-    ----------
-    value
-        The header; None, or text that can't be read, gives the shortest wait.
-    now
-        The present time, for a date.
-
-    Examples
-    --------
-    >>> now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-    >>> retry_after("7", now), retry_after("Thu, 01 Jan 2026 12:00:30 GMT", now), retry_after("99999", now)
-    (7.0, 30.0, 300.0)
-    """
-    shortest, longest = RETRY_AFTER_SECONDS
-    seconds = shortest
-    if value is not None:
-        try:
-            seconds = float(value)
-        except ValueError:
-            try:
-                date = parsedate_to_datetime(value)
-            except ValueError:
-                return shortest
-            seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
-    # max() before min(): NaN then gives the shortest wait.
-    return min(max(shortest, seconds), longest)

@@ -18,16 +18,16 @@ from http.client import HTTPException
 from typing import Final, NamedTuple, Self
 
 from streamer.errors import StreamerError
-from streamer.sinks.http_client import Answer, HttpClient
+from streamer.sinks.http_client import HttpClient
 from streamer.sinks.influx_answers import (
     RefusedError,
     TooLargeError,
     UnavailableError,
     is_named,
     refusal,
-    retry_after,
 )
 from streamer.sinks.influx_target import BUCKET, CA, ORG, TOKEN, URL, Target
+from streamer.web.answers import Answer, retry_after
 
 CHECK_POINTS: Final = "retail_anomaly_check"
 """Measurement of the points that only test whether writes are taken; no dashboard shows it."""

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from streamer.errors import StreamerError
-from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError, retry_after
+from streamer.sinks.influx_answers import RefusedError, TooLargeError, UnavailableError
 from streamer.sinks.influx_client import CHECK_POINTS, STOP_SECONDS, Influx
 from streamer.sinks.influx_target import Target
+from streamer.web.answers import retry_after
 from tests.influx import Answer, ScriptedServer
 
 ENVIRON = {

@@ -1,0 +1,1 @@
+"""Messages about alerts to the people whom the routes name: `retail-streamer notify`."""

@@ -1,0 +1,1 @@
+"""Requests to web servers: their answers, and the deadlines that end them."""
