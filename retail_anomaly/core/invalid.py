@@ -27,6 +27,8 @@ class InvalidKind(StrEnum):
     """A token is a card number: the value must be carried no further."""
     REFUSED = "refused"
     """InfluxDB refuses the record."""
+    UNDELIVERED = "undelivered"
+    """A route could not be told of the alert."""
 
 
 class InvalidEvent(RetailAnomalyError, ValueError):

@@ -9,6 +9,8 @@ from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from retail_anomaly.cases import Action, covers, scope_of
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Load
@@ -29,10 +31,14 @@ from retail_anomaly.notifications.route import Route, rank
 
 Fate: TypeAlias = Literal["due", "held", "known", "milder", "snoozed", "old"]
 _DAY: Final = 86_400_000
+_LATEST: Final = 4_102_444_799_999
 _STATE: Final = "notifications"
 # Alerts that come late come in a burst, as after an outage: they are gathered for so long.
 _GATHER: Final = 60_000
 _MOST_TOGETHER: Final = 500
+# A message that the service refuses comes again after so long, then twice as long ...
+_AGAIN: Final = 30_000
+_LONGEST_AGAIN: Final = 3_600_000
 MOST_WAITING: Final = 1_000
 """Notes of a store that wait for a route; with more, the oldest are given up."""
 
@@ -160,6 +166,8 @@ class Notifier:
             if record.scope is not None and record.ends > now - self._memory:
                 state.entries.put(record.action_id, record)
             return []
+        if record.event_time > _LATEST:  # an alert of another program; no calendar has a day after it
+            record = msgspec.structs.replace(record, event_time=_LATEST)
         zone = self._zone(record.store_id)
         grave = self._severities.get(record.type) or severity(record.risk_score, self._critical)
         takers = [route for route in self.routes.values() if route.takes(record, grave, zone)]
@@ -226,25 +234,8 @@ class Notifier:
             count.messages += 1
             state.counts.put(route.name, count)
 
-    def failed(self, message: Message, store: StoreMemory) -> None:
-        """Note that a message did not arrive and will be tried again.
-
-        Parameters
-        ----------
-        message
-            The message.
-        store
-            The store's memory; it is changed.
-        """
-        state = _state(store)
-        for key in message.keys:
-            waiting = state.waiting.get(key)
-            if waiting is not None:
-                waiting.tries += 1
-                state.wait(waiting)
-
-    def refused(self, message: Message, store: StoreMemory, now: int) -> None:
-        """Note that a message will never arrive: it is not tried again.
+    def failed(self, message: Message, store: StoreMemory, now: int, *, refused: bool = False) -> None:
+        """Note that a message did not arrive; it is tried again until the route gives it up.
 
         Parameters
         ----------
@@ -254,9 +245,17 @@ class Notifier:
             The store's memory; it is changed.
         now
             The present time.
+        refused
+            Whether the service took other messages, but not this one: it is tried less and less often.
         """
-        for note in message.notes:
-            self._mark(message.route, note, _state(store), now)
+        state = _state(store)
+        for key in message.keys:
+            waiting = state.waiting.get(key)
+            if waiting is not None:
+                if refused:
+                    waiting.due = now + min(_AGAIN * 2 ** min(waiting.tries, 10), _LONGEST_AGAIN)
+                waiting.tries += 1
+                state.wait(waiting)
 
     def given_up(
         self, store: StoreMemory, now: int, flying: Sequence[Message] = ()

@@ -9,7 +9,7 @@ from streamer.cli import rules_commands, state_commands
 from streamer.cli.broker import broker
 from streamer.cli.groups import lag, skip
 from streamer.cli.queries import alerts, status
-from streamer.cli.serve import metrics, returns, run, sink, triage
+from streamer.cli.serve import metrics, notify, returns, run, sink, triage
 from streamer.cli.topics import topics
 
 app = new_app(
@@ -17,7 +17,7 @@ app = new_app(
     "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SSL_CA_LOCATION and the others in "
     "docs/operations.md."
 )
-for command in (run, metrics, triage, returns, sink, topics, lag, status, skip, alerts, broker):
+for command in (run, metrics, triage, notify, returns, sink, topics, lag, status, skip, alerts, broker):
     app.command()(command)
 app.add_typer(rules_commands.app, name="rules")
 app.add_typer(state_commands.app, name="state")

@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: `run`, `metrics`, `triage`, `returns` and `sink`."""
+"""The commands that run until they are stopped: `run`, `metrics`, `triage`, `notify`, `returns` and `sink`."""
 
 import os
 from collections.abc import Callable
@@ -230,6 +230,49 @@ def sink(
     with importing_quix():
         from streamer.sinks.sink_app import check_influx
     typer.echo(check_influx(settings, os.environ))
+    return 0
+
+
+def notify(
+    *,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            "--test",
+            metavar="ROUTE",
+            help="Only send a message on this route that says it is a test; exit with 1 if it does not arrive.",
+        ),
+    ] = None,
+    config: Config = None,
+    broker: Broker = None,
+    consumer_group: Annotated[
+        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-notify.")
+    ] = None,
+    state_dir: StateDir = None,
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    embedded_broker: Embedded = False,
+) -> int:
+    """Tell people of alerts by Slack, Teams, e-mail, PagerDuty and webhooks, as notify.routes says.
+
+    Runs until SIGTERM or Ctrl-C. The routes name the environment variables with the addresses and keys.
+
+    Example: retail-streamer notify --config config.yaml --test duty
+    """
+    given = {"broker": broker, "consumer_group": consumer_group, "metrics_port": metrics_port}
+
+    def load() -> Declare:
+        from streamer.notify.notify_app import notify_process
+
+        return lambda settings: notify_process(settings, os.environ)
+
+    if test is None:
+        return _serve(load, config, embedded_broker, log_level, **given, state_dir=state_dir)
+    _begin()
+    settings, _ = prepare(config, embedded_broker, **given)
+    from streamer.notify.trial import send_trial
+
+    typer.echo(send_trial(settings, os.environ, test))
     return 0
 
 

@@ -238,6 +238,10 @@ class LiveState(CommitStep):
 
         return memory_of
 
+    def holds(self, partition: int) -> bool:
+        """Tell whether this process has a partition. Other threads may call this."""
+        return partition in self._opened
+
     def due_stores(self, time: int, partition: int) -> list[str]:
         """Return the stores of a partition that wait for a time which has come.
 

@@ -16,6 +16,7 @@ SHADOW_ALERTS: Final = "shadow-alerts"
 RETURNS: Final = "store-returns"
 ALERT_ACTIONS: Final = "alert-actions"
 ALERT_CASES: Final = "alert-cases"
+NOTIFY_TICKS: Final = "notify-ticks"
 TOPICS: Final = (
     *INPUT_TOPICS,
     ALERTS,
@@ -29,8 +30,9 @@ TOPICS: Final = (
 )
 # Read side by side, so the topics of one process all have the same number of partitions: by `run` ...
 ALIGNED: Final = (*INPUT_TOPICS, TICKS, RULES)
-# ... by `triage`, and by `returns`.
+# ... by `triage`, by `notify`, and by `returns`.
 TRIAGED: Final = (ALERTS, ALERT_ACTIONS)
+NOTIFIED: Final = (ALERTS, ALERT_ACTIONS, NOTIFY_TICKS)
 RETURNED: Final = (POS_EVENTS, RETURNS)
 TIMESTAMPS: Final = "message.timestamp.type"
 
@@ -89,6 +91,11 @@ class TopicNames:
         return self.all(TRIAGED)
 
     @property
+    def notified(self) -> tuple[str, ...]:
+        """The topics that `notify` reads side by side."""
+        return self.all(NOTIFIED)
+
+    @property
     def returned(self) -> tuple[str, ...]:
         """The topics that `returns` reads side by side."""
         return self.all(RETURNED)
@@ -96,7 +103,7 @@ class TopicNames:
     @property
     def together(self) -> tuple[tuple[str, ...], ...]:
         """The topics that are read side by side, by process: they have equal numbers of partitions."""
-        return self.aligned, self.triaged, self.returned
+        return self.aligned, self.triaged, self.notified, self.returned
 
 
 UNPREFIXED: Final = TopicNames()
@@ -112,7 +119,8 @@ def topics_of(settings: Settings) -> tuple[str, ...]:
     False
     """
     returns = (RETURNS,) if settings.streamer.returns else ()
-    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings), *returns))
+    notify = (NOTIFY_TICKS,) if settings.notify.routes else ()
+    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings), *returns, *notify))
 
 
 def extra_outputs(settings: Settings) -> tuple[str, ...]:

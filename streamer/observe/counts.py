@@ -91,6 +91,7 @@ class ProcessCounts:
         self._written: Counter[str] = Counter()
         self._misplaced: Counter[str] = Counter()
         self._cases: Counter[str] = Counter()
+        self._notified: Counter[tuple[str, str]] = Counter()
         self.lag: Mapping[tuple[str, int], int] = {}
         self.hidden: Mapping[tuple[str, int], int] = {}
         self.joined = False
@@ -126,6 +127,14 @@ class ProcessCounts:
     def decided(self, action: Action, changed: Sequence[Case]) -> None:
         """Ignore a decision about cases: only `Metrics` observes them."""
 
+    def tells(self, routes: Iterable[str], outcomes: Sequence[str]) -> None:
+        """Count each outcome of each route from zero."""
+        self._notified.update(dict.fromkeys(((route, each) for route in routes for each in outcomes), 0))
+
+    def notified(self, route: str, outcome: str) -> None:
+        """Count a message, or an alert that a route is told of later or no more."""
+        self._notified[route, outcome] += 1
+
     def written(self, topic: str, records: int) -> None:
         """Count records that InfluxDB has acknowledged."""
         self._written[topic] += records
@@ -160,7 +169,11 @@ class ProcessCounts:
             "dead_letters": self._dead_letters.total(),
             **({"written": dict(self._written)} if self._written else {}),
             **({"cases": dict(self._cases)} if self._cases else {}),
+            **({"notified": self._told()} if self._notified else {}),
         }
+
+    def _told(self) -> dict[str, int]:
+        return {f"{route} {outcome}": number for (route, outcome), number in self._notified.items() if number}
 
     def log_stop(self) -> None:
         """Log the counts, after the last checkpoint."""
@@ -171,6 +184,8 @@ def _reason(letter: DeadLetter) -> str:
     """Return a label of few values for a dead letter: its field, or the kind of the error."""
     if letter.kind is InvalidKind.REFUSED:
         return "refused by InfluxDB"
+    if letter.kind is InvalidKind.UNDELIVERED:
+        return "not delivered"
     if letter.kind is InvalidKind.KEY_MISMATCH:
         return "key_mismatch"
     if letter.kind is InvalidKind.WRONG_PARTITION:

@@ -35,7 +35,7 @@ class Metrics(ProcessCounts, Collector):
     Parameters
     ----------
     process
-        The command: ``run``, ``metrics``, ``triage``, ``returns`` or ``sink``.
+        The command: ``run``, ``metrics``, ``triage``, ``notify``, ``returns`` or ``sink``.
     group
         Its consumer group.
     state_dir
@@ -53,6 +53,8 @@ class Metrics(ProcessCounts, Collector):
         Counts what the detectors could not judge, by detector and reason.
     rules
         Yields each partition with each of its rules.
+    paused_routes
+        Tells by route of notifications whether it waits after a failure.
     live_stores
         Counts the stores in memory, and those put aside so far.
     background
@@ -73,6 +75,7 @@ class Metrics(ProcessCounts, Collector):
         self.entries: Callable[[], Mapping[str, int]] = dict
         self.undecided: Callable[[], Mapping[tuple[str, str], int]] = dict
         self.rules: Callable[[], Iterable[tuple[int, Rule]]] = tuple
+        self.paused_routes: Callable[[], Mapping[str, bool]] = dict
         self.live_stores: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.background: Sequence[Background] = ()
         self._about = [process, group]
@@ -196,6 +199,20 @@ class Metrics(ProcessCounts, Collector):
         for names, count in list(self._verdicts.items()):  # a copy: the poll loop keeps counting
             verdicts.add_metric(list(names), count)
         yield verdicts
+        told = CounterMetricFamily(
+            "retail_notifications",
+            "Messages of a route: sent, or failed and tried again; and alerts held until later or given up.",
+            labels=["route", "outcome"],
+        )
+        for names, count in list(self._notified.items()):
+            told.add_metric(list(names), count)
+        yield told
+        paused = GaugeMetricFamily(
+            "retail_route_paused", "1 while a route waits after a failure.", labels=["route"]
+        )
+        for route, is_paused in self.paused_routes().items():
+            paused.add_metric([route], float(is_paused))
+        yield paused
         yield _counter(
             "retail_sink_points", "Records that InfluxDB has acknowledged.", "topic", self._written
         )

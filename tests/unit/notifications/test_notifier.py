@@ -166,12 +166,31 @@ def test_what_failed_is_tried_again_and_given_up_in_time() -> None:
     notifier.process(an_alert("a", NOON), store, NOON)
     for minute in range(0, 120, 10):
         (message,) = notifier.messages(store, NOON + minute * MINUTE)
-        notifier.failed(message, store)
+        notifier.failed(message, store, NOON + minute * MINUTE)
         assert notifier.given_up(store, NOON + minute * MINUTE) == []
     ((name, note),) = notifier.given_up(store, NOON + 2 * HOUR)
     assert (name, note.alert_id) == ("r", "a")
     assert notifier.messages(store, NOON + 2 * HOUR) == []
     assert [each.fate for each in notifier.process(an_alert("a", NOON), store, NOON + 3 * HOUR)] == ["known"]
+
+
+def test_a_refused_message_comes_again_less_and_less_often() -> None:
+    notifier = Notifier([Route(name="r")], zone=lambda _: BERLIN)
+    store, now, times = notifier.new_store("store-1"), NOON, []
+    notifier.process(an_alert("a", NOON), store, NOON)
+    while now < NOON + DAY:
+        (message,) = notifier.messages(store, now)
+        notifier.failed(message, store, now, refused=True)
+        due = notifier.waiting(store)[1] or 0
+        times.append((due - now) // 1_000)
+        now = due
+    assert times[:9] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert len(notifier.given_up(store, now)) == 1
+
+
+def test_an_alert_after_the_end_of_the_calendar_is_told() -> None:
+    desk = Desk(Route(name="r", hours=NIGHT), zone=BERLIN)
+    assert desk.take(an_alert("a", 253_402_300_799_999), NOON) == ["due"]
 
 
 def test_a_message_that_waited_while_the_process_was_down_is_tried_once_at_least() -> None:
