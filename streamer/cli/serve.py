@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: `run`, `metrics`, `triage`, `notify`, `returns` and `sink`."""
+"""The commands that run until they are stopped: `run`, `metrics`, `triage`, `notify`, `returns`, `sink`."""
 
 import os
 from collections.abc import Callable
@@ -240,7 +240,8 @@ def notify(
         typer.Option(
             "--test",
             metavar="ROUTE",
-            help="Only send a message on this route that says it is a test; exit with 1 if it does not arrive.",
+            help="Only send a message on this route that says it is a test; exit with 1 if the service "
+            "does not take it.",
         ),
     ] = None,
     config: Config = None,

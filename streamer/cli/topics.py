@@ -81,6 +81,7 @@ def _create_internal(settings: Settings, connection: Connection) -> None:
     with importing_quix():
         from streamer.detection.app import detection_process
         from streamer.detection.returns_app import returns_process
+        from streamer.notify.notify_app import notify_process
         from streamer.process import build
         from streamer.quix.failures import explained
         from streamer.store_metrics import store_metrics_process
@@ -88,6 +89,8 @@ def _create_internal(settings: Settings, connection: Connection) -> None:
     processes = [detection_process(settings), store_metrics_process(settings), triage_process(settings)]
     if settings.streamer.returns:
         processes.append(returns_process(settings))
+    if settings.notify.routes:
+        processes.append(notify_process(settings, environ=None))
     with explained():
         for process in processes:
             for name in build(process, connection, create_topics=True).internal_topics:

@@ -255,7 +255,7 @@ def define_notify(
     return outcomes
 
 
-def notify_process(settings: Settings, environ: Mapping[str, str]) -> QuixProcess:
+def notify_process(settings: Settings, environ: Mapping[str, str] | None) -> QuixProcess:
     """Declare the process that sends messages about alerts.
 
     Parameters
@@ -263,7 +263,8 @@ def notify_process(settings: Settings, environ: Mapping[str, str]) -> QuixProces
     settings
         The settings; the consumer group is the streamer's with ``-notify`` at its end.
     environ
-        Names and values, as `os.environ` has them. Addresses and keys come from there alone.
+        Names and values, as `os.environ` has them. Addresses and keys come from there alone. None: the
+        process sends nothing, and is declared for its topics.
 
     Raises
     ------
@@ -282,7 +283,7 @@ def notify_process(settings: Settings, environ: Mapping[str, str]) -> QuixProces
     streamer = settings.streamer
     names = TopicNames.of_settings(settings)
     notifier = notifier_of(settings.notify, settings.zone)
-    carriers = carriers_of(settings, environ)
+    carriers = {} if environ is None else carriers_of(settings, environ)
     ticks: list[NotifyTicks] = []
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
