@@ -112,6 +112,23 @@ def pipeline_health() -> Any:
             width=8,
         ),
         lines(
+            "Notifications",
+            promql(
+                (
+                    "sum by (route, outcome) (increase(retail_notifications_total[$__rate_interval]))",
+                    "{{route}}: {{outcome}}",
+                )
+            ),
+            "Messages sent and failed, alerts held until later and given up.",
+            width=16,
+        ),
+        lines(
+            "Routes that wait",
+            promql(("max by (route) (retail_route_paused)", "{{route}}")),
+            "1 while a service takes no messages.",
+            width=8,
+        ),
+        lines(
             "State",
             promql(("sum by (collection) (retail_state_entries)", "{{collection}}")),
             "Entries of stores that had an event since the start.",

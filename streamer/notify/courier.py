@@ -159,6 +159,7 @@ class Courier:
 
     def _settle(self, parcel: Parcel, delivery: Delivery) -> None:
         with self._changed:
+            is_news = not self._done  # else they are called for already
             self._done.append((parcel, delivery))
             if delivery.outcome == "away":
                 pause = delivery.wait
@@ -179,7 +180,8 @@ class Courier:
             elif delivery.outcome == "sent" and self._failures:
                 _log.info("a route takes messages again", route=self._route, failures=self._failures)
                 self._failures = 0
-        self._on_news(parcel.partition)
+        if is_news:
+            self._on_news(parcel.partition)
 
     def _rest(self) -> None:
         while self.paused:

@@ -6,10 +6,10 @@ committed at once, so a crash repeats no more than the messages that were on the
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from quixstreams import message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -319,6 +319,8 @@ def notify_process(settings: Settings, environ: Mapping[str, str] | None) -> Qui
     def ticking(connection: Connection) -> Iterator[Sequence[Background]]:
         maker = NotifyTicks(connection, names.of(NOTIFY_TICKS))
         ticks.append(maker)
+        with suppress(KafkaException):
+            maker.all()  # messages may be due
         seconds = streamer.tick_interval / 1000
         with Background("ticks", seconds, maker.all, trouble="no ticks can be written") as work:
             yield (work,)

@@ -24,9 +24,9 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def groups(helm) -> list[Manifest]:
-    found: list[Manifest] = pick(render(helm, CASES["values-prod"]), "PrometheusRule", "processes")["spec"][
-        "groups"
-    ]
+    notify = ("notify.enabled=true", "notify.existingSecret=retail-notify")
+    manifests = render(helm, CASES["values-prod"], *notify)
+    found: list[Manifest] = pick(manifests, "PrometheusRule", "processes")["spec"]["groups"]
     return found
 
 
@@ -120,9 +120,9 @@ def test_parts_that_do_not_run_are_not_missed(helm):
 # --- Evaluated by Prometheus' own tool ----------------------------------------------------------
 
 MINUTES = 60
-STREAMER, SUMS, TRIAGE, SINK = (
+STREAMER, SUMS, TRIAGE, NOTIFY, SINK = (
     f'namespace="loss-prevention",pod="shops-retail-anomaly-{pod}"'
-    for pod in ("streamer-0", "store-metrics-0", "triage-0", "sink-7d9f-x2x")
+    for pod in ("streamer-0", "store-metrics-0", "triage-0", "notify-0", "sink-7d9f-x2x")
 )
 CLAIM = 'namespace="loss-prevention",persistentvolumeclaim="state-shops-retail-anomaly-streamer-0"'
 JOB = 'namespace="loss-prevention",job_name="shops-retail-anomaly-topics-0a1b2c3d"'
@@ -200,6 +200,14 @@ TROUBLE: dict[str, tuple[dict[str, str], set[str]]] = {
     "a full volume": (
         {f"kubelet_volume_stats_available_bytes{{{CLAIM}}}": "7e8x60"},
         {"RetailVolumeFills"},
+    ),
+    "a route that fails": (
+        {f'retail_route_paused{{{NOTIFY},route="duty"}}': "1x18 0x1 1x41"},
+        {"RetailRouteFails"},
+    ),
+    "a route that failed for a moment": (
+        {f'retail_route_paused{{{NOTIFY},route="duty"}}': "0x50 1x3 0x7"},
+        set(),
     ),
     "topics that differ": ({f'kube_job_failed{{{JOB},condition="true"}}': "1x60"}, {"RetailTopicsDiffer"}),
 }

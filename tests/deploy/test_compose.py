@@ -19,12 +19,14 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {"topics", "streamer", "store-metrics", "triage", "sink", "generator", "influxdb-bootstrap"}
 
+NOTIFY = ("notify.enabled=true", "notify.existingSecret=retail-notify")
+
 
 @pytest.fixture(scope="module")
 def parts(helm) -> dict[str, Manifest]:
     """Give the main container of each part of the chart with development values."""
     found = {}
-    for name, metadata, spec in pods(render(helm, CASES["values-dev"], "returns.enabled=true")):
+    for name, metadata, spec in pods(render(helm, CASES["values-dev"], "returns.enabled=true", *NOTIFY)):
         if not name.startswith("Pod/"):
             found[metadata["labels"]["app.kubernetes.io/component"]] = spec["containers"][0]
     return found

@@ -266,6 +266,27 @@ def test_network_policies_let_through_what_is_needed_and_no_more(helm):
     assert found == TRAFFIC
 
 
+def test_only_notify_reaches_the_world_and_has_its_addresses(helm):
+    addresses = ("notify.enabled=true", "notify.existingSecret=retail-notify")
+    manifests = render(helm, CASES["external"], *addresses)
+    outside = [
+        policy
+        for policy in manifests
+        if policy["kind"] == "NetworkPolicy"
+        and any(port["port"] == 443 for rule in policy["spec"].get("egress", []) for port in rule["ports"])
+    ]
+    assert [policy["metadata"]["name"] for policy in outside] == ["shops-retail-anomaly-notify"]
+    peers = outside[0]["spec"]["podSelector"]["matchExpressions"]
+    assert peers == [{"key": "app.kubernetes.io/component", "operator": "In", "values": ["notify"]}]
+    with_secret = {
+        metadata["labels"]["app.kubernetes.io/component"]
+        for _, metadata, spec in pods(manifests)
+        for container in containers(spec)
+        if {"secretRef": {"name": "retail-notify"}} in container.get("envFrom", [])
+    }
+    assert with_secret == {"notify"}
+
+
 def test_changed_configuration_rolls_the_pods(helm):
     before, after, other = (
         render(

@@ -22,7 +22,7 @@ from streamer.observe import logs
 from streamer.sinks.influx_target import Target
 
 BROKER = "me:hunter2/@x@kafka:9092"
-COMMANDS = ["run", "metrics", "triage", "sink", "topics", "lag"]
+COMMANDS = ["run", "metrics", "triage", "notify", "sink", "topics", "lag"]
 
 
 @pytest.fixture(autouse=True)

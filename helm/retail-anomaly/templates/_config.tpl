@@ -49,7 +49,7 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 {{/* A rule that the schema can't express: more processes than partitions would idle. */}}
 {{- define "retail-anomaly.check" -}}
 {{- $partitions := include "retail-anomaly.partitions" . | int -}}
-{{- $asked := dict "streamer.replicas" .Values.streamer.replicas "storeMetrics.replicas" .Values.storeMetrics.replicas "returns.replicas" .Values.returns.replicas "triage.replicas" .Values.triage.replicas "sink.replicas" .Values.sink.replicas -}}
+{{- $asked := dict "streamer.replicas" .Values.streamer.replicas "storeMetrics.replicas" .Values.storeMetrics.replicas "returns.replicas" .Values.returns.replicas "triage.replicas" .Values.triage.replicas "notify.replicas" .Values.notify.replicas "sink.replicas" .Values.sink.replicas -}}
 {{- if .Values.autoscaling.enabled -}}
 {{- $_ := set $asked "autoscaling.maxReplicas" .Values.autoscaling.maxReplicas -}}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}{{ fail "autoscaling.minReplicas is above autoscaling.maxReplicas" }}{{ end -}}

@@ -65,7 +65,7 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{/* A container of our image: "name", "command"; "kafkaSecret" instead of the usual one, "state" for a mounted
-     state folder other than the temporary one, "env" further variables, "influxdb" true for who writes to it,
+     state folder other than the temporary one, "env" further variables, "secret" a Secret with more, "influxdb" true for who writes to it,
      "resources", "live" where Tilt may
      replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
 {{- define "retail-anomaly.container" -}}
@@ -103,10 +103,12 @@ env:
     value: /etc/influxdb-tls/ca.crt
   {{- end }}
   {{- end }}
-{{- with .kafkaSecret | default $values.kafka.existingSecret }}
+{{- with compact (list (.kafkaSecret | default $values.kafka.existingSecret) (.secret | default "")) }}
 envFrom:
+  {{- range . }}
   - secretRef:
       name: {{ . }}
+  {{- end }}
 {{- end }}
 securityContext:
   {{- include "retail-anomaly.containerSecurity" . | nindent 2 }}

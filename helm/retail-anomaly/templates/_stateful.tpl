@@ -1,5 +1,5 @@
 {{/* A part with local state: dict "root" $ "part" "streamer" "values" .Values.streamer "command" (list ...)
-     "scaled" whether something else decides the replicas. */}}
+     "scaled" whether something else decides the replicas, "secret" a Secret with further variables. */}}
 {{- define "retail-anomaly.stateful" -}}
 apiVersion: v1
 kind: Service
@@ -50,7 +50,7 @@ spec:
       terminationGracePeriodSeconds: 90
       {{- include "retail-anomaly.waitForKafka" (dict "root" .root "resources" .values.resources) | nindent 6 }}
       containers:
-        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "live" "run" "env" .values.env "resources" .values.resources) | nindent 10 }}
+        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "live" "run" "env" .values.env "secret" .secret "resources" .values.resources) | nindent 10 }}
           {{- include "retail-anomaly.healthProbes" . | nindent 10 }}
       volumes:
         {{- include "retail-anomaly.volumes" (merge (dict "live" "run") .) | nindent 8 }}

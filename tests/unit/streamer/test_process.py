@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.settings import Settings, SettingsError, load
+from retail_anomaly.settings.notify_settings import NotifySettings, RouteSettings
 from streamer.detection.app import detection_process
 from streamer.detection.returns_app import returns_process
 from streamer.kafka.topic_plan import (
     ALERT_CASES,
+    NOTIFIED,
+    NOTIFY_TICKS,
     RETURNED,
     RETURNS,
     RULES,
@@ -20,6 +24,7 @@ from streamer.kafka.topic_plan import (
     TRIAGED,
     topics_of,
 )
+from streamer.notify.notify_app import notify_process
 from streamer.process import QuixProcess
 from streamer.sinks.sink_app import sink_process
 from streamer.store_metrics import store_metrics_process
@@ -29,6 +34,10 @@ INFLUX = {"INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_TOKEN": "t", "INFLUXDB
 WITH_SCORES = load(
     environ={}, flags={"streamer.scores": True, "streamer.processing_guarantee": "exactly-once"}
 ).settings
+SLACK = {"SLACK_URL": "https://hooks.slack.example/services/T/B/x"}
+WITH_ROUTE = replace(
+    WITH_SCORES, notify=NotifySettings(routes={"duty": RouteSettings(service="slack", address="SLACK_URL")})
+)
 
 
 def _topics(process: QuixProcess) -> tuple[set[str], set[str]]:
@@ -43,6 +52,7 @@ def test_each_process_names_its_topics():
     assert _topics(store_metrics_process(Settings())) == ({POS_EVENTS}, {STORE_METRICS})
     assert _topics(triage_process(Settings())) == (set(TRIAGED), {ALERT_CASES, DEAD_LETTERS})
     assert _topics(returns_process(Settings())) == (set(RETURNED), {ALERTS, RETURNS})
+    assert _topics(notify_process(WITH_ROUTE, SLACK)) == (set(NOTIFIED), {DEAD_LETTERS, NOTIFY_TICKS})
     assert _topics(sink_process(Settings(), INFLUX)) == ({ALERTS, STORE_METRICS, ALERT_CASES}, {DEAD_LETTERS})
 
 
@@ -71,6 +81,7 @@ def test_each_process_has_a_consumer_group_of_its_own():
         detection_process(Settings()),
         store_metrics_process(Settings()),
         triage_process(Settings()),
+        notify_process(WITH_ROUTE, SLACK),
         returns_process(Settings()),
         sink_process(Settings(), INFLUX),
     )
@@ -78,12 +89,14 @@ def test_each_process_has_a_consumer_group_of_its_own():
         "retail-anomaly",
         "retail-anomaly-metrics",
         "retail-anomaly-triage",
+        "retail-anomaly-notify",
         "retail-anomaly-returns",
         "retail-anomaly-sink",
     ]
 
 
-def test_the_sink_stays_outside_of_transactions():
+def test_the_sink_and_notify_stay_outside_of_transactions():
+    assert notify_process(WITH_ROUTE, SLACK).settings.streamer.processing_guarantee == "at-least-once"
     assert detection_process(WITH_SCORES).settings.streamer.processing_guarantee == "exactly-once"
     assert sink_process(WITH_SCORES, INFLUX).settings.streamer.processing_guarantee == "at-least-once"
 
@@ -94,6 +107,11 @@ def test_only_the_sink_has_no_state():
     assert triage_process(Settings()).has_state
     assert returns_process(Settings()).has_state
     assert not sink_process(Settings(), INFLUX).has_state
+
+
+def test_the_ticks_of_notify_are_there_where_there_is_a_route():
+    assert NOTIFY_TICKS in topics_of(WITH_ROUTE)
+    assert NOTIFY_TICKS not in topics_of(Settings())
 
 
 def test_the_topic_of_returns_is_there_where_it_is_wanted():
