@@ -25,8 +25,8 @@ from streamer.kafka.topic_plan import NOTIFY_TICKS, TopicPlan
 from streamer.kafka.topics import TOPICS, ensure_topics
 from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.decisions import drawn_alerts
-from tests.support.faults import LONG, PARTITIONS, PATIENCE_S, RETENTION_MS, wait_for
-from tests.support.processes import StreamerProcess
+from tests.support.faults import LONG, PARTITIONS, RETENTION_MS, wait_for
+from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.services import MailService, Told, WebService, marked, marks
 
 KILLS = 20 if LONG else 3
