@@ -87,6 +87,8 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
         Of Excel files; None: the first.
     header
         The number of the line or row that names the columns, of CSV and Excel files; None: found out.
+    fill_down
+        Columns of a table that only the first row of a receipt fills.
     source
         The file that it was read from; None: it was made in Python.
     is_packaged
@@ -105,6 +107,7 @@ class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
     separator: str | None = None
     sheet: str | None = None
     header: int | None = None
+    fill_down: tuple[str, ...] = ()
     source: str | None = None
     is_packaged: bool = False
 

@@ -285,6 +285,7 @@ _OF_FILE: Final[dict[str, Callable[[_Reader, Any, Any], Any]]] = {
     "separator": _Reader.separator,
     "sheet": _Reader.text,
     "header": _Reader.line,
+    "fill_down": _Reader.texts,
 }
 _OF_TOPIC: Final[dict[str, Callable[[_Reader, Any, Any], Any]]] = {
     "columns": _Reader.columns,

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.event_log import json_object
+from retail_anomaly.sources.filled_down import FilledDown
 from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame, reads_once
 from retail_anomaly.sources.json_files import opened_lines
@@ -87,6 +88,20 @@ class Places:
         self, tables: Sequence[ForeignTable], topic: str | None, *, once: bool = False
     ) -> TableSource:
         """Return tables as one source; `once`: they can be read only once."""
+        if columns := self._mapping.fill_down:
+            ids = self._mapping.of_topic(topic or self._mapping.topic or POS_EVENTS).columns_of(
+                "transactionId"
+            )
+            known = {name for table in tables for name in table.names}
+            if (missing := [name for name in columns if name not in known]) and not self._mapping.is_packaged:
+                raise SourceError(
+                    f"{tables[0].name} has no column {missing[0]} (for fill_down); "
+                    f"its columns are {', '.join(tables[0].names)}"
+                )
+            tables = [
+                FilledDown(table, columns, next((name for name in ids if name in table.names), ""))
+                for table in tables
+            ]
         return TableSource(tables, topic, self._mapping, self._clocks, once=once)
 
     def _of_folder(self, folder: Path) -> list[Source]:

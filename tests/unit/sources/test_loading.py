@@ -372,6 +372,40 @@ def test_a_packaged_mapping_reads_the_export_it_is_for(tmp_path, name):
     assert events.summary.unreadable == 0
 
 
+def test_an_order_of_shopify_that_was_voided_or_is_not_paid_is_no_sale(tmp_path):
+    head = PACKAGED["shopify_orders"][0].partition("\n")[0]
+    lines = [
+        f"#{number},{'' if place else 'a@b.example'},{'' if place else status},2025-10-09 10:53:20,1,Tea,"
+        f"4.75,TEA-{place},0,{'' if place else 'Card'},,,,{'' if place else 'web'}"
+        for number, status in enumerate(["paid", "voided", "refunded", "pending"])
+        for place in range(2)
+    ]
+    (tmp_path / "orders.csv").write_text("\n".join([head, *lines]) + "\n")
+    events = all_of(ra.load(tmp_path / "orders.csv", mapping="shopify_orders"))
+    assert [(event.event_type, event.tender) for event in events] == [
+        (kind, "Card") for kind in ("SALE", "voided", "SALE", "pending") for _ in range(2)
+    ]
+    assert {event.store_id for event in events} == {"web"}
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "parquet", "dicts"])
+def test_columns_that_the_first_row_of_a_receipt_fills_count_for_all_its_rows(tmp_path, form):
+    rows = [changed(sku=sku) for sku in "ab"] + [changed(transactionId="u", cashierId="")]
+    rows[1] |= {"transactionId": "", "cashierId": "", "eventTime": ""}
+    frame, source = pd.DataFrame(rows), tmp_path / f"a.{form}"
+    if form == "csv":
+        frame.to_csv(source, index=False)
+    elif form != "dicts":
+        source.write_bytes(excel(frame) if form == "xlsx" else parquet(frame))
+    mapping = {"fill_down": ["transactionId", "cashierId", "eventTime"], "constants": {"cashierId": "nobody"}}
+    events = all_of(ra.load(rows if form == "dicts" else source, mapping=mapping))
+    assert [(event.transaction_id, event.sku, event.cashier_id) for event in events] == [
+        ("t", "a", "c"), ("t", "b", "c"), ("u", "k", "nobody")
+    ]  # fmt: skip
+    with pytest.raises(SourceError, match=r"no column clerk \(for fill_down\)"):
+        ra.load(rows, mapping={"fill_down": "clerk"})
+
+
 def test_a_return_of_shopify_meets_the_sale_of_its_order(tmp_path):
     text, _ = PACKAGED["shopify_refunds"]
     (tmp_path / "sales.csv").write_text(text + "2025-10-11 09:00,#1001,TEA-1,Tea,a@b.example,-2,-9.50\n")
