@@ -10,22 +10,20 @@ Quix Streams 3.28 wastes most of its time in three ways here:
   every feed brings that many. A stop throws away the records that the client has fetched ahead, often a
   megabyte for a thousand records, and they are fetched again. With room for four feeds, only a partition that
   waits long for another topic is stopped: the others are empty by the next feed.
+
+And one till with a wrong clock spoils its order, because timestamps decide it: see `head_times`.
 """
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import TopicPartition
-from quixstreams.internal_consumer.buffering import (
-    Idleness,
-    InternalConsumerBuffer,
-    PartitionBuffer,
-    PartitionBufferGroup,
-)
+from quixstreams.internal_consumer.buffering import Idleness, InternalConsumerBuffer
 from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
 
 from streamer.kafka.topic_plan import RULES
+from streamer.quix.head_times import AHEAD, TopicBuffer, TopicGroup
 
 _ROOM: Final = 4  # feeds
 _UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known
@@ -43,7 +41,8 @@ class AlignedBuffer(InternalConsumerBuffer):
 
     def __init__(self, fed_at_once: int) -> None:
         super().__init__(max_partition_buffer_size=_ROOM * fed_at_once)
-        self._open: list[PartitionBufferGroup] = []  # groups that may have a record; the first is last
+        self._partition_groups: dict[int, Any] = {}  # of a TopicGroup each
+        self._open: list[TopicGroup] = []  # groups that may have a record; the first is last
 
     def next_run(self, most: int) -> list[Message]:
         """Take the records of one topic and partition that come before any other; none until there are more.
@@ -69,10 +68,17 @@ class AlignedBuffer(InternalConsumerBuffer):
     ) -> None:
         """Take records, and the end of each partition as far as it is known."""
         super().feed(messages, high_watermarks, positions)
+        for group in self._partition_groups.values():
+            for buffer in group.buffers:
+                buffer.judge_head()
         self._reopen()
 
     def assign_partitions(self, topic_partitions: list[TopicPartition]) -> None:
         """Start to buffer partitions."""
+        for each in topic_partitions:
+            if each.partition not in self._partition_groups:
+                group = TopicGroup(each.partition, self._max_partition_buffer_size)
+                self._partition_groups[each.partition] = group
         # At equal times the topic that is first has its turn: as in a replay, a rule meets the event.
         super().assign_partitions(sorted(topic_partitions, key=lambda each: not each.topic.endswith(RULES)))
         self._reopen()
@@ -96,15 +102,15 @@ class AlignedBuffer(InternalConsumerBuffer):
         self._open = [*self._partition_groups.values()][::-1]
 
 
-def _first_of(group: PartitionBufferGroup) -> tuple[PartitionBuffer | None, float, float]:
+def _first_of(group: TopicGroup) -> tuple[TopicBuffer | None, float, float]:
     """Return the topic that has a partition's next record, and until when it has.
 
     Its records come next while they are before the first time and not after the second: at equal times the
     topics take turns in the order in which they were assigned.
     """
-    first: PartitionBuffer | None = None
+    first: TopicBuffer | None = None
     before = after = math.inf
-    for buffer in group._partition_buffers_values:
+    for buffer in group.buffers:
         if buffer._messages:
             time = buffer.next_timestamp
             if first is None:
@@ -115,14 +121,21 @@ def _first_of(group: PartitionBufferGroup) -> tuple[PartitionBuffer | None, floa
                 after = min(after, time)
         elif len(group._partition_buffers) > 1 and buffer.idleness() is not Idleness.IDLE:
             return None, before, after  # records of it may be on their way
+    limit = first.next_timestamp + AHEAD if first is not None else math.inf
+    for buffer in group.buffers:
+        if buffer.short and limit < buffer.next_timestamp < math.inf:
+            return None, before, after  # its next record may be ahead, which those behind it will tell
     return first, before, after
 
 
-def _taken(buffer: PartitionBuffer, before: float, after: float, most: int) -> list[Message]:
+def _taken(buffer: TopicBuffer, before: float, after: float, most: int) -> list[Message]:
     messages = buffer._messages
     taken = [messages.popleft()]
     while messages:
-        time = messages[0].timestamp()[1]
+        time: float = messages[0].timestamp()[1]
+        if time >= before or time > after:
+            buffer.look()
+            time = buffer.head_time()
         if time >= before or time > after or len(taken) >= most:
             buffer.next_timestamp = time
             return taken

@@ -6,21 +6,25 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from data_gen import Simulation
+from data_gen.world import recorded_at
 from retail_anomaly.core import codec
-from retail_anomaly.core.codec import decode, encode
+from retail_anomaly.core.codec import decode, encode, topic_of
 from retail_anomaly.core.events import POS_EVENTS, PosEvent
 from retail_anomaly.replay import replay_events
-from retail_anomaly.settings import Settings, build_engine
+from retail_anomaly.settings import Settings, build_engine, load
 from tests.kafka import Record
 from tests.support.faults import PARTITIONS, Scene, variants
 from tests.support.simulated import Content, by_key, records
+from tests.support.wrong_till import CASHIER, with_wrong_till
 
 FIRST = date(2025, 3, 3)
+HOUR, DAY = 3_600_000, 86_400_000
 YEAR_2035 = 2_051_222_400_000
 
 
@@ -47,7 +51,12 @@ def as_read(log: Iterable[Record]) -> Iterator[Record]:
 
 
 def expected(log: Iterable[Record]) -> Content:
-    events = (decode(record.topic, record.value) for record in as_read(log))
+    return in_line(as_read(log))
+
+
+def in_line(log: Iterable[Record]) -> Content:
+    """Return the alerts of a replay of the records in this order."""
+    events = (decode(record.topic, record.value) for record in log)
     return by_key(
         msgspec.json.decode(encode(alert)) for alert in replay_events(events, build_engine(Settings()))
     )
@@ -66,8 +75,10 @@ def moved(record: Record, milliseconds: int) -> Record:
     return replace(record, value=encode(event), timestamp=event.event_time)
 
 
-def killed_midway(scene: Callable[..., Scene], log: list[Record], **options: Any) -> Scene:
-    here = scene(given=log, alerts=expected(log), **options)
+def killed_midway(
+    scene: Callable[..., Scene], log: list[Record], alerts: Content | None = None, **options: Any
+) -> Scene:
+    here = scene(given=log, alerts=expected(log) if alerts is None else alerts, **options)
     here.die(f"kill:processed:{len(log) // 2}")
     here.lose_state()
     here.start()
@@ -84,7 +95,35 @@ def test_a_till_whose_clock_is_wrong_makes_no_difference_to_a_restart(
     killed_midway(scene, log)
 
 
-def test_an_event_of_a_far_future_stops_no_other_store_and_state_stays_bounded(
+@variants("ahead", [3 * DAY], [HOUR, DAY, 40 * DAY, 365 * DAY, -HOUR, -DAY, -365 * DAY])
+def test_a_till_whose_clock_is_wrong_by_days_leaves_the_alerts_of_the_log_without_the_till(
+    scene: Callable[..., Scene], tmp_path: Path, ahead: int
+) -> None:
+    without = list(Simulation(stores=4, days=2, seed=11, numbered_by="register").events())
+    events = with_wrong_till(without, ahead, 400, after=len(without) // 3, every=3)
+    config = tmp_path / "config.yaml"
+    config.write_text("numbered_by: register\n")
+    log = [
+        Record(topic_of(event), encode(event), event.store_id.encode(), timestamp=recorded_at(event))
+        for event in events
+    ]
+    here = scene("--at-least-once", "--config", str(config), given=log, alerts={})
+
+    # A backlog, in which the till's records stand before those of other topics that are days earlier.
+    here.die(f"kill:processed:{len(log) // 2}")
+    here.lose_state()
+    here.die(f"kill:processed:{len(log) // 4}")
+    here.start()
+    here.drain()
+
+    found = {key: alert for key, alert in here.alerts().items() if alert["employeeId"] != CASHIER}
+    engine = build_engine(load(config, environ={}).settings)
+    wanted = by_key(msgspec.json.decode(encode(alert)) for alert in replay_events(without, engine))
+    assert found == wanted
+    assert len(wanted) > 10
+
+
+def test_an_event_of_a_far_future_stops_no_other_record_and_state_stays_bounded(
     scene: Callable[..., Scene],
 ) -> None:
     days = [record for n in range(4) for record in day(FIRST + timedelta(days=n))]
@@ -94,7 +133,8 @@ def test_an_event_of_a_far_future_stops_no_other_store_and_state_stays_bounded(
     log = [*days[:sale], moved(days[sale], YEAR_2035 - (days[sale].timestamp or 0)), *days[sale + 1 :]]
 
     # A broker of version 4 refuses it by itself, with the whole batch that it is in.
-    here = killed_midway(scene, log, topic_config={"message.timestamp.after.max.ms": str(2**63 - 1)})
+    config = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    here = killed_midway(scene, log, in_line(log), topic_config=config)
 
     undisturbed = {k: v for k, v in expected(days).items() if v["storeId"] != "store-1"}
     found = {k: v for k, v in here.alerts().items() if v["storeId"] != "store-1"}

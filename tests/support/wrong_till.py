@@ -20,14 +20,18 @@ def line(number: int, like: PosEvent, ahead: int) -> PosEvent:
     )
 
 
-def with_wrong_till(events: Iterable[Event], ahead: int, count: int, after: int) -> Iterator[Event]:
+def with_wrong_till(
+    events: Iterable[Event], ahead: int, count: int, after: int, every: int = 1
+) -> Iterator[Event]:
     """Yield the events, and after so many of them so many lines of the till, each behind another till's."""
-    sent = 0
+    sent = others = 0
     for place, event in enumerate(events):
         yield event
         if place >= after and sent < count and isinstance(event, PosEvent) and not event.training:
-            sent += 1
-            yield line(sent, event, ahead)
+            others += 1
+            if others % every == 0:
+                sent += 1
+                yield line(sent, event, ahead)
 
 
 def of_others(alerts: Iterable[Alert]) -> list[Alert]:

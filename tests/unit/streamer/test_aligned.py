@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
-from quixstreams.internal_consumer.buffering import Idleness, InternalConsumerBuffer, PartitionBuffer
+from quixstreams.internal_consumer.buffering import Idleness, InternalConsumerBuffer
 
 from streamer.quix.aligned import AlignedBuffer
+from streamer.quix.head_times import TopicBuffer
 
 TOPICS = ("pos", "gates", "counts")
 
@@ -184,7 +185,27 @@ def test_a_backlog_is_fetched_once(shares):
     assert read_all(InternalConsumerBuffer(100), logs)[1] > 4 * received
 
 
-class CountingBuffer(PartitionBuffer):
+@pytest.mark.parametrize("wrong_by", [-86_400_000, 3_600_000, 86_400_000])
+@pytest.mark.parametrize("batch", [20, 100])
+def test_a_till_with_a_wrong_clock_leaves_the_order_of_the_others(wrong_by: int, batch: int) -> None:
+    rng = random.Random(2)
+    logs: dict[tuple[str, int], list[Message]] = {(topic, n): [] for topic in TOPICS for n in range(2)}
+    wrong: set[tuple[tuple[str, int], int]] = set()
+    for time in range(0, 40_000_000, 4_000):
+        of = rng.choices(TOPICS, (90, 5, 5))[0], rng.randrange(2)
+        if of[0] == "pos" and time > 10_000_000 and rng.random() < 0.3:
+            wrong.add((of, len(logs[of])))
+            time += wrong_by  # noqa: PLW2901
+        logs[of].append(Message(of, len(logs[of]), time))
+
+    given, _, _ = read_all(AlignedBuffer(batch), logs)
+
+    for number in range(2):
+        right = [m.time for m in given if m.partition() == number and (m.of, m.at) not in wrong]
+        assert max(earlier - later for earlier, later in pairwise(right)) < 60_000
+
+
+class CountingBuffer(TopicBuffer):
     """Counts how often it is asked whether records may be on their way."""
 
     asked = 0
@@ -208,14 +229,14 @@ def test_partitions_that_go_let_the_others_of_their_number_go_on():
 
 
 def test_a_partition_that_waits_is_asked_once(monkeypatch):
-    monkeypatch.setattr("quixstreams.internal_consumer.buffering.PartitionBuffer", CountingBuffer)
+    monkeypatch.setattr("streamer.quix.head_times.TopicBuffer", CountingBuffer)
     buffer: Any = AlignedBuffer(5)
     buffer.assign_partitions([TopicPartition(topic, n) for n in range(3) for topic in ("pos", "gates")])
     ends = {("pos", 2): 5, ("gates", 2): 0}  # of the others no end is known
     buffer.feed([Message(("pos", 2), n, n) for n in range(5)], ends)
     assert [buffer.next_run(1)[0].offset() for _ in range(5)] == list(range(5))
     asked = [buffer._partition_groups[n]._partition_buffers["pos"].asked for n in range(3)]
-    assert asked == [1, 1, 0]
+    assert asked == [1, 1, 1]
 
 
 def test_a_run_ends_where_another_topic_has_the_next_record():
