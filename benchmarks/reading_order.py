@@ -16,7 +16,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
@@ -47,10 +47,12 @@ class JudgedWorld:
     incidents: dict[str, frozenset[int]]
 
 
-def world_of(seed: int, stores: int, days: int) -> JudgedWorld:
+def world_of(
+    seed: int, stores: int, days: int, settings: Settings | None = None, **world: Any
+) -> JudgedWorld:
     """Simulate a seed and replay it."""
-    simulation = Simulation(stores=stores, days=days, seed=seed)
-    alerts = list(replay_events(simulation.events(), build_engine(Settings())))
+    simulation = Simulation(stores=stores, days=days, seed=seed, **world)
+    alerts = list(replay_events(simulation.events(), build_engine(settings or Settings())))
     truth = incidents_frame(simulation.incidents)
     pairs = match_pairs(alerts_frame(alerts), truth)
     pairs = pairs[~truth["distractor"].to_numpy()[pairs["incident"].to_numpy()]]
@@ -149,8 +151,7 @@ def learned(worlds: Sequence[JudgedWorld]) -> dict[str, Prior]:
         for alert in world.alerts:
             if alert.revision == 1:
                 right.setdefault(alert.type, []).append(alert.alert_id in world.incidents)
-    shares = {kind: (sum(each) + 1) / (len(each) + 5) for kind, each in right.items()}
-    return {kind: Prior(5 * share, 5 * (1 - share)) for kind, share in shares.items()}
+    return {kind: Prior.of_labelled(sum(each), len(each)) for kind, each in right.items()}
 
 
 def ratio(ours: Sequence[int], theirs: Sequence[int]) -> tuple[float, float, float]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         match_incidents,
         near_misses,
     )
+    from retail_anomaly.evaluate.drift import drift
     from retail_anomaly.evaluate.explain import explain
     from retail_anomaly.evaluate.needs import rule_needs
     from retail_anomaly.evaluate.scorecard import Scorecard, scorecard
@@ -80,6 +81,7 @@ __all__ = [
     "compare_alerts",
     "data_quality",
     "differing_alerts",
+    "drift",
     "enrich",
     "explain",
     "incidents_frame",
@@ -111,6 +113,7 @@ _LATER: Final = {
     "enrich": "frames.enriched",
     "notify": "frames.notifications",
     "triage": "frames.cases",
+    "drift": "evaluate.drift",
     "explain": "evaluate.explain",
     "profile": "report.profile_page",
     "rule_needs": "evaluate.needs",

@@ -30,6 +30,20 @@ class Prior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a: _PositiveNumber = 1.0
     b: _PositiveNumber = 4.0
 
+    @classmethod
+    def of_labelled(cls, right: int, alerts: int) -> "Prior":
+        """Return the belief after labelled alerts, of which some were right; it is worth five verdicts.
+
+        Examples
+        --------
+        >>> Prior.of_labelled(right=59, alerts=95)
+        Prior(a=3.0, b=2.0)
+        """
+        usual = cls()
+        weight = usual.a + usual.b
+        share = (usual.a + right) / (weight + alerts)
+        return cls(round(weight * share, 3), round(weight * (1 - share), 3))
+
 
 class Precision:
     """The share of alerts that are right, by type, from verdicts and priors.

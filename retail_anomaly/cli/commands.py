@@ -6,9 +6,11 @@ show` takes to run, and not every installation has them.
 
 from retail_anomaly.cli.allow import allow_app
 from retail_anomaly.cli.by_sheet import verdict_app
+from retail_anomaly.cli.calibrate import calibrate
 from retail_anomaly.cli.config import config_app
 from retail_anomaly.cli.convert import convert
 from retail_anomaly.cli.demo.command import demo
+from retail_anomaly.cli.drift import drift
 from retail_anomaly.cli.evaluate import evaluate
 from retail_anomaly.cli.explain import explain
 from retail_anomaly.cli.frame import new_app
@@ -23,7 +25,11 @@ from retail_anomaly.cli.rules import rules_app
 from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
-for command in (demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, notebook):
+_COMMANDS = (
+    *(demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, calibrate, drift),
+    notebook,
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(allow_app, name="allow")
 app.add_typer(config_app, name="config")

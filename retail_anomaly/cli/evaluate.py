@@ -74,11 +74,12 @@ def evaluate(
     require_writable(html, output)
     from retail_anomaly.evaluate import scorecard
     from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.frames.confidence import with_confidence
     from retail_anomaly.settings import load
 
     settings = load(config).settings
     zones = settings.zones
-    raised = read_alerts(alerts)
+    raised = with_confidence(read_alerts(alerts), settings.cases.calibration)
     truth, remark = truth_of(incidents, verdicts, alerts)
     activity = None if events is None else _activity(events, mapping_of(mapping, columns), settings, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)

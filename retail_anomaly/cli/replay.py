@@ -110,7 +110,7 @@ def replay(
     )
     types: Counter[str] = Counter()
     revised = 0
-    first = ReadFirst()
+    first = ReadFirst(settings.cases.calibration)
     began = time.perf_counter()
     unreadable = None
     with ExitStack() as stack:

@@ -52,6 +52,7 @@ def report(
     require_writable(output)
     from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.frames.confidence import with_confidence
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality
     from retail_anomaly.plots import pos_frame
@@ -59,9 +60,9 @@ def report(
     from retail_anomaly.settings import load
     from retail_anomaly.sources.loaded import Events
 
-    raised = read_alerts(alerts)
-    truth = None if incidents is None else read_incidents(incidents)
     settings = load(config).settings
+    raised = with_confidence(read_alerts(alerts), settings.cases.calibration)
+    truth = None if incidents is None else read_incidents(incidents)
     zones = settings.zones
     mapped = mapping_of(mapping, columns)
     read = None if events is None else Events(events, None, mapped, zones, settings.privacy)

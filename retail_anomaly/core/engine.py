@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.clock import source_of
 from retail_anomaly.core.collections import Load
 from retail_anomaly.core.detector import Detector
@@ -73,6 +73,8 @@ class Engine:
         How near two sources must be to confirm a time far ahead of a store's clock, in milliseconds.
     pseudonyms
         Those that stand for the ids of employees in the events; None: the events bear the ids.
+    is_sure
+        An alert for which it is false goes to the shadow. None: all go out.
 
     Examples
     --------
@@ -101,8 +103,10 @@ class Engine:
         max_ahead: int = _HOUR,
         nobody: Collection[str] = (),
         pseudonyms: Pseudonyms | None = None,
+        is_sure: Callable[[Alert], bool] | None = None,
     ) -> None:
         self._zone = zone
+        self._is_sure = is_sure
         self._has_pseudonyms = pseudonyms is not None
         self._rotation = Rotation(pseudonyms) if pseudonyms is not None and pseudonyms.starts else None
         self._in_stores = in_stores or {}
@@ -268,8 +272,8 @@ class Engine:
             alerts.extend(self._process_other(event, store))
         if self._on_time or (store.indexed is not None and time >= store.indexed.next_due):
             alerts.extend(self._pass_time(time, store, held_back=held_back))
-        if alerts and self.nobody:
-            alerts = [self._naming_somebody(alert) for alert in alerts]
+        if alerts:
+            alerts = self._checked(alerts)
         # Sweep last: the event, and the decisions that it released, may need state that it made expire.
         if store.clock >= store.next_sweep:
             store.forget()
@@ -308,7 +312,15 @@ class Engine:
                 detector.undecided["other store"] += 1
             elif not (detector.per_cashier and event.cashier_id in self.nobody):
                 alerts.extend(detector.on_return(event, home.detectors[detector.name], home))
-        return [self._naming_somebody(alert) for alert in alerts] if self.nobody else alerts
+        return self._checked(alerts)
+
+    def _checked(self, alerts: list[Alert]) -> list[Alert]:
+        """Return alerts without the name of nobody, and those that are not sure enough for the shadow."""
+        if self.nobody:
+            alerts = [self._naming_somebody(alert) for alert in alerts]
+        if self._is_sure is not None:
+            alerts = [alert if self._is_sure(alert) else _shadowed(alert) for alert in alerts]
+        return alerts
 
     def _naming_somebody(self, alert: Alert) -> Alert:
         if alert.employee_id not in self.nobody:
@@ -446,7 +458,7 @@ class Engine:
         # After a closed day the first lines are held back until a second till sells too, or 50 lines have
         # come. To a model that cannot see them, the shop would seem to sell nothing.
         alerts = self._pass_time(time, store, held_back=store.holds_back(time))
-        return [self._naming_somebody(alert) for alert in alerts] if self.nobody else alerts
+        return self._checked(alerts)
 
     @property
     def undecided(self) -> Counter[tuple[str, str]]:
@@ -516,6 +528,10 @@ class Engine:
         """Return the detectors that override a method, and so look at its kind of event."""
         base = getattr(Detector, method)
         return tuple(d for d in self.detectors if getattr(type(d), method) is not base)
+
+
+def _shadowed(alert: Alert) -> ShadowAlert:
+    return alert if isinstance(alert, ShadowAlert) else ShadowAlert.of(alert)
 
 
 def _without_cashiers(steps: Steps) -> Steps:

@@ -24,6 +24,8 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
         One minus the share of honest intervals that are as unusual; None while the model is learning.
     silent
         The reason why there is no score yet, or None.
+    relearned_on
+        The day on which the model accepted the subject's newest level, as a date; None: it never did.
 
     Examples
     --------
@@ -43,3 +45,4 @@ class Score(msgspec.Struct, frozen=True, rename="camel"):
     component: str
     score: float | None
     silent: str | None = None
+    relearned_on: str | None = None

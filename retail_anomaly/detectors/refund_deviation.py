@@ -277,4 +277,5 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             tails.deciding,
             None if silent else round(1 - level.rank.chance_of(tails.strength), 6),
             silent,
+            date_of(cashier.relearned) if cashier.relearned else None,
         )

@@ -170,7 +170,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             if state.river is not None:
                 quarter = state.river.judge(quarter, store.local)  # noqa: PLW2901
             if self.listener is not None:
-                self.listener(self._score(quarter, store, None if learned else self.why_silent(state)))
+                self.listener(
+                    self._score(quarter, history, store, None if learned else self.why_silent(state))
+                )
             if learned:
                 alert = self._decide(quarter, history, state, store)
                 if alert is not None:
@@ -229,7 +231,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             alert.evidence.update(state.river.evidence())
         return alert
 
-    def _score(self, quarter: JudgedQuarter, store: StoreMemory, silent: str | None) -> Score:
+    def _score(
+        self, quarter: JudgedQuarter, history: SalesHistory, store: StoreMemory, silent: str | None
+    ) -> Score:
         tails = quarter.tails
         p_values = tails.low if quarter.drop <= quarter.spike else tails.high
         expected, shape = tails.expected["quarter"], tails.shapes["quarter"]
@@ -247,6 +251,7 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
             min(p_values, key=lambda name: p_values[name]),
             None if silent else round(1 - min(quarter.drop, quarter.spike), 6),
             silent,
+            date_of(history.relearned) if history.relearned else None,
         )
 
     def _alert(

@@ -39,7 +39,7 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
     Returns
     -------
     pandas.DataFrame
-        Alerts with a ``run``, 0 to `runs` - 1; their risk is uniform between 0 and 1.
+        Alerts with a ``run``, 0 to `runs` - 1; their risk and confidence are uniform between 0 and 1.
 
     Examples
     --------
@@ -59,7 +59,8 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
             "detector": "random",
             "store_id": rows["store_id"].to_numpy(),
             "employee_id": rows["employee_id"].to_numpy(),
-            "risk_score": rng.random(size),
+            "risk_score": (risks := rng.random(size)),
+            "confidence": risks,
             "event_time": utc_times(rows["event_time"].to_numpy()),
             "opened_at": utc_times(rows["event_time"].to_numpy()),
             "evidence": [
@@ -87,7 +88,8 @@ def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        Alerts whose risk is the incident's share of the highest expected loss: the dearest first.
+        Alerts whose risk and confidence are the incident's share of the highest expected loss: the dearest
+        first.
     """
     rows: list[list[Any]] = []
     starts, ends = epoch_millis(incidents["start"]), epoch_millis(incidents["end"])
@@ -112,4 +114,4 @@ def perfect_alerts(incidents: pd.DataFrame, activity: Activity | None) -> pd.Dat
     frame = pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
     for column in ("event_time", "opened_at"):
         frame[column] = utc_times(frame[column])
-    return frame
+    return frame.assign(confidence=frame["risk_score"])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate.activity import Activity
+from retail_anomaly.evaluate.calibration import reliability
 from retail_anomaly.evaluate.card_figures import (
     detector_figures,
     distractor_counts,
@@ -68,8 +69,8 @@ class Scorecard:
         ``loss_per_alert``
             Expected loss found for each alert that is read, all of them being read.
         ``precision_at_K``, ``recall_at_K``, ``loss_per_alert_at_K``
-            The same when only the K alerts of the highest risk of each store-day are read; of equal
-            risk the earlier one first. A day with fewer alerts has fewer to read.
+            The same when only the K alerts of the highest confidence of each store-day are read; of equal
+            confidence the earlier one first. A day with fewer alerts has fewer to read.
         ``minutes_median``, ``minutes_p90``, ``events_median``, ``events_p90``
             Time to detect, of the incidents that were found: from the incident's start to the first
             alert about it, in minutes and in events of that store.
@@ -88,8 +89,10 @@ class Scorecard:
         Index ``scenario``: the number of distractors (``distractors``), of those that drew an alert
         (``drew``) and of the alerts they drew (``alerts``).
     curve
-        By threshold of risk, ascending: ``threshold``, ``alerts``, ``alert_rate``, ``precision``,
-        ``recall``, ``loss_found`` of the alerts whose risk reaches it.
+        By threshold of confidence, ascending: ``threshold``, ``alerts``, ``alert_rate``, ``precision``,
+        ``recall``, ``loss_found`` of the alerts whose confidence reaches it.
+    reliability
+        The share of alerts of like confidence that are right, as `calibration.reliability` returns it.
     incidents
         As `match_incidents` returns them.
     ks
@@ -105,6 +108,7 @@ class Scorecard:
     found_by: pd.DataFrame
     distractors: pd.DataFrame
     curve: pd.DataFrame
+    reliability: pd.DataFrame
     incidents: pd.DataFrame
     ks: tuple[int, ...]
     notes: tuple[str, ...]
@@ -155,6 +159,7 @@ class Scorecard:
             "foundBy": self.found_by.reset_index(),
             "distractors": self.distractors.reset_index(),
             "curve": self.curve,
+            "reliability": self.reliability,
         }
         parts = [f'"{name}":{frame.to_json(orient="records")}' for name, frame in frames.items()]
         notes = json.dumps(self.notes)
@@ -183,7 +188,7 @@ def scorecard(  # noqa: PLR0913 - by name only
     ----------
     alerts
         Alerts, as `replay` or `read_alerts` returns them. Revisions of an alert are one alert, with
-        the risk of the last.
+        the confidence of the last. Without a column ``confidence`` the packaged calibration gives it.
     incidents
         The truth, as `read_incidents` returns it. An alert about a ``distractor`` is a false one.
     activity
@@ -259,6 +264,9 @@ def scorecard(  # noqa: PLR0913 - by name only
         found_by=incidents_by_detector(own, incidents),
         distractors=distractor_counts(own, incidents),
         curve=threshold_curve(own, incidents),
+        reliability=reliability(
+            own.alerts["confidence"].to_numpy(dtype="float64"), own.alerts["true"].to_numpy(dtype=bool)
+        ),
         incidents=match_incidents(alerts, incidents),
         ks=ks,
         notes=_notes(has_days=days is not None, has_activity=activity is not None),

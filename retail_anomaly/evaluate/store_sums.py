@@ -8,6 +8,7 @@ import pandas as pd
 
 from retail_anomaly.evaluate.activity import Activity
 from retail_anomaly.evaluate.match import distractors, match_pairs
+from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.store_calendar import local_days
 from retail_anomaly.frames.times import epoch_millis
@@ -26,7 +27,7 @@ class StoreSums:
         One row a found incident: ``incident`` (place of its row), ``store_id``, ``scenario``,
         ``minutes``, ``events``.
     alerts
-        One row an alert: ``alert_id``, ``store_id``, ``detector``, ``risk_score``, ``true``, ``rank``
+        One row an alert: ``alert_id``, ``store_id``, ``detector``, ``confidence``, ``true``, ``rank``
         (of its store-day, 0 is read first).
     pairs
         As `match_pairs` returns them, distractors included.
@@ -158,13 +159,13 @@ def _ranked(alerts: pd.DataFrame, zones: Zones) -> pd.DataFrame:
     if "run" not in alerts:
         alerts = alerts.assign(run=0)
     last = alerts.sort_values("revision", kind="stable").drop_duplicates("alert_id", keep="last")
-    last = last.reset_index(drop=True)  # frames put together may have an index twice
-    ranked = last[["alert_id", "store_id", "detector", "risk_score", "run"]].copy()
+    last = confidence_of(last.reset_index(drop=True))  # frames put together may have an index twice
+    ranked = last[["alert_id", "store_id", "detector", "confidence", "run"]].copy()
     ranked["opened"] = epoch_millis(last["opened_at"])
     ranked["day"] = 0
     for store, rows in ranked.groupby("store_id"):
         ranked.loc[rows.index, "day"] = local_days(rows["opened"].to_numpy(), zone_of(str(store), zones))
-    ranked = ranked.sort_values(["risk_score", "opened", "alert_id"], ascending=[False, True, True])
+    ranked = ranked.sort_values(["confidence", "opened", "alert_id"], ascending=[False, True, True])
     ranked["rank"] = ranked.groupby(["run", "store_id", "day"]).cumcount()
     return ranked.reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""The figures of alerts by threshold of risk."""
+"""The figures of alerts by threshold of confidence."""
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,13 @@ from retail_anomaly.evaluate.store_sums import StoreSums
 
 
 def threshold_curve(sums: StoreSums, incidents: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures of the alerts whose risk reaches each threshold; the last revision's risk counts."""
-    risks = sums.alerts["risk_score"].to_numpy(dtype="float64")
-    thresholds = np.unique(risks)
+    """Return the figures of the alerts whose last revision has the confidence of each threshold, or more."""
+    confidence = sums.alerts["confidence"].to_numpy(dtype="float64")
+    thresholds = np.unique(confidence)
     pairs = sums.pairs[~distractors(incidents)[sums.pairs["incident"]]]
-    pairs = pairs.merge(sums.alerts[["alert_id", "risk_score"]], on="alert_id")
-    # An incident counts as found up to the risk of its riskiest alert.
-    best = pairs.groupby("incident")["risk_score"].max()
+    pairs = pairs.merge(sums.alerts[["alert_id", "confidence"]], on="alert_id")
+    # An incident counts as found up to the confidence of its surest alert.
+    best = pairs.groupby("incident")["confidence"].max()
     losses = pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64")
     lost = losses[best.index.to_numpy(dtype="int64")]
 
@@ -24,7 +24,7 @@ def threshold_curve(sums: StoreSums, incidents: pd.DataFrame) -> pd.DataFrame:
         below: np.ndarray = np.concatenate([[0.0], totals])
         return np.asarray(below[-1] - below[np.searchsorted(values[order], thresholds, side="left")])
 
-    raised, true = reaching(risks), reaching(risks[sums.alerts["true"].to_numpy(dtype=bool)])
+    raised, true = reaching(confidence), reaching(confidence[sums.alerts["true"].to_numpy(dtype=bool)])
     total, days = sums.counts["incidents"].sum(), sums.counts["store_days"].sum(min_count=1)
     return pd.DataFrame(
         {

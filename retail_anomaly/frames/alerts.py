@@ -7,10 +7,12 @@ from typing import Final
 
 import pandas as pd
 
+from retail_anomaly.cases import Calibration
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.records import decode_record
 from retail_anomaly.frames.alert_files import TABLES, read_table
 from retail_anomaly.frames.columns import expect_columns
+from retail_anomaly.frames.confidence import with_confidence
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import utc_times
 
@@ -28,20 +30,27 @@ _SHOWN: Final = (
 )
 
 
-def alerts_frame(alerts: Iterable[Alert]) -> pd.DataFrame:
+def alerts_frame(alerts: Iterable[Alert], calibration: Calibration | None = None) -> pd.DataFrame:
     """Return alerts as a DataFrame: one row each, times as UTC timestamps, evidence as dicts.
+
+    Parameters
+    ----------
+    alerts
+        The alerts.
+    calibration
+        Gives ``confidence`` and ``expected_loss``, see `with_confidence`; by default the packaged one.
 
     Examples
     --------
-    >>> alerts_frame([]).columns[:4].tolist()
-    ['alert_id', 'revision', 'type', 'detector']
+    >>> alerts_frame([]).columns[6:9].tolist()
+    ['risk_score', 'confidence', 'expected_loss']
     """
     fields = Alert.__struct_fields__
     rows = [[getattr(alert, field) for field in fields] for alert in alerts]
     frame = pd.DataFrame(rows, columns=list(fields))
     for field in _ALERT_TIMES:
         frame[field] = utc_times(frame[field])
-    return frame.astype({"revision": "int64", "risk_score": "float64"})
+    return with_confidence(frame.astype({"revision": "int64", "risk_score": "float64"}), calibration)
 
 
 def read_alerts(path: str | Path) -> pd.DataFrame:

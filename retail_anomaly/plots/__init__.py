@@ -31,6 +31,7 @@ from retail_anomaly.plots.precision_recall import precision_recall
 from retail_anomaly.plots.profiles import refund_shares, sales_by_day, sales_by_hour
 from retail_anomaly.plots.refund_cover import matched_refunds, receipt_ledger, refund_ages
 from retail_anomaly.plots.refunds import refund_window
+from retail_anomaly.plots.reliability import reliability
 from retail_anomaly.plots.scores import score_band
 from retail_anomaly.plots.stock import stock_walk
 from retail_anomaly.plots.style import COLOURS
@@ -67,6 +68,7 @@ __all__ = [
     "refund_shares",
     "refund_window",
     "refunds_over_time",
+    "reliability",
     "sales_by_day",
     "sales_by_hour",
     "score_band",

@@ -1,4 +1,4 @@
-"""Precision and recall by threshold of risk, as a figure."""
+"""Precision and recall by threshold of confidence, as a figure."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from retail_anomaly.plots.style import PERCENT, styled
 
 
 def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
-    """Draw precision and recall by threshold of risk.
+    """Draw precision and recall by threshold of confidence.
 
     Parameters
     ----------
@@ -19,18 +19,18 @@ def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
     Returns
     -------
     plotly.graph_objects.Figure
-        One point a threshold, from all alerts (right) to the riskiest only (left).
+        One point a threshold, from all alerts (right) to the surest only (left).
     """
     figure = go.Figure()
     figure.add_scatter(
         x=curve["recall"],
         y=curve["precision"],
         mode="lines+markers",
-        name="Alerts from a risk on",
+        name="Alerts from a confidence on",
         line={"color": ROW_COLOURS["Alerts"], "shape": "hv", "width": 2},
         marker={"size": 8},
         customdata=np.stack([curve["threshold"], curve["alerts"], curve["alert_rate"]], axis=-1),
-        hovertemplate="Risk %{customdata[0]:.3f} and more: %{y:.1%} right, %{x:.1%} found, "
+        hovertemplate="Confidence %{customdata[0]:.3f} and more: %{y:.1%} right, %{x:.1%} found, "
         "%{customdata[1]:,} alerts, %{customdata[2]:.2f} a store-day<extra></extra>",
     )
     for row in ("Random", "Perfect"):
@@ -50,7 +50,7 @@ def precision_recall(curve: pd.DataFrame, overall: pd.DataFrame) -> go.Figure:
     )
     return styled(
         figure,
-        "Precision and recall by threshold of risk",
-        "Each point leaves out the alerts below a risk; further left, fewer incidents are found",
+        "Precision and recall by threshold of confidence",
+        "Each point leaves out the alerts below a confidence; further left, fewer incidents are found",
         height=360,
     )

@@ -229,13 +229,15 @@ def replay(  # noqa: PLR0913 - by name only
     mapped = (EventMapping() if mapping is None else read_mapping(mapping)).with_columns(
         Columns(columns, constants)
     )
+    settings = with_rules(settings or Settings(), rules)
+    calibration = settings.cases.calibration
     judged: list[Score] = []
     shadow: list[Alert] = []
     run = open_replay(
         source,
         topic,
         mapped,
-        with_rules(settings or Settings(), rules),
+        settings,
         detectors,
         jobs=jobs,
         listener=judged.append if scores else None,
@@ -250,7 +252,7 @@ def replay(  # noqa: PLR0913 - by name only
         bad = BadLines(letters)
         unreadable = None
         try:
-            alerts = alerts_frame(run.alerts(bad, progress))
+            alerts = alerts_frame(run.alerts(bad, progress), calibration)
         except UnreadableError as error:  # raised below, so that the dead letters are kept
             unreadable = error
     if unreadable is not None:
@@ -265,7 +267,7 @@ def replay(  # noqa: PLR0913 - by name only
         stores=run.store_count,
         seconds=time.perf_counter() - began,
         scores=scores_frame(judged) if scores else None,
-        shadow=alerts_frame(shadow),
+        shadow=alerts_frame(shadow, calibration),
         first_bad_line=None if bad.first is None else str(bad.first),
         remarks=run.remarks,
     )

@@ -5,7 +5,7 @@
   const packed = Uint8Array.from(atob(document.getElementById("alert-data").textContent), c => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const { head, rows } = await new Response(stream).json();
-  const isNumber = column => head[column] === "Risk" || head[column] === "Money in question";
+  const isNumber = column => ["Risk", "Confidence", "Money in question"].includes(head[column]);
   const make = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
@@ -24,9 +24,9 @@
   };
   const store = chooser(head.indexOf("Store"), "All stores");
   const type = chooser(head.indexOf("Alert"), "All types");
-  const least = make("select", {}, ...[0, 0.5, 0.7, 0.9].map(
-    risk => make("option", { value: risk, textContent: risk ? `Risk ${risk} or more` : "Any risk" })));
-  least.setAttribute("aria-label", "Least risk");
+  const least = make("select", {}, ...[0, 0.1, 0.5, 0.9].map(
+    one => make("option", { value: one, textContent: one ? `Confidence ${one} or more` : "Any confidence" })));
+  least.setAttribute("aria-label", "Least confidence");
   const download = make("button", { type: "button", textContent: "Download CSV" });
   const count = make("span", { className: "note" });
   count.setAttribute("role", "status");
@@ -49,7 +49,7 @@
     shown = rows.filter(row =>
       (!store.value || row[head.indexOf("Store")] === store.value) &&
       (!type.value || row[head.indexOf("Alert")] === type.value) &&
-      row[head.indexOf("Risk")] >= Number(least.value) &&
+      row[head.indexOf("Confidence")] >= Number(least.value) &&
       words.every(word => row.some(cell => cell !== null && String(cell).toLowerCase().includes(word))));
     if (sorted >= 0) {
       const order = (a, b) => a === b ? 0 : a === null ? -1 : b === null ? 1 : a < b ? -1 : 1;

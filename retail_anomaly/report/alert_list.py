@@ -29,11 +29,11 @@ def alert_list(shown: pd.DataFrame, zones: Zones) -> str:
     --------
     >>> from retail_anomaly.frames.alerts import example_alerts
     >>> unpacked(alert_list(example_alerts().assign(money=[240.0, None]), "UTC"))["rows"][0][:6]
-    ['2025-10-09 10:53:20 UTC', 'store-1', '', 'Shrinkage', 1.0, None]
+    ['2025-10-09 08:53:20 UTC', 'store-1', 'c-1', 'Refund burst', 0.88, 240.0]
     """
     rows = alerts_table(shown, zones)
     rows.insert(5, "Money in question", shown["money"].astype("float64").round(2).to_numpy())
-    ordered = rows.sort_values(["Risk", "Money in question"], ascending=False, kind="stable")
+    ordered = rows.sort_values(["Confidence", "Money in question"], ascending=False, kind="stable")
     plain = ordered.astype("object").where(ordered.notna(), None)
     data = {"head": list(plain.columns), "rows": plain.to_numpy().tolist()}
     packed = base64.b64encode(zlib.compress(json.dumps(data).encode(), 9)).decode()

@@ -11,6 +11,7 @@ from retail_anomaly import plots
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.alerts import named_employees
+from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
@@ -85,7 +86,7 @@ def write_report(  # noqa: PLR0913 - by name only
     """
     events = None if events is None else plots.pos_frame(events)
     shown = plots.last_revisions(alerts)
-    shown = shown.assign(money=money_once(shown))
+    shown = confidence_of(shown).assign(money=money_once(shown))
     matched = None
     if incidents is not None:
         matched = match_incidents(alerts, incidents).query("not distractor")
@@ -186,6 +187,7 @@ def _facts(
     facts = {"Alerts": f"{len(shown):,}"}
     facts[f"Risk {HIGH_RISK} or more"] = f"{int((shown['risk_score'] >= HIGH_RISK).sum()):,}"
     facts["Money in question"] = f"{shown['money'].sum():,.2f}"
+    facts["Expected loss"] = f"{(shown['confidence'] * shown['money']).sum():,.2f}"
     if days is not None and days.sum():
         facts["Alerts per store-day"] = f"{len(shown) / int(days.sum()):,.2f}"
     if matched is not None:
@@ -209,16 +211,16 @@ def _timeline(shown: pd.DataFrame, events: pd.DataFrame | None, zones: Zones) ->
         traded = events["store_id"].value_counts().index
         stores += [str(store) for store in traded if store not in set(stores)]
     drawn = shown[shown["store_id"].isin(stores[:MOST_STORES])]
-    riskiest = drawn.nlargest(MOST_ALERTS, "risk_score", keep="first")
+    surest = drawn.nlargest(MOST_ALERTS, "confidence", keep="first")
     if events is not None:
         events = events[events["store_id"].isin(stores[:MOST_STORES])]
     notes = []
     if len(stores) > MOST_STORES:
         notes.append(f"Drawn are the {MOST_STORES} stores with the most alerts, of {len(stores):,}.")
-    if len(riskiest) < len(drawn):
-        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest risk, of {len(drawn):,}.")
+    if len(surest) < len(drawn):
+        notes.append(f"Drawn are the {MOST_ALERTS:,} alerts of the highest confidence, of {len(drawn):,}.")
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
-    return note + figure(plots.timeline(riskiest, events, zones=zones))
+    return note + figure(plots.timeline(surest, events, zones=zones))
 
 
 def _stores(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:
@@ -247,7 +249,8 @@ def _by_time(shown: pd.DataFrame, zones: Zones) -> str:
 def _footer(shown: pd.DataFrame) -> str:
     text = (
         "Each alert counts once, as its last revision has it. The money in question counts each transaction "
-        "once, however many alerts cite it. Times are on the clock of the store."
+        "once, however many alerts cite it; the expected loss weighs it with the confidence: the share of "
+        "such alerts that were right. Times are on the clock of the store."
     )
     if "config_hash" in shown and len(shown):
         pairs = shown[["detector", "config_hash"]].drop_duplicates().sort_values("detector")

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from retail_anomaly.core.stakes import at_stake
+from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, who
@@ -18,7 +19,7 @@ _MOST: Final = 600  # and those that anybody reads
 
 
 def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
-    """Return the alerts of the highest risk, then of the most money, as HTML.
+    """Return the alerts of the highest confidence, then of the most money, as HTML.
 
     Parameters
     ----------
@@ -27,12 +28,12 @@ def top_alerts(shown: pd.DataFrame, zones: Zones) -> str:
     zones
         Time zone of the stores.
     """
-    ranked = shown.assign(money=shown["evidence"].map(at_stake).astype("float64").fillna(0.0))
-    ranked = ranked.sort_values(["risk_score", "money"], ascending=False, kind="stable")
+    ranked = confidence_of(shown).assign(money=shown["evidence"].map(at_stake).astype("float64").fillna(0.0))
+    ranked = ranked.sort_values(["confidence", "money"], ascending=False, kind="stable")
     note = ""
     if len(ranked) > TOP:
         kept = (
-            f"The {TOP} of highest risk, of {len(ranked):,}; of equal risk those with the most money first."
+            f"The {TOP} that are most likely right, of {len(ranked):,}, by the share of such alerts that was."
         )
         note = f'<p class="note">{kept}</p>'
     return note + "".join(_alert(alert, zones) for alert in ranked.head(TOP).to_dict("records"))
@@ -44,7 +45,8 @@ def _alert(alert: Mapping[Hashable, Any], zones: Zones) -> str:
     revised = f", revision {alert['revision']}" if alert["revision"] > 1 else ""
     return (
         f'<article class="alert" style="--colour: {colour_of(alert["type"])}">'
-        f"<h3><b>{escape(label_of(alert['type']))}</b> · risk {alert['risk_score']:.2f}{revised} · "
+        f"<h3><b>{escape(label_of(alert['type']))}</b> · risk {alert['risk_score']:.2f}, "
+        f"confidence {alert['confidence']:.2f}{revised} · "
         f"{escape(who(alert))} · {escape(local_text(alert['event_time'], zone))}</h3>"
         f"<p>{escape(alert['message'])}</p><dl>{evidence}</dl></article>"
     )

@@ -16,6 +16,7 @@ from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.core.nearest import nearest
 from retail_anomaly.frames.alert_tables import alerts_table
 from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.words import percent, plural
 from retail_anomaly.replay import replay
@@ -238,10 +239,12 @@ def _profile(
         "Refund lines": f"{int((kinds == REFUND).sum()):,}",
         "Alerts": f"{len(alerts):,}",
     }
-    rows = alerts_table(alerts.nlargest(_MOST_ALERTS, "risk_score"), zones)
-    caption = f"Alerts{f': the {_MOST_ALERTS} of the highest risk' if len(alerts) > _MOST_ALERTS else ''}"
+    rows = alerts_table(confidence_of(alerts).nlargest(_MOST_ALERTS, "confidence"), zones)
+    caption = (
+        f"Alerts{f': the {_MOST_ALERTS} of the highest confidence' if len(alerts) > _MOST_ALERTS else ''}"
+    )
     said = (
-        table(rows.columns, rows.itertuples(index=False), [4], caption=caption)
+        table(rows.columns, rows.itertuples(index=False), [4, 5], caption=caption)
         if len(rows)
         else html_paragraph("No alert.")
     )

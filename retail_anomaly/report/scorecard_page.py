@@ -60,6 +60,7 @@ def write_scorecard(card: Scorecard, path: Path | str, *, title: str = "Scorecar
                 figure(plots.precision_at_k(card.overall, card.ks)),
                 figure(plots.loss_per_alert(card.overall, card.ks)),
                 figure(plots.precision_recall(card.curve, card.overall)),
+                figure(plots.reliability(card.reliability)),
             ]
     if card.by_store["store_days"].sum() > 0:
         sections.append(figure(plots.alert_rate_by_store(card.by_store)))

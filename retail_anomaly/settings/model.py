@@ -5,6 +5,7 @@ The parameters of a detector are defined in the detector's own file and nowhere 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from retail_anomaly.cases import Prior
+from retail_anomaly.cases import Calibration, Prior, ScoreCurve, packaged_calibration
 from retail_anomaly.core.credentials import KAFKA_CREDENTIALS, has_credentials
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
@@ -88,9 +89,21 @@ class CaseSettings(Section, frozen=True):
             "`a` + `b` alerts had been confirmed. Without an entry: 1 of 5."
         ),
     ] = msgspec.field(default_factory=dict)
+    confidence: Annotated[
+        dict[str, ScoreCurve],
+        Meta(
+            description="Share of a detector's alerts that are right by their score, by detector, as "
+            "`retail-anomaly calibrate` writes it. Without an entry: the packaged curve."
+        ),
+    ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.require_positive("memory")
+
+    @property
+    def calibration(self) -> Calibration:
+        """The packaged calibration with the curves of `confidence`."""
+        return packaged_calibration().with_curves(self.confidence)
 
 
 class TopicSettings(Section, frozen=True):
@@ -276,6 +289,15 @@ class Settings(Section, frozen=True):
     void_memory: Annotated[Duration, Meta(description="How long a receipt can be taken back.")] = Duration(
         24 * _HOUR
     )
+    min_confidence: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Alerts of a lower confidence go to the shadow. Alerts of detectors without a curve, "
+            "such as rules, do not.",
+        ),
+    ] = 0.0
     stores: Annotated[
         dict[str, StoreSettings],
         Meta(
@@ -449,6 +471,7 @@ def build_engine(
     >>> [detector.name for detector in build_engine(Settings(), ["refund_burst"]).detectors]
     ['refund_burst']
     """
+    calibration, least = settings.cases.calibration, settings.min_confidence
     known = {**REGISTRY, **{name: detector for name, (detector, _) in own_detectors().items()}}
     rules = rules_of_settings(settings, only)
     everywhere = rules.detectors((rule, 0) for rule in rules.everywhere.values())
@@ -484,6 +507,7 @@ def build_engine(
             max_ahead=settings.max_ahead,
             nobody=nobody,
             pseudonyms=pseudonyms,
+            is_sure=partial(calibration.is_sure, least=least) if least > 0 else None,
         )
 
     # Stores with the same parameters share their engine.

@@ -113,4 +113,5 @@ def _sum(outcomes: Sequence[TrialOutcome], limit: int | None) -> TrialOutcome:
     # Each share can be within the limit while all of them together are not.
     within = limit is None or alerts <= limit
     found = sorted(row for outcome in outcomes for row in outcome.found) if within else []
-    return TrialOutcome(alerts, tuple(found))
+    levels = zip(*(outcome.surer for outcome in outcomes), strict=True)
+    return TrialOutcome(alerts, tuple(found), tuple(_sum(level, limit) for level in levels))

@@ -1,14 +1,18 @@
 """The tuning procedure: search, choose, and measure the choice on days that took no part in it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
 import pandas as pd
 
+from retail_anomaly.cases import Prior
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
+from retail_anomaly.evaluate.calibration import are_right
+from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.replay.interrupts import Interrupts
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
@@ -16,11 +20,11 @@ from retail_anomaly.sources import Where, open_input
 from retail_anomaly.sources.loaded import zoned
 from retail_anomaly.tune import TuneError, TuneUsageError
 from retail_anomaly.tune.all_store_shares import AllStoreShares
-from retail_anomaly.tune.choose import choose, combined
+from retail_anomaly.tune.choose import Combination, choose, combined
 from retail_anomaly.tune.identity import study_identity
 from retail_anomaly.tune.space import Space
 from retail_anomaly.tune.split import HELD_OUT, TUNED
-from retail_anomaly.tune.store_share_trials import TrialOutcome
+from retail_anomaly.tune.store_share_trials import LEVELS, TrialOutcome
 from retail_anomaly.tune.study import Search, Trial, quiet, searches
 from retail_anomaly.tune.trial_tables import candidates_frame, frontier_frame, trials_frame
 from retail_anomaly.tune.truth import Objective, SplitTruth
@@ -133,10 +137,10 @@ def tune(  # noqa: PLR0913 - by name only
         steps = _Steps(advance, interrupts)
         _search(running, base, stores, settings, trials=trials, truth=truth, budget=budget, steps=steps)
         tried = {search.space.detector: search.tried for search in running}
-        front = choose(spaces, base, tried, truth.worth, most)
+        least, front = _best_level(spaces, base, tried, truth, most, settings.min_confidence)
         if not front:
             raise TuneError(_too_little(base, tried, truth, budget))
-        tuned = with_parameters(settings, front[-1].parameters)
+        tuned = msgspec.structs.replace(with_parameters(settings, front[-1].parameters), min_confidence=least)
         before = stores.alerts(settings)
         after = before if tuned == settings else stores.alerts(tuned)
     cards = {
@@ -157,7 +161,53 @@ def tune(  # noqa: PLR0913 - by name only
         start=combined(base, truth.worth),
         bad_lines=facts.bad_lines,
         first_bad=facts.first_bad,
+        priors={when: _priors(alerts, truth) for when, alerts in ((BEFORE, before), (AFTER, after))},
     )
+
+
+def _priors(alerts: pd.DataFrame, truth: SplitTruth) -> dict[str, Prior]:
+    """Return the precision of each type of alert on the days tuned on, for the order of reading."""
+    own = last_revisions(alerts[(truth.days.of_alerts(alerts) == TUNED).to_numpy()])
+    right = pd.Series(are_right(own, truth.incidents[TUNED]), index=own.index)
+    return {
+        str(kind): Prior.of_labelled(int(rows.sum()), len(rows)) for kind, rows in right.groupby(own["type"])
+    }
+
+
+def _best_level(
+    spaces: Sequence[Space],
+    base: Mapping[str, Trial],
+    tried: Mapping[str, Sequence[Trial]],
+    truth: SplitTruth,
+    most: int,
+    begun: float,
+) -> tuple[float, list[Combination]]:
+    """Return the least confidence whose best combination finds most, and the combinations at it.
+
+    Of equal ones the first: the confidence to begin with, then none, then the lower one.
+    """
+
+    def best_of(place: int | None) -> list[Combination]:
+        return choose(
+            spaces,
+            {name: one.of_level(place) for name, one in base.items()},
+            {name: [one.of_level(place) for one in every] for name, every in tried.items()},
+            truth.worth,
+            most,
+        )
+
+    least, front = begun, best_of(_level_of(begun))
+    for level, place in ((0.0, None), *zip(LEVELS, range(len(LEVELS)), strict=True)):
+        other = best_of(place)
+        if other and other[-1].worth > (front[-1].worth if front else 0.0):
+            least, front = level, other
+    return least, front
+
+
+def _level_of(least: float) -> int | None:
+    """Return the place of the highest level that is not above a least confidence."""
+    below = [place for place, level in enumerate(LEVELS) if level <= least + 1e-9]
+    return below[-1] if below else None
 
 
 def _search(
@@ -189,12 +239,14 @@ def _search(
         for search in lacking:
             parameters = proposed[search.space.detector]
             outcome = known[search.space.detector, parameters]
+            # A minimum confidence can bring many alerts into the budget.
+            chosen = outcome.within(int(budget * truth.tuned_store_days + 1e-9))
             with steps.whole():
                 search.learn(
                     parameters,
                     outcome,
-                    worth=truth.worth(frozenset(outcome.found)),
-                    excess=outcome.alerts / truth.tuned_store_days - budget,
+                    worth=truth.worth(frozenset(chosen.found)),
+                    excess=chosen.alerts / truth.tuned_store_days - budget,
                 )
     steps.begin(trials)
 
@@ -229,7 +281,8 @@ def _card(alerts: pd.DataFrame, truth: SplitTruth, part: str, settings: Settings
 def _too_little(
     base: Mapping[str, Trial], tried: Mapping[str, Sequence[Trial]], truth: SplitTruth, budget: float
 ) -> str:
-    alone = sum(one.outcome.alerts for name, one in base.items() if name not in tried)
+    # The fewest alerts are those of the highest level.
+    alone = sum(one.of_level(-1).outcome.alerts for name, one in base.items() if name not in tried)
     if alone > budget * truth.tuned_store_days:
         others = ", ".join(name for name in base if name not in tried)
         return (
@@ -237,14 +290,23 @@ def _too_little(
             f"a store-day, more than the budget of {budget:g}: allow more with --budget, name them with "
             "--detectors, or switch one off in the configuration"
         )
-    finding = [
-        one.outcome.alerts for name, all_ in tried.items() for one in (base[name], *all_) if one.outcome.found
-    ]
-    quietest = (alone + min(finding, default=0)) / truth.tuned_store_days
+    every = {name: [one, *tried.get(name, ())] for name, one in base.items()}
+    quietest = min(_finding(every, set(tried)), default=0) / truth.tuned_store_days
     return (
         f"nothing that was tried finds an incident and keeps the budget of {budget:g} alerts a store-day, "
         f"the quietest that finds one raises {quietest:.2f}: allow more with --budget or try more --trials"
     )
+
+
+def _finding(every: Mapping[str, Sequence[Trial]], tuned: Collection[str]) -> Iterator[int]:
+    """Yield, for each level, the fewest alerts with which a detector finds something beside the others."""
+    for place in (None, *range(len(LEVELS))):
+        outcomes = {name: [one.of_level(place).outcome for one in trials] for name, trials in every.items()}
+        alone = sum(own[0].alerts for name, own in outcomes.items() if name not in tuned)
+        for name, own in outcomes.items():
+            finding = [one.alerts for one in own if one.found]
+            if finding:
+                yield alone + (min(finding) if name in tuned else 0)
 
 
 # --- Arguments --------------------------------------------------------------------------------

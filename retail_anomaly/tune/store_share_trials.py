@@ -6,12 +6,12 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event, PosEvent, ShiftEvent
-from retail_anomaly.evaluate import Activity, match_incidents
+from retail_anomaly.evaluate import Activity
+from retail_anomaly.evaluate.match import distractors, match_pairs
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
@@ -19,6 +19,10 @@ from retail_anomaly.sources import Input, Share, Where, open_input
 from retail_anomaly.sources.event_log import BadLine, BadLines
 
 _REPEATED: Final = ("store_id", "cashier_id", "sku", "event_type", "register_id", "tender")
+
+
+LEVELS: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
+"""The least confidences that tuning tries."""
 
 
 class TrialOutcome(msgspec.Struct, frozen=True):
@@ -31,10 +35,21 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     found
         The incidents it finds, as row numbers in the frame of those days' incidents. Empty if there are more
         alerts than the limit: then nobody has looked.
+    surer
+        The same of the alerts of each of `LEVELS`, or more. Empty where no confidence counts.
     """
 
     alerts: int
     found: tuple[int, ...]
+    surer: tuple["TrialOutcome", ...] = ()
+
+    def of_level(self, place: int | None) -> "TrialOutcome":
+        """Return the outcome with the least confidence of this place in `LEVELS`; None: with none."""
+        return self if place is None or not self.surer else self.surer[place]
+
+    def within(self, most: int) -> "TrialOutcome":
+        """Return the outcome of the lowest level that has no more alerts than this, else of the highest."""
+        return next((one for one in (self, *self.surer) if one.alerts <= most), (self, *self.surer)[-1])
 
 
 class LogFacts(msgspec.Struct, frozen=True):
@@ -132,32 +147,57 @@ class StoreShareTrials:
         limited
             Whether to skip the search for incidents for a detector with more alerts than the limit.
         """
-        ids: dict[str, set[str]] = {name: set() for name in detectors}
+        # The least confidence is chosen afterwards, from the alerts of every confidence.
+        settings = msgspec.structs.replace(settings, min_confidence=0.0)
+        calibration = settings.cases.calibration
+        sure: dict[str, dict[str, float]] = {name: {} for name in detectors}
         kept: dict[str, list[Alert]] = defaultdict(list)
         events = self._events[: self._tuned_events]
         for alert in replay_events(events, build_engine(settings, detectors)):
             if max(alert.opened_at, alert.event_time) >= self._cuts[alert.store_id]:
                 continue
-            known = ids[alert.detector]
-            known.add(alert.alert_id)
-            if not limited or len(known) <= self._limit:
-                kept[alert.detector].append(alert)
+            known = sure[alert.detector]
+            known[alert.alert_id] = max(known.get(alert.alert_id, 0.0), calibration.sureness(alert))
+            kept[alert.detector].append(alert)
         return {
-            name: TrialOutcome(
-                len(known), () if limited and len(known) > self._limit else self._found(kept[name])
-            )
-            for name, known in ids.items()
+            name: self._outcome(known, kept[name], self._limit if limited else None)
+            for name, known in sure.items()
         }
 
     def alerts(self, settings: Settings) -> list[Alert]:
         """Run all enabled detectors over all days."""
         return list(replay_events(self._events, build_engine(settings)))
 
-    def _found(self, alerts: list[Alert]) -> tuple[int, ...]:
+    def _outcome(self, sure: Mapping[str, float], alerts: list[Alert], limit: int | None) -> TrialOutcome:
+        """Return the outcome with all alerts, and with those of each level."""
+        counts = [sum(one >= level - 1e-9 for one in sure.values()) for level in (0.0, *LEVELS)]
+        # Nobody looks for the incidents of levels with too many alerts: that takes long.
+        lowest = next((place for place, n in enumerate(counts) if limit is None or n <= limit), None)
+        best: dict[int, float] = {}
+        if lowest is not None:
+            least = (0.0, *LEVELS)[lowest] - 1e-9
+            best = self._found([alert for alert in alerts if sure[alert.alert_id] >= least], sure)
+        every, *surer = (
+            TrialOutcome(
+                count,
+                tuple(sorted(row for row, one in best.items() if one >= level - 1e-9))
+                if lowest is not None and place >= lowest
+                else (),
+            )
+            for place, (count, level) in enumerate(zip(counts, (0.0, *LEVELS), strict=True))
+        )
+        return msgspec.structs.replace(every, surer=tuple(surer))
+
+    def _found(self, alerts: list[Alert], sure: Mapping[str, float]) -> dict[int, float]:
+        """Return the incidents that alerts find, each with the confidence of its surest alert."""
         if not alerts or self._incidents.empty:
-            return ()
-        matched = match_incidents(alerts_frame(alerts), self._incidents)
-        return tuple(np.flatnonzero(matched["found"].to_numpy()).tolist())
+            return {}
+        pairs = match_pairs(alerts_frame(alerts), self._incidents)
+        pairs = pairs[~distractors(self._incidents)[pairs["incident"]]]
+        best: dict[int, float] = {}
+        for row, name in zip(pairs["incident"], pairs["alert_id"], strict=True):
+            best[int(row)] = max(best.get(int(row), 0.0), sure[name])
+        return best
 
 
 def _events(source: Input, share: Share | None, bad: BadLines) -> Iterator[Event]:

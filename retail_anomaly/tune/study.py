@@ -27,6 +27,10 @@ class Trial(NamedTuple):
     parameters: Parameters
     outcome: TrialOutcome
 
+    def of_level(self, place: int | None) -> "Trial":
+        """Return the trial with the outcome of a least confidence, see `TrialOutcome.of_level`."""
+        return Trial(self.parameters, self.outcome.of_level(place))
+
 
 class Search:
     """Propose parameters of one detector and learn from their outcomes.
@@ -55,7 +59,7 @@ class Search:
         self.tried = [
             Trial(
                 space.parameters(trial.params),
-                TrialOutcome(trial.user_attrs["alerts"], tuple(trial.user_attrs["found"])),
+                msgspec.convert(trial.user_attrs["outcome"], TrialOutcome),
             )
             for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
         ]
@@ -84,8 +88,7 @@ class Search:
         """
         trial, self._asked = self._asked, None
         assert trial is not None  # noqa: S101 - proposed before learnt
-        trial.set_user_attr("alerts", outcome.alerts)
-        trial.set_user_attr("found", list(outcome.found))
+        trial.set_user_attr("outcome", msgspec.to_builtins(outcome))
         trial.set_constraint("alerts over the budget", excess)
         self._study.tell(trial, [worth, excess])
         self.tried.append(Trial(parameters, outcome))

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.cases import Prior
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
@@ -56,6 +58,9 @@ class Tuning:
         The result of the base on the days tuned on.
     bad_lines, first_bad
         How many lines of the log were no events, and the first of them.
+    priors
+        By ``before`` and ``after`` the precision of each type of alert on the days tuned on. Those of the
+        settings to use are written as ``cases.priors``, for the order of reading.
     """
 
     base: Settings
@@ -70,6 +75,7 @@ class Tuning:
     start: Combination
     bad_lines: int
     first_bad: BadLine | None
+    priors: Mapping[str, Mapping[str, Prior]]
 
     @property
     def beats_base(self) -> bool:
@@ -84,8 +90,10 @@ class Tuning:
 
     @property
     def settings(self) -> Settings:
-        """The settings to use: the tuned ones where they beat the base, else the base."""
-        return self.tuned if self.beats_base else self.base
+        """The settings to use: the tuned ones where they beat the base, else the base, with their priors."""
+        chosen, when = (self.tuned, AFTER) if self.beats_base else (self.base, BEFORE)
+        priors = {**chosen.cases.priors, **self.priors[when]}
+        return msgspec.structs.replace(chosen, cases=msgspec.structs.replace(chosen.cases, priors=priors))
 
     @property
     def changes(self) -> dict[str, tuple[Any, Any]]:

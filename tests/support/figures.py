@@ -211,6 +211,7 @@ FIGURES: dict[str, Callable[[Month], go.Figure]] = {
     "refunds_over_time": lambda month: plots.refunds_over_time(
         month.pos, store_id="store-1", employee_id=str(month.pos["cashier_id"].iloc[0]), zones=ZONE
     ),
+    "reliability": lambda month: plots.reliability(month.card.reliability),
     "sales_by_day": lambda month: plots.sales_by_day(month.pos, zones=ZONE),
     "sales_by_hour": lambda month: plots.sales_by_hour(month.pos, zones=ZONE),
     "score_band": _score_band,

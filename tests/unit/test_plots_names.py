@@ -30,6 +30,7 @@ DRAWN = {
     "refund_shares": "(events, *, by, noun)",
     "refund_window": "(alert, events, *, around, zones)",
     "refunds_over_time": "(events, *, store_id, employee_id, zones)",
+    "reliability": "(bins)",
     "sales_by_day": "(events, *, zones, most)",
     "sales_by_hour": "(events, *, zones)",
     "score_band": "(scores, subject, *, alerts, zones, limit)",

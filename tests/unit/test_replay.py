@@ -242,6 +242,7 @@ def test_the_public_names_are_these():
         *(
             "data_quality",
             "differing_alerts",
+            "drift",
             "enrich",
             "explain",
             "incidents_frame",

@@ -112,7 +112,7 @@ def test_only_the_riskiest_are_shown_in_full(write):
     many = pd.concat([example_alerts().assign(alert_id=[f"{n}a", f"{n}b"]) for n in range(TOP)])
     page = Page(write(many))
     assert sum(attributes.get("class") == "alert" for _, attributes in page.tags) == TOP
-    assert f"The {TOP} of highest risk, of {2 * TOP}" in " ".join(page.text)
+    assert f"The {TOP} that are most likely right, of {2 * TOP}" in " ".join(page.text)
 
 
 def sold(store, cashier, times, event_type="SALE"):
@@ -261,8 +261,8 @@ def test_all_alerts_are_in_a_table_that_is_packed_and_never_html(write):
     listed = unpacked(page)
     assert listed["head"][-1] == "What was seen"
     assert len(listed["rows"]) == 300
-    risks = [row[listed["head"].index("Risk")] for row in listed["rows"]]
-    assert risks == sorted(risks, reverse=True)
+    sure = [row[listed["head"].index("Confidence")] for row in listed["rows"]]
+    assert sure == sorted(sure, reverse=True)
     assert HOSTILE not in page
     assert "innerHTML" not in page.rpartition('id="alert-data">')[2]
 
@@ -318,7 +318,7 @@ def contrast(one, other):
                 "those with the most alerts, 30 of 200",
             ],
         ),
-        (10, ["Drawn are the 1,000 alerts of the highest risk, of 4,000."]),
+        (10, ["Drawn are the 1,000 alerts of the highest confidence, of 4,000."]),
     ],
 )
 def test_a_large_chain_stays_under_six_megabytes_and_says_what_is_left_out(write, stores, notes):

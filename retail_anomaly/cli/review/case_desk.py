@@ -188,7 +188,8 @@ class CaseDesk:
         self.refresh()
 
     def _alerts(self, case: Case) -> pd.DataFrame:
-        return alerts_frame(self._cases.alert(alert.alert_id) for alert in case.alerts)
+        calibration = self._cases.settings.cases.calibration
+        return alerts_frame((self._cases.alert(alert.alert_id) for alert in case.alerts), calibration)
 
     def _described(self, case: Case) -> str:
         alerts = self._alerts(case)

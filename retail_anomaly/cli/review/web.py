@@ -216,12 +216,14 @@ class ReviewBoard:
 
     def _shown(self, case: Case, alert: CaseAlert) -> dict[str, Any]:
         evidence = self._cases.alert(alert.alert_id).evidence
+        calibration = self._cases.settings.cases.calibration
         zone = self._zone(case)
         return {
             "alert": alert,
             "time": self._time(case, alert.event_time),
             "evidence": evidence_items(evidence, zone),
             "money": at_stake(evidence),
+            "confidence": calibration.confidence(alert.detector, evidence, alert.risk_score),
         }
 
     def _time(self, case: Case, millis: int) -> str:

@@ -155,7 +155,7 @@ def test_the_page_shows_every_figure_and_needs_nothing_from_outside(files, tmp_p
         "Time until an incident is found",
         "Share of the alerts read that are right",
         "Loss found per alert read",
-        "Precision and recall by threshold of risk",
+        "Precision and recall by threshold of confidence",
         "1.67 alerts per store-day",
         "<h2>By detector</h2>",
         "honest trade that looks like an incident",

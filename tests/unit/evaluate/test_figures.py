@@ -81,14 +81,11 @@ def test_alert_rate_by_store(card):
 
 def test_precision_and_recall_by_threshold(card):
     drawn = by_name(plots.precision_recall(card.curve, card.overall))
-    curve = drawn["Alerts from a risk on"]
-    found = {
-        round(threshold, 3): (precision, recall)
-        for threshold, precision, recall in zip(curve.customdata[:, 0], curve.y, curve.x, strict=True)
-    }
-    # From 0.8 on: x1, x4 and x5, of which two are right and find i1 and i3 of three.
-    assert found[0.8] == pytest.approx((2 / 3, 2 / 3))
-    assert found[0.9] == pytest.approx((1.0, 1 / 3))
+    curve = drawn["Alerts from a confidence on"]
+    found = list(zip(curve.y, curve.x, strict=True))
+    # The riskiest three are x1, x4 and x5, of which two are right and find i1 and i3 of three.
+    assert found[-2] == pytest.approx((2 / 3, 2 / 3))
+    assert found[-1] == pytest.approx((1.0, 1 / 3))
     assert not np.isnan(drawn["Random"].y[0])
 
 

@@ -178,10 +178,10 @@ def test_the_recipe_on_a_real_shop_names_first_what_an_analyst_reads(tmp_path, c
     assert main(["replay", str(log), "--mapping", mapping, "--output", str(alerts)]) == 0
     said = capsys.readouterr().err.splitlines()[:5]
     assert said[0].startswith("20,000 events of ")
-    read_first = [re.fullmatch(r"  read first: (.*) \(risk ([\d.]+)\)", line) for line in said[1:4]]
-    risks = [float(found[2]) for found in read_first if found]
-    assert len(risks) == 3
-    assert risks == sorted(risks, reverse=True)
+    read_first = [re.fullmatch(r"  read first: (.*) \(confidence ([\d.]+)\)", line) for line in said[1:4]]
+    shares = [float(found[2]) for found in read_first if found]
+    assert len(shares) == 3
+    assert shares == sorted(shares, reverse=True)
     assert said[1].startswith(
         "  read first: Refund of 1 piece of M for 120.00: receipt 569389 has it at 101.67 each;"
     )

@@ -8,8 +8,10 @@ import msgspec
 import pandas as pd
 import pytest
 
+from retail_anomaly.cases import Prior, ScoreCurve
 from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.settings import SettingsError, build_engine, load
+from retail_anomaly.settings.model import CaseSettings
 from retail_anomaly.tune import TuneError, tune
 from retail_anomaly.tune.split import HELD_OUT, TUNED
 from tests.support.events import DAY, HOUR, MINUTE, gate, sale
@@ -41,7 +43,7 @@ def test_parameters_that_are_too_strict_are_loosened_until_they_find_what_there_
     assert recall(found, HELD_OUT, "after") == 1
     assert rate(found, HELD_OUT, "after") <= 1
     assert found.beats_base
-    assert found.settings == found.tuned
+    assert found.settings.detectors == found.tuned.detectors
     tuned = found.settings.detectors.refund_burst
     assert tuned.count <= 3
     assert tuned.amount <= 120
@@ -58,6 +60,8 @@ def test_written_configuration_is_read_as_it_is_and_means_the_settings(found, tm
     path.write_text(found.config, "utf-8")
     loaded = load(path, environ={}).settings
     assert loaded == found.settings
+    # Every burst was right, which is worth five verdicts.
+    assert loaded.cases.priors["REFUND_BURST"] == Prior.of_labelled(6, 6)
     assert [detector.parameters for detector in build_engine(loaded).detectors] == [
         found.settings.detectors.refund_burst
     ]
@@ -87,7 +91,8 @@ def test_where_nothing_beats_the_base_the_base_is_written_and_that_is_said():
     events, incidents = shops()
     tuning = tune(events, incidents, settings=GOOD, budget=1.0, trials=12, progress=False)
     assert recall(tuning, TUNED, "before") == 1
-    assert tuning.settings == tuning.tuned == GOOD
+    assert tuning.tuned == GOOD
+    assert tuning.settings.detectors == GOOD.detectors
     assert not tuning.beats_base
     assert not tuning.changes
     assert "Tuning found nothing better than the settings it began with, so these are kept." in tuning.config
@@ -110,7 +115,7 @@ def test_what_pays_on_the_days_tuned_on_only_is_not_kept():
     assert recall(tuning, TUNED, "after") > recall(tuning, TUNED, "before")
     assert rate(tuning, HELD_OUT, "after") > 2
     assert not tuning.beats_base
-    assert tuning.settings == GOOD
+    assert tuning.settings.detectors == GOOD.detectors
     assert "do not beat" in tuning.config
     assert "not kept" in tuning.config
 
@@ -298,18 +303,36 @@ def test_unknown_detector_is_refused():
         tune(*shops(), detectors=["x"])
 
 
+def test_a_least_confidence_quiets_detectors_that_are_not_tuned():
+    events, incidents = shops()
+    settings = only("refund_burst", "refund_without_sale")
+    options: dict[str, Any] = {
+        "settings": settings, "detectors": ["refund_burst"], "trials": 3, "progress": False,
+    }  # fmt: skip
+
+    tuning = tune(events, incidents, budget=1.0, **options)
+
+    assert rate(tuning, TUNED, "before") == 6
+    assert rate(tuning, TUNED, "after") == rate(tuning, HELD_OUT, "after") == 1
+    assert recall(tuning, HELD_OUT, "after") == 1
+    assert 0 < tuning.settings.min_confidence < 1
+    assert tuning.beats_base
+
+
 def test_a_budget_that_nothing_keeps_is_refused_with_what_would_do():
     events, incidents = shops()
     settings = only("refund_burst", "refund_without_sale")
+    # No least confidence quiets a detector whose alerts are all taken for right.
+    sure = CaseSettings(confidence={"refund_without_sale": ScoreCurve(intercept=9.0)})
     message = r"\(refund_without_sale\) raise 5\.00 alerts a store-day, more than the budget of 0.5"
     with pytest.raises(TuneError, match=message):
         tune(
             events,
             incidents,
-            settings=settings,
+            settings=msgspec.structs.replace(settings, cases=sure),
             detectors=["refund_burst"],
             budget=0.5,
-            trials=3,
+            trials=1,
             progress=False,
         )
 
