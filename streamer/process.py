@@ -4,21 +4,26 @@ A process declares a `QuixProcess`: its consumer group, its topics and a functio
 `run` does the rest, and is the same for all of them.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import structlog
 from confluent_kafka import KafkaException
 from msgspec import structs
 
-from retail_anomaly.settings import Settings
+from retail_anomaly.cases.audit.chain import AuditKind
+from retail_anomaly.settings import Settings, flatten
 from streamer.errors import StreamerError
+from streamer.kafka.audit_topic import AuditTopic
 from streamer.kafka.connection import Connection
 from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import RecordLimits, record_limits
+from streamer.kafka.topic_plan import AUDIT, TopicNames
 from streamer.kafka.topic_watch import WATCH_SECONDS, TopicWatch
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from streamer.observe.background import Background
@@ -168,7 +173,7 @@ def ensure_process_topics(
     reports = ensure_topics(
         connection,
         TopicPlan.of(process.settings),
-        (*process.inputs, *process.outputs),
+        (*process.inputs, *process.outputs, *_audit_topic(process.settings)),
         create=process.settings.streamer.manage_topics if create is None else create,
     )
     return TopicFacts(
@@ -253,6 +258,7 @@ def run(process: QuixProcess, connection: Connection) -> int:
             processing_guarantee=streamer.processing_guarantee,
             **process.about,
         )
+        _note_configuration(process, connection)
         with (
             process.beside(connection) as work,
             _watched(process, connection, topics, app) as watch,
@@ -263,6 +269,23 @@ def run(process: QuixProcess, connection: Connection) -> int:
             app.run()
     metrics.log_stop()
     return 0
+
+
+def _audit_topic(settings: Settings) -> tuple[str, ...]:
+    return (TopicNames.of_settings(settings).of(AUDIT),) if settings.privacy.audit else ()
+
+
+def _note_configuration(process: QuixProcess, connection: Connection) -> None:
+    """Add the configuration to the audit trail, if it is another one than when the process started last."""
+    if not process.settings.privacy.audit or connection.broker is None:
+        return
+    trail = AuditTopic(connection, TopicNames.of_settings(process.settings).of(AUDIT))
+    values = {key: str(value) for key, value in flatten(process.settings).items()}
+    kind: AuditKind = "configuration"
+    by = process.group
+    before = [each.content for each in trail.read().records if (each.kind, each.by) == (kind, by)]
+    if not before or before[-1] != values:
+        trail.append(uuid4().hex, time.time_ns() // 1_000_000, kind, by, values)
 
 
 @contextmanager

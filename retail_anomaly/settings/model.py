@@ -129,9 +129,16 @@ class TopicSettings(Section, frozen=True):
             "that is older than this expires on arrival."
         ),
     ] = Duration(3650 * _DAY)
+    retention_of: Annotated[
+        dict[str, Duration],
+        Meta(description="How long the records of single topics are kept: {anomaly-alerts: 180d}."),
+    ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.require_positive("retention")
+        for name, kept in self.retention_of.items():
+            if kept <= 0:
+                raise ValueError(f"retention_of: {name}: expected a duration above 0")
 
 
 class SinkSettings(Section, frozen=True):

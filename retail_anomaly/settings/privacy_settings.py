@@ -74,6 +74,14 @@ class PrivacySettings(Section, frozen=True):
         Meta(description="Ids of cashiers that are no employees, and stay: [SCO-*] for all that begin so."),
     ] = ()
 
+    audit: Annotated[
+        bool,
+        Meta(
+            description="Write the topic retail-audit: configurations, changes of rules, decisions, reveals. "
+            "Each record holds the hash of the one before."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
         for name in ("pause", "overlap"):
             if getattr(self, name) > _LONGEST:

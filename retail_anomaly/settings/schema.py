@@ -84,6 +84,8 @@ def _twin(kind: Any, detectors: type[msgspec.Struct]) -> Any:
         return dict[str, _twin(typing.get_args(kind)[1], detectors)]  # type: ignore[misc]
     if kind is DetectorSettings:
         return detectors
+    if kind is Duration:
+        return _WRITTEN_DURATION
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _as_written(kind, detectors)
     return kind

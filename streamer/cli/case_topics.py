@@ -7,11 +7,12 @@ from pathlib import Path
 
 from retail_anomaly.core.events import ALERTS
 from streamer.cli.options import prepare
-from streamer.kafka.topic_plan import ALERT_ACTIONS, TopicNames
-from streamer.kafka.topic_records import TopicRecords
+from streamer.kafka.audit_topic import AuditTopic
+from streamer.kafka.topic_plan import ALERT_ACTIONS, AUDIT, TopicNames
+from streamer.kafka.topic_records import AuditedRecords, TopicRecords
 
 
-def open_case_topics(config: Path | None, broker: str) -> tuple[TopicRecords, TopicRecords]:
+def open_case_topics(config: Path | None, broker: str) -> tuple[TopicRecords, TopicRecords | AuditedRecords]:
     """Return the alerts and the actions of a broker.
 
     Parameters
@@ -28,4 +29,7 @@ def open_case_topics(config: Path | None, broker: str) -> tuple[TopicRecords, To
     """
     settings, connection = prepare(config, False, broker=broker)
     names = TopicNames.of_settings(settings)
-    return TopicRecords(connection, names.of(ALERTS)), TopicRecords(connection, names.of(ALERT_ACTIONS))
+    alerts, actions = (TopicRecords(connection, names.of(topic)) for topic in (ALERTS, ALERT_ACTIONS))
+    if settings.privacy.audit:
+        return alerts, AuditedRecords(actions, AuditTopic(connection, names.of(AUDIT)))
+    return alerts, actions

@@ -5,7 +5,7 @@ installation with the extra `streamer` has them. `--help` needs neither.
 """
 
 from retail_anomaly.cli.frame import new_app
-from streamer.cli import rules_commands, state_commands
+from streamer.cli import audit_commands, rules_commands, state_commands
 from streamer.cli.broker import broker
 from streamer.cli.groups import lag, skip
 from streamer.cli.queries import alerts, status
@@ -21,3 +21,5 @@ for command in (run, metrics, triage, notify, returns, sink, topics, lag, status
     app.command()(command)
 app.add_typer(rules_commands.app, name="rules")
 app.add_typer(state_commands.app, name="state")
+app.add_typer(audit_commands.audit_app, name="audit")
+app.add_typer(audit_commands.reveal_app, name="reveal")

@@ -176,7 +176,7 @@ def _write(settings: "Settings", connection: "Connection", changes: "Sequence[Ru
     from retail_anomaly.core.records import InvalidRecord
     from streamer.errors import StreamerError
     from streamer.kafka.rules_topic import write_changes
-    from streamer.kafka.topic_plan import TopicNames
+    from streamer.kafka.topic_plan import AUDIT, TopicNames
 
     book = _book(settings, connection)
     said = []
@@ -190,6 +190,15 @@ def _write(settings: "Settings", connection: "Connection", changes: "Sequence[Ru
             raise StreamerError(f"{error}{advice}; nothing was written") from None
         said.append(f"{rule.id} version {rule.version}: {rule.status}")
     names = TopicNames.of_settings(settings)
+    if settings.privacy.audit:
+        from msgspec import to_builtins
+
+        from streamer.kafka.audit_topic import AuditTopic
+
+        trail = AuditTopic(connection, names.of(AUDIT))
+        for change in changes:
+            # First: a change that is not in the trail does not happen.
+            trail.append(change.change_id, change.time, "rules", change.by, to_builtins(change))
     count = write_changes(connection, changes, names, max_ahead=settings.max_ahead)
     for line in said:
         typer.echo(f"{line}, written to {count} partitions")

@@ -1,11 +1,11 @@
 """The plan for the topics, and the report on a topic that was compared with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS, POS_EVENTS
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import Settings, SettingsError
 
 STORE_METRICS: Final = "store-metrics"
 TICKS: Final = "store-ticks"
@@ -17,6 +17,7 @@ RETURNS: Final = "store-returns"
 ALERT_ACTIONS: Final = "alert-actions"
 ALERT_CASES: Final = "alert-cases"
 NOTIFY_TICKS: Final = "notify-ticks"
+AUDIT: Final = "retail-audit"
 TOPICS: Final = (
     *INPUT_TOPICS,
     ALERTS,
@@ -120,7 +121,9 @@ def topics_of(settings: Settings) -> tuple[str, ...]:
     """
     returns = (RETURNS,) if settings.streamer.returns else ()
     notify = (NOTIFY_TICKS,) if settings.notify.routes else ()
-    return TopicNames.of_settings(settings).all((*TOPICS, *extra_outputs(settings), *returns, *notify))
+    audit = (AUDIT,) if settings.privacy.audit else ()
+    wanted = (*extra_outputs(settings), *returns, *notify, *audit)
+    return TopicNames.of_settings(settings).all((*TOPICS, *wanted))
 
 
 def extra_outputs(settings: Settings) -> tuple[str, ...]:
@@ -151,6 +154,8 @@ class TopicPlan:
         longer than the oldest history that a producer sends.
     names
         The topics' names in Kafka.
+    retention_of
+        By plain name, the retention of a topic that differs.
 
     Examples
     --------
@@ -162,18 +167,32 @@ class TopicPlan:
     replication_factor: int
     retention: int
     names: TopicNames = field(default_factory=TopicNames)
+    retention_of: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return the plan of the settings."""
+        """Return the plan of the settings.
+
+        Raises
+        ------
+        SettingsError
+            A topic whose retention is set is none, or is kept for ever.
+        """
         topics = settings.streamer.topics
         names = TopicNames.of_settings(settings)
-        return cls(topics.partitions, topics.replication_factor, topics.retention, names)
+        known = [name for name in (*TOPICS, SCORES, ENRICHED, RETURNS, NOTIFY_TICKS) if name != RULES]
+        for name in topics.retention_of:
+            if name not in known:
+                raise SettingsError(
+                    f"streamer.topics.retention_of.{name}: expected one of {', '.join(known)}"
+                )
+        return cls(topics.partitions, topics.replication_factor, topics.retention, names, topics.retention_of)
 
     def config(self, name: str) -> dict[str, str]:
         """Return the configuration of a topic of this name, in Kafka's words."""
-        # Without the first change of a rule the others could not be repeated.
-        kept = -1 if self.names.plain(name) == RULES else int(self.retention)
+        plain = self.names.plain(name)
+        # Without the first change of a rule the others could not be repeated, nor a chain be checked.
+        kept = -1 if plain in (RULES, AUDIT) else int(self.retention_of.get(plain, self.retention))
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(kept),

@@ -3,13 +3,54 @@
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamer.errors import StreamerError
+from streamer.kafka.audit_topic import AuditTopic
 from streamer.kafka.connection import Connection
 from streamer.kafka.tail import Tail
 
 _WRITE_SECONDS: Final = 10.0
+
+
+class AuditedRecords:
+    """Decisions in a topic, each in the audit trail before it is written.
+
+    Parameters
+    ----------
+    records
+        The topic.
+    trail
+        The audit trail.
+    """
+
+    def __init__(self, records: "TopicRecords", trail: AuditTopic) -> None:
+        self._records = records
+        self._trail = trail
+        self.was_replaced = records.was_replaced
+        self.new_lines = records.new_lines
+
+    @property
+    def place(self) -> str:
+        """The place in the topic."""
+        return self._records.place
+
+    def reopened(self) -> "AuditedRecords":
+        """Return itself: a topic is never replaced."""
+        return self
+
+    def append(self, line: bytes, store_id: str) -> None:
+        """Add a decision to the trail, then to the topic.
+
+        Raises
+        ------
+        StreamerError
+            Kafka does not take it.
+        """
+        act = msgspec.json.decode(line)
+        self._trail.append(act["actionId"], act["time"], "action", act["by"], act)
+        self._records.append(line, store_id)
 
 
 class TopicRecords:

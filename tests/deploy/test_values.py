@@ -100,6 +100,10 @@ REFUSED = {
         [*GOOD, "generator.enabled=true", "generator.start=2026-01-05"],
         r"generator.start needs generator.history=0",
     ),
+    "no key for the pseudonyms": (
+        [*GOOD, "config.privacy.pseudonyms=keyed"],
+        r"privacy.existingSecret.*RETAIL_PSEUDONYM_KEY",
+    ),
     "no memory limit": ([*GOOD, "sink.resources.limits.memory=null"], r"limits"),
 }
 

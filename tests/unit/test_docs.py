@@ -112,7 +112,7 @@ def help_of() -> Callable[[tuple[str, ...]], str]:
     return printed
 
 
-GROUPS = {"allow", "config", "import", "rules", "verdict"}
+GROUPS = {"allow", "audit", "config", "import", "reveal", "rules", "verdict"}
 """Commands with commands of their own."""
 
 

@@ -59,6 +59,9 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 {{- fail (printf "%s is %d, and the topics have %d partitions (config.streamer.topics.partitions): a process without a partition does nothing" $name (int $replicas) $partitions) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq (dig "privacy" "pseudonyms" "none" .Values.config) "keyed") (not .Values.privacy.existingSecret) -}}
+{{- fail "privacy.existingSecret: name the Secret with the key of the pseudonyms (RETAIL_PSEUDONYM_KEY), or leave out config.privacy.pseudonyms" -}}
+{{- end -}}
 {{- range $part := list "generator" "kafkaUi" -}}
 {{- if and (index $.Values $part).enabled $.Values.kafka.existingSecret -}}
 {{- fail (printf "%s.enabled: it is for trials and knows a Kafka without a log-in only; leave out kafka.existingSecret" $part) -}}

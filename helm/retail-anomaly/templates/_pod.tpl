@@ -103,7 +103,12 @@ env:
     value: /etc/influxdb-tls/ca.crt
   {{- end }}
   {{- end }}
-{{- with compact (list (.kafkaSecret | default $values.kafka.existingSecret) (.secret | default "")) }}
+{{- $secrets := list (.kafkaSecret | default $values.kafka.existingSecret) (.secret | default "") }}
+{{- /* The two processes that read events turn ids into pseudonyms; no other has the key. */}}
+{{- if has .name (list "streamer" "returns") }}
+{{- $secrets = append $secrets $values.privacy.existingSecret }}
+{{- end }}
+{{- with compact $secrets }}
 envFrom:
   {{- range . }}
   - secretRef:
