@@ -12,12 +12,15 @@ FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /source
+# Further libraries, with a blank between them: `--build-arg WITH=river` for models of River.
+ARG WITH=
 # Install the dependencies first: this layer is built anew only when one of these files changes.
 COPY constraints.txt ./
 COPY streamer/requirements.txt streamer/requirements.txt
+# hadolint ignore=SC2086
 RUN python -m venv --without-pip /opt/retail-anomaly \
     && python -m pip --python /opt/retail-anomaly install --only-binary :all: \
-        --constraint constraints.txt --requirement streamer/requirements.txt \
+        --constraint constraints.txt --requirement streamer/requirements.txt ${WITH} \
     && find /opt/retail-anomaly -type d -name tests -prune -exec rm -r {} + \
     && python -m pip install --constraint constraints.txt hatchling
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./

@@ -30,9 +30,6 @@ def schema() -> str:
     }
     for key in _SET_BY_CHART:
         del definitions["StreamerSettings"]["properties"][key]
-    for definition in definitions.values():
-        if "model" in definition.get("properties", {}):
-            definition["properties"]["model"]["enum"] = ["packaged"]  # the streamer runs no other
     for path, text in described():
         _describe(own, path, text)
     _close(own)

@@ -74,6 +74,9 @@ class Detector(ABC, Generic[P, S]):
         How many events this process could not judge, by reason; hosts show it.
     follows_returns
         A host sets it where it asks the store of the receipt about other stores' refunds (`on_return`).
+    tell
+        A host that must go on sets it: it is told, as store and text, that a model of somebody else's failed
+        or began anew. None: a model that fails raises `ModelError`.
 
     Raises
     ------
@@ -98,6 +101,7 @@ class Detector(ABC, Generic[P, S]):
         self.listener: Callable[[Score], None] | None = None
         self.undecided: Counter[str] = Counter()
         self.follows_returns = False
+        self.tell: Callable[[str, str], None] | None = None
 
     @classmethod
     def cannot_see(cls) -> str:
@@ -112,6 +116,11 @@ class Detector(ABC, Generic[P, S]):
         head = "Cannot see: "
         paragraphs = [" ".join(text.split()) for text in (cls.__doc__ or "").split("\n\n")]
         return next((text.removeprefix(head) for text in paragraphs if text.startswith(head)), "")
+
+    def telling(self, store: StoreMemory) -> Callable[[str], None] | None:
+        """Return what takes a line about a store's model, or None if the host has set no `tell`."""
+        tell, store_id = self.tell, store.store_id
+        return None if tell is None else lambda said: tell(store_id, said)
 
     @property
     def needs_time(self) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.clock import HeldBack
-from retail_anomaly.core.collections import AgedIds, Collection, Load, StateRecord, Table, TimedIds
+from retail_anomaly.core.collections import AgedIds, Collection, Load, Snapshot, StateRecord, Table, TimedIds
 from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.kept_line import ForgottenSales
 from retail_anomaly.core.kept_lines import KeptLines
@@ -29,7 +29,7 @@ _HOUR: Final = 3_600_000
 # Longer than any pause after which an employee takes a new pseudonym.
 _ACTIVE: Final = 30 * 24 * _HOUR
 _LATE_PER_SWEEP: Final = 1_000
-_COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger)
+_COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger, Snapshot)
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -51,8 +51,8 @@ class _Header(msgspec.Struct, array_like=True):
 class DetectorState:
     """Base of a detector's state of one store.
 
-    Give your state its collections as attributes: hosts write, restore and sweep every `Table`, `TimedIds`
-    and `AgedIds` that they find there. Any other attribute is lost at a restart.
+    Give your state its collections as attributes: hosts write, restore and sweep every `Table`, `TimedIds`,
+    `AgedIds` and `Snapshot` that they find there. Any other attribute is lost at a restart.
 
     Examples
     --------

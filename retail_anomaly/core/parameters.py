@@ -73,11 +73,6 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         ]
         return html_table(rows, ["parameter", "value", "default, where it differs"])
 
-    @property
-    def replay_only(self) -> str | None:
-        """Why the detector runs in a replay only, or None; begins with the name of the parameter."""
-        return None
-
 
 P = TypeVar("P", bound=Parameters)
 

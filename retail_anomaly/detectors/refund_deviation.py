@@ -1,5 +1,6 @@
 """REFUND_DEVIATION: a cashier's refunds are not as usual."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -79,11 +80,12 @@ class DayEpisode(Episode):
 class RefundDeviationState(DetectorState):
     """The history of each cashier, of the store and of its prices, and the open alerts.
 
-    A detector of River, if one was chosen, is in this process only and is not stored.
+    A detector of River, if one was chosen, is among them.
     """
 
     def __init__(self, max_late: int, river: RiverRefunds | None = None) -> None:
         self.river = river
+        self.model = river.model if river else None
         self.cashiers: Table[CashierHistory] = Table(
             CashierHistory,
             due=lambda cashier: (cashier.day - _EPOCH) * DAY + _FORGOTTEN_AFTER,
@@ -167,7 +169,9 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         cashier.count_refund(self._line(event, state, store))
         tails = self.model.judge(event.event_time, cashier, level)
         if state.river is not None:
-            tails = state.river.judge(event.event_time, store.local, cashier, tails)
+            tell = self.telling(store)
+            tails = state.river.judge(event.event_time, store.local, cashier, tails, tell)
+            self.undecided += Counter({"model failed": int(state.river.model.failed)})
         cashier.strongest = max(cashier.strongest, tails.strength)
         state.cashiers.put(event.cashier_id, cashier)
         if self.listener is not None:

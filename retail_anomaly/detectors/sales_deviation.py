@@ -1,5 +1,6 @@
 """SALES_DEVIATION: a store sells much less, or much more, than it usually does at this hour."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -69,11 +70,12 @@ class SalesEpisode(Episode):
 class SalesDeviationState(DetectorState):
     """The history of the store's sales and prices, and its open alert.
 
-    A detector of River, if one was chosen, is in this process only and is not stored.
+    A detector of River, if one was chosen, is among them.
     """
 
     def __init__(self, max_late: int, river: RiverSales | None = None) -> None:
         self.river = river
+        self.model = river.model if river else None
         self.history: Table[SalesHistory] = Table(SalesHistory)
         self.prices: Table[SkuPrices] = Table(SkuPrices)
         self.episodes: Table[SalesEpisode] = Table(
@@ -168,7 +170,8 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         before = history.block
         for quarter in self.model.pass_time(block, store.local, history):
             if state.river is not None:
-                quarter = state.river.judge(quarter, store.local)  # noqa: PLW2901
+                quarter = state.river.judge(quarter, store.local, self.telling(store))  # noqa: PLW2901
+                self.undecided += Counter({"model failed": int(state.river.model.failed)})
             if self.listener is not None:
                 self.listener(
                     self._score(quarter, history, store, None if learned else self.why_silent(state))

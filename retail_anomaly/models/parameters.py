@@ -14,8 +14,8 @@ class ModelParameters(Parameters, frozen=True):
 
     Examples
     --------
-    >>> ModelParameters(model="river.anomaly.HalfSpaceTrees").replay_only
-    'model: river.anomaly.HalfSpaceTrees has no state that can be stored'
+    >>> ModelParameters(model="river.anomaly.GaussianScorer").choice.scaler
+    'none'
     """
 
     features: ClassVar[tuple[str, ...]] = ()
@@ -25,12 +25,12 @@ class ModelParameters(Parameters, frozen=True):
     model: Annotated[
         str,
         Meta(
-            description="`packaged`, or an anomaly detector of River such as `river.anomaly.HalfSpaceTrees`: "
-            "in replay and notebooks only."
+            description="`packaged`; or an anomaly detector of River such as `river.anomaly.HalfSpaceTrees`, "
+            "or a function of yours that returns one or a pipeline."
         ),
     ] = PACKAGED
     model_parameters: Annotated[
-        dict[str, Value], Meta(description="The arguments of that detector of River.")
+        dict[str, Value], Meta(description="The arguments of that detector or function.")
     ] = {}  # noqa: RUF012 - msgspec copies it
     scaler: Annotated[
         str,
@@ -57,8 +57,3 @@ class ModelParameters(Parameters, frozen=True):
         if self.model == PACKAGED:
             return None
         return RiverChoice(self.model, self.model_parameters, self.scaler)
-
-    @property
-    def replay_only(self) -> str | None:
-        """Why a host that stores state can't run the detector, or None."""
-        return None if self.choice is None else f"model: {self.model} has no state that can be stored"

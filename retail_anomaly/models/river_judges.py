@@ -12,7 +12,7 @@ from retail_anomaly.core.local_time import LocalTime
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.refunds import MARKS, CashierHistory, RefundTails
 from retail_anomaly.models.river_choice import Features, RiverChoice
-from retail_anomaly.models.river_model import RiverModel
+from retail_anomaly.models.river_model import RiverModel, Tell
 from retail_anomaly.models.sales import HORIZONS, JudgedQuarter
 
 COMPONENT: Final = "model"
@@ -99,6 +99,26 @@ def sales_features(quarter: JudgedQuarter, number: int) -> Features:
     }
 
 
+class SalesRank(msgspec.Struct, array_like=True):
+    """The rank of a detector's strengths over a store's quarters.
+
+    Parameters
+    ----------
+    rank
+        The rank.
+    day
+        The local day on which it was last fitted.
+
+    Examples
+    --------
+    >>> SalesRank().day
+    0
+    """
+
+    rank: RollingRank = msgspec.field(default_factory=RollingRank)
+    day: int = 0
+
+
 class RiverRefunds:
     """Judge a cashier's day by a River detector, one for all cashiers of a store.
 
@@ -109,19 +129,31 @@ class RiverRefunds:
     ----------
     choice
         The detector.
+
+    Attributes
+    ----------
+    model
+        The detector at work, to be stored.
     """
 
     def __init__(self, choice: RiverChoice) -> None:
-        self._model = RiverModel(choice)
+        self.model = RiverModel(choice)
 
-    def judge(self, time: int, local: LocalTime, cashier: CashierHistory, tails: RefundTails) -> RefundTails:
-        """Return the tails with the detector's verdict in place of theirs."""
-        share = self._model.share_as_high(refund_features(time, local.of(time)[1], cashier, tails))
-        return msgspec.structs.replace(tails, p_values={COMPONENT: share}, strength=self._model.strength)
+    def judge(
+        self,
+        time: int,
+        local: LocalTime,
+        cashier: CashierHistory,
+        tails: RefundTails,
+        tell: Tell | None = None,
+    ) -> RefundTails:
+        """Return the tails with the detector's verdict in place of theirs; `tell` as for `RiverModel`."""
+        share = self.model.share_as_high(refund_features(time, local.of(time)[1], cashier, tails), tell)
+        return msgspec.structs.replace(tails, p_values={COMPONENT: share}, strength=self.model.strength)
 
     def evidence(self) -> dict[str, Any]:
         """Return the detector, its last score and its features."""
-        return self._model.evidence()
+        return self.model.evidence()
 
 
 class RiverSales:
@@ -131,28 +163,32 @@ class RiverSales:
     ----------
     choice
         The detector.
+
+    Attributes
+    ----------
+    model
+        The detector at work, to be stored.
     """
 
     def __init__(self, choice: RiverChoice) -> None:
-        self._model = RiverModel(choice)
-        self._rank = RollingRank()
-        self._day = 0
+        self.model = RiverModel(choice, SalesRank())
 
-    def judge(self, quarter: JudgedQuarter, local: LocalTime) -> JudgedQuarter:
+    def judge(self, quarter: JudgedQuarter, local: LocalTime, tell: Tell | None = None) -> JudgedQuarter:
         """Return the quarter with the detector's verdict in place of the packaged model's.
 
         A detector does not tell drops from spikes. The quarter counts as a drop if its two hours had fewer
-        receipts than usual.
+        receipts than usual. `tell` is as for `RiverModel`.
         """
-        if quarter.day != self._day:
-            self._rank.decay(0.97)
-            self._rank.fit()
-            self._day = quarter.day
         began = quarter.end - 1
         features = sales_features(quarter, local.of(began)[1])
-        share = self._model.share_as_high(features)
-        chance = self._rank.chance_of(self._model.strength)
-        self._rank.add(self._model.strength)
+        share = self.model.share_as_high(features, tell)
+        own: SalesRank = self.model.beside  # now, since the detector may have begun anew
+        if quarter.day != own.day:
+            own.rank.decay(0.97)
+            own.rank.fit()
+            own.day = quarter.day
+        chance = own.rank.chance_of(self.model.strength)
+        own.rank.add(self.model.strength)
         is_drop = features["excess"] < 0
         tails = msgspec.structs.replace(
             quarter.tails,
@@ -169,4 +205,4 @@ class RiverSales:
 
     def evidence(self) -> dict[str, Any]:
         """Return the detector, its last score and its features."""
-        return self._model.evidence()
+        return self.model.evidence()

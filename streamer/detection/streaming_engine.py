@@ -1,13 +1,18 @@
-"""The engine of the streamer: detectors whose state can be written to disk."""
+"""The engine of the streamer, which goes on where a model of somebody else fails."""
 
 from collections.abc import Sequence
+from functools import partial
+
+import structlog
 
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.settings import Settings, SettingsError, build_engine
+from retail_anomaly.settings import Settings, build_engine
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None) -> Engine:
-    """Build the engine that the settings describe, if all its detectors can run on a stream.
+    """Build the engine that the settings describe, and have its models' faults logged.
 
     Parameters
     ----------
@@ -17,7 +22,7 @@ def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None
     Raises
     ------
     SettingsError
-        As `build_engine` does; or a detector has a model for replay and notebooks only.
+        As `build_engine` does.
 
     Examples
     --------
@@ -26,10 +31,9 @@ def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None
     """
     engine = build_engine(settings, only)
     for detector in engine.all_detectors:
-        reason = detector.parameters.replay_only
-        if reason is not None:
-            raise SettingsError(
-                f"detectors.{detector.name}.{reason}: it is for replay and notebooks; the streamer runs "
-                "`model: packaged`"
-            )
+        detector.tell = partial(_log_fault, detector.name)
     return engine
+
+
+def _log_fault(detector: str, store: str, said: str) -> None:
+    _log.warning(said, detector=detector, store=store)

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from retail_anomaly.contract import CHECKS, STORAGE, check_detector
+from retail_anomaly.contract import CHECKS, check_detector
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.memory import DetectorState
-from retail_anomaly.detectors import Detector, Parameters, RefundDeviation
+from retail_anomaly.detectors import Detector, Parameters
 from tests.support.events import MINUTE, refund, sale
 
 REFUNDS = [
@@ -227,9 +227,3 @@ def test_what_a_detector_raises_by_mistake_is_told_and_ends_nothing():
     found = check_detector(Broken, REFUNDS).set_index("check")
     assert found["said"]["raises the same alerts again"] == "LookupError: no such cashier"
     assert found["passed"]["has a name and a type of alert"]
-
-
-def test_what_runs_in_a_replay_only_is_not_asked_how_it_is_stored():
-    parameters = RefundDeviation.Parameters(model="river.anomaly.GaussianScorer")
-    found = check_detector(RefundDeviation, REFUNDS, parameters=parameters)
-    assert set(found["check"]) == set(CHECKS) - set(STORAGE)

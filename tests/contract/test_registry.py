@@ -67,7 +67,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "refund_deviation": [{}, {"false_alarms": 0.3, "learn_days": 2}],
     "sales_deviation": [{}, {"false_alarms": 0.1, "learn_days": 5}],
 }
-# Models of River have no records: only the checks that run in memory apply.
+# In place of the packaged models; generated logs are too short for them.
 RIVER: dict[str, list[dict[str, Any]]] = {
     "refund_deviation": [
         {"model": "river.anomaly.GaussianScorer", "model_parameters": {"grace_period": 20}, "learn_days": 5},
@@ -75,7 +75,7 @@ RIVER: dict[str, list[dict[str, Any]]] = {
     "sales_deviation": [
         {
             "model": "river.anomaly.HalfSpaceTrees",
-            "model_parameters": {"n_trees": 5, "height": 6, "window_size": 100},
+            "model_parameters": {"n_trees": 2, "height": 4, "window_size": 100},
             "scaler": "river.preprocessing.MinMaxScaler",
             "false_alarms": 0.05,
             "learn_days": 5,
@@ -85,13 +85,14 @@ RIVER: dict[str, list[dict[str, Any]]] = {
 LEARNED = {
     *("refund_deviation.level", "refund_deviation.prices"),
     *("sales_deviation.history", "sales_deviation.prices"),
+    *("refund_deviation.model", "sales_deviation.model"),
 }
 KEPT_WITHOUT_LIMIT = frozenset({"inventory_shrinkage.sold", "stock_discrepancy.stock"} | LEARNED)
 
 ways = pytest.mark.parametrize(
     ("name", "parameters"), [(name, way) for name in REGISTRY for way in PARAMETERS.get(name, [{}])]
 )
-ways_in_memory = pytest.mark.parametrize(
+ways_with_river = pytest.mark.parametrize(
     ("name", "parameters"),
     [(name, way) for name in REGISTRY for way in [*PARAMETERS.get(name, [{}]), *RIVER.get(name, [])]],
 )
@@ -139,7 +140,7 @@ def test_alert_types_are_distinct():
     assert len(set(types)) == len(types)
 
 
-@ways_in_memory
+@ways_with_river
 @pytest.mark.parametrize("check", [check for check in BEHAVIOUR if check not in OVER_GENERATED_LOGS])
 def test_detector_behaves_as_one(name, parameters, check, golden):
     if name not in EVIDENCE and check == "raises alerts over these events":
@@ -147,9 +148,11 @@ def test_detector_behaves_as_one(name, parameters, check, golden):
     BEHAVIOUR[check](subject_of(name, parameters, golden))
 
 
-@ways
+@ways_with_river
 @pytest.mark.parametrize("check", [check for check in STORAGE if check not in OVER_GENERATED_LOGS])
 def test_what_a_detector_remembers_is_stored(name, parameters, check, golden):
+    if check == "stores equal histories as equal bytes" and "GaussianScorer" in str(parameters):
+        pytest.skip("it holds a random generator without a seed, which it never uses")
     STORAGE[check](subject_of(name, parameters, golden))
 
 
@@ -161,7 +164,7 @@ def test_detector_behaves_as_one_over_generated_logs(name, parameters, check, st
     CHECKS[check](subject_of(name, parameters, steps, max_late=MAX_LATE, dedupe_memory=MAX_LATE))
 
 
-@ways_in_memory
+@ways_with_river
 def test_evidence_has_the_fields_of_the_contract(name, parameters, golden):
     for alert in alerts_of(engine_of(name, **parameters), *golden):
         assert EVIDENCE.get(name, set()) <= set(alert.evidence)

@@ -68,10 +68,6 @@ REFUSED = {
     "an unknown setting": ([*GOOD, "config.detectors.refund_burst.cuont=4"], r"refund_burst.*cuont"),
     "an impossible setting": ([*GOOD, "config.detectors.refund_burst.count=0"], r"refund_burst.*count"),
     "a duration without a unit": ([*GOOD, "config.max_late=24"], r"max_late"),
-    "a model that the streamer does not run": (
-        [*GOOD, "config.detectors.refund_deviation.model=river.anomaly.HalfSpaceTrees"],
-        r"refund_deviation.*model",
-    ),
     "a setting that the chart makes": ([*GOOD, "config.streamer.state_dir=/tmp"], r"state_dir"),
     "a tag that moves": ([*GOOD, "image.tag=latest"], r"image.*tag"),
     "a server's tag that moves": ([*GOOD, "influxdb.image.tag=latest"], r"influxdb.*image"),

@@ -31,7 +31,29 @@ streamer:
 detectors:
   refund_deviation: {enabled: true, learn_days: 8, false_alarms: 0.05}
   sales_deviation: {enabled: true, learn_days: 16, false_alarms: 0.01}
+stores:
+  # Models of River in place of the packaged ones.
+  store-1:
+    detectors:
+      refund_deviation:
+        model: river.anomaly.HalfSpaceTrees
+        model_parameters: {n_trees: 4, height: 4, window_size: 20}
+        scaler: river.preprocessing.MinMaxScaler
+      sales_deviation: {model: river.anomaly.GaussianScorer, false_alarms: 0.05}
+  store-2:
+    detectors:
+      refund_deviation: {model: tests.unit.models.detectors_to_choose.Surprise, false_alarms: 0.2}
+      sales_deviation:
+        model: tests.unit.models.detectors_to_choose.scaled_trees
+        model_parameters: {n_trees: 2}
+        false_alarms: 0.05
 """
+RIVER = {
+    "river.anomaly.HalfSpaceTrees",
+    "river.anomaly.GaussianScorer",
+    "tests.unit.models.detectors_to_choose.Surprise",
+    "tests.unit.models.detectors_to_choose.scaled_trees",
+}
 DAYS = 24
 SILENT = b"store-3"
 MODELS = {"refund_deviation", "sales_deviation"}
@@ -87,6 +109,7 @@ def test_the_models_have_much_to_say_and_some_of_it_of_a_silent_store(expected: 
     by_model = Counter(alert["detector"] for alert in expected.values())
     assert all(by_model[name] > 5 for name in MODELS)
     assert any(alert["revision"] > 1 for alert in expected.values() if alert["detector"] in MODELS)
+    assert {alert["evidence"].get("model") for alert in expected.values()} >= RIVER
     last = max(
         record.timestamp or 0 for record in log() if (record.key, record.topic) == (SILENT, POS_EVENTS)
     )

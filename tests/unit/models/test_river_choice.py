@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from river import anomaly, base, preprocessing
+from river import anomaly, base, compose, preprocessing
 
 from retail_anomaly.models.river_choice import RiverChoice
 from tests.unit.models import detectors_to_choose
@@ -44,6 +44,15 @@ def test_parameters_and_scaler_are_what_was_asked_for_and_each_is_new():
     assert one is not other
 
 
+@pytest.mark.parametrize("name", ["scaled_trees", "filtered_trees", "scaled_gaussian"])
+def test_a_function_that_returns_a_pipeline_or_a_filter_can_be_chosen(name):
+    choice = RiverChoice(f"{HERE}.{name}")
+    choice.try_out({"excess": 0.0, "usual": 1.0, "refunds": 1.0})
+    detector, scaler = choice.make()
+    assert isinstance(detector, compose.Pipeline | anomaly.QuantileFilter)
+    assert scaler is None
+
+
 def test_a_class_of_ones_own_can_be_chosen():
     detector, _ = RiverChoice(f"{HERE}.Counting", {"step": 2}).make()
     assert detector.score_one({}) == 0
@@ -80,6 +89,12 @@ def test_a_class_of_ones_own_can_be_chosen():
          "scaler: there is no river.preprocessing.MinMaxScalar; did you mean MinMaxScaler?"),
         (("river.anomaly.HalfSpaceTrees", {}, "river.anomaly.LODA"),
          "scaler: river.anomaly.LODA is not a transformer of River's kind"),
+        ((f"{HERE}.no_detector",),
+         f"model: {HERE}.no_detector returns no anomaly detector of River's kind, but a Mean"),
+        ((f"{HERE}.nameless",),
+         f"model: {HERE}.nameless can't be stored: it holds {HERE}.nameless.<locals>.<lambda>, which can't"),
+        ((f"{HERE}.scaled_trees", {"trees": 3}),
+         "got an unexpected keyword argument 'trees'; scaled_trees takes n_trees, seed"),
         ((f"{HERE}.Counting", {"step": 0}),
          "model_parameters: ValueError: step: expected more than 0; Counting takes step"),
     ],
