@@ -34,7 +34,7 @@ _FAST: Final = 1  # the level of compression: trees shrink to a sixth, whatever 
 Tell = Callable[[str], None]
 
 
-class _Stored(msgspec.Struct, array_like=True):
+class _ModelRecord(msgspec.Struct, array_like=True):
     """The record of a detector; its scores stand in records of their own."""
 
     format: int
@@ -230,7 +230,7 @@ class RiverModel(Snapshot):
                 f"the state of {self._choice.model} is not stored: {error}; it begins anew after a restart"
             )
             packed = b""
-        stored = _Stored(
+        stored = _ModelRecord(
             _FORMAT,
             self._choice.river_version,
             self._chosen(),
@@ -246,14 +246,14 @@ class RiverModel(Snapshot):
         if content is None:
             return
         try:
-            stored = msgspec.msgpack.decode(content, type=_Stored)
+            stored = msgspec.msgpack.decode(content, type=_ModelRecord)
             self._check(stored)
             self._take(stored, description, load)
         except (RefusedStateError, msgspec.MsgspecError, zlib.error, ValueError, struct.error) as error:
             self._begin_anew()
             self._told = f"{self._choice.model} begins anew: {' '.join(str(error).split())}"
 
-    def _check(self, stored: _Stored) -> None:
+    def _check(self, stored: _ModelRecord) -> None:
         now = self._choice.river_version
         if stored.format != _FORMAT:
             raise ValueError(f"its state has format {stored.format}, and this version reads {_FORMAT}")
@@ -264,7 +264,7 @@ class RiverModel(Snapshot):
         if not stored.packed:
             raise ValueError("its state could not be stored")
 
-    def _take(self, stored: _Stored, description: list[int], load: Load) -> None:
+    def _take(self, stored: _ModelRecord, description: list[int], load: Load) -> None:
         inflating = zlib.decompressobj()
         packed = inflating.decompress(stored.packed, 4 * MOST_BYTES)
         if inflating.unconsumed_tail:

@@ -54,7 +54,7 @@ def pack(detector: Any, permitted: Permitted) -> bytes:
     --------
     >>> from river import stats
     >>> len(pack([stats.Mean()], Permitted(None)))
-    83
+    63
     """
     try:
         return _pack(_Graph(permitted).of(detector))
