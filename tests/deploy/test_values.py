@@ -92,6 +92,18 @@ REFUSED = {
         [*GOOD, "generator.enabled=true", "kafka.existingSecret=k"],
         r"generator.enabled",
     ),
+    "a secret in the values": (
+        [*GOOD, "extraEnv[0].name=KAFKA_SASL_PASSWORD", "extraEnv[0].value=hunter2"],
+        r"extraEnv",
+    ),
+    "an Ingress without a name": (
+        [*GOOD, "grafana.enabled=true", "grafana.ingress.enabled=true"],
+        r"grafana.*ingress.*host",
+    ),
+    "two monitors of the same pods": (
+        [*GOOD, "monitoring.podMonitor.enabled=true", "monitoring.serviceMonitor.enabled=true"],
+        r"enable one of them",
+    ),
     "a world that begins twice": (
         [*GOOD, "generator.enabled=true", "generator.start=2026-01-05"],
         r"generator.start needs generator.history=0",

@@ -18,6 +18,7 @@ OURS = ("retail-anomaly:0.1.0", "registry.example.com")
 NAMES = {
     "RETAIL_LOG_LEVEL",
     "LIVE_CODE",
+    "MALLOC_ARENA_MAX",
     "TZ",
     influx_target.URL,
     influx_target.ORG,
@@ -76,6 +77,20 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
             assert len(found) == 1, manifest["metadata"]["name"]
             named = {port["name"] for c in found[0]["containers"] for port in c.get("ports", [])}
             assert {port["targetPort"] for port in manifest["spec"]["ports"]} <= named
+        elif manifest["kind"] == "ServiceMonitor":
+            services = [
+                m
+                for m in manifests
+                if m["kind"] == "Service" and _selects(manifest["spec"]["selector"], m["metadata"]["labels"])
+            ]
+            assert {_part(m["metadata"]["labels"]) for m in services} == {
+                _part(labels)
+                for labels, spec in specs
+                for c in spec["containers"]
+                if c.get("readinessProbe", {}).get("httpGet", {}).get("path") == "/readyz"
+            }
+            for endpoint in manifest["spec"]["endpoints"]:
+                assert all(endpoint["port"] in {p["name"] for p in m["spec"]["ports"]} for m in services)
         elif manifest["kind"] == "PodDisruptionBudget":
             assert sum(_selects(manifest["spec"]["selector"], labels) for labels, _ in specs) == 1
         elif manifest["kind"] == "PodMonitor":
@@ -183,7 +198,8 @@ def test_pods_meet_the_restricted_standard(manifests):
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}, name
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["runAsUser"] > 0
+        # None where the cluster chooses the user.
+        assert spec["securityContext"].get("runAsUser", 10001) > 0
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert all(set(volume) - {"name"} <= RESTRICTED_VOLUMES for volume in spec["volumes"])
         for container in containers(spec):

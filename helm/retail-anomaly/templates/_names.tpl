@@ -1,16 +1,18 @@
 {{/* Names, labels and images. */}}
 
-{{- define "retail-anomaly.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- define "retail-anomaly.name" -}}
+{{- .Values.nameOverride | default .Chart.Name -}}
 {{- end -}}
+
+{{- define "retail-anomaly.fullname" -}}
+{{- $name := include "retail-anomaly.name" . -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- .Values.fullnameOverride | default $full | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* Labels that select only the pods of a part: dict "root" $ "part" "sink". */}}
 {{- define "retail-anomaly.selector" -}}
-app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/name: {{ include "retail-anomaly.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .part }}
 {{- end -}}
@@ -21,6 +23,17 @@ app.kubernetes.io/part-of: {{ .root.Chart.Name }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels of a pod: those of its part, and yours. */}}
+{{- define "retail-anomaly.podLabels" -}}
+{{ include "retail-anomaly.selector" . }}
+{{- with merge dict .root.Values.podLabels .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* Name and labels of an object: dict "root" $ "part" "sink" ("name" "sink-x"). */}}

@@ -3,9 +3,11 @@
 {{/* The restricted pod security standard; "uid" for an image with a user of its own. */}}
 {{- define "retail-anomaly.podSecurity" -}}
 runAsNonRoot: true
+{{- if .root.Values.podSecurityContext.fixedUser }}
 runAsUser: {{ .uid | default 10001 }}
 runAsGroup: {{ .uid | default 10001 }}
 fsGroup: {{ .uid | default 10001 }}
+{{- end }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
@@ -34,19 +36,19 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- include "retail-anomaly.podSecurity" . | nindent 2 }}
+{{- include "retail-anomaly.placement" . }}
 {{- end -}}
 
-{{/* Where a pod may run: "values" of its part. */}}
+{{/* Where a pod may run: the "values" of its part, or those of all pods. */}}
 {{- define "retail-anomaly.placement" -}}
-{{- with .values.nodeSelector }}
-nodeSelector:
+{{- $part := .values | default dict -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $part $key | default (index $.root.Values $key) }}
+{{ $key }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.priorityClassName }}
+{{- with $part.priorityClassName | default .root.Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
@@ -86,6 +88,9 @@ env:
   - name: {{ $name }}
     value: {{ $value | quote }}
   {{- end }}
+  {{- with $values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- if .influxdb }}
   - name: INFLUXDB_URL
     value: {{ include "retail-anomaly.influxdbUrl" .root | quote }}
@@ -108,9 +113,13 @@ env:
 {{- if has .name (list "streamer" "returns") }}
 {{- $secrets = append $secrets $values.privacy.existingSecret }}
 {{- end }}
-{{- with compact $secrets }}
+{{- $secrets = compact $secrets }}
+{{- if or $secrets $values.envFrom }}
 envFrom:
-  {{- range . }}
+  {{- with $values.envFrom }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- range $secrets }}
   - secretRef:
       name: {{ . }}
   {{- end }}
@@ -147,6 +156,9 @@ volumeMounts:
     mountPath: /etc/influxdb-tls
     readOnly: true
   {{- end }}
+  {{- with $values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "retail-anomaly.volumes" -}}
@@ -174,6 +186,9 @@ volumeMounts:
 {{- end }}
 {{- if .influxdb }}
 {{- include "retail-anomaly.influxdbTls" .root }}
+{{- end }}
+{{- with .root.Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -217,10 +232,16 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
-{{/* A changed configuration restarts the pods. */}}
+{{/* A changed configuration restarts the pods. `kubectl logs` and `exec` need no --container. */}}
 {{- define "retail-anomaly.podAnnotations" -}}
 checksum/config: {{ include "retail-anomaly.config" .root | sha256sum }}
-{{- with .values.podAnnotations }}
+{{ include "retail-anomaly.usualAnnotations" . }}
+{{- end -}}
+
+{{/* Annotations of any pod: "part" or the "main" container, and the "values" of its part over those of all pods. */}}
+{{- define "retail-anomaly.usualAnnotations" -}}
+kubectl.kubernetes.io/default-container: {{ .main | default .part }}
+{{- with merge dict ((.values | default dict).podAnnotations | default dict) .root.Values.podAnnotations }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

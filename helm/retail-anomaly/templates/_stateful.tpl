@@ -22,7 +22,12 @@ metadata:
   {{- include "retail-anomaly.metadata" . | nindent 2 }}
 spec:
   serviceName: {{ include "retail-anomaly.fullname" .root }}-{{ .part }}
-  {{- if not .scaled }}
+  {{- if .scaled }}
+  {{- with (lookup "apps/v1" "StatefulSet" .root.Release.Namespace (printf "%s-%s" (include "retail-anomaly.fullname" .root) .part)).spec }}
+  # As many as run now: a field that an upgrade takes away would become 1, until KEDA looks again.
+  replicas: {{ .replicas }}
+  {{- end }}
+  {{- else }}
   replicas: {{ .values.replicas }}
   {{- end }}
   # All start at once: they share a consumer group and need not wait for each other.
@@ -39,12 +44,11 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "retail-anomaly.selector" . | nindent 8 }}
+        {{- include "retail-anomaly.podLabels" . | nindent 8 }}
       annotations:
         {{- include "retail-anomaly.podAnnotations" . | nindent 8 }}
     spec:
       {{- include "retail-anomaly.podBase" . | nindent 6 }}
-      {{- include "retail-anomaly.placement" . | nindent 6 }}
       {{- include "retail-anomaly.spread" . | nindent 6 }}
       # Time for the last commit and for handing over the partitions.
       terminationGracePeriodSeconds: 90
