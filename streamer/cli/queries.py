@@ -30,8 +30,9 @@ def status(
     port = load(config, environ=with_quix_names(os.environ), flags=flags).settings.streamer.metrics_port
     if not port:
         raise StreamerError(
-            "no port to ask: start a process with --metrics-port 9464 and ask with the same; "
-            "`retail-streamer lag` asks Kafka instead"
+            "no port to ask: give the one that the process was started with, as --metrics-port 9464, or its "
+            "--config (in a pod of the chart: /etc/retail-anomaly/config.yaml); `retail-streamer lag` asks "
+            "Kafka instead"
         )
     from streamer.observe.status import ask
 

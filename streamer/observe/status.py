@@ -1,5 +1,6 @@
 """`retail-streamer status`: the ``/metrics`` of a process in words."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +64,7 @@ class Status:
         return dict(found)
 
     def quantile(self, name: str, share: float) -> float:
-        """Return the upper limit of the bucket that holds a quantile of a histogram."""
+        """Return the upper limit of the bucket that holds a quantile of a histogram; the last has none."""
         buckets = sorted((float(limit), count) for limit, count in self.by(f"{name}_bucket", "le").items())
         return next((limit for limit, count in buckets if count >= share * buckets[-1][1]), 0.0)
 
@@ -91,8 +92,8 @@ class Status:
             places = ", ".join(f"{each['topic']}[{each['partition']}] {count:,.0f}" for each, count in hidden)
             yield f"  held up by an open transaction of a producer: {places} records"
         if count := self.value("retail_alert_latency_seconds_count"):
-            half, nearly = (self.quantile("retail_alert_latency_seconds", q) for q in (0.5, 0.99))
-            yield f"  event to alert: half within {half:g} s, 99 % within {nearly:g} s, of {count:,.0f}"
+            half, nearly = (self._reached("retail_alert_latency_seconds", q) for q in (0.5, 0.99))
+            yield f"  event to alert: half {half}, 99 % {nearly}, of {count:,.0f}"
         if count := self.value("retail_processing_seconds_count"):
             mean = self.value("retail_processing_seconds_sum") / count
             yield f"  detecting: {mean * 1e6:.1f} µs an event"
@@ -109,6 +110,12 @@ class Status:
             f"  process: {self.value('process_resident_memory_bytes') / 1e6:,.0f} MB, "
             f"{self.value('process_cpu_seconds_total'):,.1f} s of CPU"
         )
+
+    def _reached(self, name: str, share: float) -> str:
+        limit = self.quantile(name, share)
+        if limit < math.inf:
+            return f"within {limit:g} s"
+        return f"over {max(x for x in map(float, self.by(f'{name}_bucket', 'le')) if x < math.inf):g} s"
 
     def _rules(self) -> Iterator[str]:
         """Yield a line for each rule: its version, and the partitions where it is another one."""

@@ -6,6 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -163,6 +166,33 @@ def test_order_follows_health():
                 assert SERVICES[needed]["restart"] == "no", f"{name} waits for what starts again for ever"
     assert "topics" in SERVICES["streamer"]["depends_on"]
     assert {"topics", "influxdb-bootstrap"} == set(SERVICES["sink"]["depends_on"])
+
+
+def test_health_checks_mean_the_same_to_docker_and_podman():
+    """Podman's API joins the words of a check and takes CMD apart again at each blank."""
+    for name, service in SERVICES.items():
+        kind, *words = service.get("healthcheck", {}).get("test", ["CMD"])
+        assert kind == "CMD" or (kind, len(words)) == ("CMD-SHELL", 1), name
+        assert kind != "CMD" or all(len(word.split()) == 1 for word in words), name
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_tells_ready_from_not_ready(status, code):
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        _, command = SERVICES["streamer"]["healthcheck"]["test"]
+        command = command.replace("localhost:8080", f"127.0.0.1:{server.server_port}")
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, env={"PATH": path})
+    assert done.returncode == code
 
 
 def test_everything_is_hardened():

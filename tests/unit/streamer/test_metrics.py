@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import generate_latest
 
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.settings import Settings
@@ -23,7 +24,7 @@ from streamer.observe import metrics
 from streamer.observe.health import served
 from streamer.observe.metrics import Metrics
 from streamer.observe.status import Status, ask
-from tests.support.alerts import an_alert
+from tests.support.alerts import TIME, an_alert
 
 
 def _statistics(join_state: str = "steady", **partition: Any) -> str:
@@ -224,6 +225,23 @@ def test_the_page_names_the_metrics_that_there_are(tmp_path: Path):
         if family.name.startswith("retail_"):
             served.add(f"{family.name}_total" if family.type == "counter" else family.name)
     assert named == served
+
+
+def test_status_takes_the_port_from_the_configuration_of_a_pod(tmp_path, capsys):
+    with _serving(Metrics("run", "g")) as url:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"streamer: {{metrics_port: {url.rpartition(':')[2]}}}")
+        assert cli.main(["status", "--config", str(config)]) == 1
+    assert "run of group g: not ready" in capsys.readouterr().out
+
+
+def test_a_latency_beyond_the_last_bucket_is_said_as_such():
+    found = Metrics("run", "g")
+    for ms in (200, 10**9):
+        found.raised(an_alert(detected_at=TIME + 1 + ms))
+    lines = "\n".join(Status.read(generate_latest(found.registry).decode(), 0.0).lines())
+    assert "event to alert: half within 0.25 s, 99 % over " in lines
+    assert "inf" not in lines
 
 
 def test_an_empty_histogram_has_no_quantile():
