@@ -5,6 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 # How many processes share the tests. Three on two cores: most tests with Kafka wait.
 WORKERS ?= 3
+COMPOSE ?= docker compose
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test image-test soak chaos lint types style format bench docs site wheel pictures \
+.PHONY: help demo up check test image-test soak chaos lint types style format bench docs site wheel pictures \
     gallery secrets lock clean
 
 help: ## print this list
@@ -22,6 +23,15 @@ help: ## print this list
 
 demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an embedded broker
 	@$(BIN)/retail-anomaly demo $(ARGS)
+
+# The board of cases runs outside the containers: their image has none of its libraries.
+up: ## the whole stack in containers with simulated stores; prints the links when they answer (needs Docker)
+	@test -e .env || $(MAKE) --no-print-directory secrets
+	@$(COMPOSE) up --build --detach
+	@$(PYTHON) helm/links.py \
+	    "Grafana=http://localhost:3000/d/retail-overview?from=now-7d&to=now" "Kafka UI=http://localhost:8081"
+	@echo "Grafana's user is admin, its password GRAFANA_ADMIN_PASSWORD in .env"
+	@echo "Board of cases: make .venv/.demo, then .venv/bin/retail-anomaly review --broker localhost:9094"
 
 check: lint ## lint, then the tests that need no broker, database, browser or kernel
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not service" $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 import threading
@@ -91,6 +92,37 @@ def test_a_shell_that_stays_is_not_the_first_process():
         command = service.get("command", [])
         if command[:1] == ["sh"] and " exec " not in f" {command[2]}":
             assert service.get("init") is True, f"{name}: its shell would keep SIGTERM to itself"
+
+
+def test_make_up_prints_the_addresses_of_the_published_ports():
+    published = {int(port.split(":")[1]): name for name, s in SERVICES.items() for port in s.get("ports", [])}
+    text = (ROOT / "Makefile").read_text().partition("\nup:")[2].partition("\n\n")[0]
+    named = {published[int(port)] for port in re.findall(r"localhost:(\d+)", text)}
+    assert named == {"grafana", "kafka-ui", "kafka"}
+    board = re.search(r"/d/(retail-[a-z]+)\?", text)
+    assert board
+    assert board[1] in {json.loads(p.read_text())["uid"] for p in (CHART / "dashboards").glob("*.json")}
+
+
+def test_make_up_waits_for_each_link_and_names_the_one_that_stays_away(capfd):
+    links = runpy.run_path(str(ROOT / "helm" / "links.py"))["main"]
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server, HTTPServer(("127.0.0.1", 0), Answers) as silent:
+        silent.server_close()
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        here, away = (f"http://127.0.0.1:{each.server_port}/x" for each in (server, silent))
+        assert links([f"Grafana={here}?a=b&c=d", f"Kafka UI={away}"], 0.1) == 1
+    out, error = capfd.readouterr()
+    assert out.split() == ["Grafana", f"{here}?a=b&c=d"]
+    assert error.startswith(f"Kafka UI does not answer at {away}; see ")
 
 
 def test_ports_are_the_charts_and_bound_to_this_machine(parts):
