@@ -7,10 +7,12 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from streamer.errors import StreamerError
 from streamer.kafka.offsets import UNSETTLED
 
 _SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
+_SILENCE_SECONDS: Final = 10.0
 
 
 def newest_times(admin: AdminClient, partitions: Sequence[TopicPartition]) -> dict[int, int]:
@@ -75,31 +77,34 @@ class NewestRecords:
         ------
         KafkaException
             The broker does not answer.
+        StreamerError
+            For ten seconds no record came, although there are more.
         """
         ends: dict[tuple[str, int], int] = {}
-        starts = []
+        starts: list[TopicPartition] = []
         for partition in partitions:
             place = partition.topic, partition.partition
             oldest, end = self._ends(partition)
             start = max(self._seen.get(place, 0), end - self._most, oldest)
-            self._seen[place] = end
             if start < end:
                 ends[place] = end
                 starts.append(TopicPartition(*place, start))
         self._consumer.assign(starts)
-        deadline = time.monotonic() + _SECONDS
-        while ends and time.monotonic() < deadline:
-            for message in self._consumer.consume(1_000, timeout=0.2):
-                place = message.topic() or "", message.partition() or 0
-                error = message.error()
-                if error is not None:
-                    if error.code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(error)
-                    ends.pop(place, None)
-                    continue
-                if (message.offset() or 0) + 1 >= ends.get(place, 0):
-                    ends.pop(place, None)
-                yield message
+        deadline = time.monotonic() + _SILENCE_SECONDS
+        while ends:
+            messages = self._consumer.consume(1_000, timeout=0.2)
+            if all(_place(message) not in ends for message in messages) and time.monotonic() > deadline:
+                raise StreamerError(_unread(ends))
+            for message in messages:
+                place, error = _place(message), message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                if place in ends:
+                    deadline = time.monotonic() + _SILENCE_SECONDS
+                    if error is not None or (message.offset() or 0) + 1 >= ends[place]:
+                        self._seen[place] = ends.pop(place)
+                if error is None:
+                    yield message
         self._consumer.unassign()
 
     def _ends(self, partition: TopicPartition) -> tuple[int, int]:
@@ -113,3 +118,16 @@ class NewestRecords:
                 if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
                     raise
             time.sleep(_POLL_SECONDS)
+
+
+def _place(message: Message) -> tuple[str, int]:
+    return message.topic() or "", message.partition() or 0
+
+
+def _unread(ends: Mapping[tuple[str, int], int]) -> str:
+    (topic, number), end = next(iter(ends.items()))
+    more = f" and {len(ends) - 1} more partitions" if len(ends) > 1 else ""
+    return (
+        f"{topic}[{number}]{more}: no record came for {_SILENCE_SECONDS:.0f} s, and the end is at {end}: "
+        "is the broker busy? Run the command again"
+    )
