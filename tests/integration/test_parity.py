@@ -31,7 +31,8 @@ stores:
     model: river.anomaly.HalfSpaceTrees,
     model_parameters: {{n_trees: 4, height: 4, window_size: 20}},
     scaler: river.preprocessing.MinMaxScaler}}}}}}
-  gaussian: {{detectors: {{sales_deviation: {{model: river.anomaly.GaussianScorer}}}}}}
+  gaussian: {{detectors: {{sales_deviation: {{
+    model: river.anomaly.GaussianScorer, model_parameters: {{grace_period: 20}}, false_alarms: 0.2}}}}}}
   forest: {{detectors: {{refund_deviation: {{model: {HERE}.Surprise}}}}}}
   pipeline: {{detectors: {{sales_deviation: {{
     model: {HERE}.scaled_trees, model_parameters: {{n_trees: 2}}}}}}}}
