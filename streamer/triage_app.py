@@ -6,6 +6,7 @@ priority and expected loss weigh the verdicts of its own store that were there b
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from quixstreams import message_context
@@ -17,7 +18,8 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from retail_anomaly.core.records import InvalidRecord, decode_record
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import NO_PSEUDONYMS, PrivacySettings, Settings
+from retail_anomaly.settings.hidden_scopes import HideScope, scope_hider, unchanged
 from streamer.detection.detecting import wall_clock
 from streamer.detection.live_state import LiveState
 from streamer.detection.record_reader import RecordReader
@@ -35,8 +37,15 @@ from streamer.quix.membership import MemberApplication
 Decoded: TypeAlias = Alert | Action | DeadLetter
 
 
-def decode_for_triage(topic: str, raw: bytes | None) -> Alert | Action:
+def decode_for_triage(topic: str, raw: bytes | None, hide: HideScope = unchanged) -> Alert | Action:
     """Read a record of `anomaly-alerts` or `alert-actions`.
+
+    Parameters
+    ----------
+    topic, raw
+        The topic and the value.
+    hide
+        Puts a pseudonym in the place of an employee's id in an action.
 
     Raises
     ------
@@ -50,17 +59,45 @@ def decode_for_triage(topic: str, raw: bytes | None) -> Alert | Action:
     retail_anomaly.core.invalid.InvalidEvent: time: expected ...
     """
     try:
-        return decode_action(raw or b"") if topic == ALERT_ACTIONS else decode_record(Alert, raw or b"")
+        if topic == ALERT_ACTIONS:
+            return hide(decode_action(raw or b""))
+        return decode_record(Alert, raw or b"")
     except InvalidRecord as error:
         raise InvalidEvent(error.field, error.reason) from None
 
 
-def define_triage(
+def reader_for_triage(
+    topic: str, name: str, privacy: PrivacySettings, placing: Placing | None
+) -> RecordReader[Alert | Action]:
+    """Return the reader of `anomaly-alerts` or `alert-actions`.
+
+    Parameters
+    ----------
+    topic, name
+        The topic, and its name in Kafka.
+    privacy
+        With pseudonyms, nothing that is read or becomes a dead letter has the clear id of an employee.
+    placing
+        Checks that records are in the partition of their key; None: any will do.
+    """
+    return RecordReader(
+        topic,
+        partial(decode_for_triage, hide=scope_hider(privacy)),
+        check_key=True,
+        max_ahead=None,
+        placing=placing,
+        name=name,
+        is_hidden=privacy.pseudonyms != "none",
+    )
+
+
+def define_triage(  # noqa: PLR0913 - by name only
     inputs: Mapping[str, StreamingDataFrame],
     *,
     triage: Triage,
     cases: Topic,
     dead_letters: Topic,
+    privacy: PrivacySettings = NO_PSEUDONYMS,
     internal_bytes: int = USUAL,
     placing: Placing | None = None,
     counts: ProcessCounts | None = None,
@@ -76,6 +113,8 @@ def define_triage(
         Gathers the alerts in cases.
     cases, dead_letters
         Output topics, which encode the values themselves (`encoding_topic`).
+    privacy
+        Whether there are pseudonyms.
     internal_bytes
         The largest value, in bytes, of the changelog.
     placing
@@ -93,13 +132,7 @@ def define_triage(
     merged: StreamingDataFrame | None = None
     for name in TRIAGED:
         raw = inputs[name]
-        reader = RecordReader(
-            *(name, decode_for_triage),
-            check_key=True,
-            max_ahead=None,
-            placing=placing,
-            name=name_of(raw),
-        )
+        reader = reader_for_triage(name, name_of(raw), privacy, placing)
         decoded = raw.apply(reader.read, metadata=True)
         merged = decoded if merged is None else merged.concat(decoded)
     if merged is None:
@@ -143,7 +176,12 @@ def triage_process(settings: Settings) -> QuixProcess:
     """
     streamer = settings.streamer
     names = TopicNames.of_settings(settings)
-    triage = Triage(memory=settings.cases.memory, priors=settings.cases.priors)
+    privacy = settings.privacy
+    triage = Triage(
+        memory=settings.cases.memory,
+        priors=settings.cases.priors,
+        has_pseudonyms=privacy.pseudonyms != "none",
+    )
 
     def define(app: MemberApplication, wiring: Wiring) -> None:
         def check(state: LiveState) -> None:
@@ -155,6 +193,7 @@ def triage_process(settings: Settings) -> QuixProcess:
             triage=triage,
             cases=encoding_topic(app, names.of(ALERT_CASES), limits),
             dead_letters=encoding_topic(app, names.of(DEAD_LETTERS), limits),
+            privacy=privacy,
             internal_bytes=limits.internal_bytes,
             placing=wiring.placing([names.of(ALERTS)], accept=streamer.wrong_partition == "warn"),
             counts=wiring.counts,

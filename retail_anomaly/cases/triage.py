@@ -39,6 +39,8 @@ class Triage:
         alerts; None: for ever.
     priors
         What is believed of each type of alert before anybody judged one.
+    has_pseudonyms
+        Whether pseudonyms stand for the ids of employees; state of the other kind is refused.
 
     Examples
     --------
@@ -60,8 +62,15 @@ class Triage:
 
     needs_ticks: Final = False
 
-    def __init__(self, *, memory: int | None = 90 * _DAY, priors: Mapping[str, Prior] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        memory: int | None = 90 * _DAY,
+        priors: Mapping[str, Prior] | None = None,
+        has_pseudonyms: bool = False,
+    ) -> None:
         self._memory = memory
+        self._has_pseudonyms = has_pseudonyms
         self._priors = dict(priors or {})
         self.config_hashes: dict[str, str] = {}
 
@@ -135,7 +144,13 @@ class Triage:
         return len(_state(store).waiting), None
 
     def _empty_store(self, store_id: str) -> StoreMemory:
-        return StoreMemory(store_id, max_late=_DAY, dedupe_memory=_DAY, detectors={_STATE: CasesState()})
+        return StoreMemory(
+            store_id,
+            max_late=_DAY,
+            dedupe_memory=_DAY,
+            detectors={_STATE: CasesState()},
+            has_pseudonyms=self._has_pseudonyms,
+        )
 
     def _take_alert(self, alert: Alert, state: CasesState) -> list[str]:
         known = state.alerts.get(alert.alert_id)

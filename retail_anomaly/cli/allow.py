@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retail_anomaly.cli.options import AlertsFile
+from retail_anomaly.cli.options import AlertsFile, ConfigFile
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.frames.words import plural
@@ -30,16 +30,19 @@ def check(
         Path | None,
         typer.Option(help="The decisions so far. Default: beside the alerts, .actions.jsonl."),
     ] = None,
+    config: ConfigFile = None,
 ) -> int:
     """Check that entries hide no alert that somebody confirmed; exit with 1 if one does.
 
     Example: retail-anomaly allow check entries.jsonl --alerts alerts.jsonl
     """
     from retail_anomaly.frames.cases import hidden_confirmed
+    from retail_anomaly.settings import load
 
+    settings = load(config).settings
     file = actions or alerts.with_suffix(".actions.jsonl")
     try:
-        found = hidden_confirmed(alerts, file if file.exists() else (), entries)
+        found = hidden_confirmed(alerts, file if file.exists() else (), entries, privacy=settings.privacy)
     except InvalidRecord as error:  # not exit code 1, which says that an entry hides an alert
         raise UsageError(str(error)) from None
     if not file.exists():

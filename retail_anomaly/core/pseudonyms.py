@@ -41,6 +41,27 @@ def is_pseudonym(text: str) -> bool:
     return _FORM.fullmatch(text) is not None
 
 
+def is_exempt(employee_id: str, not_persons: Collection[str]) -> bool:
+    """Tell whether an id is one of those that name no employee.
+
+    Parameters
+    ----------
+    employee_id
+        The id.
+    not_persons
+        Such ids. ``SCO-*`` means all that begin so.
+
+    Examples
+    --------
+    >>> is_exempt("SCO-3", ["SCO-*"]), is_exempt("c-17", ["SCO-*"])
+    (True, False)
+    """
+    return any(
+        employee_id == each or (each.endswith("*") and employee_id.startswith(each[:-1]))
+        for each in not_persons
+    )
+
+
 def pseudonym(key: bytes, employee_id: str) -> str:
     """Return the pseudonym of an id under a key.
 
@@ -122,9 +143,7 @@ class Pseudonyms:
         self.older: dict[str, str] = {}
         self.newer: dict[str, str] = {}
         self._keys = tuple(key for _, key in keys)
-        kept = frozenset(name for name in not_persons if not name.endswith("*"))
-        prefixes = tuple(name[:-1] for name in not_persons if name.endswith("*"))
-        self._epochs = [_Epoch(self, number, kept, prefixes) for number in range(len(keys))]
+        self._epochs = [_Epoch(self, number, tuple(not_persons)) for number in range(len(keys))]
         self._newest = self._epochs[-1]
         self._newest_since = self.starts[-1] if self.starts else 0
         self.decode = self._decoder()
@@ -191,18 +210,15 @@ class Pseudonyms:
 class _Epoch(dict[str, str]):
     """The pseudonyms of one epoch by id: each is computed once, as long as there are not too many."""
 
-    __slots__ = ("_kept", "_names", "_number", "_prefixes")
+    __slots__ = ("_names", "_not_persons", "_number")
 
-    def __init__(
-        self, names: Pseudonyms, number: int, kept: Collection[str], prefixes: tuple[str, ...]
-    ) -> None:
+    def __init__(self, names: Pseudonyms, number: int, not_persons: tuple[str, ...]) -> None:
         self._names = names
         self._number = number
-        self._kept = kept
-        self._prefixes = prefixes
+        self._not_persons = not_persons
 
     def __missing__(self, employee_id: str) -> str:
-        if employee_id in self._kept or employee_id.startswith(self._prefixes):
+        if is_exempt(employee_id, self._not_persons):
             return employee_id
         # Ids that somebody makes up must not fill the memory.
         if len(self) >= _MOST_CACHED:

@@ -18,6 +18,7 @@ _FIRST_NAME: Final = re.compile(r"^\w+")
 # msgspec raises its own errors; text that is not UTF-8 and lists nested too deep raise Python's.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_GOT: Final = ", got "
 _LONGEST: Final = 60  # characters of a wrong value that an error shows
 
 
@@ -41,6 +42,17 @@ class InvalidRecord(RetailAnomalyError, ValueError):
         super().__init__(reason)
         self.field = field
         self.reason = reason
+
+
+def without_value(reason: str) -> str:
+    """Return the reason of an error without the value found, which may name a person.
+
+    Examples
+    --------
+    >>> without_value('time: expected a whole number, got "anna"')
+    'time: expected a whole number'
+    """
+    return reason.partition(_GOT)[0]
 
 
 def decode_record(kind: type[T], raw: bytes, absent: Mapping[str, object] = _NOTHING) -> T:
@@ -103,7 +115,7 @@ def record_from(kind: type[T], value: object, absent: Mapping[str, object] = _NO
     (Tag(name='a', number=1), Tag(name='a', number=2))
     """
     if not isinstance(value, dict):
-        raise InvalidRecord(None, f"expected an object with names and values, got {_shown(value)}")
+        raise InvalidRecord(None, f"expected an object with names and values{_GOT}{_shown(value)}")
     optional = {field.encode_name for field in msgspec.structs.fields(kind) if not field.required}
     optional |= absent.keys()
     present = {
@@ -142,7 +154,7 @@ def _explained(message: str, kind: type[msgspec.Struct], value: dict[str, Any]) 
         named = _FIRST_NAME.match(message)
         return InvalidRecord(named[0] if named else None, message)
     return InvalidRecord(
-        path, f"{path}: expected {_expected(kind, path)}, got {_shown(_value_at(value, path))}"
+        path, f"{path}: expected {_expected(kind, path)}{_GOT}{_shown(_value_at(value, path))}"
     )
 
 

@@ -115,7 +115,9 @@ def refund_cover(
         void_memory=settings.void_memory,
         max_ahead=settings.max_ahead,
     )
-    for _ in replay_events(load(source, mapping=mapping, zones=settings.zones), engine):
+    for _ in replay_events(
+        load(source, mapping=mapping, zones=settings.zones, privacy=settings.privacy), engine
+    ):
         pass
     frame = pd.DataFrame(rule.rows, columns=list(JudgedRefund._fields))
     return frame.assign(
@@ -153,7 +155,7 @@ def cover_by_memory(
     [['7d', 'memory passed', 1], ['30d', 'covered', 1]]
     """
     settings = settings or Settings()
-    events = load(source, mapping=mapping, zones=settings.zones)
+    events = load(source, mapping=mapping, zones=settings.zones, privacy=settings.privacy)
     parts = []
     for memory in memories:
         rule = msgspec.structs.replace(settings.detectors["refund_match"], sale_memory=Duration.parse(memory))

@@ -28,7 +28,8 @@ from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import epoch_millis, utc_times
 from retail_anomaly.frames.words import plural
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import NO_PSEUDONYMS, PrivacySettings, Settings
+from retail_anomaly.settings.hidden_scopes import HideScope, scope_hider
 
 Alerts: TypeAlias = "pd.DataFrame | Iterable[Alert] | str | Path"
 Actions: TypeAlias = "Iterable[Action | Mapping[str, Any]] | str | Path"
@@ -163,8 +164,8 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     actions
         `Action` objects, mappings with the names of the topic ``alert-actions``, or a file of JSON lines.
     settings
-        ``cases.priors`` and ``stores.ID.group`` count. By default the packaged ones. All cases are kept,
-        also those that are older than ``cases.memory``.
+        ``cases.priors``, ``stores.ID.group`` and ``privacy`` count. By default the packaged ones. All cases
+        are kept, also those that are older than ``cases.memory``.
 
     Returns
     -------
@@ -186,11 +187,13 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     """
     settings = settings or Settings()
     steps = Triage(memory=None, priors=settings.cases.priors)
-    stores = _triaged(steps, alerts, actions)
+    stores = _triaged(steps, alerts, actions, settings.privacy)
     return CaseBook.of(chain.from_iterable(steps.cases(store) for store in stores.values()), settings)
 
 
-def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict[str, list[CaseAlert] | None]:
+def hidden_confirmed(
+    alerts: Alerts, actions: Actions, entries: Actions, *, privacy: PrivacySettings = NO_PSEUDONYMS
+) -> dict[str, list[CaseAlert] | None]:
     """Return the confirmed alerts that snooze or allow entries would hide, by the entry's ``actionId``.
 
     None stands for an entry whose store has no alert: its id may be a slip.
@@ -201,6 +204,8 @@ def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict
         The history, as for `triage`.
     entries
         The entries, which need not be among the actions.
+    privacy
+        With pseudonyms, an entry may name the clear id of an employee where the key is at hand.
 
     Raises
     ------
@@ -220,11 +225,11 @@ def hidden_confirmed(alerts: Alerts, actions: Actions, entries: Actions) -> dict
     ['a2']
     """
     steps = Triage(memory=None)
-    stores = _triaged(steps, alerts, actions)
+    stores = _triaged(steps, alerts, actions, privacy)
     known = {store_id for store_id, store in stores.items() if steps.cases(store)}
     return {
         entry.action_id: steps.hidden_by(entry, stores[entry.store_id]) if entry.store_id in known else None
-        for entry in _entries(entries)
+        for entry in _entries(entries, privacy)
     }
 
 
@@ -247,10 +252,12 @@ def _said(case: Case) -> str:
     return case.alerts[-1].message
 
 
-def _triaged(steps: Triage, alerts: Alerts, actions: Actions) -> dict[str, StoreMemory]:
+def _triaged(
+    steps: Triage, alerts: Alerts, actions: Actions, privacy: PrivacySettings
+) -> dict[str, StoreMemory]:
     """Return the memory of each store after its alerts and actions."""
     stores: dict[str, StoreMemory] = {}
-    records: list[Alert | Action] = [*alert_structs(alerts), *action_structs(actions)]
+    records: list[Alert | Action] = [*alert_structs(alerts), *action_structs(actions, privacy)]
     # In the order of time, as the streamer would have read them: a wait ends by the time of later records.
     for record in sorted(records, key=_time):
         store = stores.get(record.store_id)
@@ -293,8 +300,15 @@ def alert_structs(alerts: Alerts) -> Iterable[Alert]:
     return [Alert(**{str(name): value for name, value in row.items()}) for row in plain.to_dict("records")]
 
 
-def action_structs(actions: Actions) -> Iterable[Action]:
+def action_structs(actions: Actions, privacy: PrivacySettings = NO_PSEUDONYMS) -> Iterable[Action]:
     """Return actions, from whatever they are in, as structs.
+
+    Parameters
+    ----------
+    actions
+        As for `triage`.
+    privacy
+        With pseudonyms, no scope has the clear id of an employee.
 
     Raises
     ------
@@ -306,15 +320,17 @@ def action_structs(actions: Actions) -> Iterable[Action]:
     >>> list(action_structs([]))
     []
     """
+    hide = scope_hider(privacy)
     if isinstance(actions, str | Path):
-        return read_json_lines(actions, decode_action)
-    return [_action(number, each) for number, each in enumerate(actions, 1)]
+        return read_json_lines(actions, lambda line: hide(decode_action(line)))
+    return [_action(number, each, hide) for number, each in enumerate(actions, 1)]
 
 
-def _entries(entries: Actions) -> Iterable[Action]:
+def _entries(entries: Actions, privacy: PrivacySettings) -> Iterable[Action]:
+    hide = scope_hider(privacy)
     if isinstance(entries, str | Path):
-        return read_json_lines(entries, lambda line: _entry(decode_action(line)))
-    return [_entry(each) for each in action_structs(entries)]
+        return read_json_lines(entries, lambda line: _entry(hide(decode_action(line))))
+    return [_entry(each) for each in action_structs(entries, privacy)]
 
 
 def _entry(action: Action) -> Action:
@@ -325,8 +341,8 @@ def _entry(action: Action) -> Action:
     return action
 
 
-def _action(number: int, action: Action | Mapping[str, Any]) -> Action:
+def _action(number: int, action: Action | Mapping[str, Any], hide: HideScope) -> Action:
     try:
-        return record_from(Action, msgspec.to_builtins(action))
+        return hide(record_from(Action, msgspec.to_builtins(action)))
     except InvalidRecord as error:
         raise InvalidRecord(error.field, f"action {number}: {error}") from None

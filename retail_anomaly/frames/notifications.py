@@ -32,8 +32,8 @@ def notify(alerts: Alerts, settings: Settings | None = None, *, actions: Actions
     alerts
         A DataFrame of alerts, `Alert` objects, or an alerts file.
     settings
-        ``notify`` and ``stores.ID.time_zone`` count; see `retail_anomaly.load_settings`. No address is
-        looked up in the environment.
+        ``notify``, ``privacy`` and ``stores.ID.time_zone`` count; see `retail_anomaly.load_settings`. No
+        address is looked up in the environment.
     actions
         Snooze and allow entries, as for `retail_anomaly.triage`: nobody is told of the alerts they cover.
 
@@ -66,7 +66,7 @@ def notify(alerts: Alerts, settings: Settings | None = None, *, actions: Actions
             "notify.routes: expected a route, there is none; docs/notifications.md shows some"
         )
     notifier = notifier_of(settings.notify, settings.zone)
-    records: list[Alert | Action] = [*action_structs(actions), *alert_structs(alerts)]
+    records: list[Alert | Action] = [*action_structs(actions, settings.privacy), *alert_structs(alerts)]
     sent = sorted(_sent(notifier, sorted(records, key=_time)), key=lambda each: each[0])
     rows = [_row(at, message, notifier, settings.zone) for at, message in sent]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))

@@ -82,6 +82,8 @@ class Notifier:
         How long it is known which alerts were sent, in milliseconds.
     zone
         Returns the zone of a store.
+    has_pseudonyms
+        Whether pseudonyms stand for the ids of employees; state of the other kind is refused.
 
     Examples
     --------
@@ -109,6 +111,7 @@ class Notifier:
         link: str = "",
         memory: int = 30 * _DAY,
         zone: Callable[[str], ZoneInfo] = lambda _store: UTC,
+        has_pseudonyms: bool = False,
     ) -> None:
         self.routes = {route.name: route for route in routes}
         self._critical = critical
@@ -116,6 +119,7 @@ class Notifier:
         self._link = link
         self._memory = memory
         self._zone = zone
+        self._has_pseudonyms = has_pseudonyms
         self.config_hashes: dict[str, str] = {}
 
     def of(self, _store_id: str) -> "Notifier":
@@ -290,7 +294,11 @@ class Notifier:
 
     def _empty_store(self, store_id: str) -> StoreMemory:
         return StoreMemory(
-            store_id, max_late=_DAY, dedupe_memory=_DAY, detectors={_STATE: NotificationState(self._memory)}
+            store_id,
+            max_late=_DAY,
+            dedupe_memory=_DAY,
+            detectors={_STATE: NotificationState(self._memory)},
+            has_pseudonyms=self._has_pseudonyms,
         )
 
     def _forget(self, state: NotificationState, store: StoreMemory, now: int) -> None:

@@ -21,7 +21,7 @@ from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.words import percent, plural
 from retail_anomaly.replay import replay
 from retail_anomaly.report.html import figure, section, table, write_page
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import PrivacySettings, Settings, pseudonyms_of
 from retail_anomaly.sources import Where
 from retail_anomaly.sources.loaded import Events, load
 from retail_anomaly.sources.mapping_file import AnyMapping
@@ -93,7 +93,7 @@ def profile(
     source
         A log or events, as `replay` takes them.
     employee_id
-        The cashier; without one, the store is described.
+        The cashier; without one, the store is described. With pseudonyms, a clear id becomes its newest one.
     store_id
         The store; it may be left out if only one store has the cashier.
     alerts
@@ -127,7 +127,9 @@ def profile(
     if alerts is None:
         alerts = replay(events, settings=settings, progress=False).alerts
     people: dict[str, set[str]] = {}
-    lines = plots.pos_frame(_noted(events, people))
+    lines = plots.pos_frame(_noted(events.read(settings.zones, privacy=settings.privacy), people))
+    if employee_id is not None:
+        employee_id = _hidden(employee_id, settings.privacy, people)
     store = _store(people, employee_id, store_id)
     shown = last_revisions(alerts)
     own = lines[lines["store_id"] == store]
@@ -145,6 +147,16 @@ def _noted(events: Iterable[Event], people: dict[str, set[str]]) -> Iterator[Eve
         if isinstance(event, PosEvent | TillEvent):
             cashiers.add(event.cashier_id)
         yield event
+
+
+def _hidden(employee_id: str, privacy: PrivacySettings, people: Mapping[str, set[str]]) -> str:
+    """Return the newest pseudonym of an employee that events bear; a pseudonym stays."""
+    names = pseudonyms_of(privacy)
+    if names is None:
+        return employee_id
+    by_epoch = [names.of(employee_id, since) for since in (0, *names.starts)]
+    known = set().union(*people.values())
+    return next((name for name in reversed(by_epoch) if name in known), by_epoch[-1])
 
 
 def _store(people: Mapping[str, set[str]], employee_id: str | None, store_id: str | None) -> str:

@@ -13,12 +13,13 @@ from retail_anomaly.settings.model import (
     with_parameters,
     with_rules,
 )
-from retail_anomaly.settings.privacy_settings import PrivacySettings, pseudonyms_of
+from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.settings.rule_settings import RuleSettings
 from retail_anomaly.settings.schema import json_schema
 from retail_anomaly.settings.section import flatten
 
 __all__ = [
+    "NO_PSEUDONYMS",
     "DetectorSettings",
     "Loaded",
     "PrivacySettings",

@@ -184,7 +184,9 @@ class NotifySettings(Section, frozen=True):
                 raise ValueError(f"routes: {name}: max_age: expected less than notify.memory ({self.memory})")
 
 
-def notifier_of(section: NotifySettings, zone: Callable[[str], ZoneInfo]) -> Notifier:
+def notifier_of(
+    section: NotifySettings, zone: Callable[[str], ZoneInfo], *, has_pseudonyms: bool = False
+) -> Notifier:
     """Build the notifier that the settings describe.
 
     Parameters
@@ -193,6 +195,8 @@ def notifier_of(section: NotifySettings, zone: Callable[[str], ZoneInfo]) -> Not
         The section `notify`.
     zone
         Returns the time zone of a store.
+    has_pseudonyms
+        Whether pseudonyms stand for the ids of employees.
 
     Examples
     --------
@@ -207,6 +211,7 @@ def notifier_of(section: NotifySettings, zone: Callable[[str], ZoneInfo]) -> Not
         link=section.link,
         memory=section.memory,
         zone=zone,
+        has_pseudonyms=has_pseudonyms,
     )
 
 

@@ -11,6 +11,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event, ShiftEvent
 from retail_anomaly.core.foreign_formats import foreign_key
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
+from retail_anomaly.core.records import without_value
 from streamer.detection.kafka_record import KafkaRecord, RowRecord
 from streamer.detection.ticks import LIVE, Tick
 from streamer.kafka.placing import Placing
@@ -38,7 +39,8 @@ class RecordReader(Generic[Read]):
     name
         The topic's name in Kafka, where it has another there; dead letters bear it.
     is_hidden
-        Whether dead letters go without key and value, which may name an employee.
+        Whether dead letters go without key and value, which may name an employee, and their reason without
+        the value found.
 
     Attributes
     ----------
@@ -106,7 +108,9 @@ class RecordReader(Generic[Read]):
     def dead_letter(self, record: KafkaRecord, error: InvalidEvent) -> DeadLetter:
         """Return what a record becomes that can't be read."""
         letter = dead_letter(self.name, record, error)
-        return structs.replace(letter, key=None, value=None) if self._is_hidden else letter
+        if not self._is_hidden:
+            return letter
+        return structs.replace(letter, reason=without_value(letter.reason), key=None, value=None)
 
 
 class RekeyingReader(RecordReader[Event]):

@@ -19,11 +19,10 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import ALERTS, DEAD_LETTERS
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.notifications import AlertNote, AlertPlace, Notifier
-from retail_anomaly.settings import Settings
+from retail_anomaly.settings import NO_PSEUDONYMS, PrivacySettings, Settings
 from retail_anomaly.settings.notify_settings import notifier_of
 from streamer.detection.detecting import wall_clock
 from streamer.detection.live_state import LiveState
-from streamer.detection.record_reader import RecordReader
 from streamer.kafka.connection import Connection
 from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
@@ -40,7 +39,7 @@ from streamer.quix.checkpoints import commit_soon
 from streamer.quix.commit_step import CommitStep
 from streamer.quix.ends import name_of, send, short_key, writable
 from streamer.quix.membership import MemberApplication
-from streamer.triage_app import decode_for_triage
+from streamer.triage_app import reader_for_triage
 
 OUTCOMES: Final = ("sent", "held", "failed", "given up")
 _FLUSH_SECONDS: Final = 5.0
@@ -190,12 +189,13 @@ class NotifyTicks:
         self._producer.flush(_FLUSH_SECONDS)
 
 
-def define_notify(
+def define_notify(  # noqa: PLR0913 - by name only
     inputs: Mapping[str, StreamingDataFrame],
     *,
     notifier: Notifier,
     couriers: Callable[[LiveState], Couriers],
     dead_letters: Topic,
+    privacy: PrivacySettings = NO_PSEUDONYMS,
     internal_bytes: int = USUAL,
     placing: Placing | None = None,
     counts: ProcessCounts | None = None,
@@ -213,6 +213,8 @@ def define_notify(
         Makes those who deliver them; it is given the state.
     dead_letters
         Output topic, which encodes the values itself (`encoding_topic`).
+    privacy
+        Whether there are pseudonyms.
     internal_bytes
         The largest value, in bytes, of the changelog.
     placing
@@ -231,9 +233,7 @@ def define_notify(
     ticks = name_of(inputs[NOTIFY_TICKS])
     for name in (ALERTS, ALERT_ACTIONS):
         raw = inputs[name]
-        reader = RecordReader(
-            *(name, decode_for_triage), check_key=True, max_ahead=None, placing=placing, name=name_of(raw)
-        )
+        reader = reader_for_triage(name, name_of(raw), privacy, placing)
         merged = merged.concat(raw.apply(reader.read, metadata=True))
     counts = counts or ProcessCounts()
     context, settling = merged.processing_context, SettleStep()
@@ -283,7 +283,9 @@ def notify_process(settings: Settings, environ: Mapping[str, str] | None) -> Qui
     """
     streamer = settings.streamer
     names = TopicNames.of_settings(settings)
-    notifier = notifier_of(settings.notify, settings.zone)
+    notifier = notifier_of(
+        settings.notify, settings.zone, has_pseudonyms=settings.privacy.pseudonyms != "none"
+    )
     carriers = {} if environ is None else carriers_of(settings, environ)
     ticks: list[NotifyTicks] = []
 
@@ -309,6 +311,7 @@ def notify_process(settings: Settings, environ: Mapping[str, str] | None) -> Qui
             notifier=notifier,
             couriers=couriers,
             dead_letters=encoding_topic(app, names.of(DEAD_LETTERS), limits),
+            privacy=settings.privacy,
             internal_bytes=limits.internal_bytes,
             placing=wiring.placing([names.of(ALERTS)], accept=streamer.wrong_partition == "warn"),
             counts=wiring.counts,

@@ -18,8 +18,9 @@ from retail_anomaly.cases.ordering import OpenCases
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.memory import StoreMemory
-from retail_anomaly.core.records import InvalidRecord, decode_record
+from retail_anomaly.core.records import InvalidRecord, decode_record, without_value
 from retail_anomaly.settings import Settings
+from retail_anomaly.settings.hidden_scopes import scope_hider
 
 
 class Records(Protocol):
@@ -67,6 +68,7 @@ class BoardCases:
         self.settings = settings
         self.problems: list[str] = []
         self._now = now
+        self._hide = scope_hider(settings.privacy)
         self._ordered: list[str] = []
         self._lock = threading.RLock()
         self._alert_records, self._action_records = alerts, actions
@@ -83,7 +85,7 @@ class BoardCases:
                 )
                 self._clear()
             # All alerts before the first action: an action waits only for an alert that is not there yet.
-            self._take_all([*self._decoded(alerts, _alert), *self._decoded(actions, decode_action)])
+            self._take_all([*self._decoded(alerts, _alert), *self._decoded(actions, self._action)])
 
     def waiting(self) -> list[str]:
         """Return the ids of the open cases in reading order."""
@@ -143,7 +145,7 @@ class BoardCases:
             # Not before the newest alert: a simulated day may lie ahead of the wall clock, and a verdict on a
             # case covers the alerts that were opened by then.
             newest = self._newest.get(store_id, 0)
-            action = make(uuid4().hex, max(self._now(), newest))
+            action = self._hide(make(uuid4().hex, max(self._now(), newest)))
             hidden = (
                 self._triage.hidden_by(action, self._stores[store_id]) if action.action == "allow" else []
             )
@@ -204,14 +206,19 @@ class BoardCases:
         self.stores.add(case.store_id)
         self.types.update(alert.type for alert in case.alerts)
 
+    def _action(self, line: bytes) -> Action:
+        return self._hide(decode_action(line))
+
     def _decoded(
         self, records: Records, decode: Callable[[bytes], Alert | Action]
     ) -> Iterable[Alert | Action]:
+        is_clear = self.settings.privacy.pseudonyms == "none"
         for line in records.new_lines():
             try:
                 yield decode(line)
             except InvalidRecord as error:
-                self.problems.append(f"{records.place}: {error}")
+                reason = error.reason if is_clear else without_value(error.reason)
+                self.problems.append(f"{records.place}: {reason}")
 
 
 def _alert(line: bytes) -> Alert:
