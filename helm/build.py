@@ -12,6 +12,8 @@ from retail_anomaly.settings import json_schema
 
 HELM = Path(__file__).parent
 CHART = HELM / "retail-anomaly"
+# The README shows these values with all that they hold.
+_WHOLE = ("resources", "labels", "annotations")
 # The chart sets these settings itself: a value of yours would have no effect.
 _SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address")
 
@@ -101,7 +103,7 @@ def readme() -> str:
         for key in path:
             value = value[key]
         shown = (
-            "" if isinstance(value, dict) and value and path[-1] != "resources" else f"`{json.dumps(value)}`"
+            "" if isinstance(value, dict) and value and path[-1] not in _WHOLE else f"`{json.dumps(value)}`"
         )
         rows.append(f"| `{'.'.join(path)}` | {shown} | {text.replace('|', '&#124;')} |")
     head = (HELM / "README.head.md").read_text(encoding="utf-8")

@@ -62,7 +62,7 @@ def host(manifests, rendered_kafka, tmp_path, tmp_path_factory) -> Iterator[tupl
     image = make_image(tmp_path_factory.mktemp("source"))
     hosts = {
         "shops-retail-anomaly-kafka.loss-prevention.svc:9092": rendered_kafka,
-        "shops-retail-anomaly-influxdb:8086": influx.address,
+        "shops-retail-anomaly-influxdb.loss-prevention.svc:8086": influx.address,
     }
     processes = Host(image, tmp_path, manifests, hosts, SECRETS)
     yield processes, influx

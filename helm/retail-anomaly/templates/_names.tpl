@@ -66,9 +66,10 @@ labels:
 {{ (include "retail-anomaly.config" . | fromYaml).streamer.broker }}
 {{- end -}}
 
+{{/* With the namespace, because a Grafana in another one may ask. */}}
 {{- define "retail-anomaly.influxdbUrl" -}}
 {{- if .Values.influxdb.enabled -}}
-http://{{ include "retail-anomaly.fullname" . }}-influxdb:8086
+http://{{ include "retail-anomaly.fullname" . }}-influxdb.{{ .Release.Namespace }}.svc:8086
 {{- else -}}
 {{ required "influxdb.url: name your InfluxDB, or set influxdb.enabled or sink.enabled=false" .Values.influxdb.url }}
 {{- end -}}
