@@ -15,7 +15,7 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check test image-test soak chaos lint types style format bench docs site wheel pictures \
+.PHONY: help demo up check test image-test cluster-test soak chaos lint types style format bench docs site wheel pictures \
     gallery secrets lock clean
 
 help: ## print this list
@@ -41,6 +41,9 @@ test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leav
 
 image-test: $(VENV)/.dev ## build the image with podman and try it in containers; as root, with debootstrap
 	@IMAGE=1 $(BIN)/python -m pytest -n 0 -rP tests/image $(ARGS)
+
+cluster-test: $(VENV)/.dev ## install the chart in a real control plane; needs Go, etcd and, once, minutes
+	@CLUSTER=1 $(BIN)/python -m pytest -n 0 tests/cluster $(ARGS)
 
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults tests/unit/sources/importers/test_worlds.py $(ARGS)
