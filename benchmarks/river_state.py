@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from river import anomaly, base, forest
 
+from retail_anomaly.models.river_choice import is_supervised
 from retail_anomaly.models.river_judges import REFUND_FEATURES
 from retail_anomaly.models.river_state import pack, unpack
 from retail_anomaly.models.river_state.permitted import Permitted
@@ -50,7 +51,7 @@ def rows() -> Iterator[str]:
         for _ in range(_REFUNDS):
             x = {feature: float(rng.randrange(9)) for feature in REFUND_FEATURES}
             target = x["excess"] - 4
-            detector.learn_one(*((x, target) if detector._supervised else (x,)))
+            detector.learn_one(*((x, target) if is_supervised(detector) else (x,)))
         permitted = Permitted(detector)
         packed = pack(detector, permitted)
         pickled = pickle.dumps(detector)

@@ -146,7 +146,7 @@ def _filled_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _csv_rows(path: Path, file: StoredFile) -> Iterator[tuple[int, dict[str, str]]]:
-    form = csv_form(file, None, None)
+    form = csv_form(file, None, None, header=1)  # no title: `write` puts none above it
     _expect_columns(path, form.header)
     places = {name: form.header.index(name) for name in _COLUMNS}
     with file.opened("CSV") as (content, _), text_lines(content, form.encoding) as lines:

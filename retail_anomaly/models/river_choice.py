@@ -135,7 +135,7 @@ def learn(detector: Any, scaler: Any, x: Features) -> None:
     if scaler is not None:
         scaler.learn_one(x)
     given, target = _given(scaler, x)
-    if _is_supervised(detector):
+    if is_supervised(detector):
         detector.learn_one(given, target)
     else:
         detector.learn_one(given)
@@ -145,7 +145,7 @@ def score(detector: Any, scaler: Any, x: Features) -> float:
     """Return how anomalous features are on the detector's own scale; NaN after an arithmetic error."""
     given, target = _given(scaler, x)
     try:
-        if _is_supervised(detector):
+        if is_supervised(detector):
             detector, given = _last_of(detector, given)
             return float(detector.score_one(given, target))
         return float(detector.score_one(given))
@@ -205,7 +205,8 @@ def _detectors() -> tuple[type, ...]:
     return (base.AnomalyDetector, base.SupervisedAnomalyDetector)
 
 
-def _is_supervised(detector: Any) -> bool:
+def is_supervised(detector: Any) -> bool:
+    """Tell whether a detector of River learns from targets; a pipeline does if its last step does."""
     return bool(detector._supervised)
 
 

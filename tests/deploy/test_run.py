@@ -24,7 +24,9 @@ SETS = (
     "generator.speedup=0",
     "generator.incidentRate=1",
     "generator.timeZones=null",
-    "config.stores=null",
+    "config.stores.store-1.time_zone=UTC",
+    "config.stores.store-2.time_zone=UTC",
+    "config.stores.store-3.time_zone=UTC",
 )
 # Where a process listens is each test's own; the rest of the properties is the chart's.
 ADDRESSES = (

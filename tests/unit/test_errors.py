@@ -8,13 +8,16 @@ from pkgutil import walk_packages
 
 import pytest
 
+from retail_anomaly.cases.audit.disclosure import DisclosureError
+from retail_anomaly.cases.audit.file_log import BrokenAuditError
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.extras import MissingExtraError
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.records import InvalidRecord
-from retail_anomaly.core.state_errors import NumberingChangedError, StateFormatError
+from retail_anomaly.core.state_errors import NamesChangedError, NumberingChangedError, StateFormatError
 from retail_anomaly.rules.written import RuleError
 from retail_anomaly.settings import SettingsError
+from retail_anomaly.settings.privacy_settings import KeyMissingError
 from retail_anomaly.sources.columns import ColumnsError
 from retail_anomaly.sources.mapping_file import MappingError
 from retail_anomaly.tune import TuneUsageError
@@ -24,8 +27,10 @@ from streamer.sinks.influx_answers import UnavailableError
 PACKAGES = ("retail_anomaly", "streamer", "data_gen")
 # Errors whose `__init__` takes more than a text.
 SAMPLES = {
+    BrokenAuditError: BrokenAuditError("audit.jsonl", "record 7: it was changed"),
     InvalidEvent: InvalidEvent("amount", "amount: expected a number >= 0"),
     InvalidRecord: InvalidRecord("riskScore", "riskScore: expected a number from 0 to 1, got 7"),
+    NamesChangedError: NamesChangedError("store-1", "none", "keyed"),
     NumberingChangedError: NumberingChangedError("store-1", "store", "register"),
     RuleError: RuleError("rules.yaml:3", "unknown key widnow; did you mean window?"),
     OvertakenError: OvertakenError("Broker: Unknown member"),
@@ -73,6 +78,15 @@ def test_errors_about_values_are_still_value_errors(kind):
 def test_a_wrong_request_exits_with_2_and_a_failure_with_1():
     codes = {kind: kind.exit_code for kind in EXCEPTIONS if issubclass(kind, RetailAnomalyError)}
     assert {kind for kind, code in codes.items() if code == 2} == {
-        *(UsageError, SettingsError, ColumnsError, MappingError, TuneUsageError, RuleError, MissingExtraError)
+        *(
+            UsageError,
+            SettingsError,
+            ColumnsError,
+            MappingError,
+            TuneUsageError,
+            RuleError,
+            MissingExtraError,
+        ),
+        *(MissingExtraError, DisclosureError, KeyMissingError),
     }
     assert set(codes.values()) == {1, 2}

@@ -89,9 +89,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (r"    SalesDeviation,\n\)", "    SalesDeviation,\n    RoundRefund,\n)"),
     )
-    _edit(
-        copy / "retail_anomaly" / "settings" / "config.yaml", (r"\n# Only the streamer", SECTION + r"\g<0>")
-    )
+    _edit(copy / "retail_anomaly" / "settings" / "config.yaml", (r"\n# Who is told", SECTION + r"\g<0>"))
     makefile = (copy / "Makefile").read_text(encoding="utf-8")
     scripts = re.search(r"^docs:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
     assert scripts

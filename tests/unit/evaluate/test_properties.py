@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from retail_anomaly.evaluate import Activity, incidents_frame, match_incidents, scorecard
 from retail_anomaly.evaluate.measures import Resampling
 from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.confidence import with_confidence
 from tests.unit.evaluate.world import EVENTS, MINUTE, NOON, alert, incident
 
 # A scorecard takes a tenth of a second, nearly all of it in pandas.
@@ -109,8 +110,9 @@ def test_the_curve_starts_with_all_alerts_and_only_loses(alerts, truth):
     for column in ("alerts", "recall", "loss_found"):
         assert (np.diff(card.curve[column]) <= 1e-9).all()
     # Each point is the scorecard of the alerts that reach it.
+    confidence = with_confidence(alerts)["confidence"].to_numpy()
     for point in card.curve.to_dict("records"):
-        kept = card_of(alerts[alerts["risk_score"] >= point["threshold"]], truth)
+        kept = card_of(alerts[confidence >= point["threshold"]], truth)
         assert kept.value("recall") == pytest.approx(point["recall"])
         assert kept.value("precision") == pytest.approx(point["precision"])
 

@@ -110,7 +110,8 @@ def comparable(alert: Any) -> dict[str, Any]:
 
 
 def _fields(score: Score) -> list[Any]:
-    return [getattr(score, name) for name in score.__struct_fields__]
+    # A field that is newer than the record.
+    return [getattr(score, name) for name in score.__struct_fields__ if name != "relearned_on"]
 
 
 def _hash(rows: list[list[Any]]) -> str:
