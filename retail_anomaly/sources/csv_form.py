@@ -113,7 +113,7 @@ def csv_form(
 
 
 def _no_header(file: StoredFile, header: int | None, lines: int) -> str:
-    if header is None:
+    if header is None or not lines:
         return f"{file.name} can't be read as CSV (it has no header): is it complete?"
     return (
         f"{file.name} has no line {header} that names its columns, only {lines}: mend `header` in the mapping"
