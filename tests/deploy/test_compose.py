@@ -24,7 +24,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {"topics", "streamer", "store-metrics", "triage", "sink", "generator", "influxdb-bootstrap"}
 
 NOTIFY = ("notify.enabled=true", "notify.existingSecret=retail-notify")
-OPTIONAL = {"RETAIL_PSEUDONYM_KEY"}
+OPTIONAL = {f"RETAIL_PSEUDONYM_KEY{number}" for number in ("", "_2", "_3")}
 
 
 @pytest.fixture(scope="module")
