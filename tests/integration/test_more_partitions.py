@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from streamer import cli
 from streamer.kafka.topic_plan import TOPICS
+from tests.support.faults import wait_for
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 SECTION = PAGE.partition("## More partitions")[2].partition("\n## ")[0]
@@ -22,11 +23,16 @@ def test_the_pages_steps_lead_to_topics_that_the_check_accepts(clean_kafka, tmp_
     loop = re.search(r"for topic in (.+?); do", SECTION, re.DOTALL)
     assert loop
     topics = loop[1].replace("\\", " ").split()
-    futures = AdminClient({"bootstrap.servers": address}).create_partitions(
-        [NewPartitions(topic, 24) for topic in topics]
-    )
+    admin = AdminClient({"bootstrap.servers": address})  # its futures end with it
+    futures = admin.create_partitions([NewPartitions(topic, 24) for topic in topics])
     for future in futures.values():
         future.result(30)
+
+    def known() -> bool:
+        found = admin.list_topics(timeout=10).topics
+        return all(len(found[topic].partitions) == 24 for topic in topics)
+
+    wait_for(known, "the new partitions")
     setting = re.search(r"`(streamer\.topics\.partitions): (\d+)`", SECTION)
     assert setting
     config = tmp_path / "config.yaml"
@@ -37,6 +43,6 @@ def test_the_pages_steps_lead_to_topics_that_the_check_accepts(clean_kafka, tmp_
     assert set(topics) == set(TOPICS)
 
 
-@pytest.mark.parametrize("process", ["run", "metrics", "triage", "returns", "sink"])
+@pytest.mark.parametrize("process", ["run", "metrics", "triage", "notify", "returns", "sink"])
 def test_the_page_names_each_process(process):
     assert f"`{process}`" in SECTION
