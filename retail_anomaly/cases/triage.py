@@ -15,9 +15,9 @@ from retail_anomaly.cases.case import Case, CaseAlert, case_id, subject_of
 from retail_anomaly.cases.precision import Prior, prioritised
 from retail_anomaly.cases.state import CasesState, CaseState
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Load
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.stakes import at_stake, cited_transactions
+from retail_anomaly.core.store_keeper import StoreKeeper
 
 _DAY: Final = 86_400_000
 # CONTRACT of the topic `alert-cases`: an alert joins a case whose newest alert is at most so much older ...
@@ -29,7 +29,7 @@ _MOST_CITED: Final = 50
 _STATE: Final = "cases"
 
 
-class Triage:
+class Triage(StoreKeeper):
     """Gathers alerts in cases and applies actions to them.
 
     Parameters
@@ -60,6 +60,7 @@ class Triage:
     ('closed', 2, 0.0)
     """
 
+    STATE = _STATE
     needs_ticks: Final = False
 
     def __init__(
@@ -69,26 +70,13 @@ class Triage:
         priors: Mapping[str, Prior] | None = None,
         has_pseudonyms: bool = False,
     ) -> None:
+        super().__init__(has_pseudonyms=has_pseudonyms)
         self._memory = memory
-        self._has_pseudonyms = has_pseudonyms
         self._priors = dict(priors or {})
-        self.config_hashes: dict[str, str] = {}
 
-    def of(self, _store_id: str) -> "Triage":
-        """Return the triage of a store: this one, whose parameters are those of all stores."""
-        return self
-
-    def new_store(self, store_id: str) -> StoreMemory:
-        """Return the empty memory of a store, for a host that keeps no state."""
-        store = self._empty_store(store_id)
-        store.untrack()
-        return store
-
-    def load_store(self, store_id: str, load: Load) -> StoreMemory:
-        """Return the memory of a store, restored from its records."""
-        store = self._empty_store(store_id)
-        store.restore(load)
-        return store
+    def new_state(self) -> CasesState:
+        """Return the state of a store without cases."""
+        return CasesState()
 
     def process(self, record: Alert | Action, store: StoreMemory) -> list[Case]:
         """Take one alert or action of a store.
@@ -142,15 +130,6 @@ class Triage:
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many actions wait for their alert or case; time alone releases none."""
         return len(_state(store).waiting), None
-
-    def _empty_store(self, store_id: str) -> StoreMemory:
-        return StoreMemory(
-            store_id,
-            max_late=_DAY,
-            dedupe_memory=_DAY,
-            detectors={_STATE: CasesState()},
-            has_pseudonyms=self._has_pseudonyms,
-        )
 
     def _take_alert(self, alert: Alert, state: CasesState) -> list[str]:
         known = state.alerts.get(alert.alert_id)

@@ -13,10 +13,10 @@ import msgspec
 
 from retail_anomaly.cases import Action, covers, scope_of
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.collections import Load
 from retail_anomaly.core.local_time import UTC
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.severity import severity
+from retail_anomaly.core.store_keeper import StoreKeeper
 from retail_anomaly.notifications.hours import next_clock, window_of
 from retail_anomaly.notifications.message import Message
 from retail_anomaly.notifications.message_state import (
@@ -65,7 +65,7 @@ class Decision(NamedTuple):
     fate: Fate
 
 
-class Notifier:
+class Notifier(StoreKeeper):
     """Decides which messages go out.
 
     Parameters
@@ -100,6 +100,7 @@ class Notifier:
     [Decision(route='duty', fate='known')]
     """
 
+    STATE = _STATE
     needs_ticks: Final = True
 
     def __init__(
@@ -113,30 +114,17 @@ class Notifier:
         zone: Callable[[str], ZoneInfo] = lambda _store: UTC,
         has_pseudonyms: bool = False,
     ) -> None:
+        super().__init__(has_pseudonyms=has_pseudonyms)
         self.routes = {route.name: route for route in routes}
         self._critical = critical
         self._severities = dict(severities or {})
         self._link = link
         self._memory = memory
         self._zone = zone
-        self._has_pseudonyms = has_pseudonyms
-        self.config_hashes: dict[str, str] = {}
 
-    def of(self, _store_id: str) -> "Notifier":
-        """Return the notifier of a store: this one, which serves all stores."""
-        return self
-
-    def new_store(self, store_id: str) -> StoreMemory:
-        """Return the empty memory of a store, for a host that keeps no state."""
-        store = self._empty_store(store_id)
-        store.untrack()
-        return store
-
-    def load_store(self, store_id: str, load: Load) -> StoreMemory:
-        """Return the memory of a store, restored from its records."""
-        store = self._empty_store(store_id)
-        store.restore(load)
-        return store
+    def new_state(self) -> NotificationState:
+        """Return the state of a store of which nobody was told anything."""
+        return NotificationState(self._memory)
 
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many notes wait in a store, and when the first is due."""
@@ -291,15 +279,6 @@ class Notifier:
         for each in (*dropped, *gone):
             self._mark(each.route, each.note, state, now)
         return [(each.route, each.note) for each in dropped]
-
-    def _empty_store(self, store_id: str) -> StoreMemory:
-        return StoreMemory(
-            store_id,
-            max_late=_DAY,
-            dedupe_memory=_DAY,
-            detectors={_STATE: NotificationState(self._memory)},
-            has_pseudonyms=self._has_pseudonyms,
-        )
 
     def _forget(self, state: NotificationState, store: StoreMemory, now: int) -> None:
         if now >= store.next_sweep:
