@@ -16,7 +16,7 @@ ABOUT = {
     "streamer": {
         "cli": "retail-streamer",
         "notebook": "live board, feeds",
-        "detection": "Kafka records to alerts",
+        "detection": "events to alerts",
         "store_metrics": "sales per 5 minutes",
         "triage_app": "alerts to cases",
         "notify": "alerts to people",
