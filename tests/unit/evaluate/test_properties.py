@@ -136,7 +136,12 @@ def counts(raised, row):
     if row["transaction_ids"]:
         return bool(cited & set(row["transaction_ids"]))
     in_time = row["start"] <= raised["event_time"] <= row["end"]
-    return in_time and (not isinstance(row["sku"], str) or not (cited or skus) or row["sku"] in skus)
+    if not (cited or skus):
+        return in_time
+    if isinstance(row["sku"], str):
+        return in_time and row["sku"] in skus
+    # Else a refund would count for an outage; none of these alerts cites an interval.
+    return in_time and isinstance(row["employee_id"], str)
 
 
 @few
