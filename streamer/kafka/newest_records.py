@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streamer.errors import StreamerError
-from streamer.kafka.offsets import UNSETTLED
+from streamer.kafka.settled import when_settled
 
 _SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 10.0
 
 
@@ -31,11 +31,15 @@ def newest_times(admin: AdminClient, partitions: Sequence[TopicPartition]) -> di
         The broker does not answer.
     """
     wanted = {partition: OffsetSpec.max_timestamp() for partition in partitions}
-    newest: dict[int, int] = {}
-    for partition, future in admin.list_offsets(wanted, request_timeout=_SECONDS).items():
-        stamp = future.result().timestamp
-        newest[partition.partition] = max(stamp, newest.get(partition.partition, stamp))
-    return newest
+
+    def ask() -> dict[int, int]:
+        newest: dict[int, int] = {}
+        for partition, future in admin.list_offsets(wanted, request_timeout=_SECONDS).items():
+            stamp = future.result().timestamp
+            newest[partition.partition] = max(stamp, newest.get(partition.partition, stamp))
+        return newest
+
+    return when_settled(ask, _SECONDS)
 
 
 class NewestRecords:
@@ -84,7 +88,8 @@ class NewestRecords:
         starts: list[TopicPartition] = []
         for partition in partitions:
             place = partition.topic, partition.partition
-            oldest, end = self._ends(partition)
+            ask = partial(self._consumer.get_watermark_offsets, partition, _SECONDS)
+            oldest, end = when_settled(ask, _SECONDS)
             start = max(self._seen.get(place, 0), end - self._most, oldest)
             if start < end:
                 ends[place] = end
@@ -106,18 +111,6 @@ class NewestRecords:
                 if error is None:
                     yield message
         self._consumer.unassign()
-
-    def _ends(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the oldest offset and the end; a topic that was made just now has no leader for a moment."""
-        deadline = time.monotonic() + _SECONDS
-        while True:
-            try:
-                ends: tuple[int, int] = self._consumer.get_watermark_offsets(partition, _SECONDS)
-                return ends
-            except KafkaException as error:
-                if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
-                    raise
-            time.sleep(_POLL_SECONDS)
 
 
 def _place(message: Message) -> tuple[str, int]:

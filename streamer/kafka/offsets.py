@@ -10,18 +10,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from retail_anomaly.core.events import INPUT_TOPICS
 from streamer.errors import StreamerError
 from streamer.kafka.commit_notes import SKIPPED
+from streamer.kafka.settled import when_settled
 
 # Long enough for the offsets that a crashed process left pending in its transaction.
 _REQUEST_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
-# Answers of a cluster that is new or has lost a broker: it still elects its leaders.
-UNSETTLED: Final = {
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-}
 
 
 @dataclass(frozen=True)
@@ -198,20 +191,20 @@ class GroupOffsets:
 
     def _offsets(self) -> list[tuple[TopicPartition, int, int]]:
         """Return each partition with its committed offset, and its oldest and newest offset."""
-        deadline = time.monotonic() + _REQUEST_SECONDS
-        while True:
-            try:
-                return [
-                    (committed, *self._consumer.get_watermark_offsets(committed, _REQUEST_SECONDS))
-                    for committed in self._consumer.committed(self._partitions(), _REQUEST_SECONDS)
-                ]
-            except KafkaException as error:
-                if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
-                    raise StreamerError(
-                        f"the broker does not tell the group's offsets ({error.args[0].str()}): "
-                        "is it running, and is --broker right?"
-                    ) from None
-                time.sleep(_POLL_SECONDS)
+
+        def ask() -> list[tuple[TopicPartition, int, int]]:
+            return [
+                (committed, *self._consumer.get_watermark_offsets(committed, _REQUEST_SECONDS))
+                for committed in self._consumer.committed(self._partitions(), _REQUEST_SECONDS)
+            ]
+
+        try:
+            return when_settled(ask, _REQUEST_SECONDS)
+        except KafkaException as error:
+            raise StreamerError(
+                f"the broker does not tell the group's offsets ({error.args[0].str()}): "
+                "is it running, and is --broker right?"
+            ) from None
 
     def _partitions(self) -> list[TopicPartition]:
         # List all topics, never some by name: a request by name creates a topic if the broker is set to do

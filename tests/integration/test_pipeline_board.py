@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,35 @@ import pytest
 from data_gen import Simulation
 from helm.dashboards.__main__ import FOLDER
 from helm.dashboards.preview import answer, picture
-from retail_anomaly.core.events import INPUT_TOPICS, POS_EVENTS
+from retail_anomaly.core.events import ALERTS, INPUT_TOPICS, POS_EVENTS
 from streamer.kafka.connection import Connection
-from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.kafka.offsets import GroupOffsets
+from streamer.kafka.topic_plan import NOTIFY_TICKS
+from streamer.kafka.topics import TOPICS, TopicPlan, ensure_topics
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
 from tests.kafka import KafkaServer, Record, fresh_name, produce
 from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.prometheus import Prometheus, PrometheusUnavailableError
+from tests.support.services import WebService
 from tests.support.simulated import records
 from tests.support.sink import SinkProcess
 
 WORLD = Simulation(stores=3, days=1, seed=2)
 POISON = Record(POS_EVENTS, b"not json", b"store-1")
 BOARD = json.loads((FOLDER / "pipeline-health.json").read_text())
+# Each alert of the day, which is long ago, goes out one by one.
+ROUTES = """
+notify:
+  memory: 20000d
+  routes: {floor: {service: slack, address: FLOOR_URL, severity: low, revisions: all, max_age: 19999d}}
+"""
 PIECES = 4
 STEP_MS = 500
 
 
 class Watched:
-    """A day that went through the streamer and the sink while Prometheus looked on."""
+    """A day that went through the streamer, the sink and notify while Prometheus looked on."""
 
     def __init__(self, prometheus: Prometheus, start: int, end: int) -> None:
         self.prometheus, self.start, self.end = prometheus, start, end
@@ -50,11 +60,12 @@ class Watched:
         return series
 
 
-def _two_free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +73,8 @@ def watched(
     kafka_server: Callable[..., KafkaServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     folder: Path = tmp_path_factory.mktemp("watched")
-    ports = _two_free_ports()
+    running = ExitStack()
+    ports = _free_ports(3)
     influx = InfluxServer(folder / "influx")
     try:
         influx.start()
@@ -74,19 +86,30 @@ def watched(
         pytest.skip(str(error))
     broker = kafka_server()
     connection = Connection(broker.address)
-    ensure_topics(connection, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
+    plan = TopicPlan(4, 1, 3650 * 86_400_000)
+    ensure_topics(connection, plan, [*TOPICS, NOTIFY_TICKS], create=True)
     group, options = fresh_name("group"), [("--metrics-port", str(port)) for port in ports]
+    slack = running.enter_context(WebService("slack"))
+    (folder / "notify").mkdir()
+    (folder / "notify" / "config.yaml").write_text(ROUTES)
+    notify = StreamerProcess(
+        *(connection, group, folder / "notify", "--config", str(folder / "notify" / "config.yaml")),
+        *options[2],
+        module="tests.support.faulty",
+        environment={"FAULT_COMMAND": "notify", "FAULT": "", "FLOOR_URL": slack.url},
+    )
     streamer = StreamerProcess(connection, group, folder, *options[0])
     sink = SinkProcess(connection, group, folder, influx.environ, *options[1])
     began = int(time.time() * 1_000)
 
-    def wait_for(expression: str, value: float) -> None:
+    def wait_for(expression: str, wanted: float | Callable[[], float]) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while (found := prometheus.value(expression)) != value:
-            assert time.monotonic() < deadline, f"{expression}: {found}\n{streamer.tail()}\n{sink.tail()}"
+        while (found := prometheus.value(expression)) != (wanted() if callable(wanted) else wanted):
+            ends = "\n".join(process.tail() for process in (streamer, sink, notify))
+            assert time.monotonic() < deadline, f"{expression}: {found}\n{ends}"
             time.sleep(0.05)
 
-    wait_for("sum(retail_ready)", 2)
+    wait_for("sum(retail_ready)", 3)
     everything = records(WORLD)
     size = len(everything) // PIECES + 1
     for piece in range(PIECES):
@@ -96,12 +119,17 @@ def watched(
         wait_for('sum(retail_dead_letters_total{reason="value"})', piece + 1)
         streamer.wait_until_processed()
         sink.wait_until_processed()
+        with GroupOffsets(connection.properties(), f"{group}-notify", [ALERTS]) as offsets:
+            assert not any(offsets.wait(PATIENCE_S).values()), notify.tail()
+        wait_for('sum(retail_notifications_total{outcome="sent"})', lambda: len(slack.arrived))
     wait_for("sum(retail_lag_records)", 0)
     ended = int(time.time() * 1_000)
     # In whole steps back from the end, so that the last moment is that at which all was done.
     yield Watched(prometheus, ended - ((ended - began) // STEP_MS + 1) * STEP_MS, ended)
     assert streamer.stop() == 0
     assert sink.stop() == 0
+    assert notify.stop() == 0
+    running.close()
     prometheus.kill()
     influx.kill()
     broker.stop()
@@ -122,7 +150,7 @@ def test_panels_say_what_happened(watched: Watched) -> None:
         (values,) = watched.shown(title).values()
         return values[-1]
 
-    assert newest("Processes ready") == 2
+    assert newest("Processes ready") == 3
     assert newest("Lag") == 0
     assert newest("Writes put off") == 0
     assert 1 < (newest("Dead letters") or 0) < 2 * PIECES  # increase() is an estimate

@@ -310,9 +310,16 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def set_topic(address: str, topic: str, config: Mapping[str, str]) -> None:
-    """Change a topic's configuration."""
+    """Change a topic's configuration, and wait until the broker tells it."""
     entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     admin = AdminClient({"bootstrap.servers": address})  # held: its futures end with it
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
+
+    def is_told() -> bool:
+        (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        told = future.result(30)
+        return all(told[name].value == value for name, value in config.items())
+
+    wait_for(is_told, f"{topic} to have {dict(config)}")
