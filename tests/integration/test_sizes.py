@@ -47,7 +47,7 @@ def topics_made(kafka: Connection, config: Mapping[str, Mapping[str, str]] | Non
     """Make the topics, some with settings of their own: a later change takes a while to be in force."""
     address: str = kafka.properties()["bootstrap.servers"]
     for name, own in (config or {}).items():
-        create_topics(address, [name], 4, {"retention.ms": RETENTION_MS} | own)
+        create_topics(address, [name], 4, {"retention.ms": RETENTION_MS, **own})
     ensure_topics(kafka, TopicPlan(4, 1, int(RETENTION_MS)), create=True)
     return address
 
