@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from tests.cluster.api import Api
-from tests.kafka import server
+from tests.support.ports import free_ports
 
 PATIENCE_S = 120
 
@@ -41,11 +41,7 @@ class ControlPlane:
 
     def start(self) -> Api:
         """Start it; return its API once that is ready."""
-        (database, peers), (port, controllers), (scheduler, _) = (
-            server._free_ports(),
-            server._free_ports(),
-            server._free_ports(),
-        )
+        database, peers, port, controllers, scheduler = free_ports(5)
         api = self._prepare(port)
         store, peer = f"http://127.0.0.1:{database}", f"http://127.0.0.1:{peers}"
         self._run(

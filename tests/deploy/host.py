@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -21,6 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.deploy.chart import Manifest, pick, pods
+from tests.support.ports import free_ports
 
 PATIENCE_S = 90
 TOKEN = "token-of-the-sink"  # noqa: S105
@@ -175,9 +175,7 @@ class Host:
 
     def serve(self, part: str, spec: Manifest) -> None:
         """Run a pod: its init containers to their end, then its container until `stop`."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.ports[part] = free.getsockname()[1]
+        (self.ports[part],) = free_ports(1)
         for container in spec.get("initContainers", []):
             self.do(part, container)
         self.running[part] = self.start(part, spec["containers"][0])

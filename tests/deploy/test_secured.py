@@ -33,6 +33,7 @@ from tests.deploy.chart import CASES, CHART, ROOT, Manifest, containers, render
 from tests.deploy.host import TOKEN, Host, InfluxWrites, pod
 from tests.deploy.image import make_image
 from tests.kafka import server
+from tests.support.ports import free_ports
 
 SETS = (
     *("config.streamer.topics.partitions=2", "config.streamer.topics.replication_factor=1"),
@@ -78,8 +79,8 @@ def certificate(tmp_path_factory, openssl) -> Path:
 @pytest.fixture
 def secured(kafka_server, certificate, monkeypatch) -> Iterator[tuple[str, str]]:
     """Give the addresses of a Kafka: one for anybody on this machine, one with TLS, log-ins and rights."""
-    (client, controller), (inside, _) = server._free_ports(), server._free_ports()
-    monkeypatch.setattr(server, "_free_ports", lambda: (client, controller))
+    client, controller, inside = free_ports(3)
+    monkeypatch.setattr(server, "free_ports", lambda _count: [client, controller])
     listeners = (
         f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller},SECURED://127.0.0.1:{inside}"
     )

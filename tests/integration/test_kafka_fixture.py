@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka import KafkaServer, Record, consume, create_topics, fresh_name, produce, server
+from tests.support.ports import free_ports
 
 START = 1_700_000_000_000  # years ago: no retention may take it away
 
@@ -71,8 +72,8 @@ def test_port_taken_at_the_last_moment_is_replaced(kafka, tmp_path, monkeypatch)
     # `kafka` is asked for only so that this test is skipped where there is none.
     with socket.create_server(("127.0.0.1", 0)) as taken:
         clash = taken.getsockname()[1]
-        choices = iter([(clash, server._free_ports()[0]), server._free_ports()])
-        monkeypatch.setattr(server, "_free_ports", lambda: next(choices))
+        choices = iter([[clash, *free_ports(1)], free_ports(2)])
+        monkeypatch.setattr(server, "free_ports", lambda _count: next(choices))
         broker = KafkaServer(tmp_path)
         try:
             broker.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from data_gen import Simulation
@@ -13,19 +12,13 @@ from streamer.observe.status import Status, ask
 from tests.influx import Answer, ScriptedServer
 from tests.kafka import fresh_name, produce
 from tests.support.alerts import alert_records, an_alert
+from tests.support.ports import free_ports
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import expected, records
 from tests.support.sink import SinkProcess
 
 PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 WORLD = Simulation(stores=2, days=1, seed=3)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _status(port: int) -> Status | None:
@@ -44,7 +37,7 @@ def test_the_streamer_tells_what_it_did(clean_kafka: Connection, tmp_path: Path)
     ensure_topics(clean_kafka, PLAN, create=True)
     everything = records(WORLD)
     produce(clean_kafka.properties()["bootstrap.servers"], everything)
-    port = _free_port()
+    (port,) = free_ports(1)
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path, "--metrics-port", str(port))
     streamer.wait_for(lambda: _ready(port))
     streamer.wait_until_processed()
@@ -76,7 +69,7 @@ def test_the_sink_tells_that_it_waits_and_how_far_it_is_behind(
 ) -> None:
     ensure_topics(clean_kafka, PLAN, create=True)
     produce(clean_kafka.properties()["bootstrap.servers"], alert_records([an_alert(n) for n in range(30)]))
-    port = _free_port()
+    (port,) = free_ports(1)
     with ScriptedServer(judge=lambda _lines: Answer(503)) as server:
         environ = {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN": "t", "INFLUXDB_BUCKET": "b"}
         arguments = ("--metrics-port", str(port))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from streamer.kafka.topics import TOPICS, TopicPlan, ensure_topics
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
 from tests.kafka import KafkaServer, Record, fresh_name, produce
+from tests.support.ports import free_ports
 from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.prometheus import Prometheus, PrometheusUnavailableError
 from tests.support.services import WebService
@@ -60,21 +60,13 @@ class Watched:
         return series
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 @pytest.fixture(scope="module")
 def watched(
     kafka_server: Callable[..., KafkaServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     folder: Path = tmp_path_factory.mktemp("watched")
     running = ExitStack()
-    ports = _free_ports(3)
+    ports = free_ports(3)
     influx = InfluxServer(folder / "influx")
     try:
         influx.start()

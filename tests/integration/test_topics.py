@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from streamer.quix.topic_manager import topic_manager
 from streamer.store_metrics import store_metrics_process
 from streamer.triage_app import triage_process
 from tests.kafka import create_topics, server
+from tests.support.ports import free_ports
 
 DAY = 86_400_000
 PLAN = TopicPlan(3, 1, 3650 * DAY)
@@ -205,11 +205,8 @@ def _manager(connection: Connection) -> TopicManager:
 
 
 def test_password_from_the_environment_opens_a_sasl_listener(kafka_server, monkeypatch, capsys):
-    client, controller = server._free_ports()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        secured = probe.getsockname()[1]
-    monkeypatch.setattr(server, "_free_ports", lambda: (client, controller))
+    client, controller, secured = free_ports(3)
+    monkeypatch.setattr(server, "free_ports", lambda _count: [client, controller])
     listeners = (
         f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller},SECURED://127.0.0.1:{secured}"
     )

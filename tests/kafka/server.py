@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import random
 import shutil
 import signal
 import socket
@@ -17,13 +16,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.jars import find_jars, find_java
+from tests.support.ports import free_ports
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 20.0
 PORT_ATTEMPTS = 5
-
-# Below the kernel's range for outgoing connections: none of those can take a stopped broker's port.
-PORTS = range(20_000, 32_000)
 
 # The quick compiler alone: a broker of a test lives too briefly to earn back the work of the thorough one.
 COMPILER = ["-XX:TieredStopAtLevel=1"]
@@ -86,7 +83,7 @@ class KafkaServer:
         self._properties = PROPERTIES | (properties or {})
         self._data = folder / "data"
         self._config = folder / "server.properties"
-        self._ports: tuple[int, int] | None = None
+        self._ports: list[int] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -163,7 +160,7 @@ class KafkaServer:
         shutil.rmtree(self._data, ignore_errors=True)
         self.log.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        client, controller = self._ports = _free_ports()
+        client, controller = self._ports = free_ports(2)
         listeners = f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"
         properties = {
             "listeners": listeners,
@@ -227,19 +224,3 @@ class KafkaServer:
             return len(AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=2).brokers) == 1
         except KafkaException:
             return False
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports of the loopback interface that nobody listens on at this moment."""
-    found: list[int] = []
-    # Not the seeded generator: two runs with one seed would want the same ports.
-    for port in random.SystemRandom().sample(PORTS, 200):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == 2:
-            return found[0], found[1]
-    raise KafkaStartError(
-        f"no two free ports between {PORTS.start} and {PORTS.stop}: end the programs that listen there"
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.notebook.running import RunningStreamer
 from tests.notebooks.source import ROOT
 from tests.support.browser import Browser, count_colour, pixels, share_of_ink
+from tests.support.ports import free_ports
 
 PATIENCE_S = 120
 NOT_OURS = (
@@ -45,7 +45,7 @@ def address(tmp_path: Path, streamer: RunningStreamer) -> Iterator[str]:
     broker = streamer.connection.properties()["bootstrap.servers"]
     board.write_text(source.replace("broker = None", f"broker = '{broker}'"), "utf-8")
     command = [
-        *(sys.executable, "-m", "voila", str(board), "--no-browser", f"--port={_free_port()}"),
+        *(sys.executable, "-m", "voila", str(board), "--no-browser", f"--port={free_ports(1)[0]}"),
         "--Voila.ip=127.0.0.1",
     ]
     log = tmp_path / "voila.log"
@@ -92,10 +92,3 @@ def test_board_shows_its_figures_and_they_follow(
     assert 0 < before < after
     assert share_of_ink(picture) > 0.02
     assert count_colour(picture, COLOURS["REFUND_BURST"]) > 100
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

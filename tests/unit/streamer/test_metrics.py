@@ -25,6 +25,7 @@ from streamer.observe.health import served
 from streamer.observe.metrics import Metrics
 from streamer.observe.status import Status, ask
 from tests.support.alerts import TIME, an_alert
+from tests.support.ports import free_ports
 
 
 def _statistics(join_state: str = "steady", **partition: Any) -> str:
@@ -52,16 +53,9 @@ def _value(found: Metrics, name: str, **labels: str) -> float | None:
     return found.registry.get_sample_value(name, labels)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def _serving(found: Metrics) -> Iterator[str]:
-    port = _free_port()
+    (port,) = free_ports(1)
     settings = msgspec.structs.replace(Settings().streamer, metrics_port=port)
     with served(found, settings):
         yield f"http://127.0.0.1:{port}"
