@@ -99,7 +99,7 @@ def watched(scene: Callable[..., Scene], config: Path, expected: Content) -> Cal
 def finish(here: Scene, expected: Content) -> None:
     """Let the ticks behind the last event have their say, then compare."""
     (here.gate / "full-speed").touch()
-    wait_for(lambda: len(here.alerts()) >= len(expected), f"all of {len(expected)} alerts")
+    wait_for(lambda: len(here.alerts()) >= len(expected), f"all of {len(expected)} alerts", here.lacks)
     here.finish()
 
     assert here.restarts == 0

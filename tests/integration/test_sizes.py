@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.influx import ScriptedServer
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
+from tests.support.faults import set_topic
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, by_key
 from tests.support.sink import SinkProcess
 
 T = 1_760_000_000_000
 MOST = 1_048_588  # Kafka's default for a record with everything around it
-RETENTION_MS = str(3650 * 86_400_000)
 BOTH = ["--at-least-once", "--exactly-once"]
 MODELS = """
 detectors:
@@ -43,18 +43,11 @@ detectors:
 """
 
 
-def topics_made(kafka: Connection, config: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """Make the topics, some with settings of their own: a later change takes a while to be in force."""
-    address: str = kafka.properties()["bootstrap.servers"]
-    for name, own in (config or {}).items():
-        create_topics(address, [name], 4, {"retention.ms": RETENTION_MS, **own})
-    ensure_topics(kafka, TopicPlan(4, 1, int(RETENTION_MS)), create=True)
-    return address
-
-
 @pytest.fixture
 def address(clean_kafka: Connection) -> str:
-    return topics_made(clean_kafka)
+    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
+    address: str = clean_kafka.properties()["bootstrap.servers"]
+    return address
 
 
 @pytest.fixture
@@ -193,9 +186,11 @@ def test_state_and_alerts_of_long_ids_are_written_and_read_back(
     assert any(len(json.dumps(alert, ensure_ascii=False).encode()) > MOST for alert in wanted.values())
 
 
-def test_a_topic_with_a_higher_limit_gets_whole_dead_letters(clean_kafka: Connection, tmp_path: Path) -> None:
-    limits = {POS_EVENTS: "9000000", DEAD_LETTERS: "5000000"}
-    address = topics_made(clean_kafka, {name: {"max.message.bytes": size} for name, size in limits.items()})
+def test_a_topic_with_a_higher_limit_gets_whole_dead_letters(
+    clean_kafka: Connection, address: str, tmp_path: Path
+) -> None:
+    set_topic(address, POS_EVENTS, {"max.message.bytes": "9000000"})
+    set_topic(address, DEAD_LETTERS, {"max.message.bytes": "5000000"})
     values = [b"x" * 3_000_000, b"x" * 8_000_000]
     send(address, [Record(POS_EVENTS, value, b"s", timestamp=T) for value in values])
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
@@ -209,10 +204,11 @@ def test_a_topic_with_a_higher_limit_gets_whole_dead_letters(clean_kafka: Connec
     ]
 
 
-def test_many_small_results_fit_into_topics_with_a_low_limit(clean_kafka: Connection, tmp_path: Path) -> None:
-    address = topics_made(
-        clean_kafka, {name: {"max.message.bytes": "70000"} for name in (ALERTS, DEAD_LETTERS)}
-    )
+def test_many_small_results_fit_into_topics_with_a_low_limit(
+    clean_kafka: Connection, address: str, tmp_path: Path
+) -> None:
+    for topic in (ALERTS, DEAD_LETTERS):
+        set_topic(address, topic, {"max.message.bytes": "70000"})
     send(address, [record_of(refund(f"t-{n}", at=T + n)) for n in range(3_000)])
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
 
@@ -223,8 +219,10 @@ def test_many_small_results_fit_into_topics_with_a_low_limit(clean_kafka: Connec
     assert kinds["REFUND_WITHOUT_SALE"] == 3_000
 
 
-def test_a_topic_that_takes_too_little_is_named_at_the_start(clean_kafka: Connection, tmp_path: Path) -> None:
-    topics_made(clean_kafka, {ALERTS: {"max.message.bytes": "2000"}})
+def test_a_topic_that_takes_too_little_is_named_at_the_start(
+    clean_kafka: Connection, address: str, tmp_path: Path
+) -> None:
+    set_topic(address, ALERTS, {"max.message.bytes": "2000"})
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
 
     assert streamer.wait_until_ended() == 1

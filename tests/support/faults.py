@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.simulated import Content, alerts_in, expected, records
 
 CRAWL = "crawl"
+_later = itertools.count(1)
 LONG = os.environ.get("FAULTS_LONG") == "1"
 PARTITIONS = 4
 RETENTION_MS = 3650 * 86_400_000
@@ -210,6 +212,17 @@ class Scene:
         self.drain()
         self.compare()
 
+    def lacks(self) -> str:
+        """Say what is left to be read, and which alerts aren't there."""
+        found = self.alerts()
+        missing = [
+            f"{k[0]} {v['type']} {v['storeId']} {v['eventTime']}"
+            for k, v in self._expected.items()
+            if k not in found
+        ]
+        with GroupOffsets(self.kafka.properties(), self.group) as offsets:
+            return f"lag {offsets.lag()}, {len(missing)} alerts missing: {missing[:5]}"
+
     def drain(self) -> None:
         """Let the rest be processed, start again a process that has ended, and stop."""
         assert self._sent == len(self._log), "a part of the log was not sent"
@@ -302,18 +315,24 @@ def stalling(pid: int, *, stands: float, runs: float) -> Iterator[list[float]]:
         thread.join()
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str, state: Callable[[], object] = lambda: "") -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"waited for {what}"
+        assert time.monotonic() < deadline, f"waited for {what}: {state()}"
         time.sleep(0.05)
 
 
 def set_topic(address: str, topic: str, config: Mapping[str, str]) -> None:
-    """Change a topic's configuration, and wait until the broker tells it."""
+    """Change a topic's configuration, and wait until it is in force."""
+    admin = AdminClient({"bootstrap.servers": address})  # held: its futures end with it
+    _change_topic(admin, topic, config)
+    # The broker tells of a change before its log follows it, but of a later one only after that.
+    _change_topic(admin, topic, {"file.delete.delay.ms": str(60_000 + next(_later))})
+
+
+def _change_topic(admin: AdminClient, topic: str, config: Mapping[str, str]) -> None:
     entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient({"bootstrap.servers": address})  # held: its futures end with it
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
 
