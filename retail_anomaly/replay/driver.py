@@ -20,6 +20,7 @@ from retail_anomaly.core.events import (
 )
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.quorum_clock import QuorumClock
+from retail_anomaly.replay.look_ahead import LookAhead
 from retail_anomaly.replay.rules_log import RunningRules
 from retail_anomaly.sources import Place
 
@@ -112,9 +113,10 @@ class Replay:
         from, is ticked when the clock of the stores (`QuorumClock`) reaches its due time.
         """
         ticks, rules, step, follows = self._ticks, self._rules, self._step, self._return_stores
-        for event in events:
+        ahead = LookAhead(events)
+        for event in events if rules is None else ahead:
             if rules is not None:
-                self._reach(event, rules)
+                self._reach(event, rules, ahead.behind())
             raised = step(event)
             if raised:
                 yield from self._live(raised)
@@ -124,7 +126,7 @@ class Replay:
                 continue
             if ticks.pass_time(event):
                 if rules is not None:
-                    self._change(rules, rules.reach_all(ticks.now))
+                    self._change(rules, rules.reach_all(ticks.now, event, ahead.behind()))
                 yield from self._live(alert for _, alert in ticks.run(self.stores))
 
     def placed_alerts(
@@ -147,9 +149,10 @@ class Replay:
         """
         ticks, rules, step = self._ticks, self._rules, self._step
         mixed = ticks is not None or self._return_stores
-        for place, event in events:
+        ahead = LookAhead(events)
+        for place, event in events if rules is None else ahead:
             if rules is not None:
-                self._reach(event, rules)
+                self._reach(event, rules, (each for _, each in ahead.behind()))
             raised = step(event) if not mixed or owns(event.store_id) else ()
             for alert in raised:
                 yield (place, 0, 0, ""), alert.detected(_now())
@@ -160,13 +163,14 @@ class Replay:
                 continue
             if ticks.pass_time(event):
                 if rules is not None:
-                    self._change(rules, rules.reach_all(ticks.now))
+                    behind = (each for _, each in ahead.behind())
+                    self._change(rules, rules.reach_all(ticks.now, event, behind))
                 for due, alert in ticks.run(self.stores):
                     yield (place, 1, due, alert.store_id), alert.detected(_now())
 
-    def _reach(self, event: Event, rules: RunningRules) -> None:
+    def _reach(self, event: Event, rules: RunningRules, behind: Iterable[Event]) -> None:
         """Let the rules that come in force before an event run in all stores of its partition."""
-        if not isinstance(event, ShiftEvent) and rules.reach(event.store_id, event.event_time):
+        if not isinstance(event, ShiftEvent) and rules.reach(event, behind):
             self._change(rules, {rules.partition(event.store_id)})
 
     def _change(self, rules: RunningRules, partitions: Collection[int]) -> None:

@@ -6,20 +6,25 @@ looks at those of its partition.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from retail_anomaly.core.dispatch import Dispatch
-from retail_anomaly.core.events import Millis
+from retail_anomaly.core.events import Event, Millis, ShiftEvent, TimedEvent
 from retail_anomaly.core.key_partitions import KeyPartitions
 from retail_anomaly.core.records import InvalidRecord, decode_record, record_from
+from retail_anomaly.core.wrong_times import LOOK, judged_time
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.rules.changes import RuleChange
 from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.rules.rule_book import RuleBook
+
+# Events of all partitions that are looked at for those behind one in its own.
+_LOOK_AT_MOST: Final = 2_000
 
 
 class PlacedChange(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -89,12 +94,14 @@ class RunningRules:
 
     Examples
     --------
+    >>> from retail_anomaly.core.events import TillEvent
     >>> counted = {"id": "a", "events": {"e": {"eventType": "NO_SALE"}}, "window": "1h",
     ...     "when": {"count": "e", "gte": 2}}
     >>> push = {"action": "push", "by": "kim", "time": 1_760_000_000_000, "rule": counted}
     >>> log = [PlacedChange(1_760_000_000_000, push)]
     >>> running = RunningRules(ConfiguredRules(max_late=86_400_000), log)
-    >>> len(running.of("store-1").detectors), running.reach("store-1", 1_760_000_000_000)
+    >>> event = TillEvent("store-1", "c", "NO_SALE", 1_760_000_000_000)
+    >>> len(running.of("store-1").detectors), running.reach(event)
     (0, True)
     >>> len(running.of("store-1").detectors)
     1
@@ -108,6 +115,7 @@ class RunningRules:
             deque(each for each in log if each.partition in (None, number)) for number in range(count)
         ]
         self._partitions: dict[str, int] = {}
+        self._reached = 0  # the newest time of the events looked at, but for those that are ahead
 
     def partition(self, store_id: str) -> int:
         """Return the partition of a store."""
@@ -120,13 +128,48 @@ class RunningRules:
         """Return the rules that run in a store at present."""
         return self._books[self.partition(store_id)].dispatch(store_id)
 
-    def reach(self, store_id: str, time: int) -> bool:
-        """Make the changes that come before an event of a store; tell whether there were any."""
-        return self._reach(self.partition(store_id), time)
+    def reach(self, event: TimedEvent, behind: Iterable[Event] = ()) -> bool:
+        """Make the changes that come before an event; tell whether there were any.
 
-    def reach_all(self, time: int) -> set[int]:
-        """Make the changes up to a time; return the partitions that had any."""
-        return {partition for partition in range(len(self._ahead)) if self._reach(partition, time)}
+        Parameters
+        ----------
+        event
+            The event that comes next.
+        behind
+            Those behind it. An event of a till whose clock is ahead does not bring what comes later.
+        """
+        partition = self.partition(event.store_id)
+        ahead = self._ahead[partition]
+        if not ahead or ahead[0].time > event.event_time:
+            return False
+        return self._reach(partition, self._judged(event, partition, behind))
+
+    def reach_all(self, time: int, event: TimedEvent, behind: Iterable[Event] = ()) -> set[int]:
+        """Make the changes up to a time, but none that are later than all events; return their partitions.
+
+        Parameters
+        ----------
+        time
+            The time that has passed in all stores, in epoch milliseconds.
+        event, behind
+            The newest event, and those behind it.
+        """
+        if not any(ahead and ahead[0].time <= time for ahead in self._ahead):
+            return set()
+        self._judged(event, self.partition(event.store_id), behind)
+        least = min(time, self._reached)
+        return {partition for partition in range(len(self._ahead)) if self._reach(partition, least)}
+
+    def _judged(self, event: TimedEvent, partition: int, behind: Iterable[Event]) -> int:
+        """Return the time of an event, as the streamer judges it by the records behind it."""
+        times = (
+            each.event_time
+            for each in islice(behind, _LOOK_AT_MOST)
+            if not isinstance(each, ShiftEvent) and self.partition(each.store_id) == partition
+        )
+        time = judged_time(event.event_time, [*islice(times, LOOK)])
+        self._reached = max(self._reached, time)
+        return time
 
     def _reach(self, partition: int, time: int) -> bool:
         ahead = self._ahead[partition]

@@ -22,8 +22,9 @@ from confluent_kafka import TopicPartition
 from quixstreams.internal_consumer.buffering import Idleness, InternalConsumerBuffer
 from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
 
+from retail_anomaly.core.wrong_times import AHEAD
 from streamer.kafka.topic_plan import RULES
-from streamer.quix.head_times import AHEAD, TopicBuffer, TopicGroup
+from streamer.quix.head_times import TopicBuffer, TopicGroup
 
 _ROOM: Final = 4  # feeds
 _UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known

@@ -8,15 +8,12 @@ nothing tells which are right, and the timestamps count.
 
 from collections.abc import ValuesView
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from quixstreams.internal_consumer.buffering import Idleness, PartitionBuffer, PartitionBufferGroup
 from quixstreams.models import SuccessfulConfluentKafkaMessageProto as Message
 
-_LOOK: Final = 100
-"""Records behind the next one, by which its clock is judged: more than the lines of some receipts."""
-AHEAD: Final = 60_000
-"""Milliseconds. Records that are less out of order are taken in the order of their timestamps."""
+from retail_anomaly.core.wrong_times import AHEAD, LOOK, judged_time
 
 
 class TopicBuffer(PartitionBuffer):
@@ -50,19 +47,17 @@ class TopicBuffer(PartitionBuffer):
             self.next_timestamp = time
         self._messages.append(message)
 
-    def head_time(self) -> float:
+    def head_time(self) -> int:
         """Return the time of the next record; if it is ahead of most behind it, that of the earliest."""
-        head: float = self._messages[0].timestamp()[1]
+        head: int = self._messages[0].timestamp()[1]
         if self.turned <= self._messages[0].offset() or self.short:
             return head
-        behind = [message.timestamp()[1] for message in islice(self._messages, 1, _LOOK + 1)]
-        earlier = [time for time in behind if time < head - AHEAD]
-        return min(earlier) if 2 * len(earlier) > len(behind) else head
+        return judged_time(head, [each.timestamp()[1] for each in islice(self._messages, 1, LOOK + 1)])
 
     def look(self) -> None:
         """Note how many records are there: some have come, or were taken."""
         self.short = (
-            0 < len(self._messages) <= _LOOK and not self.full() and self.idleness() is Idleness.ACTIVE
+            0 < len(self._messages) <= LOOK and not self.full() and self.idleness() is Idleness.ACTIVE
         )
 
     def judge_head(self) -> None:

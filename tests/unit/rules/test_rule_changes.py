@@ -324,3 +324,36 @@ def test_a_wrong_line_of_a_log_of_changes_is_named(
 
 def test_a_rule_change_shows_the_status_that_it_gives() -> None:
     assert RuleChange("promote", "kim", START, id="a").status == "live"
+
+
+def test_a_till_that_is_ahead_does_not_bring_a_later_change() -> None:
+    """The record of a till 45 minutes ahead, and one of the next year, stand among those of the others."""
+    fast = [each for minute in range(0, 30, 5) for each in drawer(minute + 45, kind="X")]
+    right = drawer(*range(30), kind="X")
+    events = sorted([*right, *fast], key=lambda e: e.event_time - 45 * MINUTE * (e in fast))
+    events[8:8] = drawer(365 * 24 * 60, kind="X")
+    events[4:4] = drawer(4)  # before the change
+    events += drawer(31, 32)
+    log = [at(30.5, push(when={"count": "e", "gte": 2}, window="7d"))]
+
+    assert raised(events, log) == [(32, "DRAWER", 1)]
+
+
+def test_where_most_clocks_are_ahead_their_times_count() -> None:
+    events = drawer(60, 61, 62) + drawer(0, kind="X")
+
+    assert raised(events, [at(50, push())]) == [(62, "DRAWER", 1)]
+
+
+def test_a_till_that_is_ahead_passes_no_time_for_a_change(tmp_path: Path) -> None:
+    absent = push(
+        id="gone",
+        events={"a": {"eventType": "NO_SALE"}, "b": {"eventType": "CASH_COUNT"}},
+        window="30m",
+        when={"absent": "b", "after": "a"},
+    )
+    log = [at(0, absent), at(40, set_to("off", "gone"))]
+    ahead = drawer(2, kind="X") + drawer(60, kind="X") + drawer(3, kind="X")
+    events = drawer(1) + ahead + drawer(*range(4, 20), kind="X")
+
+    assert [kind for _, kind, _ in raised(events, log)] == ["GONE"]
