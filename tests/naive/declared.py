@@ -181,6 +181,8 @@ class Declared:
         if value is MISSING:
             return False
         if modifier in {"", "not"}:
+            if isinstance(wanted, str) and wanted.startswith("$"):
+                wanted = self.rule["lists"][wanted[1:]]
             values = wanted if isinstance(wanted, list) else [wanted]
             if name == "eventType":
                 value, values = str(value).upper(), [str(each).upper() for each in values]

@@ -40,6 +40,8 @@ def pos_events(draw: st.DrawFn) -> dict[str, Any]:
         ("approverId", ("c-1", "m-1")),
         ("registerId", TEXTS),
         ("training", (True, False)),
+        ("employeeDiscount", (True, False)),
+        ("tender", ("cash", "card")),
     ):
         needed = event["eventType"] in ("SALE", "REFUND") and name in ("transactionId", "sku", "amount")
         if needed or draw(st.booleans()):
@@ -69,9 +71,36 @@ shifts = st.builds(
     st.integers(0, 12),
     st.integers(1, 6),
 )
+counts = st.builds(
+    lambda minute, sku, counted: {
+        "storeId": "s",
+        "sku": sku,
+        "countedQty": counted,
+        "eventTime": T0 + minute * MINUTE,
+        "managerId": "m-1",
+    },
+    st.integers(0, 12),
+    st.sampled_from(TEXTS),
+    st.sampled_from(NUMBERS),
+)
+movements = st.builds(
+    lambda minute, sku, quantity, reason: {
+        "storeId": "s",
+        "sku": sku,
+        "quantity": quantity,
+        "eventTime": T0 + minute * MINUTE,
+        "reason": reason,
+    },
+    st.integers(0, 12),
+    st.sampled_from(TEXTS),
+    st.sampled_from([-5, -1, 2.5, 5]),
+    st.sampled_from(["DELIVERY", "WRITE_OFF"]),
+)
 logs = st.lists(
     st.one_of(
         *[st.tuples(st.just(POS), pos_events())] * 6,
+        st.tuples(st.just("inventory-counts"), counts),
+        st.tuples(st.just("stock-movements"), movements),
         st.tuples(st.just("security-events"), gates),
         st.tuples(st.just("staff-shifts"), shifts),
     ),
@@ -81,26 +110,49 @@ logs = st.lists(
 number = st.sampled_from(NUMBERS)
 tests = st.one_of(
     st.builds(lambda v: ("eventType", v), st.sampled_from(TYPES)),
+    st.builds(lambda v: ("eventType", v), st.lists(st.sampled_from(TYPES), min_size=1, max_size=3)),
     st.builds(lambda v: ("eventType|not", v), st.lists(st.sampled_from(TYPES), min_size=1, max_size=2)),
     st.just(("eventType|startswith", "no")),
     st.builds(lambda m, v: (f"amount|{m}", v), st.sampled_from(["gt", "gte", "lt", "lte"]), number),
     st.builds(lambda v: ("amount", v), st.lists(number, min_size=1, max_size=2)),
+    st.builds(lambda v: ("amount|not", v), number),
+    st.builds(lambda m, v: (f"quantity|{m}", v), st.sampled_from(["gt", "lte"]), number),
     st.builds(
-        lambda f, v: (f"{f}|exists", v), st.sampled_from(["sku", "quantity", "approverId"]), st.booleans()
+        lambda f, v: (f"{f}|exists", v),
+        st.sampled_from(["sku", "quantity", "approverId", "offShift", "receipt", "employeeDiscount"]),
+        st.booleans(),
     ),
     st.builds(lambda v: ("sku|startswith", v), st.sampled_from(TEXTS)),
+    st.builds(lambda v: ("sku|not", v), st.sampled_from(TEXTS)),
+    st.just(("sku", "$risky")),
+    st.just(("sku|not", "$risky")),
+    st.builds(lambda v: ("receipt|startswith", v), st.sampled_from(TEXTS)),
     st.just(("approverId|field", "cashierId")),
+    st.just(("sku|field", "transactionId")),
+    st.just(("amount|field", "listPrice")),
     st.builds(lambda x: ("amount|share", ["listPrice", x]), st.sampled_from([0.5, 1.0, 2.5])),
     st.builds(lambda v: ("training", v), st.booleans()),
     st.builds(lambda v: ("offShift", v), st.booleans()),
-    st.builds(lambda v: ("localHour|lt", v), st.sampled_from([9, 12, 23])),
+    st.builds(
+        lambda m, v: (f"localHour|{m}", v), st.sampled_from(["lt", "gte"]), st.sampled_from([9, 12, 23])
+    ),
+    st.builds(lambda v: ("weekday", v), st.sampled_from([["mon", "thu"], ["fri"], ["sat", "sun"]])),
+    st.just(("employeeDiscount", True)),
+    st.just(("tender|not", ["card"])),
 )
 pos_filters = st.lists(tests, max_size=3).map(dict)
 filters = st.one_of(
     pos_filters,
     st.lists(pos_filters, min_size=1, max_size=2),
     st.booleans().map(lambda alarm: {"topic": "security-events", "alarm": alarm}),
+    st.just({"topic": "security-events", "gateId|startswith": "gate", "localHour|lt": 12}),
+    number.map(lambda least: {"topic": "inventory-counts", "countedQty|gte": least}),
+    st.just({"topic": "stock-movements", "quantity|lt": 0, "reason|not": "DELIVERY"}),
 )
+
+
+DISTINCT = ("sku", "transactionId", "amount", "receipt", "localHour")
+GROUPS = ("cashierId", "registerId", "sku", "receipt", "weekday", "tender", "quantity")
 
 
 @st.composite
@@ -111,8 +163,8 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
     gte = draw(st.sampled_from([0, 0.5, 1, 2, 3]))
     kinds: dict[str, dict[str, Any]] = {
         "count": {"count": a, "gte": gte},
-        "sum": {"sum": f"{a}.{draw(st.sampled_from(['amount', 'quantity']))}", "gte": gte * 2},
-        "distinct": {"distinct": f"{a}.{draw(st.sampled_from(['sku', 'transactionId']))}", "gte": gte},
+        "sum": {"sum": f"{a}.{draw(st.sampled_from(['amount', 'quantity', 'listPrice']))}", "gte": gte * 2},
+        "distinct": {"distinct": f"{a}.{draw(st.sampled_from(DISTINCT))}", "gte": gte},
         "ratio": {"ratio": [a, b], "gte": gte / 2, "min": draw(st.integers(1, 3))},
         "sequence": {"sequence": [a, b]},
         "absent": {"absent": a, "after": b},
@@ -122,8 +174,9 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "id": "r",
         "status": "live",
+        "lists": {"risky": ["ab", "b"]},
         "events": events | ({"c": draw(pos_filters)} if draw(st.booleans()) else {}),
-        "by": draw(st.lists(st.sampled_from(["cashierId", "registerId", "sku"]), unique=True, max_size=2)),
+        "by": draw(st.lists(st.sampled_from(GROUPS), unique=True, max_size=2)),
         "window": draw(st.sampled_from(windows)),
         "when": kinds[kind],
         "subject": "cashierId",
