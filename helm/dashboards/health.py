@@ -169,4 +169,31 @@ def pipeline_health() -> Any:
             "s",
             width=8,
         ),
+        lines(
+            "Shadow against live",
+            promql(
+                ("sum(rate(retail_shadow_alerts_total[$__rate_interval])) * 3600", "in the shadow"),
+                ("sum(rate(retail_alerts_total[$__rate_interval])) * 3600", "live"),
+            ),
+            "Alerts an hour, of all rules and detectors.",
+            width=8,
+        ),
+        lines(
+            "Alerts by rule and version",
+            promql(
+                (
+                    "sum by (rule, version, status) "
+                    "(rate(retail_rule_alerts_total[$__rate_interval])) * 3600",
+                    "{{rule}} {{version}}, {{status}}",
+                )
+            ),
+            "An hour: a new version in the shadow beside the one that is live.",
+            width=8,
+        ),
+        lines(
+            "Versions of rules",
+            promql(("max by (rule, status) (retail_rule_version)", "{{rule}}, {{status}}")),
+            "A line ends and another begins when a rule is promoted or put aside.",
+            width=8,
+        ),
     )

@@ -180,6 +180,8 @@ def define_pipeline(  # noqa: PLR0913 - one argument for each end of the pipelin
     # A tick has no key, and its alerts are about several stores.
     if shadow is not None:
         send(raised, ShadowAlert, shadow, key=_store_key)
+    if metrics is not None:
+        raised.filter(lambda outcome: isinstance(outcome, ShadowAlert)).update(metrics.in_shadow)
     raised = raised.filter(lambda outcome: not isinstance(outcome, ShadowAlert))
     send(raised, Alert, alerts, key=_store_key)
     return raised

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from retail_anomaly.cases import Action, Case
-from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.rules import Rule
 from streamer.observe.background import Background
@@ -25,6 +25,7 @@ _PROCESSING: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1)
 _TO_VERDICT: Final = (60, 600, 3_600, 14_400, 43_200, 86_400, 172_800, 345_600, 604_800, 2_592_000)
 _REQUEST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 
+_MOST_VERSIONS: Final = 1_000
 STALLED_SECONDS: Final = 300.0
 """A poll loop that is silent for this long has lost its partitions (`max.poll.interval.ms`)."""
 
@@ -103,6 +104,8 @@ class Metrics(ProcessCounts, Collector):
             buckets=_TO_VERDICT, registry=registry,
         )  # fmt: skip
         self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._shadow: Counter[str] = Counter()
+        self._by_version: Counter[tuple[str, str, str]] = Counter()
         ProcessCollector(registry=registry)
         registry.register(self)
 
@@ -124,8 +127,26 @@ class Metrics(ProcessCounts, Collector):
     def raised(self, outcome: Alert | Case | DeadLetter) -> None:
         """Count an alert, a case or a dead letter, and how long the alert took."""
         super().raised(outcome)
+        if isinstance(outcome, Alert):
+            self._of_rule(outcome, "live")
         if isinstance(outcome, Alert) and outcome.detected_at is not None:
             self._latency.observe(max(0.0, (outcome.detected_at - outcome.event_time) / 1_000))
+
+    def in_shadow(self, alert: ShadowAlert) -> None:
+        """Count an alert in the shadow."""
+        self._shadow[alert.type] += 1
+        self._of_rule(alert, "shadow")
+
+    def _of_rule(self, alert: Alert, status: str) -> None:
+        """Count an alert by the version of its rule, if a rule has raised it."""
+        version = alert.evidence.get("version")
+        if version is None or not alert.detector.startswith("rule:"):
+            return
+        names = alert.detector.removeprefix("rule:"), str(version), status
+        if names not in self._by_version and len(self._by_version) >= _MOST_VERSIONS:
+            # Each is a series in Prometheus for ever, and versions can be pushed by the thousand.
+            names = "", "", status
+        self._by_version[names] += 1
 
     def decided(self, action: Action, changed: Sequence[Case]) -> None:
         """Observe the alerts that a verdict is about, and how long they waited for it."""
@@ -177,6 +198,18 @@ class Metrics(ProcessCounts, Collector):
         )
         yield _counter("retail_events", "Records processed.", "topic", self._processed)
         yield _counter("retail_alerts", "Alerts raised, revisions included.", "type", self._alerts)
+        yield _counter(
+            "retail_shadow_alerts", "Alerts in the shadow, revisions included.", "type", self._shadow
+        )
+        versions = CounterMetricFamily(
+            "retail_rule_alerts",
+            "Alerts of declarative rules, revisions included, by the version that raised them. After "
+            f"{_MOST_VERSIONS:,} combinations the others have empty labels.",
+            labels=["rule", "version", "status"],
+        )
+        for each, number in list(self._by_version.items()):
+            versions.add_metric(list(each), number)
+        yield versions
         undecided = CounterMetricFamily(
             "retail_undecided", "Refunds that a detector could not judge.", labels=["detector", "reason"]
         )

@@ -9,14 +9,20 @@ from random import Random
 import msgspec
 import pytest
 
+from retail_anomaly.contract import Run
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import POS_EVENTS, TillEvent
 from retail_anomaly.replay.rules_log import PlacedChange
+from retail_anomaly.rules import Rule, detector_class
 from retail_anomaly.rules.changes import RuleChange
-from retail_anomaly.settings import Settings, build_engine, rules_of_settings
+from retail_anomaly.rules.rule_detector import RuleDetector
+from retail_anomaly.settings import Settings, build_engine, rules_of_settings, with_rules
 from streamer.kafka.topic_plan import RULES
+from streamer.observe.metrics import Metrics
 from tests.support.brokerless import BrokerlessPipeline
+from tests.support.events import DAY, MINUTE, T0
 from tests.support.rule_changes import BETWEEN, content_of, replayed, rule_changes, till_events
 
 
@@ -60,3 +66,42 @@ def test_crashes_between_random_changes_and_events_change_no_alert(tmp_path: Pat
     ]
     assert (content_of(live), content_of(shadow)) == replayed(events, log)
     assert min(len(content_of(live)), len(content_of(shadow))) > 50
+
+
+COUNTED = {"id": "opened", "events": {"e": {"eventType": "NO_SALE"}}, "window": "1h"}
+
+
+def test_alerts_in_the_shadow_are_counted_apart(tmp_path: Path) -> None:
+    rule = {**COUNTED, "by": ["cashierId"], "when": {"count": "e", "gte": 2}}
+    settings = with_rules(Settings(), [rule, {**rule, "id": "loud", "status": "live"}])
+    metrics = Metrics("run", "g")
+    pipeline = BrokerlessPipeline(
+        build_engine(settings), tmp_path, rules=rules_of_settings(settings), metrics=metrics
+    )
+
+    for minute in (0, 1):
+        event = TillEvent("store-1", "c-1", "NO_SALE", T0 + minute * MINUTE)
+        pipeline.send(POS_EVENTS, encode(event), b"store-1", event.event_time)
+    pipeline.close()
+
+    count = metrics.registry.get_sample_value
+    assert [alert.type for alert in pipeline.alerts] == ["LOUD"]
+    assert count("retail_shadow_alerts_total", {"type": "OPENED"}) == 1
+    assert count("retail_shadow_alerts_total", {"type": "LOUD"}) is None
+    assert count("retail_rule_alerts_total", {"rule": "opened", "version": "1", "status": "shadow"}) == 1
+
+
+def test_alerts_are_counted_by_the_version_of_their_rule_up_to_a_limit() -> None:
+    metrics = Metrics("run", "g")
+    rule = Rule.load({**COUNTED, "by": ["cashierId"], "when": {"count": "e", "gte": 1}, "status": "live"})
+    engine = Engine([detector_class(rule)(RuleDetector.Parameters(), DAY)])
+    (alert,) = Run(engine).alerts([TillEvent("store-1", "c-1", "NO_SALE", T0)])
+
+    for version in range(1_100):
+        metrics.raised(msgspec.structs.replace(alert, evidence={**alert.evidence, "version": version}))
+
+    count = metrics.registry.get_sample_value
+    labels = {"rule": "opened", "status": "live"}
+    assert count("retail_rule_alerts_total", {**labels, "version": "999"}) == 1
+    assert count("retail_rule_alerts_total", {**labels, "version": "1000"}) is None
+    assert count("retail_rule_alerts_total", {"rule": "", "version": "", "status": "live"}) == 100
