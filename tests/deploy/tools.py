@@ -54,7 +54,7 @@ def checkov() -> Path:
 
     def install(folder: Path) -> None:
         run([sys.executable, "-m", "venv", str(folder)])
-        options = ["--quiet", "--no-deps", "--requirement", str(CHECKOV)]
+        options = ["--quiet", "--no-deps", "--no-compile", "--requirement", str(CHECKOV)]
         run([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
 
     name = f"checkov-{hashlib.sha256(CHECKOV.read_bytes()).hexdigest()[:12]}"

@@ -154,7 +154,7 @@ def test_an_error_is_one_line(start, options, code, words):
 
 
 def test_on_a_real_kafka_that_was_used_before(start, clean_kafka):
-    for seed in ("1", "1", "2"):
+    for seed in ("1", "1"):
         code, out, error = start(
             "--broker", clean_kafka.broker, "--stores", "1", "--seed", seed, "--seconds", "4"
         ).end()
