@@ -22,7 +22,7 @@ from urllib.request import urlopen
 from tests.deploy.chart import Manifest, pick, pods
 from tests.support.ports import free_ports
 
-PATIENCE_S = 90
+PATIENCE_S = 240
 TOKEN = "token-of-the-sink"  # noqa: S105
 _FOLDERS = ("/etc/retail-anomaly", "/etc/kafka-tls", "/etc/influxdb-tls", "/var/lib/retail-anomaly")
 

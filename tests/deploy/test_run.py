@@ -119,7 +119,7 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
         probes = pod(manifests, kind, part)["containers"][0]
         here.until(partial(here.answers, part, probes["readinessProbe"]), f"{part} is not ready")
         assert here.answers(part, probes["livenessProbe"])
-        with urlopen(f"http://127.0.0.1:{here.ports[part]}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{here.ports[part]}/metrics", timeout=60) as answer:
             assert b"retail_ready 1.0" in answer.read()
 
     # The tests of `helm test`.

@@ -103,9 +103,9 @@ def secured(kafka_server, certificate, monkeypatch) -> Iterator[tuple[str, str]]
     scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     users = [UserScramCredentialUpsertion(user, scram, word.encode()) for user, word in PASSWORDS.items()]
     for future in admin.alter_user_scram_credentials(users).values():
-        future.result(timeout=30)
+        future.result(timeout=120)
     for future in admin.create_acls(list(_rights())).values():
-        future.result(timeout=30)
+        future.result(timeout=120)
     yield broker.address, f"127.0.0.1:{inside}"
     broker.stop()
 

@@ -28,11 +28,11 @@ def broker(own_broker: KafkaServer) -> KafkaServer:
     admin = AdminClient({"bootstrap.servers": own_broker.address})
 
     def ours() -> list[str]:
-        return [name for name in admin.list_topics(timeout=10).topics if name in TOPICS]
+        return [name for name in admin.list_topics(timeout=60).topics if name in TOPICS]
 
     if present := ours():
         for future in admin.delete_topics(present).values():
-            future.result(30)
+            future.result(120)
     wait_for(lambda: not ours(), "the topics to be deleted")
     return own_broker
 

@@ -171,7 +171,7 @@ def _changelog_sizes(address: str, group: str) -> Generator[tuple[int, int], Non
     """Yield, as often as asked, the bytes and the keys of the state that the changelog holds."""
 
     def changelogs() -> list[TopicPartition]:
-        topics = AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics
+        topics = AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
         return [
             TopicPartition(name, number, OFFSET_BEGINNING)
             for name, topic in topics.items()

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from itertools import product
 
-import pytest
-
 from tests.kafka import KafkaServer
 from tests.support.faults import CRAWL, LONG, Scene, log, set_topic, stalling, variants, wait_for
 
@@ -18,7 +16,6 @@ WHERE = [f"processed:{MIDWAY}", "delivered:3"]
 HOW = ["killed", "stopped"]
 
 
-@pytest.mark.timeout(300)
 @variants("guarantee,where,how", list(zip(BOTH, WHERE, HOW, strict=True)), list(product(BOTH, WHERE, HOW)))
 def test_a_broker_that_was_away_for_a_while_costs_no_alert(
     scene: Callable[..., Scene], broker: KafkaServer, guarantee: str, where: str, how: str
@@ -31,7 +28,6 @@ def test_a_broker_that_was_away_for_a_while_costs_no_alert(
     here.finish()
 
 
-@pytest.mark.timeout(300)
 @variants("guarantee", BOTH[:1], BOTH)
 def test_a_broker_that_stalls_again_and_again_slows_and_changes_nothing(
     scene: Callable[..., Scene], broker: KafkaServer, guarantee: str

@@ -132,7 +132,7 @@ def test_an_undisturbed_run_raises_the_alerts_of_a_replay(
     finish(here, expected)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 @variants("guarantee,state", [ALL[0], ALL[3]], ALL)
 def test_kills_lose_nothing_of_what_was_learned(
     watched: Callable[..., Scene], expected: Content, guarantee: str, state: str
@@ -151,7 +151,7 @@ def test_kills_lose_nothing_of_what_was_learned(
     finish(here, expected)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 @variants("guarantee", ["--at-least-once"], ["--at-least-once", "--exactly-once"])
 def test_what_was_learned_moves_to_another_process_and_back(
     watched: Callable[..., Scene], expected: Content, guarantee: str

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.faults.soak import MEASURES, soak
 from tests.kafka import KafkaServer
 
@@ -13,7 +11,6 @@ from tests.kafka import KafkaServer
 SETTLED = [measure for measure in MEASURES if measure[0] != "state bytes on disk"]
 
 
-@pytest.mark.timeout(300)
 def test_memory_and_state_stay_flat_while_days_pass(broker: KafkaServer, tmp_path: Path) -> None:
     report = soak(broker.address, tmp_path, seconds=20, hours_a_second=12, stores=4)
 

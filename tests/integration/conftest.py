@@ -27,13 +27,13 @@ def emptied(address: str) -> Connection:
     admin = AdminClient({"bootstrap.servers": address})
 
     def ours() -> list[str]:
-        topics = admin.list_topics(timeout=10).topics
+        topics = admin.list_topics(timeout=60).topics
         return [name for name in topics if name.rpartition(".")[2] in (*TOPICS, SCORES)]
 
     if present := ours():
         for future in admin.delete_topics(present).values():
-            future.result(30)
-    deadline = time.monotonic() + 30
+            future.result(120)
+    deadline = time.monotonic() + 120
     while ours():
         assert time.monotonic() < deadline, f"the broker still lists {ours()}"
         time.sleep(0.05)

@@ -14,8 +14,6 @@ import pytest
 
 from retail_anomaly.replay import replay
 
-pytestmark = pytest.mark.timeout(180)
-
 
 class Demo:
     """A demo that runs, with every process it has started so far."""
@@ -35,7 +33,7 @@ class Demo:
 
     def until(self, words: str) -> "Demo":
         """Wait until it runs a process with these words in its command line."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not self.running(words):
             assert time.monotonic() < deadline, f"{words} was not started"
             assert self._popen.poll() is None, self.end()
@@ -59,7 +57,7 @@ class Demo:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end; return exit code, standard output and standard error."""
-        out, error = self._popen.communicate(timeout=150)
+        out, error = self._popen.communicate(timeout=400)
         return self._popen.returncode, out, error
 
     def close(self) -> None:

@@ -126,7 +126,6 @@ def _scores_in_kafka(chain: Chain) -> int:
     return len({(score.detector, score.store_id, score.subject, score.end) for score in found})
 
 
-@pytest.mark.timeout(240)
 def test_a_day_is_in_the_database_though_each_process_is_killed_in_turn(chain: Chain) -> None:
     everything = records(WORLD)
     fifth = len(everything) // 5 + 1

@@ -31,7 +31,7 @@ def test_days_sent_in_a_moment_raise_the_alerts_of_a_replay_and_none_is_of_the_f
         assert generator.stdout is not None
         said = generator.stdout.readline()
         generator.send_signal(signal.SIGINT)
-        generator.communicate(timeout=30)
+        generator.communicate(timeout=120)
     streamer.wait_until_processed()
     streamer.stop()
 

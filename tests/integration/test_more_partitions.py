@@ -26,10 +26,10 @@ def test_the_pages_steps_lead_to_topics_that_the_check_accepts(clean_kafka, tmp_
     admin = AdminClient({"bootstrap.servers": address})  # its futures end with it
     futures = admin.create_partitions([NewPartitions(topic, 24) for topic in topics])
     for future in futures.values():
-        future.result(30)
+        future.result(120)
 
     def known() -> bool:
-        found = admin.list_topics(timeout=10).topics
+        found = admin.list_topics(timeout=60).topics
         return all(len(found[topic].partitions) == 24 for topic in topics)
 
     wait_for(known, "the new partitions")

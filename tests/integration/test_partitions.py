@@ -84,7 +84,7 @@ def test_a_topic_whose_records_have_all_expired_holds_up_nobody(
     produce(address, [Record(STAFF_SHIFTS, encode(e), b"s", timestamp=e.shift_start) for e in shifts])
     admin = AdminClient({"bootstrap.servers": address})
     for future in admin.delete_records([TopicPartition(STAFF_SHIFTS, 0, len(shifts))]).values():
-        future.result(30)
+        future.result(120)
     sale = PosEvent("t", "s", "c", "k", 5.0, "SALE", T)
     produce(address, [Record(POS_EVENTS, encode(sale), b"s", timestamp=T)])
 

@@ -76,7 +76,7 @@ def test_without_the_option_there_is_no_such_topic(
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path, environment=MODELS)
     streamer.wait_until_processed()
     assert streamer.stop() == 0
-    assert SCORES not in AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics
+    assert SCORES not in AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
 
 
 def test_where_it_is_wanted_it_is_planned_like_the_others(

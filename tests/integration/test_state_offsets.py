@@ -64,7 +64,7 @@ class Case:
         assert streamer.stop() == 0, streamer.tail()
 
     def delete_offsets(self) -> None:
-        self.admin.delete_consumer_groups([self.group])[self.group].result(30)
+        self.admin.delete_consumer_groups([self.group])[self.group].result(120)
 
     def lose_state(self) -> None:
         shutil.rmtree(self.folder / "state")
@@ -73,14 +73,14 @@ class Case:
 
     def delete(self, names: list[str]) -> None:
         for future in self.admin.delete_topics(names).values():
-            future.result(30)
-        deadline = time.monotonic() + 30
+            future.result(120)
+        deadline = time.monotonic() + 120
         while set(names) & set(self.topics()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     def topics(self) -> list[str]:
-        return list(self.admin.list_topics(timeout=10).topics)
+        return list(self.admin.list_topics(timeout=60).topics)
 
     def command(self, name: str) -> int:
         options = ["--broker", self.address, "--consumer-group", self.group]

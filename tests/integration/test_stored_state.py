@@ -158,9 +158,9 @@ def add_partitions(address: str) -> None:
     admin = AdminClient({"bootstrap.servers": address})
     wanted = [NewPartitions(name, MORE) for name in ALIGNED]
     for future in admin.create_partitions(wanted).values():
-        future.result(30)
-    deadline = time.monotonic() + 30
-    while {len(admin.list_topics(timeout=10).topics[name].partitions) for name in ALIGNED} != {MORE}:
+        future.result(120)
+    deadline = time.monotonic() + 120
+    while {len(admin.list_topics(timeout=60).topics[name].partitions) for name in ALIGNED} != {MORE}:
         assert time.monotonic() < deadline, "the partitions are not there after 30 s"
         time.sleep(0.05)
 

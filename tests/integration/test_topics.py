@@ -51,11 +51,11 @@ def fresh(own_broker):
     """Give the address of a broker without topics."""
     yield own_broker
     admin = AdminClient({"bootstrap.servers": own_broker})
-    names = list(admin.list_topics(timeout=10).topics)
+    names = list(admin.list_topics(timeout=60).topics)
     for future in admin.delete_topics(names).values() if names else ():
-        future.result(30)
-    deadline = time.monotonic() + 30
-    while admin.list_topics(timeout=10).topics:
+        future.result(120)
+    deadline = time.monotonic() + 120
+    while admin.list_topics(timeout=60).topics:
         assert time.monotonic() < deadline, "topics are not gone after 30 s"
 
 
@@ -68,7 +68,7 @@ def embedded():
 def _configs(address: str, name: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, name)
     admin = AdminClient({"bootstrap.servers": address})
-    return {k: e.value for k, e in admin.describe_configs([resource])[resource].result(30).items()}
+    return {k: e.value for k, e in admin.describe_configs([resource])[resource].result(120).items()}
 
 
 def test_command_creates_then_finds_everything_fine(fresh, capsys):
@@ -171,9 +171,9 @@ def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
             _acl(ResourceType.TOPIC, "*", AclOperation.CREATE, AclPermissionType.DENY),
         ]
         for future in admin.create_acls(acls).values():
-            future.result(30)
+            future.result(120)
         # The controller has them, the broker hears of them a moment later.
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while all(report.unchecked is None for report in check_topics(Connection(broker.address), PLAN)):
             assert time.monotonic() < deadline, "the broker does not heed the ACLs"
 
@@ -186,7 +186,7 @@ def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
         assert manager.topic(POS_EVENTS).broker_config.num_partitions == 3
 
         for future in admin.delete_topics(["dead-letters"]).values():
-            future.result(30)
+            future.result(120)
         with pytest.raises(StreamerError, match="ask whoever may create topics"):
             check_topics(Connection(broker.address), PLAN, create=True)
     finally:

@@ -49,11 +49,11 @@ def create_topics(
     admin = AdminClient({"bootstrap.servers": address})
     wanted = [NewTopic(name, partitions, 1, config=config) for name in names]
     for future in admin.create_topics(wanted).values():
-        future.result(timeout=30)
-    deadline = time.monotonic() + 30
-    while {topic.topic for topic in wanted} - set(admin.list_topics(timeout=10).topics):
+        future.result(timeout=120)
+    deadline = time.monotonic() + 120
+    while {topic.topic for topic in wanted} - set(admin.list_topics(timeout=60).topics):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the broker does not list {[topic.topic for topic in wanted]} after 30 s")
+            raise TimeoutError(f"the broker does not list {[topic.topic for topic in wanted]} in time")
         time.sleep(0.05)
 
 
@@ -133,7 +133,7 @@ def consume(
         }
     )
     try:
-        listed = consumer.list_topics(timeout=10).topics
+        listed = consumer.list_topics(timeout=60).topics
         if absent := [name for name in names if name not in listed]:
             raise AssertionError(f"no such topic: {absent}; there are {sorted(listed)}")
         unread = {(name, partition) for name in names for partition in listed[name].partitions}

@@ -18,8 +18,8 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.jars import find_jars, find_java
 from tests.support.ports import free_ports
 
-START_DEADLINE = 60.0
-STOP_DEADLINE = 20.0
+START_DEADLINE = 180.0
+STOP_DEADLINE = 60.0
 PORT_ATTEMPTS = 5
 
 # The quick compiler alone: a broker of a test lives too briefly to earn back the work of the thorough one.

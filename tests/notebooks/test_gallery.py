@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import nbformat
-import pytest
 
 from docs.gallery import build, page
 from retail_anomaly.plots import COLOURS, example_alerts, timeline
@@ -13,7 +12,6 @@ from tests.notebooks.source import ROOT
 from tests.support.browser import Browser, count_colour, pixels
 
 
-@pytest.mark.timeout(240)
 def test_page_of_a_notebook_opens_offline_with_its_figures(tmp_path, browser: Browser):
     build(tmp_path, [ROOT / "notebooks" / "00_quickstart.ipynb"])
     with browser.open((tmp_path / "index.html").as_uri()) as index:

@@ -196,7 +196,7 @@ class Scene:
     def group_is(self) -> tuple[str, int]:
         """Return the group's state and how many processes are in it."""
         admin = AdminClient({"bootstrap.servers": self.address})
-        group = admin.describe_consumer_groups([self.group])[self.group].result(30)
+        group = admin.describe_consumer_groups([self.group])[self.group].result(120)
         return group.state.name, len(group.members)
 
     def wait_for_progress(self, more: int = 200) -> None:
@@ -277,7 +277,7 @@ class Scene:
 
     def changelogs(self) -> list[str]:
         """Return the names of the group's changelogs."""
-        topics = AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=10).topics
+        topics = AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=60).topics
         return [name for name in topics if name.startswith(f"changelog__{self.group}")]
 
     def close(self) -> None:
@@ -334,11 +334,11 @@ def _change_topic(admin: AdminClient, topic: str, config: Mapping[str, str]) -> 
     entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     for future in admin.incremental_alter_configs([resource]).values():
-        future.result(30)
+        future.result(120)
 
     def is_told() -> bool:
         (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-        told = future.result(30)
+        told = future.result(120)
         return all(told[name].value == value for name, value in config.items())
 
     wait_for(is_told, f"{topic} to have {dict(config)}")

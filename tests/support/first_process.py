@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 _UNSHARE = ["unshare", "--fork", "--pid", "--kill-child", "--"]
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @cache

@@ -15,7 +15,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from tests.support.forked import ForkedCommand
 
-PATIENCE_S = 90
+PATIENCE_S = 240
 
 
 class StreamerProcess:

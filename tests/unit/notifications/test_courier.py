@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from retail_anomaly.notifications import AlertNote, Message
 from streamer.notify.courier import Courier, Couriers, Parcel
 from streamer.notify.delivery import Delivery
@@ -126,7 +124,6 @@ def test_a_fault_in_a_message_does_not_end_its_route() -> None:
         assert outcomes(couriers, 2) == [("a", "refused"), ("b", "sent")]
 
 
-@pytest.mark.timeout(60)
 def test_a_courier_that_stops_waits_for_what_is_on_its_way_and_begins_nothing() -> None:
     carrier = ToldCarrier(held=True)
     with running(carrier) as couriers:
