@@ -101,6 +101,8 @@ class StoreDay:
         Skus that were counted after closing.
     outages, offers, trainees
         Today's exceptions, set before the trade begins: a trainee's receipts often go wrong.
+    typists
+        Share of the lines that some people type instead of scanning them.
     return_desk, more_returns
         One who takes all returns of the day; the share of receipts that come back on top.
     damaged
@@ -126,6 +128,7 @@ class StoreDay:
     outages: list[Outage] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
     trainees: set[str] = field(default_factory=set)
+    typists: dict[str, float] = field(default_factory=dict)
     return_desk: str | None = None
     more_returns: float = 0.0
     damaged: list[PosEvent] = field(default_factory=list)

@@ -19,6 +19,7 @@ from data_gen.honest.movements import write_offs
 from data_gen.honest.premises import breakage, counts, deliveries, doors
 from data_gen.honest.refunds import Returns, earlier_sales, plan_returns, refunds
 from data_gen.honest.rota import rota
+from data_gen.honest.routine import routine
 from data_gen.honest.sales import sales
 from data_gen.honest.voids import voids
 from data_gen.numbering import NUMBERED_BY, NumberedBy, TillNumbers
@@ -234,6 +235,7 @@ class Simulation:
             breakage(day)
             drawers(day)
             gift_cards(day, wallets, cards)
+            routine(day)
             for scenario, course in running:
                 scenario.act(course, day)
                 course.number += 1

@@ -40,6 +40,19 @@ class TillRates:
         Share of the articles that are sold by weight.
     tokens
         Share of the returns without a receipt: the customer's or the card's token finds the sale.
+    typed
+        Share of the sold lines that are typed instead of scanned; 0: the tills do not say how.
+    cash_counts
+        Share of the shifts at a till that end with a count of the cash. This rate and those below are 0
+        unless you give them.
+    paid_outs
+        Payments out of the drawer for something the store needs, for each person at a till on a day.
+    suspended
+        Share of receipts that wait while the customer fetches something.
+    copies
+        Share of receipts that are printed again.
+    training
+        Share of the people at a till who practise on a day, in training mode.
 
     Raises
     ------
@@ -66,6 +79,12 @@ class TillRates:
     movements: float = 1.0
     weighed: float = WEIGHED
     tokens: float = 0.15
+    typed: float = 0.0
+    cash_counts: float = 0.0
+    paid_outs: float = 0.0
+    suspended: float = 0.0
+    copies: float = 0.0
+    training: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -85,8 +104,21 @@ class TillRates:
         return cls(**dict.fromkeys((field.name for field in fields(cls)), 0.0))
 
     @classmethod
+    def with_routine(cls) -> Self:
+        """Return the usual rates, and tills that report the routine of a day: counts, copies, practice.
+
+        Examples
+        --------
+        >>> TillRates.with_routine().cash_counts
+        1.0
+        """
+        return cls(typed=0.03, cash_counts=1.0, paid_outs=0.1, suspended=0.005, copies=0.003, training=0.02)
+
+    @classmethod
     def read(cls, text: str) -> Self:
         """Read rates that differ from the usual ones, ``name=value`` separated by commas.
+
+        ``routine`` at the beginning stands for the rates of `with_routine`.
 
         Raises
         ------
@@ -97,12 +129,16 @@ class TillRates:
         --------
         >>> TillRates.read("drawers=3,voids=0.01").voids
         0.01
+        >>> TillRates.read("routine,drawers=3").copies
+        0.003
         >>> TillRates.read("speed=2")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ValueError: till rates: expected one of drawers, line_voids, voids, ..., got 'speed=2'
         """
         names = [field.name for field in fields(cls)]
         changed: dict[str, float] = {}
+        first, _, others = text.partition(",")
+        usual, text = (cls.with_routine(), others) if first == "routine" else (cls(), text)
         for pair in text.split(",") if text else ():
             name, _, value = pair.partition("=")
             if name not in names:
@@ -111,4 +147,4 @@ class TillRates:
                 changed[name] = float(value)
             except ValueError:
                 raise ValueError(f"till rates: {name}: expected a number, got {value!r}") from None
-        return replace(cls(), **changed)
+        return replace(usual, **changed)

@@ -8,6 +8,7 @@ import msgspec
 import plotly.graph_objects as go
 
 from docs.event_schema import fields_page
+from docs.pack_tables import packs_page
 from retail_anomaly import plots
 from retail_anomaly.detectors import REGISTRY, Range
 from retail_anomaly.settings import Settings, flatten, json_schema
@@ -154,6 +155,11 @@ def fields() -> str:
     return fields_page(_NOTICE)
 
 
+def packs() -> str:
+    """Return the page about the packaged rules, with what they find and how loud they are."""
+    return packs_page(_NOTICE, FOLDER / "packs.json")
+
+
 def _descriptions(schema: dict[str, object], path: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
 
@@ -189,6 +195,7 @@ PAGES = {
     "configuration.md": configuration,
     "figures.md": figures,
     "fields.md": fields,
+    "packs.md": packs,
 }
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from data_gen.scenarios.structuring import Structuring
 from data_gen.scenarios.supervisor_voids import SupervisorVoids
 from data_gen.scenarios.sweetheart_discount import SweetheartDiscount
 from data_gen.scenarios.till_outage import TillOutage
+from data_gen.scenarios.till_tricks import TILL_TRICKS
 
 _ALL: Final[tuple[Scenario, ...]] = (
     RefundBurstScenario(),
@@ -96,9 +97,10 @@ def scenario_from(text: str) -> Scenario:
     ValueError: refund_burst: expected one of rate, days, first_day, fewest, most, minimum, got 'speed=2'
     """
     name, _, parameters = text.partition(":")
-    if name not in SCENARIOS:
-        raise ValueError(f"expected a scenario, one of {', '.join(SCENARIOS)}, got {name!r}")
-    scenario = SCENARIOS[name]
+    everything = {**SCENARIOS, **TILL_TRICKS}
+    if name not in everything:
+        raise ValueError(f"expected a scenario, one of {', '.join(everything)}, got {name!r}")
+    scenario = everything[name]
     known = {field.name: type(getattr(scenario, field.name)) for field in fields(scenario)}
     changed: dict[str, Any] = {}
     for pair in parameters.split(",") if parameters else []:
@@ -113,4 +115,4 @@ def scenario_from(text: str) -> Scenario:
     return replace(scenario, **changed)
 
 
-__all__ = ["SCENARIOS", "Course", "Scenario", "scenario_from"]
+__all__ = ["SCENARIOS", "TILL_TRICKS", "Course", "Scenario", "scenario_from"]

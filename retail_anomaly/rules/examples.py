@@ -21,6 +21,7 @@ from retail_anomaly.rules.written import RuleError
 
 START: Final = 1_759_752_000_000
 """Monday, 2025-10-06, 12:00 UTC: the time from which an example counts ``at``."""
+MOST_TIMES: Final = 10_000
 
 
 def check_examples(rule: Rule, zone: Callable[[str], ZoneInfo] = lambda store: UTC_ZONE) -> int:
@@ -32,6 +33,7 @@ def check_examples(rule: Rule, zone: Callable[[str], ZoneInfo] = lambda store: U
         The rule; `examples` has the keys ``fires`` and ``quiet``, each a list of logs. A log is a list of
         events or the name of a file beside the rule. An event is ``{topic, value}`` as in an event log, or
         the value alone: its store and cashier may be left out, and ``at: 10m`` stands for its time.
+        ``at: 10m, times: 60, every: 1m`` are 60 such events, a minute apart.
     zone
         Returns a store's time zone.
 
@@ -93,11 +95,26 @@ def _events(rule: Rule, log: Any, place: str) -> Iterator[Event]:
     if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
         raise RuleError(place, "expected a list of events, or the name of a file beside the rule")
     for number, entry in enumerate(log, 1):
-        topic, value = _entry(entry, number)
         try:
-            yield from_mapping(topic, value)
+            for topic, value in _repeated(entry, number):
+                yield from_mapping(topic, value)
         except (InvalidEvent, ValueError) as error:
             raise RuleError(place, f"event {number}: {error}") from None
+
+
+def _repeated(entry: dict[str, Any], number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the events of an entry, which has several where it says ``times``."""
+    times = entry.get("times", 1)
+    if type(times) is not int or not 1 <= times <= MOST_TIMES:
+        raise ValueError(f"times: expected a whole number from 1 to {MOST_TIMES:,}, got {times!r}")
+    every = Duration.parse(str(entry.get("every", "1m")))
+    once = {name: value for name, value in entry.items() if name not in ("times", "every")}
+    topic, value = _entry(once, number)
+    yield topic, value
+    for nth in range(1, times):
+        # An event id is told apart from others: the same one twice would be one event.
+        ids = {"eventId": f"{value['eventId']}-{nth}"} if "eventId" in value else {}
+        yield topic, {**value, **ids, "eventTime": value["eventTime"] + nth * every}
 
 
 def _entry(entry: dict[str, Any], number: int) -> tuple[str, dict[str, Any]]:

@@ -1,14 +1,16 @@
 """The section `rules`: which declarative rules run, and where they differ between stores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from retail_anomaly.rules.choice import DEFAULT_CHOICE
 from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.rules.load import checked_rules, written_rules
 from retail_anomaly.rules.model import Rule
+from retail_anomaly.rules.written import Written
 from retail_anomaly.settings.section import Section
 
 
@@ -24,6 +26,13 @@ class RuleSettings(Section, frozen=True):
     packs: Annotated[
         tuple[str, ...], Meta(description="Packaged rules: pos, grocery, fashion. They start in the shadow.")
     ] = ()
+    choice: Annotated[
+        Literal["none", "default"],
+        Meta(
+            description="none: packaged rules stay in the shadow. default: those that are quiet in honest "
+            "trade are live (docs/packs.md)."
+        ),
+    ] = "none"
     files: Annotated[
         tuple[str, ...],
         Meta(description="Files and folders with your own rules, beside this file or in the current folder."),
@@ -61,7 +70,7 @@ def rules_of(section: RuleSettings) -> list[Rule]:
     []
     """
     found = written_rules(section.files, packs=section.packs, own=section.inline)
-    return checked_rules(found, [("rules.set", section.set)], section.lists)
+    return checked_rules(found, _changes(section, found), section.lists)
 
 
 def configured_rules(
@@ -94,7 +103,7 @@ def configured_rules(
     []
     """
     found = written_rules(section.files, packs=section.packs, own=section.inline)
-    everywhere = [("rules.set", section.set)]
+    everywhere = _changes(section, found)
     with_own = {store: keys for store, keys in stores.items() if keys}
     return ConfiguredRules(
         checked_rules(found, everywhere, section.lists),
@@ -107,3 +116,17 @@ def configured_rules(
         flood=section.flood,
         only=only,
     )
+
+
+def _changes(
+    section: RuleSettings, found: Mapping[str, Written]
+) -> list[tuple[str, Mapping[str, Mapping[str, Any]]]]:
+    """Return the changes of every store to the loaded rules, in their order."""
+    packaged = written_rules(packs=section.packs) if section.choice == "default" else {}
+    # One's own rule may have the id of a packaged one, which it replaces: its file says its status.
+    live: dict[str, dict[str, Any]] = {
+        name: {"status": "live"}
+        for name in DEFAULT_CHOICE
+        if name in packaged and found[name] == packaged[name]
+    }
+    return [("rules.choice", live), ("rules.set", section.set)]
