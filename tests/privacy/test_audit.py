@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retail_anomaly.cases.audit import AuditFile, Disclosure, DisclosureError, sealed, verify
+from retail_anomaly.cases.audit import AuditFile, ChainEnd, Disclosure, DisclosureError, sealed, verify
 from retail_anomaly.cases.audit.file_log import BrokenAuditError
 from retail_anomaly.core.pseudonyms import pseudonym
 from retail_anomaly.settings import PrivacySettings, SettingsError, load_settings, pseudonyms_of
@@ -19,6 +21,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.topic_plan import AUDIT, TopicPlan
 from streamer.kafka.topics import ensure_topics
+from tests.kafka import Record, produce
 
 KEY = "a key of sixteen letters or more"
 ANNA = pseudonym(KEY.encode(), "anna")
@@ -89,6 +92,37 @@ def test_a_record_that_lost_a_race_and_was_written_again_is_no_fault() -> None:
     assert not verify(values).faults
     assert len(verify(values).records) == 3
     assert verify(values[:3]).faults  # it was never written again
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=25), st.integers(1, 12))
+def test_the_head_by_the_end_is_that_of_the_whole_chain(steps: list[tuple[int, int]], size: int) -> None:
+    """Writers read the head, write behind it a while later, and write again if another one was faster."""
+    values: list[bytes] = []
+    seen = [""] * 4
+    for number, (writer, looks) in enumerate(steps):
+        record = sealed(f"r-{number}", T0, "rules", f"w-{writer}", {}, seen[writer])
+        values.append(msgspec.json.encode(record))
+        if ChainEnd(values, is_whole=True).has(record) is False:
+            again = sealed(f"r-{number}", T0, "rules", f"w-{writer}", {}, verify(values).head)
+            values.append(msgspec.json.encode(again))
+        # Some of the others look now, the rest know an older head.
+        for other in range(looks):
+            seen[other] = verify(values).head
+
+    whole, end = verify(values), ChainEnd(values[-size:], is_whole=size >= len(values))
+
+    assert not whole.faults
+    assert end.head in (whole.head, None)
+    assert end.head is not None or size < 8
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_by_the_end_no_other_head_is_taken_for_that_of_a_tampered_chain(how: str) -> None:
+    values = TAMPERED[how](chain(9))
+
+    for size in range(1, len(values) + 1):
+        found = ChainEnd(values[-size:], is_whole=size == len(values)).head
+        assert found in (verify(values).head, None)
 
 
 def test_nothing_is_added_to_a_broken_file(tmp_path: Path) -> None:
@@ -207,6 +241,35 @@ def test_writers_at_one_time_make_one_chain() -> None:
         found = AuditTopic(here, AUDIT).read()
         assert not found.faults
         assert len(found.records) == 9
+
+
+def test_a_writer_reads_the_end_of_a_long_trail_alone() -> None:
+    with EmbeddedBroker() as broker:
+        here = Connection(broker.address, embedded=True)
+        ensure_topics(here, TopicPlan(2, 1, DAY), [AUDIT], create=True)
+        # What stands before the end is no chain: whoever reads it finds no head.
+        records = [b"{", *chain(300)]
+        produce(broker.address, [Record(AUDIT, each, partition=0) for each in records])
+
+        added = AuditTopic(here, AUDIT).append("x", T0, "rules", "kim", {})
+
+        assert added.previous == msgspec.json.decode(records[-1])["hash"]
+        assert len(AuditTopic(here, AUDIT).values(most=5)) == 5
+
+
+def test_writers_at_one_time_make_one_chain_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+
+    def write(writer: int) -> None:
+        for number in range(5):
+            AuditFile(file).append(f"{writer}-{number}", T0, "rules", f"w-{writer}", {})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+
+    found = AuditFile(file).read()
+    assert not found.faults
+    assert len(found.records) == 20
 
 
 def test_each_topic_may_have_a_retention_of_its_own(tmp_path: Path) -> None:

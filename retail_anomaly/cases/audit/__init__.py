@@ -1,6 +1,14 @@
 """The audit trail: records chained by hashes, and the disclosure of a pseudonym by two persons."""
 
-from retail_anomaly.cases.audit.chain import AuditFault, AuditRecord, Verified, decode_audit, sealed, verify
+from retail_anomaly.cases.audit.chain import (
+    AuditFault,
+    AuditRecord,
+    ChainEnd,
+    Verified,
+    decode_audit,
+    sealed,
+    verify,
+)
 from retail_anomaly.cases.audit.disclosure import Disclosure, DisclosureError, candidates_in
 from retail_anomaly.cases.audit.file_log import AuditFile
 
@@ -8,6 +16,7 @@ __all__ = [
     "AuditFault",
     "AuditFile",
     "AuditRecord",
+    "ChainEnd",
     "Disclosure",
     "DisclosureError",
     "Verified",

@@ -1,6 +1,6 @@
 """Records that each hold the hash of the one before: a gap, a change and another order show."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -161,6 +161,60 @@ def verify(values: Iterable[bytes], head: str | None = None) -> Verified:
     if head is not None and head not in known:
         faults.append(AuditFault(len(records), f"the chain ends without the record {head[:12]}..."))
     return Verified(records, sorted(faults, key=lambda fault: fault.number))
+
+
+class ChainEnd:
+    """The newest records of a chain, of which nobody has read the others.
+
+    Somebody follows a record only if it was the head when he read the chain. So the newest record follows one
+    that belongs to the chain, and from there the way to the head is that of `verify`: of several records that
+    follow one, the first counts.
+
+    Parameters
+    ----------
+    values
+        The newest records as they stand, in their order.
+    is_whole
+        Whether they are all that there are.
+
+    Attributes
+    ----------
+    head
+        The hash of the chain's last record. None if these are too few to tell, or if one of them was changed
+        or can't be read: then `verify` has to look at all of them.
+
+    Examples
+    --------
+    >>> values, head = [], ""
+    >>> for name in "abcd":
+    ...     values.append(msgspec.json.encode(sealed(name, 1_760_000_000_000, "rules", "kim", {}, head)))
+    ...     head = decode_audit(values[-1]).hash
+    >>> ChainEnd(values[-2:], is_whole=False).head == verify(values).head
+    True
+    >>> print(ChainEnd(values[-1:], is_whole=False).head)
+    None
+    """
+
+    def __init__(self, values: Sequence[bytes], *, is_whole: bool) -> None:
+        faults: list[AuditFault] = []
+        records = [record for _, record in _read(values, faults)]
+        self._known = {record.hash for record in records} | ({""} if is_whole else set())
+        self._first_after: dict[str, str] = {}
+        for record in records:
+            self._first_after.setdefault(record.previous, record.hash)
+        head: str | None = records[-1].previous if records else ""
+        if faults or head not in self._known:
+            head = None
+        # No circle: a record holds the hash of the one before.
+        while head in self._first_after:
+            head = self._first_after[head]
+        self.head = head
+
+    def has(self, record: AuditRecord) -> bool | None:
+        """Tell whether a record belongs to the chain; None if these are too few to tell."""
+        if record.previous not in self._known:
+            return None
+        return self._first_after.get(record.previous) == record.hash
 
 
 def _read(values: Iterable[bytes], faults: list[AuditFault]) -> Iterator[tuple[int, AuditRecord]]:

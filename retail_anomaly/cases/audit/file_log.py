@@ -56,12 +56,16 @@ class AuditFile:
         BrokenAuditError
             The chain is broken.
         """
-        found = self.read()
-        if found.faults:
-            raise BrokenAuditError(str(self._path), str(found.faults[0]))
-        record = sealed(record_id, time, kind, by, content, found.head)
-        with self._path.open("ab") as file:
+        # Not on Windows; there the rest of the package runs all the same.
+        import fcntl
+
+        with self._path.open("ab", buffering=0) as file:
+            # Two processes that follow the same record would make two ends. Closing the file unlocks it.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            found = self.read()
+            if found.faults:
+                raise BrokenAuditError(str(self._path), str(found.faults[0]))
+            record = sealed(record_id, time, kind, by, content, found.head)
             file.write(msgspec.json.encode(record) + b"\n")
-            file.flush()
             os.fsync(file.fileno())
         return record
