@@ -7,7 +7,7 @@ kept.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -109,6 +109,8 @@ class Pseudonyms:
     ----------
     decode
         Reads one event as `codec.decode` does, and hides the ids in it.
+    newest, newest_since
+        The pseudonyms of the last epoch by id, each made when it is asked for, and when it begins.
     older, newer
         The pseudonym that an id has in the epoch before and in the one after, by the one that an event got.
 
@@ -144,9 +146,9 @@ class Pseudonyms:
         self.newer: dict[str, str] = {}
         self._keys = tuple(key for _, key in keys)
         self._epochs = [_Epoch(self, number, tuple(not_persons)) for number in range(len(keys))]
-        self._newest = self._epochs[-1]
-        self._newest_since = self.starts[-1] if self.starts else 0
-        self.decode = self._decoder()
+        self.newest: Mapping[str, str] = self._epochs[-1]
+        self.newest_since = self.starts[-1] if self.starts else 0
+        self.decode = codec.decoder(self)
 
     def hidden(self, event: E) -> E:
         """Return an event with pseudonyms, in place of the ids that it names.
@@ -155,7 +157,7 @@ class Pseudonyms:
         """
         if isinstance(event, PosEvent) or isinstance(event, TillEvent):  # noqa: SIM101 - a tuple takes longer
             time = event.event_time
-            names = self._newest if time >= self._newest_since else self._epoch(time)
+            names = self.newest if time >= self.newest_since else self._epoch(time)
             force_setattr(event, "cashier_id", names[event.cashier_id])
             if event.approver_id is not None:
                 force_setattr(event, "approver_id", names[event.approver_id])
@@ -175,22 +177,6 @@ class Pseudonyms:
     def all_of(self, employee_id: str) -> tuple[str, ...]:
         """Return the pseudonyms of an id in all epochs."""
         return tuple(pseudonym(key, employee_id) for key in self._keys)
-
-    def _decoder(self) -> Callable[[str, bytes | None], Event]:
-        """Return `decode`; its local names make it a third faster than a method."""
-        plain, names, since, hidden = codec.decode, self._newest, self._newest_since, self.hidden
-
-        def decode(topic: str, raw: bytes | None) -> Event:
-            event = plain(topic, raw)
-            # Nearly every event ends here: a receipt line. As `hidden`, without the call.
-            if event.__class__ is PosEvent and event.event_time >= since:
-                force_setattr(event, "cashier_id", names[event.cashier_id])
-                if event.approver_id is not None:
-                    force_setattr(event, "approver_id", names[event.approver_id])
-                return event
-            return hidden(event)
-
-        return decode
 
     def _epoch(self, time: int) -> "_Epoch":
         return self._epochs[bisect_right(self.starts, time)]

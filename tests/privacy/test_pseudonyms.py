@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import cache
@@ -13,7 +13,7 @@ import pytest
 from data_gen import Simulation
 from retail_anomaly.contract import RestartingRun, Run
 from retail_anomaly.core import codec
-from retail_anomaly.core.events import Event, PosEvent, ShiftEvent
+from retail_anomaly.core.events import CountEvent, Event, PosEvent, ShiftEvent
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.pseudonyms import Pseudonyms, is_pseudonym, pseudonym
 from retail_anomaly.core.state_errors import NamesChangedError
@@ -194,6 +194,45 @@ def test_every_field_that_names_an_employee_is_hidden_and_no_other() -> None:
     assert texts == {"cashierId", "approverId", "employeeId", "managerId"}
     till = {"storeId": "s", "cashierId": "SCO-7", "eventType": "NO_SALE", "eventTime": MIDNIGHT}
     assert employees_of([names.decode("pos-events", msgspec.json.encode(till))]) == {"SCO-7"}
+
+
+@pytest.mark.parametrize("time", [MIDNIGHT - 1, MIDNIGHT])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"approverId": "ben"}, {"quantity": 3.0}, {"quantity": 2.5}, {"customerToken": "t"},
+        {"cashierId": None}, {"cashierId": ""}, {"eventType": "NO_SALE", "sku": None}, {"approverId": ""},
+        {"cardToken": "4111 1111 1111 1111"}, {"businessDate": "2025-02-30"}, {"businessDate": "2025-02-28"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_read_in_one_step_is_one_that_was_read_and_then_hidden(
+    fields: dict[str, object], time: int
+) -> None:
+    names = Pseudonyms([(0, b"k" * 16), (MIDNIGHT, b"l" * 16)], pause=HOUR, overlap=HOUR)
+    line = {
+        "storeId": "s", "cashierId": "anna", "eventType": "SALE", "eventTime": time, "transactionId": "t",
+        "sku": "k", "amount": 1,
+    }  # fmt: skip
+    raw = msgspec.json.encode(line | fields)
+
+    def outcome(read: Callable[[str, bytes], Event]) -> object:
+        try:
+            return read("pos-events", raw)
+        except InvalidEvent as error:
+            return str(error)
+
+    assert outcome(names.decode) == outcome(lambda topic, raw: names.hidden(codec.decode(topic, raw)))
+    assert "anna" not in str(outcome(names.decode))
+
+
+def test_ids_that_somebody_makes_up_do_not_fill_the_memory() -> None:
+    names = Pseudonyms([(0, b"k" * 16)])
+    for number in range(100_010):
+        names.hidden(CountEvent("s", "k", 3, MIDNIGHT, f"m-{number}"))
+
+    assert len(names.newest) <= 100_000
+    assert names.of("m-1", MIDNIGHT) == pseudonym(b"k" * 16, "m-1")
 
 
 def test_pseudonyms_of_different_keys_and_ids_differ() -> None:
