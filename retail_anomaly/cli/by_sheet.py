@@ -55,18 +55,20 @@ def take(
     name: Annotated[
         str | None, typer.Option("--as", help="The name under which you act. Default: your login.")
     ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Append the verdicts of a sheet to the decisions; a wrong row changes nothing.
 
     Example: retail-anomaly verdict import cases.csv --alerts alerts.jsonl
     """
     file = actions or alerts.with_suffix(".actions.jsonl")
-    refuse_to_overwrite({"--actions": file}, [alerts, sheet])
+    refuse_to_overwrite({"--actions": file}, [alerts, sheet, config])
     require_writable(file)
     from retail_anomaly.frames.case_sheets import read_verdicts
     from retail_anomaly.frames.cases import triage
+    from retail_anomaly.settings import load
 
-    book = triage(alerts, file if file.exists() else ())
+    book = triage(alerts, file if file.exists() else (), settings=load(config).settings)
     new = read_verdicts(sheet, book, by=name or getpass.getuser(), time=time.time_ns() // 1_000_000)
     kept = GrowingFile(file)
     for action in new:

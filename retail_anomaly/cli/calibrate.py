@@ -50,7 +50,7 @@ def calibrate(
     settings = load(config, environ={}).settings
     raised = last_revisions(read_alerts(alerts))
     if verdicts is not None:
-        judged = were_judged(raised, verdicts)
+        judged = were_judged(raised, verdicts, settings=settings)
         raised = raised[judged.notna().to_numpy()].reset_index(drop=True)
         right = judged.dropna().to_numpy(dtype=bool)
         if raised.empty:

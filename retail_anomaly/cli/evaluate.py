@@ -80,7 +80,7 @@ def evaluate(
     settings = load(config).settings
     zones = settings.zones
     raised = with_confidence(read_alerts(alerts), settings.cases.calibration)
-    truth, remark = truth_of(incidents, verdicts, alerts)
+    truth, remark = truth_of(incidents, verdicts, alerts, settings)
     activity = None if events is None else _activity(events, mapping_of(mapping, columns), settings, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)

@@ -14,6 +14,8 @@ from retail_anomaly.sources.mapping_file import read_mapping
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retail_anomaly.settings import Settings
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="Configuration file (YAML). `retail-anomaly config show` lists its keys."),
@@ -77,7 +79,7 @@ def mapping_of(mapping: str | None, columns: Sequence[str] | None) -> EventMappi
 
 
 def truth_of(
-    incidents: Path | None, verdicts: Path | None, alerts: Path | None
+    incidents: Path | None, verdicts: Path | None, alerts: Path | None, settings: "Settings"
 ) -> "tuple[pd.DataFrame, str | None]":
     """Return the incidents of `--incidents` or of `--verdicts`, and a remark about them.
 
@@ -89,6 +91,8 @@ def truth_of(
         An actions file, in its place.
     alerts
         The alerts that the verdicts are about.
+    settings
+        The section ``privacy`` counts.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def truth_of(
         return read_incidents(incidents), None
     if alerts is None or verdicts is None:
         raise UsageError("--verdicts goes with --alerts: the alerts that the verdicts are about")
-    book = triage(alerts, verdicts)
+    book = triage(alerts, verdicts, settings=settings)
     truth = judged_cases(book)
     if truth.empty:
         raise UsageError(f"--verdicts {verdicts}: it judges no alert of {alerts}")

@@ -90,10 +90,10 @@ def tune(
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.tune.procedure import tune as search
 
-    truth, remark = truth_of(incidents, verdicts, alerts)
+    settings = load(config, environ={}).settings
+    truth, remark = truth_of(incidents, verdicts, alerts, settings)
     if remark is not None:
         typer.echo(remark, err=True)
-    settings = load(config, environ={}).settings
     read = Events(log, None, mapping_of(mapping, columns), settings.zones, settings.privacy)
     try:
         tuning = search(

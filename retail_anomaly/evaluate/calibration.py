@@ -11,6 +11,7 @@ from retail_anomaly.cases import Calibration, ScoreCurve
 from retail_anomaly.cases.confidence import UNKNOWN
 from retail_anomaly.evaluate.match import distractors, match_pairs
 from retail_anomaly.frames.cases import Actions, triage
+from retail_anomaly.settings import Settings
 
 # How far labelled alerts may pull the intercept, the slope and an offset from where they began: standard
 # deviations of a normal distribution.
@@ -38,7 +39,7 @@ def are_right(alerts: pd.DataFrame, incidents: pd.DataFrame) -> np.ndarray:
     return alerts["alert_id"].isin(set(true)).to_numpy()
 
 
-def were_judged(alerts: pd.DataFrame, actions: Actions) -> pd.Series:
+def were_judged(alerts: pd.DataFrame, actions: Actions, *, settings: Settings | None = None) -> pd.Series:
     """Return the verdict on each alert: True for confirmed, False for benign or training, None for none.
 
     Parameters
@@ -47,6 +48,8 @@ def were_judged(alerts: pd.DataFrame, actions: Actions) -> pd.Series:
         Alerts, each once.
     actions
         The actions, as for `retail_anomaly.frames.cases.triage`.
+    settings
+        As there.
 
     Examples
     --------
@@ -56,7 +59,7 @@ def were_judged(alerts: pd.DataFrame, actions: Actions) -> pd.Series:
     >>> were_judged(example_alerts(), [verdict]).tolist()
     [None, True]
     """
-    book = triage(alerts, actions)
+    book = triage(alerts, actions, settings=settings)
     verdicts = {
         alert.alert_id: _MEANING.get(alert.verdict or "") for case in book.cases for alert in case.alerts
     }

@@ -11,6 +11,7 @@ from retail_anomaly.core.incidents import Incident
 from retail_anomaly.frames.cases import Actions, Alerts, CaseBook, triage
 from retail_anomaly.frames.incidents import incidents_frame
 from retail_anomaly.frames.words import plural
+from retail_anomaly.settings import Settings
 
 _NOTE: Final = (
     "the incidents are those of verdicts: what no alert showed is not among them, so the share that was "
@@ -19,7 +20,7 @@ _NOTE: Final = (
 _HONEST: Final = ("benign", "training")
 
 
-def verdict_incidents(alerts: Alerts, actions: Actions) -> pd.DataFrame:
+def verdict_incidents(alerts: Alerts, actions: Actions, *, settings: Settings | None = None) -> pd.DataFrame:
     """Return an incident for each case that people judged.
 
     Parameters
@@ -28,6 +29,8 @@ def verdict_incidents(alerts: Alerts, actions: Actions) -> pd.DataFrame:
         The alerts that the verdicts are about, as for `triage`.
     actions
         The actions, as for `triage`.
+    settings
+        As for `triage`.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def verdict_incidents(alerts: Alerts, actions: Actions) -> pd.DataFrame:
     >>> verdict_incidents(example_alerts(), [verdict])[["scenario", "sku", "distractor"]].values.tolist()
     [['inventory_shrinkage', 'sku-1', False]]
     """
-    return judged_cases(triage(alerts, actions))
+    return judged_cases(triage(alerts, actions, settings=settings))
 
 
 def judged_cases(book: CaseBook) -> pd.DataFrame:

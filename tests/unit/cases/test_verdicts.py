@@ -60,6 +60,42 @@ def test_evaluate_scores_alerts_against_verdicts(files: Path, capsys: pytest.Cap
     assert "1 of 4 alerts were not judged" in said.err
 
 
+CLEAR = action("e", action="allow", scope={"type": "REFUND_BURST", "employeeId": "c-1"})
+COMMANDS = {
+    "evaluate": ["evaluate", "--alerts", "alerts.jsonl", "--verdicts", "alerts.actions.jsonl"],
+    "tune": [
+        *("tune", "log.jsonl", "--alerts", "alerts.jsonl", "--verdicts", "alerts.actions.jsonl"),
+        *("--output", "new.yaml"),
+    ],
+    "calibrate": [
+        *("calibrate", "--alerts", "alerts.jsonl", "--verdicts", "alerts.actions.jsonl"),
+        *("--output", "new.yaml"),
+    ],
+    "export": ["verdict", "export", "cases.csv", "--alerts", "alerts.jsonl"],
+    "import": ["verdict", "import", "cases.csv", "--alerts", "alerts.jsonl"],
+    "allow": ["allow", "check", "alerts.actions.jsonl", "--alerts", "alerts.jsonl"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_that_reads_decisions_refuses_a_clear_id_where_there_are_pseudonyms(
+    command: str, files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "alerts.actions.jsonl").write_bytes(encode(CLEAR) + b"\n")
+    (files / "keyed.yaml").write_text("privacy: {pseudonyms: keyed}\n")
+    (files / "cases.csv").touch()
+    (files / "log.jsonl").touch()
+    monkeypatch.chdir(files)
+    monkeypatch.delenv("RETAIL_PSEUDONYM_KEY", raising=False)
+
+    code = main([*COMMANDS[command], "--config", "keyed.yaml"])
+
+    said = capsys.readouterr()
+    assert code != 0
+    assert "scope.employeeId: expected a pseudonym" in said.err
+    assert "c-1" not in said.err
+
+
 def test_the_truth_is_one_of_two_files(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--alerts", str(files / "alerts.jsonl")]) == 2
     assert "--incidents or --verdicts, one of them" in capsys.readouterr().err
