@@ -112,6 +112,18 @@ REFUSED = {
         [*GOOD, "config.privacy.pseudonyms=keyed"],
         r"privacy.existingSecret.*RETAIL_PSEUDONYM_KEY",
     ),
+    "no key for a rotation": (
+        [
+            *GOOD,
+            "config.privacy.pseudonyms=keyed",
+            "config.privacy.rotations.RETAIL_PSEUDONYM_KEY_2=2027-01-01",
+        ],
+        r"privacy.existingSecret.*RETAIL_PSEUDONYM_KEY, RETAIL_PSEUDONYM_KEY_2",
+    ),
+    "a rotation on no day": (
+        [*GOOD, "config.privacy.rotations.RETAIL_PSEUDONYM_KEY_2=soon"],
+        r"rotations.*RETAIL_PSEUDONYM_KEY_2",
+    ),
     "no memory limit": ([*GOOD, "sink.resources.limits.memory=null"], r"limits"),
 }
 

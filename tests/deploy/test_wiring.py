@@ -25,6 +25,8 @@ NAMES = {
     influx_target.BUCKET,
     influx_target.TOKEN,
     influx_target.CA,
+    "RETAIL_PSEUDONYM_KEY",
+    "RETAIL_PSEUDONYM_KEY_2",
 }
 BOOTSTRAP = {"INFLUXDB_RETENTION_SECONDS", "TOKENS_SECRET", "INFLUXDB_ADMIN_PASSWORD", "INFLUXDB_ADMIN_TOKEN"}
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
@@ -301,6 +303,27 @@ def test_only_notify_reaches_the_world_and_has_its_addresses(helm):
         if {"secretRef": {"name": "retail-notify"}} in container.get("envFrom", [])
     }
     assert with_secret == {"notify"}
+
+
+def test_the_keys_of_pseudonyms_and_of_their_rotations_are_with_those_that_read_events_alone(helm):
+    manifests = render(helm, CASES["notify"], "returns.enabled=true")
+    found = {
+        metadata["labels"]["app.kubernetes.io/component"]: {
+            variable["name"]: variable["valueFrom"]["secretKeyRef"]
+            for container in containers(spec)
+            for variable in container.get("env", [])
+            if "PSEUDONYM" in variable["name"]
+        }
+        for _, metadata, spec in pods(manifests)
+    }
+    names = ("RETAIL_PSEUDONYM_KEY", "RETAIL_PSEUDONYM_KEY_2")
+    keys = {name: {"name": "retail-pseudonyms", "key": name} for name in names}
+    assert {part: each for part, each in found.items() if each} == {"streamer": keys, "returns": keys}
+    assert not any(
+        {"secretRef": {"name": "retail-pseudonyms"}} in container.get("envFrom", [])
+        for _, _, spec in pods(manifests)
+        for container in containers(spec)
+    )
 
 
 def test_changed_configuration_rolls_the_pods(helm):

@@ -47,6 +47,16 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 {{- define "retail-anomaly.healthPort" -}}8080{{- end -}}
 
 {{/* A rule that the schema can't express: more processes than partitions would idle. */}}
+{{/* The variables with keys of pseudonyms, as JSON: the one of today, and those of rotations. */}}
+{{- define "retail-anomaly.pseudonymKeys" -}}
+{{- $privacy := dig "privacy" dict .Values.config -}}
+{{- if eq (dig "pseudonyms" "none" $privacy) "keyed" -}}
+{{- prepend (dig "rotations" dict $privacy | keys | sortAlpha) (dig "key" "RETAIL_PSEUDONYM_KEY" $privacy) | toJson -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+
 {{- define "retail-anomaly.check" -}}
 {{- $partitions := include "retail-anomaly.partitions" . | int -}}
 {{- $asked := dict "streamer.replicas" .Values.streamer.replicas "storeMetrics.replicas" .Values.storeMetrics.replicas "returns.replicas" .Values.returns.replicas "triage.replicas" .Values.triage.replicas "notify.replicas" .Values.notify.replicas "sink.replicas" .Values.sink.replicas -}}
@@ -60,7 +70,7 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 {{- end -}}
 {{- end -}}
 {{- if and (eq (dig "privacy" "pseudonyms" "none" .Values.config) "keyed") (not .Values.privacy.existingSecret) -}}
-{{- fail "privacy.existingSecret: name the Secret with the key of the pseudonyms (RETAIL_PSEUDONYM_KEY), or leave out config.privacy.pseudonyms" -}}
+{{- fail (printf "privacy.existingSecret: name the Secret with the key of the pseudonyms (%s), or leave out config.privacy.pseudonyms" (include "retail-anomaly.pseudonymKeys" . | fromJsonArray | join ", ")) -}}
 {{- end -}}
 {{- range $part := list "generator" "kafkaUi" -}}
 {{- if and (index $.Values $part).enabled $.Values.kafka.existingSecret -}}

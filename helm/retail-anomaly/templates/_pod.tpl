@@ -91,6 +91,16 @@ env:
   {{- with $values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+  {{- /* The two processes that read events turn ids into pseudonyms; no other has a key. */}}
+  {{- if has .name (list "streamer" "returns") }}
+  {{- range include "retail-anomaly.pseudonymKeys" .root | fromJsonArray }}
+  - name: {{ . }}
+    valueFrom:
+      secretKeyRef:
+        name: {{ $values.privacy.existingSecret }}
+        key: {{ . }}
+  {{- end }}
+  {{- end }}
   {{- if .influxdb }}
   - name: INFLUXDB_URL
     value: {{ include "retail-anomaly.influxdbUrl" .root | quote }}
@@ -109,10 +119,6 @@ env:
   {{- end }}
   {{- end }}
 {{- $secrets := list (.kafkaSecret | default $values.kafka.existingSecret) (.secret | default "") }}
-{{- /* The two processes that read events turn ids into pseudonyms; no other has the key. */}}
-{{- if has .name (list "streamer" "returns") }}
-{{- $secrets = append $secrets $values.privacy.existingSecret }}
-{{- end }}
 {{- $secrets = compact $secrets }}
 {{- if or $secrets $values.envFrom }}
 envFrom:
