@@ -116,12 +116,16 @@ class RefundMatchState(DetectorState):
         keep = sale_memory + 2 * _DAY + max_late
         self.ledger = Ledger(keep=keep)
         self.elsewhere = Elsewhere(keep=keep)
-        # The lines of other stores' refunds that came, by the id of their alert: a line may come twice.
-        self.returned: Table[int] = Table(
-            int, due=lambda time: time + _DAY + max_late, time=lambda time: time
-        )
+        # The lines of other stores' refunds that came, by the id of their alert. A line may come twice, and
+        # the copy as late as its own store is processed again: by then this store may be weeks ahead. So a
+        # line is known as long as what it booked.
+        self.returned: Table[int] = Table(int, due=lambda time: time + keep, time=lambda time: time)
         self.mismatches: Table[Mismatch] = Table(
             Mismatch, due=lambda found: found.first + _DAY + max_late, time=lambda found: found.opened_at
+        )
+        # Those of other stores' refund receipts: this store may be weeks ahead when a further line comes.
+        self.returned_mismatches: Table[Mismatch] = Table(
+            Mismatch, due=lambda found: found.first + keep, time=lambda found: found.opened_at
         )
 
 
@@ -224,9 +228,9 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
         if not covered.losses:
             return ()
         key = f"{event.store_id}/{'/'.join(store.numbering.identity(event))}"
-        open_ = state.mismatches.get(key)
+        open_ = state.returned_mismatches.get(key)
         if open_ is not None and abs(event.event_time - open_.first) > _DAY:
-            state.mismatches.drop(key)
+            state.returned_mismatches.drop(key)
         first = event.event_time
         return (self._mismatch(event, key, first, receipt, found.matched_by, covered, state, stores),)
 
@@ -284,7 +288,8 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
     ) -> Alert:
         loss = covered.loss(event.amount)
         risk = max(WEIGHTS[reason] for reason in covered.losses)
-        open_ = state.mismatches.get(key)
+        mismatches = state.returned_mismatches if event.is_of_other_store else state.mismatches
+        open_ = mismatches.get(key)
         if open_ is None:
             time = event.event_time
             open_ = Mismatch(self.alert_id(event, time), time, 1, risk, event.cashier_id, first, loss, [], [])
@@ -305,7 +310,7 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
                 "loss": round(loss, 6),
             }
         )
-        state.mismatches.put(key, open_)
+        mismatches.put(key, open_)
         sale = article.newest if article else receipt.newest_line
         elsewhere: dict[str, Any] = {"refundedInStores": stores} if stores else {}
         if event.is_of_other_store:

@@ -11,10 +11,13 @@ import pytest
 
 import retail_anomaly as ra
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.replay import Replay
 from retail_anomaly.settings import Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, refund, sale
+from tests.support.runs import engine_of
 
 HOME = "store-1"
 SOLD: dict[str, Any] = {"transaction_id": "42", "sku": "k", "quantity": 1, "amount": 30.0}
@@ -65,6 +68,41 @@ def test_processes_give_the_alerts_of_one(tmp_path):
 def test_a_line_that_comes_twice_is_one(tmp_path):
     line = taken_back("store-2", HOUR)
     assert replayed(tmp_path, [sold(), line, line]).alerts.empty
+
+
+def go_on(engine: Engine, home: StoreMemory, day: int) -> None:
+    """Let the receipt's store reach a day."""
+    for till in ("till-1", "till-2"):
+        engine.process(sale(day * DAY, store_id=HOME, transaction_id=f"{till}-{day}"), home)
+
+
+def test_a_further_line_revises_its_receipts_alert_however_far_the_store_is_by_then():
+    engine = engine_of("refund_match")
+    engine.follow_returns()
+    home, raised = engine.new_store(HOME), []
+    engine.process(sold(), home)
+    for day in range(1, 80):
+        go_on(engine, home, day)
+        line = taken_back("store-2", HOUR + day, amount=50.0 + day)
+        raised += engine.take_return(line, home) if day % 20 == 1 else []
+    assert [alert.revision for alert in raised] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("more", [{}, {"amount": 50.0}])
+def test_a_line_that_comes_again_is_one_however_far_its_receipts_store_is_by_then(more: dict[str, Any]):
+    # As where the process of the refund's store dies and sends its refunds again.
+    engine = engine_of("refund_match")
+    engine.follow_returns()
+    home = engine.new_store(HOME)
+    line, days = taken_back("store-2", HOUR, **more), range(1, 80)
+    engine.process(sold(), home)
+    first = engine.take_return(line, home)
+    for day in days:
+        go_on(engine, home, day)
+        assert engine.take_return(line, home) == []
+    again = engine.take_return(taken_back("store-3", 80 * DAY), home)
+    assert [alert.revision for alert in first] == [1] * bool(more)
+    assert [alert.evidence["lines"][0]["refundedBefore"] for alert in again] == [1]
 
 
 def test_a_refund_of_a_store_or_receipt_that_is_not_there_is_not_decided(tmp_path):
