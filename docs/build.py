@@ -63,8 +63,9 @@ _PAGES_OF_FIGURES = """\
 `retail-anomaly report` puts the figures on one page: the alerts by time and place, by store, by
 employee, by day and hour, and the first alerts to look at, with their evidence. `--incidents` adds the
 incidents that were found and missed. `--events` adds the sales behind the alerts, the rates, each
-cashier beside the others, and the quality of the data. The page opens offline, prints on A4 and stays
-under 6 MB: for a large chain it draws the 30 stores with the most alerts, and says so.
+cashier beside the others, the refunds that could not be judged, by reason, and the quality of the data.
+The page opens offline, prints on A4 and stays under 6 MB: for a large chain it draws the 30 stores with
+the most alerts, and says so.
 `retail-anomaly evaluate --html` writes a page about the scorecard in the same way.
 """
 

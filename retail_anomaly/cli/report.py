@@ -31,7 +31,7 @@ def report(
         str | None,
         typer.Option(
             help="The log that was replayed, or its folder. The page then also shows the sales behind the "
-            "alerts, alert rates and the quality of the data."
+            "alerts, alert rates, the refunds that could not be judged and the quality of the data."
         ),
     ] = None,
     columns: ColumnNames = None,
@@ -51,6 +51,7 @@ def report(
     refuse_to_overwrite({"--output": output}, [alerts, incidents, config, mapping, *logs])
     require_writable(output)
     from retail_anomaly.cli.closing import say_how_read
+    from retail_anomaly.evaluate import refund_cover
     from retail_anomaly.frames.alerts import read_alerts
     from retail_anomaly.frames.confidence import with_confidence
     from retail_anomaly.frames.incidents import read_incidents
@@ -72,6 +73,7 @@ def report(
         incidents=truth,
         events=None if read is None else pos_frame(read),
         quality=None if read is None else data_quality(read, zones=zones),
+        refunds=None if read is None else refund_cover(read, settings=settings),
         remarks=() if read is None else read.summary.lines()[1:],
         title=title,
         zones=zones,

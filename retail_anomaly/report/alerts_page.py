@@ -25,6 +25,7 @@ from retail_anomaly.report.tables import (
     employees_table,
     incidents_table,
     quality_table,
+    refunds_table,
     stores_table,
 )
 
@@ -41,6 +42,7 @@ def write_report(  # noqa: PLR0913 - by name only
     incidents: pd.DataFrame | None = None,
     events: AnyEvents | None = None,
     quality: pd.DataFrame | None = None,
+    refunds: pd.DataFrame | None = None,
     remarks: Sequence[str] = (),
     facts: Mapping[str, str] | None = None,
     title: str = "Alerts",
@@ -61,6 +63,9 @@ def write_report(  # noqa: PLR0913 - by name only
         alerts per store-day, and each employee's receipts and refunds beside the peers'.
     quality
         The checks of the events, as `data_quality` returns them.
+    refunds
+        Each refund beside its receipt, as `retail_anomaly.evaluate.refund_cover` returns them: the page then
+        counts those that could not be judged, by reason.
     remarks
         Sentences about the data, as `Events.summary` and a replay have them.
     facts
@@ -101,6 +106,8 @@ def write_report(  # noqa: PLR0913 - by name only
         if shown["employee_id"].notna().any():
             sections.append(section("By employee", _employees(shown, events), kind="long"))
         sections.append(section("By day and hour", _by_time(shown, zones), kind="long"))
+    if refunds is not None and len(refunds):
+        sections.append(section("Refunds and their receipts", refunds_table(refunds), kind="long"))
     if quality is not None or remarks:
         said = "\n".join(html_paragraph(remark) for remark in remarks)
         checked = "" if quality is None else quality_table(quality)

@@ -15,6 +15,16 @@ from retail_anomaly.report.html import table
 MOST_ROWS: Final = 30
 _MOST_MISSED: Final = 15
 HIGH_RISK: Final = 0.9
+_VERDICTS: Final = {
+    "covered": "Covered by the receipt",
+    "in question": "Not covered by the receipt: an alert",
+    "exempt": "Of an exempt article",
+    "young log": "Not judged: the log is younger than the memory of sales",
+    "memory passed": "Not judged: the sale is older than the memory",
+    "no receipt": "Not judged: no such sale is known",
+    "several receipts": "Not judged: the number names several receipts",
+    "other store": "Not judged: the receipt is of another store",
+}
 
 
 def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:
@@ -57,6 +67,40 @@ def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:
         caption="Incidents that no alert is about" + _cut(len(missed), "the first", _MOST_MISSED),
     )
     return f'<p class="missed">{plural(len(missed), "injected incident")} not found.</p>{found}{missing}'
+
+
+def refunds_table(refunds: pd.DataFrame) -> str:
+    """Return how many refund lines a receipt covers, and why the others could not be judged, as HTML.
+
+    Parameters
+    ----------
+    refunds
+        One row a REFUND line, as `retail_anomaly.evaluate.refund_cover` returns them.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"verdict": ["covered", "young log"], "amount": [9.0, 5.0], "loss": [0.0, 0.0]})
+    >>> "the log is younger than the memory of sales" in refunds_table(lines)
+    True
+    """
+    sums = refunds.groupby("verdict").agg(
+        lines=("amount", "size"), amount=("amount", "sum"), loss=("loss", "sum")
+    )
+    order = [*_VERDICTS, *sorted(set(sums.index) - set(_VERDICTS))]
+    rows = [
+        [
+            _VERDICTS.get(verdict, f"Not judged: {verdict}"),
+            f"{sums.loc[verdict, 'lines']:,}",
+            percent(float(sums.loc[verdict, "lines"]) / len(refunds)),
+            f"{sums.loc[verdict, 'amount']:,.2f}",
+            f"{sums.loc[verdict, 'loss']:,.2f}",
+        ]
+        for verdict in order
+        if verdict in sums.index
+    ]
+    heads = ("Verdict", "Lines", "Share", "Amount", "In question")
+    caption = "Refund lines beside their receipts, money in the store's currency"
+    return table(heads, rows, range(1, 5), caption=caption)
 
 
 def stores_table(shown: pd.DataFrame, days: "pd.Series[int] | None") -> str:

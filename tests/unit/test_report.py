@@ -13,11 +13,12 @@ import pytest
 
 from retail_anomaly.cli import main
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.evaluate import incidents_frame
+from retail_anomaly.evaluate import incidents_frame, refund_cover
 from retail_anomaly.plots import example_alerts
 from retail_anomaly.report.alert_list import unpacked
 from retail_anomaly.report.alerts_page import write_report
 from retail_anomaly.report.evidence import TOP
+from tests.support.events import DAY, refund, sale
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 TIME = 1_760_000_000_000
@@ -219,6 +220,26 @@ def test_data_quality_says_what_was_found_and_what_was_not(write):
     assert HOSTILE not in text
 
 
+def test_refunds_that_could_not_be_judged_are_counted_with_the_reason(write):
+    sold = sale(transaction_id="42", quantity=2, amount=60.0)
+    backs = [
+        refund(DAY, transaction_id="43", original_transaction_id="42", quantity=1, amount=30.0),
+        refund(DAY, transaction_id="44", original_transaction_id="42", quantity=2, amount=60.0),
+        refund(DAY, transaction_id="45", original_transaction_id="42", original_store_id="store-9"),
+        *(refund(DAY, transaction_id=name, original_transaction_id="7", amount=5.0) for name in "ab"),
+    ]
+    text = write(example_alerts(), refunds=refund_cover([sold, *backs])).read_text("utf-8")
+    found = cells(text, "Refund lines beside their receipts")
+    assert [row[:2] for row in found] == [
+        ["Verdict", "Lines"],
+        ["Covered by the receipt", "1"],
+        ["Not covered by the receipt: an alert", "1"],
+        ["Not judged: the log is younger than the memory of sales", "2"],
+        ["Not judged: the receipt is of another store", "1"],
+    ]
+    assert found[2][3:] == ["60.00", "30.00"]
+
+
 def test_two_weeks_are_compared_in_words_and_one_is_not(write):
     first = example_alerts().head(1)
     alerts = pd.concat(
@@ -364,6 +385,7 @@ def test_command_writes_the_page(command, tmp_path):
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "2025-10-09 10:53:20 CEST" in text
     assert "<h2>Data quality</h2>" in text
+    assert "<h2>Refunds and their receipts</h2>" not in text  # there is none
 
 
 @pytest.mark.parametrize(

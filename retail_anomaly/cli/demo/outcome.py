@@ -15,7 +15,7 @@ from rich.table import Table
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
-from retail_anomaly.evaluate import match_incidents
+from retail_anomaly.evaluate import match_incidents, refund_cover
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.quality import data_quality
 from retail_anomaly.frames.words import plural
@@ -109,6 +109,7 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
         incidents=outcome.incidents,
         events=events,
         quality=data_quality(folder / EVENTS_FILE),
+        refunds=refund_cover(folder / EVENTS_FILE),
         facts={"Events processed": f"{processed:,}"},
         title="What the streamer saw in a simulated day",
     )
