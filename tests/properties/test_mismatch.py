@@ -1,8 +1,12 @@
-"""Whatever happens at the tills, the ledger agrees with a naive one, and never books more than was sold."""
+"""Whatever happens at the tills, the ledger agrees with a naive one, and never books more than was sold.
+
+`LEDGER_EXAMPLES=800` runs the long form, a million lines.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from random import Random
 from typing import Any
@@ -20,7 +24,7 @@ from tests.naive.run import naive_alerts
 from tests.support.tills import Value, till_log
 
 ALL_ON = {"quick": "1h", "tender_switch": True, "return_window": "1d", "exempt_skus": ["z"]}
-EXAMPLES = settings(max_examples=25)
+EXAMPLES = settings(max_examples=int(os.environ.get("LEDGER_EXAMPLES", "25")))
 ways = pytest.mark.parametrize("parameters", [{}, ALL_ON], ids=["defaults", "all on"])
 numberings = pytest.mark.parametrize("numbered_by", ["store", "register", "register_day"])
 seeds = st.integers(0, 10**6)
