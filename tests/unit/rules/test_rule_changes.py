@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from retail_anomaly.rules.changes import RuleChange, decode_change
 from retail_anomaly.rules.rule_book import RuleBook
 from retail_anomaly.rules.rule_detector import RuleDetector
 from retail_anomaly.settings import build_engine, load, rules_of_settings
+from tests.support.rule_changes import rule_changes
 
 START, MINUTE = 1_760_000_000_000, 60_000
 DRAWER: dict[str, Any] = {
@@ -357,3 +360,18 @@ def test_a_till_that_is_ahead_passes_no_time_for_a_change(tmp_path: Path) -> Non
     events = drawer(1) + ahead + drawer(*range(4, 20), kind="X")
 
     assert [kind for _, kind, _ in raised(events, log)] == ["GONE"]
+
+
+def test_thousands_of_changes_leave_a_book_no_larger_than_its_rules() -> None:
+    made, known = rule_changes(Random(4)), book()
+    sizes = []
+
+    for number in range(2_000):
+        with suppress(InvalidRecord):
+            known.apply(next(made))
+        if number >= 100:
+            sizes.append(len(known.packed()))
+
+    # The numbers of changes and versions grow by a few bytes.
+    assert max(sizes) < min(sizes) + 100
+    assert len(list(known.rules())) == 3
