@@ -144,14 +144,14 @@ def rule_of(rng: Random, kind: str) -> dict[str, Any]:
     names = ["a", "b"]
     a, b = rng.sample(names, 2) if rng.random() < 0.8 else rng.choices(names, k=2)
     gte = rng.choice([0, 1, 1, 2, 2, 3])
-    when: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "count": {"count": a, "gte": gte},
         "sum": {"sum": f"{a}.{rng.choice(SUMS)}", "gte": gte * 2},
         "distinct": {"distinct": f"{a}.{rng.choice(DISTINCT)}", "gte": gte},
         "ratio": {"ratio": [a, b], "gte": gte / 2, "min": rng.randint(1, 3)},
         "sequence": {"sequence": [a, b]},
         "absent": {"absent": a, "after": b},
-    }[kind]
+    }
     groups = rng.choice([[], [], ["cashierId"], ["cashierId"], rng.sample(GROUPS, rng.randint(1, 2))])
     return {
         "id": "r",
@@ -161,7 +161,7 @@ def rule_of(rng: Random, kind: str) -> dict[str, Any]:
         "events": {name: _event(rng) for name in (*names, *(["c"] if rng.random() < 0.3 else []))},
         "by": groups,
         "window": rng.choice(WINDOWS[:2] if kind in ("sequence", "absent") else WINDOWS),
-        "when": when,
+        "when": kinds[kind],
         "subject": rng.choice(["cashierId", "approverId"]),
         "risk": rng.choice([0.5, [[1, 0.2], [2, 0.24], [3, 0.9]], [[2, 0.9], [3, 0.1]]]),
     }
