@@ -24,19 +24,17 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.reading_order import JudgedWorld, world_of
+from benchmarks.reading_order import JudgedWorld, rare_world
 from retail_anomaly import cases, plots
 from retail_anomaly.cases import Calibration, ScoreCurve, packaged_calibration
 from retail_anomaly.cases.confidence import UNKNOWN
 from retail_anomaly.evaluate.calibration import refitted, reliability
 from retail_anomaly.frames.alerts import alerts_frame, last_revisions
 from retail_anomaly.frames.confidence import with_confidence
-from retail_anomaly.settings import Settings, with_parameters
 
 TRAINING: Final = (6101, 6102, 6103, 6104, 6105)
 REPORT: Final = (6201, 6202, 6203, 6204, 6205, 6206, 6207, 6208, 6209, 6210)
 STORES, DAYS = 3, 42
-INCIDENT_RATE: Final = 0.02
 READ: Final = 0.25
 """Alerts that somebody reads, a store-day."""
 PACKAGED: Final = Path(cases.__file__).with_name("confidence.json")
@@ -72,20 +70,7 @@ def labelled(seed: int, kept: Path) -> LabelledAlerts:
     file = kept / f"{seed}.json"
     if not file.exists():
         kept.mkdir(parents=True, exist_ok=True)
-        settings = Settings()
-        every = {
-            name: msgspec.structs.replace(parameters, enabled=True)
-            for name, parameters in settings.detectors.items()
-        }
-        world = world_of(
-            seed,
-            STORES,
-            DAYS,
-            with_parameters(settings, every),
-            incident_rate=INCIDENT_RATE,
-            earlier=True,
-        )
-        file.write_bytes(msgspec.json.encode(world))
+        file.write_bytes(msgspec.json.encode(rare_world(seed)))
     world = msgspec.json.decode(file.read_bytes(), type=JudgedWorld)
     alerts = last_revisions(alerts_frame(world.alerts))
     return LabelledAlerts(alerts, alerts["alert_id"].isin(set(world.incidents)).to_numpy(), STORES * DAYS)

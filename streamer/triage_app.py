@@ -180,6 +180,7 @@ def triage_process(settings: Settings) -> QuixProcess:
     triage = Triage(
         memory=settings.cases.memory,
         priors=settings.cases.priors,
+        calibration=settings.cases.calibration,
         has_pseudonyms=privacy.pseudonyms != "none",
     )
 

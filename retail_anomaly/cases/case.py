@@ -39,6 +39,9 @@ class CaseAlert(msgspec.Struct, frozen=True, gc=False, rename="camel"):
         The newest verdict on it; None: nobody has judged it.
     suppressed_by
         The snooze or allow entry that it falls under, by the entry's ``actionId``.
+    confidence
+        The share of such alerts that were right, by detector and score, when it was raised; see
+        `Calibration`. None: no alert of its detector was labelled.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class CaseAlert(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     transaction_ids: tuple[str, ...] = ()
     verdict: Verdict | None = None
     suppressed_by: str | None = None
+    confidence: float | None = None
 
     @property
     def waits(self) -> bool:
@@ -113,6 +117,25 @@ class Case(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     priority: float = 0.0
     expected_loss: float = 0.0
     shortened: bool = False
+
+
+def verdicts_on(case: Case, alert: CaseAlert) -> list[Action]:
+    """Return the verdicts on an alert of a case, the one that counts last.
+
+    Examples
+    --------
+    >>> alert = CaseAlert("a", 1, "SHRINKAGE", "inventory_shrinkage", None, 1.0, "10 pieces.", 1, 1)
+    >>> action = Action("v", 5, "kim", "verdict", "s", "found them", case_id="c", verdict="benign")
+    >>> case = Case("c", 1, "s", CaseSubject("store", "s"), 1, 1, "closed", None, (alert,), (action,))
+    >>> [each.verdict for each in verdicts_on(case, alert)]
+    ['benign']
+    """
+    return [
+        action
+        for action in case.actions
+        if action.action == "verdict"
+        and (action.alert_id == alert.alert_id or (action.case_id and alert.opened_at <= action.time))
+    ]
 
 
 def subject_of(alert: Alert) -> CaseSubject:

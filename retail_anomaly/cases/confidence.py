@@ -155,6 +155,21 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         curve = self.curves.get(alert.detector)
         return 1.0 if curve is None else curve.confidence(alert.evidence, alert.risk_score)
 
+    def known(self, alert: Alert) -> float | None:
+        """Return an alert's confidence, between 0 and 1; None where nobody labelled an alert of its detector.
+
+        Examples
+        --------
+        >>> alert = Alert(alert_id="a", revision=1, type="DRAWER_OPENED", detector="rule:drawer_opened",
+        ...     store_id="store-1", employee_id=None, risk_score=0.5, message="Opened 5 times.",
+        ...     event_time=1, opened_at=1, evidence={}, config_hash="0")
+        >>> packaged_calibration().known(alert)
+        """
+        curve = self.curves.get(alert.detector)
+        if curve is None:
+            return None
+        return round(min(max(curve.confidence(alert.evidence, alert.risk_score), 1e-6), 1 - 1e-6), 6)
+
     def with_curves(self, curves: Mapping[str, ScoreCurve]) -> "Calibration":
         """Return the calibration with other curves for some detectors."""
         return Calibration(curves={**self.curves, **curves}) if curves else self

@@ -7,7 +7,7 @@ import msgspec
 
 from retail_anomaly.cases.actions import Action, Scope, Verdict
 from retail_anomaly.cases.case import CaseAlert, CaseSubject
-from retail_anomaly.cases.precision import Precision, Prior
+from retail_anomaly.cases.precision import WRONG, Precision, Prior, millionths
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.memory import DetectorState
 
@@ -86,6 +86,8 @@ class CasesState(DetectorState):
 
     def keep_alert(self, shown: CaseAlert, case_id: str, scope: Scope) -> None:
         """Keep an alert's newest revision; its entries and its verdict stay."""
+        # A revision has a confidence of its own; its case counts the verdict again.
+        self.note_verdict(shown.alert_id, None)
         kept = self.alerts.get(shown.alert_id)
         if kept is None:
             kept = AlertState(shown, case_id, scope)
@@ -120,12 +122,20 @@ class CasesState(DetectorState):
         alert = self.alerts.get(alert_id)
         if alert is None or alert.verdict == verdict:
             return
-        tally = self.tallies.get(alert.shown.type) or [0, 0]
+        # Confirmed and wrong ones; of those with a confidence all, the right ones, and the sum in millionths.
+        tally = [*(self.tallies.get(alert.shown.type) or ()), 0, 0, 0, 0, 0][:5]
+        sure = alert.shown.confidence
         for counted, change in ((alert.verdict, -1), (verdict, 1)):
             if counted == "confirmed":
                 tally[0] += change
-            elif counted in ("benign", "training"):
+            elif counted in WRONG:
                 tally[1] += change
+            else:
+                continue
+            if sure is not None:
+                tally[2] += change
+                tally[3] += change if counted == "confirmed" else 0
+                tally[4] += change * millionths(sure)
         self.tallies.put(alert.shown.type, tally)
         alert.verdict = verdict
         self.alerts.put(alert_id, alert)
@@ -133,9 +143,11 @@ class CasesState(DetectorState):
     def precision(self, priors: Mapping[str, Prior]) -> Precision:
         """Return the precision of the store's alerts by its own verdicts."""
         precision = Precision(priors)
-        for alert_type, (confirmed, wrong) in self.tallies.items():
+        for alert_type, (confirmed, wrong, *sure) in self.tallies.items():
             precision.count(alert_type, "confirmed", confirmed)
             precision.count(alert_type, "benign", wrong)
+            if sure:  # none in state of an older version
+                precision.expect(alert_type, *sure)
         return precision
 
     def forget(self, memory: int | None, waits: int) -> None:

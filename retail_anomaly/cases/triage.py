@@ -12,6 +12,7 @@ import msgspec
 
 from retail_anomaly.cases.actions import Action, Scope
 from retail_anomaly.cases.case import Case, CaseAlert, case_id, subject_of
+from retail_anomaly.cases.confidence import Calibration, packaged_calibration
 from retail_anomaly.cases.precision import Prior, prioritised
 from retail_anomaly.cases.state import CasesState, CaseState
 from retail_anomaly.core.alerts import Alert
@@ -39,6 +40,8 @@ class Triage(StoreKeeper):
         alerts; None: for ever.
     priors
         What is believed of each type of alert before anybody judged one.
+    calibration
+        Gives each alert its confidence; by default the packaged one.
     has_pseudonyms
         Whether pseudonyms stand for the ids of employees; state of the other kind is refused.
 
@@ -51,8 +54,8 @@ class Triage(StoreKeeper):
     ...     event_time=1_760_000_000_000, opened_at=1_760_000_000_000, evidence={"sku": "sku-1"},
     ...     config_hash="0")
     >>> [case] = triage.process(alert, store)
-    >>> case.subject.id, case.state, case.priority
-    ('sku-1', 'open', 0.2)
+    >>> case.subject.id, case.state, 0 < case.priority < 1
+    ('sku-1', 'open', True)
     >>> action = Action("v", 1_760_000_060_000, "kim", "verdict", "store-1", "found them", alert_id="a",
     ...     verdict="benign")
     >>> [case] = triage.process(action, store)
@@ -68,11 +71,13 @@ class Triage(StoreKeeper):
         *,
         memory: int | None = 90 * _DAY,
         priors: Mapping[str, Prior] | None = None,
+        calibration: Calibration | None = None,
         has_pseudonyms: bool = False,
     ) -> None:
         super().__init__(has_pseudonyms=has_pseudonyms)
         self._memory = memory
         self._priors = dict(priors or {})
+        self._calibration = calibration or packaged_calibration()
 
     def new_state(self) -> CasesState:
         """Return the state of a store without cases."""
@@ -137,7 +142,7 @@ class Triage(StoreKeeper):
             return []
         name = self._case_of(alert, state) if known is None else known.case_id
         case = state.case(name)
-        state.keep_alert(_shown(alert), name, scope_of(alert))
+        state.keep_alert(_shown(alert, self._calibration), name, scope_of(alert))
         case.revision += 1
         case.newest_at = max(case.newest_at, alert.opened_at)
         state.cases.put(name, case)
@@ -266,7 +271,7 @@ def _time(alert: Alert) -> int:
     return time if alert.detected_at is None else min(time, alert.detected_at)
 
 
-def _shown(alert: Alert) -> CaseAlert:
+def _shown(alert: Alert, calibration: Calibration) -> CaseAlert:
     return CaseAlert(
         alert_id=alert.alert_id,
         revision=alert.revision,
@@ -279,6 +284,7 @@ def _shown(alert: Alert) -> CaseAlert:
         opened_at=alert.opened_at,
         money=at_stake(alert.evidence),
         transaction_ids=tuple(cited_transactions(alert.evidence)[:_MOST_CITED]),
+        confidence=calibration.known(alert),
     )
 
 

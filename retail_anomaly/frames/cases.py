@@ -182,11 +182,11 @@ def triage(alerts: Alerts, actions: Actions = (), *, settings: Settings | None =
     >>> from retail_anomaly.frames.alerts import example_alerts
     >>> verdict = {"actionId": "v", "time": 1_760_000_000_000, "by": "kim", "action": "verdict",
     ...     "storeId": "store-1", "alertId": "a2", "verdict": "benign", "reason": "the shelf was moved"}
-    >>> triage(example_alerts(), [verdict]).frame()[["subject", "state", "priority"]].values.tolist()
-    [['c-1', 'open', 0.2], ['sku-1', 'closed', 0.0]]
+    >>> triage(example_alerts(), [verdict]).frame()[["subject", "state", "alerts"]].values.tolist()
+    [['c-1', 'open', 1], ['sku-1', 'closed', 1]]
     """
     settings = settings or Settings()
-    steps = Triage(memory=None, priors=settings.cases.priors)
+    steps = Triage(memory=None, priors=settings.cases.priors, calibration=settings.cases.calibration)
     stores = _triaged(steps, alerts, actions, settings.privacy)
     return CaseBook.of(chain.from_iterable(steps.cases(store) for store in stores.values()), settings)
 

@@ -59,7 +59,10 @@ def test_verdicts_teach_the_stores_of_their_group_only() -> None:
     book = ra.triage(alerts, [verdict("n-1", "confirmed", "n-1")], settings=settings)
 
     waiting = book.frame().set_index("store_id")["priority"]
-    assert waiting.to_dict() == {"n-1": 1.0, "n-2": pytest.approx(2 / 6, abs=1e-6), "s-1": 0.2}
+    unjudged = ra.triage(alerts, settings=settings).cases[0].priority
+    assert waiting["n-1"] == 1.0
+    assert waiting["n-2"] > unjudged
+    assert waiting["s-1"] == unjudged
 
 
 def test_a_wrong_action_names_its_number_and_field() -> None:
