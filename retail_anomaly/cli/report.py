@@ -27,6 +27,12 @@ def report(
     incidents: Annotated[
         Path | None, typer.Option(help=f"{INCIDENTS_HELP} The page then says whether each was found.")
     ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            help="The decisions on the alerts, an actions file. The page then says what the verdicts taught."
+        ),
+    ] = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -48,11 +54,12 @@ def report(
             f"--events: the page reads the log twice, and {events} can be read only once: give a file"
         )
     logs = [] if events is None else files_of(events)
-    refuse_to_overwrite({"--output": output}, [alerts, incidents, config, mapping, *logs])
+    refuse_to_overwrite({"--output": output}, [alerts, incidents, verdicts, config, mapping, *logs])
     require_writable(output)
     from retail_anomaly.cli.closing import say_how_read
     from retail_anomaly.evaluate import refund_cover
     from retail_anomaly.frames.alerts import read_alerts
+    from retail_anomaly.frames.cases import triage
     from retail_anomaly.frames.confidence import with_confidence
     from retail_anomaly.frames.incidents import read_incidents
     from retail_anomaly.frames.quality import data_quality
@@ -71,6 +78,7 @@ def report(
         raised,
         output,
         incidents=truth,
+        book=None if verdicts is None else triage(raised, verdicts, settings=settings),
         events=None if read is None else pos_frame(read),
         quality=None if read is None else data_quality(read, zones=zones),
         refunds=None if read is None else refund_cover(read, settings=settings),

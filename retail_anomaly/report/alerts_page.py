@@ -11,6 +11,7 @@ from retail_anomaly import plots
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.alerts import named_employees
+from retail_anomaly.frames.cases import CaseBook
 from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
@@ -20,6 +21,7 @@ from retail_anomaly.frames.words import label_of, plural
 from retail_anomaly.report.alert_list import alert_list
 from retail_anomaly.report.evidence import top_alerts
 from retail_anomaly.report.html import figure, section, write_page
+from retail_anomaly.report.learned_part import learned_part
 from retail_anomaly.report.tables import (
     HIGH_RISK,
     employees_table,
@@ -40,6 +42,7 @@ def write_report(  # noqa: PLR0913 - by name only
     path: Path | str,
     *,
     incidents: pd.DataFrame | None = None,
+    book: CaseBook | None = None,
     events: AnyEvents | None = None,
     quality: pd.DataFrame | None = None,
     refunds: pd.DataFrame | None = None,
@@ -58,6 +61,9 @@ def write_report(  # noqa: PLR0913 - by name only
         The page to write; a file of that name is replaced.
     incidents
         Known incidents, as `read_incidents` returns them: the page then lists those found and missed.
+    book
+        The cases of the alerts, as `triage` returns them with the decisions: the page then says what the
+        verdicts taught.
     events
         `Events`, or POS events as `pos_frame` returns them: the page then has the sales behind the alerts,
         alerts per store-day, and each employee's receipts and refunds beside the peers'.
@@ -99,6 +105,8 @@ def write_report(  # noqa: PLR0913 - by name only
     sections = [section("When and where", _timeline(shown, events, zones))]
     if matched is not None:
         sections.append(section("Found and injected", incidents_table(matched, zones)))
+    if book is not None:
+        sections.append(section("What we learned", learned_part(book), kind="long"))
     if len(shown):
         sections.append(section("Where to look first", top_alerts(shown, zones), kind="long"))
         sections.append(section("All alerts", alert_list(shown, zones), kind="long"))

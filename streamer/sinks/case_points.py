@@ -10,7 +10,7 @@ import msgspec
 from influxdb_client.client.write.point import Point
 
 from retail_anomaly.cases import Case, CaseAlert
-from retail_anomaly.cases.case import case_id
+from retail_anomaly.cases.case import case_id, verdicts_on
 from streamer.sinks.point_times import MS_NS, SECOND_NS, spread
 
 CASE_POINTS: Final = "cases"
@@ -42,15 +42,7 @@ def case_points(raw: bytes) -> list[Point]:
 
 
 def _verdict_point(case: Case, alert: CaseAlert) -> Point:
-    first = next(
-        (
-            action
-            for action in case.actions
-            if action.verdict is not None
-            and (action.alert_id == alert.alert_id or (action.case_id and alert.opened_at <= action.time))
-        ),
-        None,
-    )
+    first = next(iter(verdicts_on(case, alert)), None)
     point: Point = (
         Point(VERDICT_POINTS)
         .tag("store", case.store_id)
