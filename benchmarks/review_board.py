@@ -2,16 +2,23 @@
 
 One process answers as in production, over a socket of this machine. The times are those of a browser, from
 the request to the last byte; the CPU time is that of the process, and counts where other programs are busy.
-After every tenth pair of pages comes a verdict, so that the order changes all the time.
+After every tenth pair of pages comes a verdict, so that the order changes all the time. Each case shows the
+receipts behind its alerts. With ``--beside-streamer`` a simulated day streams meanwhile through an embedded
+broker and the real streamer, on the same cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from socket import socket
@@ -19,14 +26,17 @@ from typing import Final
 from urllib.parse import urlencode
 
 import numpy as np
+import psutil
 import uvicorn
 
 from retail_anomaly.cli.review.access import Rules
 from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.case_receipts import KeptReceipts
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.cli.review.web import new_board
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.settings import Settings
 
 _T0: Final = 1_760_000_000_000
@@ -58,24 +68,63 @@ def write_alerts(path: Path, cases: int, stores: int = 100) -> int:
     return count
 
 
+def _lines(alerts: list[Alert]) -> Iterator[PosEvent]:
+    """Yield five lines for each receipt that the alerts cite."""
+    for alert in alerts:
+        for receipt in alert.evidence["transactionIds"]:
+            for line in range(5):
+                yield PosEvent(
+                    *(receipt, alert.store_id, str(alert.employee_id), f"sku-{line}"),
+                    *(9.5, "REFUND", alert.event_time),
+                )
+
+
+@contextmanager
+def _streaming(output: Path, *, wanted: bool) -> Iterator[None]:
+    """Have a day of twenty stores stream meanwhile, slowly enough to last."""
+    if not wanted:
+        yield
+        return
+    command = [sys.executable, "-m", "retail_anomaly.cli", "demo", "--no-review", "--stores", "20"]
+    with subprocess.Popen(
+        [*command, "--seconds", "900", "--output", str(output)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as demo:
+        while not any("stream" in each.cmdline() for each in psutil.Process(demo.pid).children()):
+            assert demo.poll() is None, "the demo has ended"
+            time.sleep(0.1)
+        try:
+            yield
+            assert demo.poll() is None, "the demo has ended too early"
+        finally:
+            demo.send_signal(signal.SIGINT)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.review_board", description=__doc__)
     parser.add_argument("--cases", type=int, default=50_000)
     parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--beside-streamer", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, socket() as listening:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket() as listening,
+        _streaming(Path(folder, "out"), wanted=options.beside_streamer),
+    ):
         alerts = Path(folder, "alerts.jsonl")
         count = write_alerts(alerts, options.cases)
         began = time.process_time()
         cases = BoardCases(GrowingFile(alerts), GrowingFile(Path(folder, "actions.jsonl")), Settings())
         cases.refresh()
+        receipts = KeptReceipts(cases.alerts(), _lines(cases.alerts()))
         print(
             f"{options.cases:,} cases of {count:,} alerts read in {time.process_time() - began:.1f} s of CPU"
         )
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port, rules = listening.getsockname()[1], Rules("kim", hosts=("127.0.0.1",))
-        server = uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="critical"))
+        server = uvicorn.Server(uvicorn.Config(new_board(cases, rules, receipts), log_level="critical"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:

@@ -1,7 +1,8 @@
 """The receipts around an alert."""
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,6 +12,40 @@ from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame
 
 _RECEIPT = ["event_time", "transaction_id", "cashier_id"]
+
+
+class Neighbours(NamedTuple):
+    """The receipt lines that belong around an alert, beside those that it cites.
+
+    Parameters
+    ----------
+    field, value
+        The lines of its store whose field has this value.
+    margin
+        How long before and after the alert.
+    """
+
+    field: str
+    value: str
+    margin: timedelta
+
+
+def neighbours(store_id: str, employee_id: object, evidence: Mapping[str, Any]) -> Neighbours:
+    """Return which receipt lines belong around an alert.
+
+    Examples
+    --------
+    >>> neighbours("store-1", None, {"sku": "sku-1"}).field, neighbours("store-1", "c-1", {}).field
+    ('sku', 'cashier_id')
+    """
+    sku = evidence.get("sku")
+    if isinstance(sku, str) and not cited_transactions(evidence):
+        # An article is counted after the tills have closed.
+        return Neighbours("sku", sku, timedelta(hours=12))
+    margin = timedelta(minutes=30)
+    if isinstance(employee_id, str):
+        return Neighbours("cashier_id", employee_id, margin)
+    return Neighbours("store_id", store_id, margin)
 
 
 def receipts_around(
@@ -50,15 +85,11 @@ def receipts_around(
     expect_columns(lines, ("store_id", "sku", "event_type", "amount", *_RECEIPT), "events")
     lines = lines[lines["store_id"] == alert["store_id"]]
     names = cited_transactions(alert["evidence"])
-    sku = alert["evidence"].get("sku")
-    about_article = isinstance(sku, str) and not names
-    margin = pd.Timedelta(around or ("12h" if about_article else "30min"))
+    near_by = neighbours(alert["store_id"], alert["employee_id"], alert["evidence"])
+    margin = pd.Timedelta(around or near_by.margin)
     near = lines["event_time"].between(alert["opened_at"] - margin, alert["event_time"] + margin)
+    near &= lines[near_by.field] == near_by.value
     cited = lines["transaction_id"].isin(names) & (lines["event_time"] <= alert["event_time"])
-    if about_article:
-        near &= lines["sku"] == sku
-    elif isinstance(alert["employee_id"], str):
-        near &= lines["cashier_id"] == alert["employee_id"]
     kept = lines.assign(cited=cited)[near | cited]
     refunded = kept["event_type"].str.upper() == REFUND
     kept = kept.assign(

@@ -5,10 +5,12 @@ The package does not know Kafka: it imports this module by name when it needs on
 
 from pathlib import Path
 
-from retail_anomaly.core.events import ALERTS
+from retail_anomaly.core.events import ALERTS, POS_EVENTS
 from streamer.cli.options import prepare
+from streamer.errors import StreamerError
 from streamer.kafka.audit_topic import AuditTopic
 from streamer.kafka.topic_plan import ALERT_ACTIONS, AUDIT, TopicNames
+from streamer.kafka.topic_receipts import TopicReceipts
 from streamer.kafka.topic_records import AuditedRecords, TopicRecords
 
 
@@ -33,3 +35,25 @@ def open_case_topics(config: Path | None, broker: str) -> tuple[TopicRecords, To
     if settings.privacy.audit:
         return alerts, AuditedRecords(actions, AuditTopic(connection, names.of(AUDIT)))
     return alerts, actions
+
+
+def open_receipts(config: Path | None, broker: str) -> TopicReceipts | None:
+    """Return the receipts behind the alerts of a broker.
+
+    Parameters
+    ----------
+    config, broker
+        As for `open_case_topics`.
+
+    Returns
+    -------
+    TopicReceipts or None
+        None with pseudonyms, for the tills send clear ids; and where the board may not see their topic.
+    """
+    settings, connection = prepare(config, False, broker=broker)
+    if settings.privacy.pseudonyms != "none":
+        return None
+    try:
+        return TopicReceipts(connection, TopicNames.of_settings(settings).of(POS_EVENTS))
+    except StreamerError:
+        return None

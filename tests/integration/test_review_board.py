@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from retail_anomaly.cli.review.access import Rules
+from retail_anomaly.cli.review.case_receipts import KeptReceipts
 from tests.support.browser import Browser, OpenPage
-from tests.unit.cases.test_review import OpenBoard, running, write_alerts
+from tests.unit.cases.test_review import OpenBoard, line, running, write_alerts
 from tests.unit.cases.test_triage import HOUR, alert
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">" + "x" * 120
@@ -18,14 +20,15 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\">" + "x" * 120
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[OpenBoard]:
     evidence = {"sku": "k", "transactionIds": [HOSTILE] * 30, "saleAmount": 512.5}
-    write_alerts(
-        tmp_path,
+    alerts = [
         alert("a"),
         alert("b", HOUR, type="SHRINKAGE", evidence=evidence),
         alert("c", employee_id="c-2"),
         alert("d", employee_id=HOSTILE, evidence=evidence),
-    )
-    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",))) as opened:
+    ]
+    write_alerts(tmp_path, *alerts)
+    receipts = KeptReceipts(alerts, [line(HOSTILE, -60_000 * n, "c-2") for n in range(20)])
+    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",)), receipts) as opened:
         yield opened
 
 
@@ -97,16 +100,28 @@ def test_nothing_is_clipped_on_a_phone_and_hostile_ids_are_text(browser: Browser
         assert page.errors == []
 
 
-def test_each_control_has_a_name_and_each_page_a_heading_and_a_language(
-    browser: Browser, address: str
-) -> None:
-    unnamed = (
-        "[...document.querySelectorAll('input:not([type=hidden]), select')]"
-        ".filter(one => !one.closest('label')).length"
+def faults(page: OpenPage) -> list[str]:
+    """Return the barriers that axe finds on a page, each with the element."""
+    page.value(files("axe_core_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = page.value(
+        "axe.run().then(all => all.violations.flatMap(each => each.nodes.map(n => `${each.id}: ${n.html}`)))"
     )
-    with browser.open(address) as page:
-        for _ in range(2):
-            assert page.value(unnamed) == 0
-            assert page.value("document.querySelectorAll('h1').length") == 1
-            assert page.value("document.documentElement.lang") == "en"
-            go(page, "document.querySelector('.cases a, a.next').click()")
+    return [str(fault) for fault in found]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1120), ("dark", 390)])
+def test_everybody_can_use_each_page(browser: Browser, address: str, scheme: str, width: int) -> None:
+    with browser.open(address, width=width) as page:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        page.call("Emulation.setEmulatedMedia", features=features)
+        assert faults(page) == []
+        go(page, "document.querySelectorAll('.cases a')[1].click()")  # one with receipts
+        page.value("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        assert page.value("document.querySelectorAll('.receipts').length") == 1
+        assert faults(page) == []
+        page.value("document.querySelector('form[data-keys]').reason.value = 'on video'")
+        go(page, "document.querySelector('[data-key=b]').click()")
+        assert faults(page) == []
+        for path in ("/?about=nobody", "/case/none", "/?state=closed"):
+            go(page, f"location.href = '{path}'")
+            assert faults(page) == []

@@ -52,7 +52,7 @@ def demo(
     require("quixstreams")
     from rich.console import Console
 
-    from retail_anomaly.cli.demo.outcome import ACTIONS_FILE, ALERTS_FILE, write_outcome
+    from retail_anomaly.cli.demo.outcome import ACTIONS_FILE, ALERTS_FILE, EVENTS_FILE, write_outcome
     from retail_anomaly.cli.demo.screen import Screen
     from retail_anomaly.cli.demo.simulated_day import DemoPlan, run_day
 
@@ -81,9 +81,10 @@ def demo(
                 else:
                     shutil.rmtree(folder, ignore_errors=True)
     if review and sys.stdout.isatty() and find_spec("uvicorn") is not None:
-        from retail_anomaly.cli.review.command import files_of, serve_board
+        from retail_anomaly.cli.review.command import Log, files_of, serve_board
 
         # The decisions on an earlier demo's alerts would be about other cases.
         actions = output / ACTIONS_FILE
         actions.unlink(missing_ok=True)
-        serve_board(files_of(output / ALERTS_FILE, actions), str(actions))
+        log = Log(str(output / EVENTS_FILE))
+        serve_board(files_of(output / ALERTS_FILE, actions), str(actions), receipts=log)

@@ -142,7 +142,7 @@ def replay_command(folder: Path) -> str:
 
 def review_command(folder: Path) -> str:
     """Return a command that opens the board, as you can paste it into the shell."""
-    return _command("review", str(folder / ALERTS_FILE))
+    return _command("review", str(folder / ALERTS_FILE), "--events", str(folder / EVENTS_FILE))
 
 
 def _command(*arguments: str) -> str:

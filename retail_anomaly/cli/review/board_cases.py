@@ -94,6 +94,10 @@ class BoardCases:
                 self._ordered = self._open.order(self._precision)
             return self._ordered
 
+    def confirmed_lately(self, case_ids: Iterable[str]) -> set[str]:
+        """Return those of some cases that stand further down: an alert on their subject was confirmed."""
+        return self._open.confirmed_lately(case_ids)
+
     def expected_loss(self) -> float:
         """Return the expected loss of all open cases."""
         return self._open.expected_loss(self._precision)
@@ -115,6 +119,10 @@ class BoardCases:
     def alert(self, alert_id: str) -> Alert:
         """Return the last revision of an alert."""
         return self._alerts[alert_id]
+
+    def alerts(self) -> list[Alert]:
+        """Return the last revision of each alert."""
+        return list(self._alerts.values())
 
     def case_of(self, alert_id: str) -> str | None:
         """Return the id of the case that an alert is in, or None."""
@@ -161,7 +169,8 @@ class BoardCases:
 
     def _clear(self) -> None:
         self.problems.clear()
-        self._triage = Triage(memory=None, priors=self.settings.cases.priors)
+        cases = self.settings.cases
+        self._triage = Triage(memory=None, priors=cases.priors, calibration=cases.calibration)
         self._stores: dict[str, StoreMemory] = {}
         self._alerts: dict[str, Alert] = {}
         self._cases: dict[str, Case] = {}
@@ -196,9 +205,9 @@ class BoardCases:
         precision = self._precision.setdefault(group, Precision(self.settings.cases.priors))
         before = self._cases.get(case.case_id)
         for alert in before.alerts if before else ():
-            precision.count(alert.type, alert.verdict, -1)
+            precision.count(alert.type, alert.verdict, -1, confidence=alert.confidence)
         for alert in case.alerts:
-            precision.count(alert.type, alert.verdict)
+            precision.count(alert.type, alert.verdict, confidence=alert.confidence)
         self._cases[case.case_id] = case
         self._case_ids.update((alert.alert_id, case.case_id) for alert in case.alerts)
         self._open.put(case, group)

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.cases.actions import Verdict
 from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, receipt_rows
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.extras import extra_imports
@@ -23,7 +24,7 @@ from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.receipts_around import receipts_around
-from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
+from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.words import percent
 from retail_anomaly.plots.evidence_figure import evidence_figure
 from retail_anomaly.settings import Settings
@@ -32,7 +33,6 @@ with extra_imports():
     import ipywidgets
 
 VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
-_MOST_RECEIPTS: Final = 15
 _FIGURE: Final = "application/vnd.plotly.v1+json"
 
 
@@ -202,18 +202,8 @@ class CaseDesk:
     def _alert_part(self, alert: dict[Hashable, Any], is_open: str) -> str:
         """Return an alert's evidence, and the receipts around it."""
         zone = zone_of(alert["store_id"], self._zones)
-        receipts = receipts_around(alert, self._lines).tail(_MOST_RECEIPTS)
-        rows = [
-            (
-                local_text(row["event_time"], zone),
-                f"{row['transaction_id']}{' (cited)' if row['cited'] else ''}",
-                str(row["cashier_id"]),
-                f"{row['sold']:,.2f}",
-                f"{row['refunded']:,.2f}",
-            )
-            for row in receipts.to_dict("records")
-        ]
-        head = ["Receipts around it", "receipt", "cashier", "sold", "refunded"]
+        rows = receipt_rows(receipts_around(alert, self._lines), zone)
+        head = ["Receipts around it", *RECEIPT_HEAD[1:]]
         return (
             f"<details{is_open}><summary>{escape(alert['message'])}</summary>"
             f"{html_table(evidence_items(alert['evidence'], zone))}"

@@ -8,18 +8,23 @@ import webbrowser
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from retail_anomaly.cli.frame import require_writable
-from retail_anomaly.cli.options import ConfigFile
+from retail_anomaly.cli.options import ConfigFile, MappingFile, mapping_of
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.extras import require
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from retail_anomaly.cli.review.board_cases import Records
+    from retail_anomaly.cli.review.case_receipts import KeptReceipts, ReceiptSource
+    from retail_anomaly.core.alerts import Alert
+    from retail_anomaly.settings import Settings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -45,6 +50,14 @@ def review(
             help="The file that your decisions are appended to. Default: beside the alerts, .actions.jsonl."
         ),
     ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            help="The log that the alerts came from, or its folder: the board then shows the receipts behind "
+            "each alert."
+        ),
+    ] = None,
+    mapping: MappingFile = None,
     config: ConfigFile = None,
     name: Annotated[
         str | None, typer.Option("--as", help="The name under which you act. Default: your login.")
@@ -63,7 +76,7 @@ def review(
 ) -> None:
     """Read cases in the order of their probability, and judge them: a board in your browser.
 
-    Example: retail-anomaly review alerts.jsonl
+    Example: retail-anomaly review alerts.jsonl --events events.jsonl
 
     The board runs until you press Ctrl-C. Each decision is a line of the actions file, or with --broker a
     record of the topic alert-actions. Start the board again, and it shows the cases as you left them.
@@ -75,8 +88,11 @@ def review(
     if alerts is None:
         if actions is not None:
             raise UsageError("--actions goes with a file of alerts; with --broker decisions go to Kafka")
+        if events is not None:
+            raise UsageError("--events goes with a file of alerts; with --broker receipts come from Kafka")
         require("confluent_kafka")
-        topics = import_module("streamer.cli.case_topics").open_case_topics(config, broker)
+        kafka = import_module("streamer.cli.case_topics")
+        topics, receipts = kafka.open_case_topics(config, broker), kafka.open_receipts(config, broker)
         kept = "the topic alert-actions"
     else:
         file = actions or alerts.with_suffix(".actions.jsonl")
@@ -84,8 +100,15 @@ def review(
         with alerts.open("rb"):
             pass  # The error names the file.
         topics, kept = files_of(alerts, file), str(file)
+        receipts = None if events is None else Log(events, mapping)
     serve_board(
-        *(topics, kept, config), name=name, host=host, port=port, user_header=user_header, browser=browser
+        *(topics, kept, config),
+        receipts=receipts,
+        name=name,
+        host=host,
+        port=port,
+        user_header=user_header,
+        browser=browser,
     )
 
 
@@ -94,11 +117,27 @@ def files_of(alerts: Path, actions: Path) -> "tuple[Records, Records]":
     return GrowingFile(alerts), GrowingFile(actions)
 
 
+class Log(NamedTuple):
+    """A log of events.
+
+    Parameters
+    ----------
+    source
+        The file, or the folder.
+    mapping
+        How it is read, as for `--mapping`.
+    """
+
+    source: str
+    mapping: str | None = None
+
+
 def serve_board(
     records: "tuple[Records, Records]",
     kept: str,
     config: Path | None = None,
     *,
+    receipts: "Log | ReceiptSource | None" = None,
     name: str | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -113,6 +152,8 @@ def serve_board(
         The alerts and the actions.
     kept
         Where the decisions are, in words.
+    receipts
+        The log that the alerts came from, or another source of the receipts behind them.
     config, name, host, port, user_header, browser
         As for the command.
     """
@@ -124,8 +165,10 @@ def serve_board(
     from retail_anomaly.frames.words import plural
     from retail_anomaly.settings import load
 
-    cases = BoardCases(*records, load(config).settings)
+    settings = load(config).settings
+    cases = BoardCases(*records, settings)
     cases.refresh()
+    source = _kept(receipts, cases.alerts(), settings) if isinstance(receipts, Log) else receipts
     rules = Rules(
         name or getpass.getuser(), user_header=user_header, hosts=() if user_header else (*_LOOPBACK, "[::1]")
     )
@@ -144,8 +187,20 @@ def serve_board(
         if browser and not user_header and _has_screen():
             webbrowser.open(f"{address}{secret}")
         with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end
-            uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="warning")).run([server])
+            uvicorn.Server(uvicorn.Config(new_board(cases, rules, source), log_level="warning")).run([server])
     typer.echo(f"Your decisions: {kept}", err=True)
+
+
+def _kept(log: Log, alerts: "Iterable[Alert]", settings: "Settings") -> "KeptReceipts":
+    from retail_anomaly.cli.closing import say_how_read
+    from retail_anomaly.cli.review.case_receipts import KeptReceipts
+    from retail_anomaly.sources.loaded import Events
+
+    mapping = mapping_of(log.mapping, None)
+    read = Events(log.source, None, mapping, settings.zones, settings.privacy)
+    kept = KeptReceipts(alerts, read)
+    say_how_read(read.notes, read.unread)
+    return kept
 
 
 def _has_screen() -> bool:

@@ -1,6 +1,6 @@
 """The pages of the board and the forms on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
@@ -17,11 +17,16 @@ from starlette.routing import Route
 from retail_anomaly.cases import Action, Case, CaseAlert
 from retail_anomaly.cli.review.access import Access, Rules
 from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, NoReceipts, ReceiptSource, receipt_rows
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.records import record_from
 from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.stakes import at_stake
+from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.evidence import evidence_items
+from retail_anomaly.frames.receipts_around import receipts_around
 from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
 from retail_anomaly.frames.words import label_of, plural
@@ -35,6 +40,7 @@ VERDICTS: Final = {
 }
 _GRAVEST: Final = ("confirmed", "training", "unclear", "benign")
 _MOST_BYTES: Final = 20_000
+_MOST_WITH_RECEIPTS: Final = 10
 _DAY: Final = 86_400_000
 
 
@@ -89,10 +95,13 @@ class ReviewBoard:
         The cases.
     title
         Stands at the top of each page.
+    receipts
+        The receipts behind the alerts.
     """
 
-    def __init__(self, cases: BoardCases, title: str) -> None:
+    def __init__(self, cases: BoardCases, title: str, receipts: ReceiptSource) -> None:
         self._cases = cases
+        self._receipts = receipts
         pages = Environment(
             loader=PackageLoader("retail_anomaly.cli.review", "pages"),
             autoescape=True,
@@ -101,7 +110,12 @@ class ReviewBoard:
             lstrip_blocks=True,
         )
         pages.globals |= {"title": title, "label_of": label_of, "look_of": look_of, "VERDICTS": VERDICTS}
-        pages.globals |= {"plural": plural, "types_of": _types, "outcome_of": _outcome}
+        pages.globals |= {
+            "RECEIPT_HEAD": RECEIPT_HEAD,
+            "plural": plural,
+            "types_of": _types,
+            "outcome_of": _outcome,
+        }
         pages.filters |= {"money": _money, "percent": _percent}
         self._pages = pages
 
@@ -135,8 +149,13 @@ class ReviewBoard:
             names = [name for name in names if self._cases.fits(name, filters.fits)]
         last = max(0, (len(names) - 1) // PAGE)
         page = min(page, last)
-        found = map(self._cases.find, names[page * PAGE :][:PAGE])
-        shown = [(case, self._time(case, case.newest_at)) for case in found if case is not None]
+        names_shown = names[page * PAGE :][:PAGE]
+        found, known = map(self._cases.find, names_shown), self._cases.confirmed_lately(names_shown)
+        shown = [
+            (case, self._time(case, case.newest_at), case.case_id in known)
+            for case in found
+            if case is not None
+        ]
         return self._page(
             "list.html",
             request,
@@ -161,7 +180,7 @@ class ReviewBoard:
             "case.html",
             request,
             case=case,
-            alerts=[self._shown(case, alert) for alert in reversed(case.alerts)],
+            alerts=self._shown_alerts(case),
             actions=[(action, self._time(case, action.time)) for action in reversed(case.actions)],
             opened=self._time(case, case.opened_at),
             newest=self._time(case, case.newest_at),
@@ -214,6 +233,25 @@ class ReviewBoard:
             names = [*names[place + 1 :], *names[:place]]
         return next((name for name in names if self._cases.fits(name, filters.fits)), None)
 
+    def _shown_alerts(self, case: Case) -> list[dict[str, Any]]:
+        """Return the alerts of a case with what the page says of each, the newest first."""
+        newest = list(reversed(case.alerts))
+        rows = self._receipt_rows(case, [self._cases.alert(alert.alert_id) for alert in newest])
+        return [{**self._shown(case, alert), "receipts": rows.get(alert.alert_id)} for alert in newest]
+
+    def _receipt_rows(self, case: Case, alerts: Sequence[Alert]) -> dict[str, list[tuple[str, ...]]]:
+        """Return the receipts around the newest alerts of a case, by alert."""
+        alerts = alerts[:_MOST_WITH_RECEIPTS]
+        found = self._receipts.lines_for(alerts)
+        if not found:
+            return {}
+        lines, zone = pos_frame(found), self._zone(case)
+        frame = alerts_frame(alerts, self._cases.settings.cases.calibration)
+        return {
+            row["alert_id"]: receipt_rows(receipts_around(row, lines), zone)
+            for row in frame.to_dict("records")
+        }
+
     def _shown(self, case: Case, alert: CaseAlert) -> dict[str, Any]:
         evidence = self._cases.alert(alert.alert_id).evidence
         calibration = self._cases.settings.cases.calibration
@@ -237,7 +275,9 @@ class ReviewBoard:
         return HTMLResponse(text, status)
 
 
-def new_board(cases: BoardCases, rules: Rules, title: str = "Cases to review") -> Starlette:
+def new_board(
+    cases: BoardCases, rules: Rules, receipts: ReceiptSource | None = None, title: str = "Cases to review"
+) -> Starlette:
     """Return the application.
 
     Parameters
@@ -246,10 +286,12 @@ def new_board(cases: BoardCases, rules: Rules, title: str = "Cases to review") -
         The cases.
     rules
         Who may open the board.
+    receipts
+        The receipts behind the alerts; None: the board shows none.
     title
         Stands at the top of each page.
     """
-    board = ReviewBoard(cases, title)
+    board = ReviewBoard(cases, title, receipts or NoReceipts())
     return Starlette(
         routes=[
             Route("/", board.list_page),

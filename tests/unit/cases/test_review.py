@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -23,11 +24,13 @@ import uvicorn
 from retail_anomaly.cli import main
 from retail_anomaly.cli.review.access import Rules
 from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.case_receipts import KeptReceipts, ReceiptSource
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.cli.review.web import new_board
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.events import PosEvent
 from retail_anomaly.settings import Settings
-from tests.unit.cases.test_triage import HOUR, alert
+from tests.unit.cases.test_triage import HOUR, T0, alert
 
 NOW = 1_760_900_000_000
 
@@ -68,14 +71,14 @@ class OpenBoard:
 
 
 @contextmanager
-def running(folder: Path, rules: Rules) -> Iterator[OpenBoard]:
+def running(folder: Path, rules: Rules, receipts: ReceiptSource | None = None) -> Iterator[OpenBoard]:
     cases = BoardCases(
         GrowingFile(folder / "alerts.jsonl"), GrowingFile(folder / "actions.jsonl"), Settings(), lambda: NOW
     )
     with socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        server = uvicorn.Server(uvicorn.Config(new_board(cases, rules), log_level="critical"))
+        server = uvicorn.Server(uvicorn.Config(new_board(cases, rules, receipts), log_level="critical"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
@@ -102,10 +105,35 @@ def test_the_list_has_the_most_probable_case_first_and_escapes_ids(board: OpenBo
     status, text, headers = board.ask("/")
 
     assert status == 200
-    assert text.index("36 %") < text.index("20 %")
+    shown = [int(share) for share in re.findall(r"<b>(\d+) %</b>", text)]
+    assert len(shown) == 2
+    assert shown == sorted(shown, reverse=True)
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert" not in text
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def line(receipt: str, at: int, cashier: str = "c-1", kind: str = "REFUND") -> PosEvent:
+    return PosEvent(receipt, "store-1", cashier, "k", 80.0, kind, T0 + at)
+
+
+def test_a_case_shows_the_receipts_behind_its_alerts(tmp_path: Path) -> None:
+    cited = alert("a", evidence={"transactionIds": ["t-old", "t-<b>"]})
+    write_alerts(tmp_path, cited)
+    log = [
+        *(line("t-old", -40 * 24 * HOUR, "c-9", "SALE"), line("t-<b>", 0), line("t-near", HOUR // 2)),
+        *(line("t-far", HOUR), line("t-other", 0, "c-2")),
+    ]
+    with running(tmp_path, Rules("kim"), KeptReceipts([cited], log)) as board:
+        text = board.ask(board.case())[1]
+
+    table = text.partition('<table class="receipts">')[2].partition("</table>")[0]
+    shown = [row.split("<td>")[4].partition("<")[0] for row in table.split("<tr")[2:]]
+    assert shown == ["t-old (cited)", "t-&lt;b&gt; (cited)", "t-near"]
+
+
+def test_a_board_without_a_log_shows_no_receipts(board: OpenBoard) -> None:
+    assert "Receipts" not in board.ask(board.case())[1]
 
 
 def test_a_verdict_is_a_line_of_the_file_and_leads_to_the_next_case(board: OpenBoard) -> None:
@@ -135,7 +163,7 @@ def test_one_alert_can_be_judged_alone(board: OpenBoard) -> None:
 
     assert board.decisions()[0]["alertId"] == "a"
     assert "<b>confirmed</b>" in board.ask(case)[1]
-    assert board.case() == case  # its other alert waits
+    assert case in board.ask("/")[1]  # its other alert waits
 
 
 @pytest.mark.parametrize(
@@ -294,6 +322,8 @@ def test_the_command_prints_the_address_and_ends_with_ctrl_c(command: subprocess
         (["alerts.jsonl", "--host", "192.0.2.1"], "everybody could act under your name"),
         (["alerts.jsonl", "--actions", "no/such/folder.jsonl"], "no/such/folder.jsonl: No such file"),
         (["alerts.jsonl", "--port", "1x"], "--port"),
+        (["alerts.jsonl", "--events", "no-log.jsonl"], "no-log.jsonl"),
+        (["--broker", "127.0.0.1:1", "--events", "no-log.jsonl"], "receipts come from Kafka"),
     ],
 )
 def test_a_board_that_cannot_start_is_one_line(
