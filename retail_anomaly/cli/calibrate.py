@@ -57,7 +57,7 @@ def calibrate(
             raise UsageError(f"--verdicts {verdicts}: it judges no alert of {alerts}")
     else:
         assert incidents is not None  # noqa: S101 - one of the two is given
-        right = are_right(raised, read_incidents(incidents))
+        right = are_right(raised, read_incidents(incidents, privacy=settings.privacy))
     found = refitted(settings.cases.calibration, raised, right)
     own = {name: curve for name, curve in found.curves.items() if name in set(raised["detector"])}
     cases = msgspec.structs.replace(settings.cases, confidence={**settings.cases.confidence, **own})

@@ -106,7 +106,7 @@ def truth_of(
     if (incidents is None) == (verdicts is None):
         raise UsageError("give the truth: --incidents or --verdicts, one of them")
     if incidents is not None:
-        return read_incidents(incidents), None
+        return read_incidents(incidents, privacy=settings.privacy), None
     if alerts is None or verdicts is None:
         raise UsageError("--verdicts goes with --alerts: the alerts that the verdicts are about")
     book = triage(alerts, verdicts, settings=settings)

@@ -70,7 +70,7 @@ def report(
 
     settings = load(config).settings
     raised = with_confidence(read_alerts(alerts), settings.cases.calibration)
-    truth = None if incidents is None else read_incidents(incidents)
+    truth = None if incidents is None else read_incidents(incidents, privacy=settings.privacy)
     zones = settings.zones
     mapped = mapping_of(mapping, columns)
     read = None if events is None else Events(events, None, mapped, zones, settings.privacy)

@@ -156,7 +156,9 @@ def backtest(
     if against is not None:
         table = table.assign(**_changes(chosen, alerts, events, load(against).settings))
     if incidents is not None:
-        known = incidents if isinstance(incidents, pd.DataFrame) else read_incidents(incidents)
+        known = incidents
+        if not isinstance(known, pd.DataFrame):
+            known = read_incidents(known, privacy=alone.privacy)
         table = table.assign(**_found(chosen, alerts, known))
     return Backtest(table, alerts, days)
 

@@ -10,9 +10,10 @@ from retail_anomaly.core.incidents import Incident, decode_incident, incident_fr
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import utc_times
+from retail_anomaly.settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 
 
-def read_incidents(path: Path | str) -> pd.DataFrame:
+def read_incidents(path: Path | str, *, privacy: PrivacySettings = NO_PSEUDONYMS) -> pd.DataFrame:
     """Read an incidents file, as `retail-datagen` writes it.
 
     Parameters
@@ -20,6 +21,9 @@ def read_incidents(path: Path | str) -> pd.DataFrame:
     path
         A file of JSON lines. ``employeeId``, ``transactionIds``, ``expectedLoss``, ``sku``, ``detector`` and
         ``distractor`` may be absent.
+    privacy
+        With pseudonyms, the one of the time at which an incident begins takes the place of a clear
+        ``employeeId``, as in the alerts.
 
     Returns
     -------
@@ -31,6 +35,8 @@ def read_incidents(path: Path | str) -> pd.DataFrame:
     InvalidRecord
         A line is no incident, or repeats the id of an earlier one. The text names file, line and field. The
         error is a ValueError.
+    KeyMissingError
+        There are pseudonyms, and the key is not in the environment.
 
     Examples
     --------
@@ -44,6 +50,7 @@ def read_incidents(path: Path | str) -> pd.DataFrame:
     retail_anomaly.core.records.InvalidRecord: ...incidents.jsonl:1: storeId: expected text, got 7
     """
     ids: set[str] = set()
+    names = pseudonyms_of(privacy)
 
     def decode(line: bytes) -> Incident:
         incident = decode_incident(line)
@@ -51,7 +58,9 @@ def read_incidents(path: Path | str) -> pd.DataFrame:
             reason = f'expected an id of its own, got "{incident.incident_id}" again'
             raise InvalidRecord("incidentId", f"incidentId: {reason}")
         ids.add(incident.incident_id)
-        return incident
+        if names is None or incident.employee_id is None:
+            return incident
+        return msgspec.structs.replace(incident, employee_id=names.of(incident.employee_id, incident.start))
 
     return incidents_frame(read_json_lines(path, decode))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -121,3 +122,33 @@ def test_a_dead_letter_has_neither_key_nor_value(value: bytes, record_key: bytes
 
     assert b"anna" not in codec.encode(letter)
     assert letter.value is None
+
+
+def test_known_incidents_are_found_and_their_pages_name_nobody(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulation = Simulation(stores=2, seed=11)
+    people = employees_of(simulation.events())
+    (tmp_path / "incidents.jsonl").write_bytes(
+        b"\n".join(msgspec.json.encode(each) for each in simulation.incidents)
+    )
+    (tmp_path / "keyed.yaml").write_text("privacy: {pseudonyms: keyed}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    # One detector alone: the page lists the incidents that it does not find.
+    replayed = ["replay", str(log), "--output", "alerts.jsonl", "--detectors", "refund_burst"]
+    given = ["--alerts", "alerts.jsonl", "--incidents", "incidents.jsonl", "--config", "keyed.yaml"]
+
+    assert main([*replayed, "--config", "keyed.yaml"]) == 0
+    assert main(["report", *given, "--output", "page.html"]) == 0
+    assert main(["evaluate", *given, "--html", "card.html", "--output", "card.json"]) == 0
+
+    pages = "".join((tmp_path / name).read_text("utf-8") for name in ("page.html", "card.html", "card.json"))
+    said = capsys.readouterr()
+    everything = pages + said.out + said.err
+    assert not [person for person in people if re.search(rf"\b{person}\b(?!-)", everything)]
+    assert "E-" in pages.partition("Not found")[2]
+    found = ra.read_incidents(tmp_path / "incidents.jsonl", privacy=KEYED)
+    assert found["employee_id"].dropna().map(is_pseudonym).all()
+    monkeypatch.delenv("RETAIL_PSEUDONYM_KEY")
+    assert main(["report", *given]) == 2
+    assert "RETAIL_PSEUDONYM_KEY is not set" in capsys.readouterr().err
