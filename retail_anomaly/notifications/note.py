@@ -125,13 +125,16 @@ def tokens_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
     --------
     >>> tokens_of({"by": {"cardToken": "tok_77", "cashierId": "c-1"}, "value": 4})
     ('tok_77',)
+    >>> tokens_of({"lines": [{"sku": "k", "giftCardToken": "tok_78"}], "customerToken": ["tok_79"]})
+    ('tok_78', 'tok_79')
     """
     found: list[str] = []
     for name, value in evidence.items():
-        if isinstance(value, Mapping):
-            found.extend(tokens_of(value))
-        elif name in TOKENS and value is not None:
-            found.append(str(value))
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, Mapping):
+                found.extend(tokens_of(each))
+            elif name in TOKENS and each is not None:
+                found.append(str(each))
     return tuple(token for token in found if token)
 
 

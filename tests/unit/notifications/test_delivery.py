@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -180,6 +181,39 @@ def test_no_service_gets_a_token_a_card_number_or_markup(service: str) -> None:
     if service == "teams":
         kinds = {each["type"] for each in body["attachments"][0]["content"]["body"]}
         assert kinds == {"RichTextBlock"}  # a TextBlock would read Markdown
+
+
+CARD = "4111 1111 1111 1111"
+FIELDS: dict[str, dict[str, Any]] = {
+    "message": {"message": f"Cashier c-1: tok_77, {CARD}."},
+    "type": {"type": f"A {CARD}"},
+    "detector": {"detector": f"tok_77 {CARD}"},
+    "store": {"store_id": f"store {CARD}"},
+    "employee": {"employee_id": f"tok_77 {CARD}"},
+    "evidence": {"evidence": {"cardToken": "tok_77", "transactionIds": [CARD], "tok_77": CARD}},
+    "evidence below": {"evidence": {"lines": [{"customerToken": "tok_77", "sku": CARD}]}},
+    "evidence in a list": {"evidence": {"giftCardToken": ["tok_77"]}},
+}
+
+
+@pytest.mark.parametrize("service", [*WEB, "email"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_field_of_an_alert_has_a_token_or_a_card_number_no_message_has_it(
+    field: str, service: str
+) -> None:
+    evidence = {"by": {"cardToken": "tok_77"}} if field in ("message", "employee", "detector") else {}
+    alert = msgspec.structs.replace(an_alert("a", NOON, evidence=evidence), **FIELDS[field])
+    if field.startswith("evidence"):
+        alert = msgspec.structs.replace(alert, message=f"Card tok_77, {CARD}")
+    message = Message("duty", alert.store_id, (AlertNote.of(alert, "high", "https://b/{alertId}/{storeId}"),))
+    with MailService() if service == "email" else WebService(service) as server:
+        deliver(service, server.url, message)
+    (arrival,) = server.arrived
+    shown = arrival.body.decode()
+    if service == "email":
+        shown += message_from_bytes(arrival.body, policy=default).get_content()
+    assert "tok_77" not in shown
+    assert "1111" not in shown
 
 
 def test_a_later_revision_belongs_to_the_incident_of_the_first() -> None:

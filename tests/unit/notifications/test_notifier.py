@@ -174,6 +174,27 @@ def test_what_failed_is_tried_again_and_given_up_in_time() -> None:
     assert [each.fate for each in notifier.process(an_alert("a", NOON), store, NOON + 3 * HOUR)] == ["known"]
 
 
+def test_a_route_that_was_dead_for_an_hour_is_told_of_each_alert_once_and_delays_no_other() -> None:
+    notifier = Notifier([Route(name="dead"), Route(name="well")], zone=lambda _: BERLIN)
+    store = notifier.new_store("store-1")
+    arrived: dict[str, list[tuple[str, int]]] = {"dead": [], "well": []}
+    for minute in range(75):
+        now = NOON + minute * MINUTE
+        is_dead = minute < 60
+        if is_dead:
+            notifier.process(an_alert(f"a{minute}", now), store, now)
+        for message in notifier.messages(store, now):
+            if message.route == "dead" and is_dead:
+                notifier.failed(message, store, now)
+            else:
+                notifier.delivered(message, store, now)
+                arrived[message.route] += [(note.alert_id, minute) for note in message.notes]
+    assert arrived["well"] == [(f"a{minute}", minute) for minute in range(60)]
+    assert sorted(name for name, _ in arrived["dead"]) == sorted(name for name, _ in arrived["well"])
+    assert min(minute for _, minute in arrived["dead"]) >= 60
+    assert notifier.given_up(store, NOON + 75 * MINUTE) == []
+
+
 def test_a_refused_message_comes_again_less_and_less_often() -> None:
     notifier = Notifier([Route(name="r")], zone=lambda _: BERLIN)
     store, now, times = notifier.new_store("store-1"), NOON, []
