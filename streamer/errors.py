@@ -14,6 +14,25 @@ class StreamerError(RetailAnomalyError):
     """
 
 
+class MissingTopicError(StreamerError):
+    """A topic that a command reads or writes does not exist.
+
+    Parameters
+    ----------
+    topic
+        Its name in Kafka.
+
+    Examples
+    --------
+    >>> raise MissingTopicError("anomaly-alerts")
+    Traceback (most recent call last):
+    streamer.errors.MissingTopicError: topic anomaly-alerts does not exist: create it with ...
+    """
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic} does not exist: create it with `retail-streamer topics --create`")
+
+
 class OvertakenError(StreamerError):
     """The consumer group has excluded this process: it was silent too long, and others may have its stores.
 

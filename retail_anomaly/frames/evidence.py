@@ -19,11 +19,18 @@ _LABELS: Final = {
     "secondsAfterSale": "Seconds from sale to alarm",
     "otherTransactionIds": "Other sales just before",
     "securityEventId": "Gate event",
-    "sold": "Sold since the last count",
-    "refunded": "Refunded since the last count",
     "difference": "Unexplained pieces",
     "missing": "Missing pieces",
 }
+# Of a count, the same names say more.
+_OF_A_COUNT: Final = {
+    "sold": "Sold since the last count",
+    "refunded": "Refunded since the last count",
+    "received": "Received since the last count",
+    "moved": "Moved since the last count",
+}
+# Codes such as OVER_QUANTITY, in a field named like a reason.
+_CODE: Final = re.compile(r"[A-Z]+(_[A-Z]+)*")
 # 2000 to 9999 in milliseconds: such an integer, in a field named like a time, is a time.
 _FIRST_TIME: Final = 946_684_800_000
 _LAST_TIME: Final = 253_402_300_799_999
@@ -47,6 +54,8 @@ def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple
     [('Transactions', 't-1, t-2'), ('Off shift', 'not known'), ('Average amount', '1,204.50')]
     >>> evidence_items({"lines": [{"sku": "k", "amount": 3.5}, {"sku": "x", "amount": 2.0}]})
     [('Lines', 'sku k, amount 3.50; sku x, amount 2.00')]
+    >>> evidence_items({"sold": 3, "counted": 9, "reasons": ["OVER_QUANTITY"]})
+    [('Sold since the last count', '3'), ('Counted', '9'), ('Reasons', 'over quantity')]
     >>> evidence_items({"shift": {"shiftEnd": 1_760_000_000_000}}, "Europe/Berlin")
     [('Shift end', '2025-10-09 10:53:20 CEST')]
     """
@@ -55,7 +64,8 @@ def evidence_items(evidence: Mapping[str, Any], zone: str = "UTC") -> list[tuple
         if isinstance(value, Mapping):
             items += evidence_items(value, zone)
         else:
-            items.append((_label(name), _value(name, value, zone)))
+            label = _OF_A_COUNT.get(name) if "counted" in evidence else None
+            items.append((label or _label(name), _value(name, value, zone)))
     return items
 
 
@@ -116,11 +126,15 @@ def _value(name: str, value: object, zone: str) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         # Seconds and ratios can be small; money has two places.
-        return f"{value:,.2f}" if "amount" in name.lower() or value >= 1000 else f"{value:,g}"
+        is_money = any(word in name.lower() for word in ("amount", "price", "loss"))
+        return f"{value:,.2f}" if is_money or value >= 1000 else f"{value:,g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{_label(key).lower()} {_value(key, item, zone)}" for key, item in value.items())
     if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
         return "; ".join(_value(name, item, zone) for item in value)
     if isinstance(value, (list, tuple)):
         return ", ".join(_value(name, item, zone) for item in value) or "none"
-    return str(value)
+    text = str(value)
+    if name.lower().startswith("reason") and _CODE.fullmatch(text):
+        return text.replace("_", " ").lower()
+    return text

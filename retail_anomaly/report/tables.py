@@ -46,7 +46,7 @@ def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:
         ]
         for name, group in matched.groupby("scenario", sort=False)
     ]
-    heads = ("Scenario", "Injected", "Found", "Expected loss")
+    heads = ("Scenario", "Injected", "Found", "Loss")
     found = table(
         heads, rows, range(1, 4), caption="Injected incidents by scenario, money in the store's currency"
     )

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.wrong_times import AHEAD, LOOK
 from retail_anomaly.rules.changes import RuleChange, decode_change
-from streamer.errors import StreamerError
+from streamer.errors import MissingTopicError, StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.newest_records import NewestRecords, newest_times
 from streamer.kafka.topic_plan import RULES, TICKS, UNPREFIXED, TopicNames
@@ -220,9 +220,7 @@ def _partitions(admin: AdminClient, wanted: Sequence[str]) -> list[tuple[str, in
     topics: Mapping[str, Any] = admin.list_topics(timeout=_SECONDS).topics
     for name in wanted:
         if name not in topics:
-            raise StreamerError(
-                f"topic {name} does not exist: create it with `retail-streamer topics --create`"
-            )
+            raise MissingTopicError(name)
     return [(name, number) for name in wanted for number in topics[name].partitions]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from retail_anomaly.core.events import ALERTS
-from streamer.errors import StreamerError
+from streamer.errors import MissingTopicError, StreamerError
 
 _REQUEST_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.2
@@ -47,9 +47,7 @@ class Tail:
             # so.
             known = self._consumer.list_topics(timeout=_REQUEST_SECONDS).topics
             if topic not in known:
-                raise StreamerError(
-                    f"topic {topic} does not exist: create it with `retail-streamer topics --create`"
-                )
+                raise MissingTopicError(topic)
             self._unread = set(known[topic].partitions)
             self._consumer.assign(
                 [TopicPartition(topic, number, OFFSET_BEGINNING) for number in self._unread]

@@ -13,7 +13,7 @@ from retail_anomaly.core.codec import decode
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.key_partitions import KeyPartitions
-from streamer.errors import StreamerError
+from streamer.errors import MissingTopicError, StreamerError
 from streamer.kafka.connection import Connection
 
 _REQUEST_SECONDS: Final = 10.0
@@ -62,9 +62,7 @@ class TopicReceipts:
             raise StreamerError(f"the broker does not answer ({error.args[0].str()})") from None
         if topic not in known:
             self._consumer.close()
-            raise StreamerError(
-                f"topic {topic} does not exist: create it with `retail-streamer topics --create`"
-            )
+            raise MissingTopicError(topic)
         self._partitions = KeyPartitions(len(known[topic].partitions))
 
     def lines_for(self, alerts: Sequence[Alert]) -> list[PosEvent]:

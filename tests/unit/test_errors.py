@@ -21,7 +21,7 @@ from retail_anomaly.settings.privacy_settings import KeyMissingError
 from retail_anomaly.sources.columns import ColumnsError
 from retail_anomaly.sources.mapping_file import MappingError
 from retail_anomaly.tune import TuneUsageError
-from streamer.errors import OvertakenError
+from streamer.errors import MissingTopicError, OvertakenError
 from streamer.sinks.influx_answers import UnavailableError
 
 PACKAGES = ("retail_anomaly", "streamer", "data_gen")
@@ -33,6 +33,7 @@ SAMPLES = {
     NamesChangedError: NamesChangedError("store-1", "none", "keyed"),
     NumberingChangedError: NumberingChangedError("store-1", "store", "register"),
     RuleError: RuleError("rules.yaml:3", "unknown key widnow; did you mean window?"),
+    MissingTopicError: MissingTopicError("anomaly-alerts"),
     OvertakenError: OvertakenError("Broker: Unknown member"),
     StateFormatError: StateFormatError("store-1", 9),
     UnavailableError: UnavailableError("answers 503", 2.0, timed_out=True),
