@@ -118,6 +118,10 @@ def test_everybody_can_use_each_page(browser: Browser, address: str, scheme: str
         go(page, "document.querySelectorAll('.cases a')[1].click()")  # one with receipts
         page.value("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert page.value("document.querySelectorAll('.receipts').length") == 1
+        money = "document.querySelector('.receipts th:nth-child(3)').getBoundingClientRect().right"
+        assert page.value(money) <= page.value(
+            "document.querySelector('.wide').getBoundingClientRect().right"
+        )
         assert faults(page) == []
         page.value("document.querySelector('form[data-keys]').reason.value = 'on video'")
         go(page, "document.querySelector('[data-key=b]').click()")

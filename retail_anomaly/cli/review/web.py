@@ -368,4 +368,5 @@ def _money(amount: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    # Nobody is certain before somebody has looked.
+    return "> 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"

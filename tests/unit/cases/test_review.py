@@ -105,7 +105,7 @@ def test_the_list_has_the_most_probable_case_first_and_escapes_ids(board: OpenBo
     status, text, headers = board.ask("/")
 
     assert status == 200
-    shown = [int(share) for share in re.findall(r"<b>(\d+) %</b>", text)]
+    shown = [int(share) for share in re.findall(r"<b>(?:&gt; )?(\d+) %</b>", text)]
     assert len(shown) == 2
     assert shown == sorted(shown, reverse=True)
     assert "&lt;script&gt;alert(1)" in text
