@@ -23,7 +23,7 @@ from retail_anomaly.frames.alert_tables import alerts_table
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.evidence import evidence_items
-from retail_anomaly.frames.receipts_around import receipts_around
+from retail_anomaly.frames.receipts_around import NearReceipt, receipts_around
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.words import percent
 from retail_anomaly.plots.evidence_figure import evidence_figure
@@ -202,7 +202,8 @@ class CaseDesk:
     def _alert_part(self, alert: dict[Hashable, Any], is_open: str) -> str:
         """Return an alert's evidence, and the receipts around it."""
         zone = zone_of(alert["store_id"], self._zones)
-        rows = receipt_rows(receipts_around(alert, self._lines), zone)
+        found = receipts_around(alert, self._lines).itertuples(index=False)
+        rows = receipt_rows([NearReceipt(*row) for row in found], zone)
         head = ["Receipts around it", *RECEIPT_HEAD[1:]]
         return (
             f"<details{is_open}><summary>{escape(alert['message'])}</summary>"

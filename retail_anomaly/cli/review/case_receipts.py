@@ -4,12 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
-import pandas as pd
-
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event, PosEvent
 from retail_anomaly.core.stakes import cited_transactions
-from retail_anomaly.frames.receipts_around import neighbours
+from retail_anomaly.frames.receipts_around import NearReceipt, neighbours
 from retail_anomaly.frames.shown_times import local_text
 
 RECEIPT_HEAD: Final = ("time", "sold", "refunded", "receipt", "cashier")
@@ -19,25 +17,25 @@ _Group: TypeAlias = tuple[str, str, str]
 _Receipt: TypeAlias = tuple[str, str]
 
 
-def receipt_rows(receipts: pd.DataFrame, zone: str) -> list[tuple[str, ...]]:
-    """Return receipts around an alert as text, the last ones if there are many.
+def receipt_rows(receipts: Sequence[NearReceipt], zone: str) -> list[tuple[str, ...]]:
+    """Return the receipts around an alert as text, the last ones if there are many.
 
     Parameters
     ----------
     receipts
-        As `receipts_around` returns them.
+        In order of time.
     zone
         The time zone of their store.
     """
     return [
         (
-            local_text(row["event_time"], zone),
-            f"{row['sold']:,.2f}",
-            f"{row['refunded']:,.2f}",
-            f"{row['transaction_id']}{' (cited)' if row['cited'] else ''}",
-            str(row["cashier_id"]),
+            local_text(receipt.event_time, zone),
+            f"{receipt.sold:,.2f}",
+            f"{receipt.refunded:,.2f}",
+            f"{receipt.transaction_id}{' (cited)' if receipt.cited else ''}",
+            str(receipt.cashier_id),
         )
-        for row in receipts.tail(_MOST_ROWS).to_dict("records")
+        for receipt in receipts[-_MOST_ROWS:]
     ]
 
 

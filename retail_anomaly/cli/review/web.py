@@ -23,10 +23,8 @@ from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.records import record_from
 from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.stakes import at_stake
-from retail_anomaly.frames.alerts import alerts_frame
-from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.evidence import evidence_items
-from retail_anomaly.frames.receipts_around import receipts_around
+from retail_anomaly.frames.receipts_around import receipts_near
 from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
 from retail_anomaly.frames.words import label_of, plural
@@ -245,12 +243,8 @@ class ReviewBoard:
         found = self._receipts.lines_for(alerts)
         if not found:
             return {}
-        lines, zone = pos_frame(found), self._zone(case)
-        frame = alerts_frame(alerts, self._cases.settings.cases.calibration)
-        return {
-            row["alert_id"]: receipt_rows(receipts_around(row, lines), zone)
-            for row in frame.to_dict("records")
-        }
+        zone = self._zone(case)
+        return {alert.alert_id: receipt_rows(receipts_near(alert, found), zone) for alert in alerts}
 
     def _shown(self, case: Case, alert: CaseAlert) -> dict[str, Any]:
         evidence = self._cases.alert(alert.alert_id).evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import re
 import signal
 import subprocess
@@ -27,8 +28,11 @@ from retail_anomaly.cli.review.board_cases import BoardCases
 from retail_anomaly.cli.review.case_receipts import KeptReceipts, ReceiptSource
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.cli.review.web import new_board
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.receipts_around import receipts_around, receipts_near
 from retail_anomaly.settings import Settings
 from tests.unit.cases.test_triage import HOUR, T0, alert
 
@@ -351,3 +355,29 @@ def test_an_allow_entry_that_would_hide_a_confirmed_alert_is_refused(board: Open
     assert status == 422
     assert "would have hidden an alert that was confirmed" in text
     assert [line["action"] for line in board.decisions()] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        alert("a", evidence={"transactionIds": ["t-old", "t-2"]}),
+        alert("a", employee_id=None, evidence={"sku": "k"}),
+        alert("a", employee_id=None),
+    ],
+)
+def test_receipts_near_an_alert_are_those_of_the_frame(about: Alert) -> None:
+    chance = random.Random(3)
+    lines = [line("t-old", -90 * 24 * HOUR, kind="SALE"), line("t-2", HOUR)]
+    for number in range(300):
+        at = chance.randrange(-14 * HOUR, 14 * HOUR)
+        lines.append(
+            line(f"t-{number // 3}", at, chance.choice(["c-1", "c-2"]), chance.choice(["SALE", "REFUND"]))
+        )
+    row = alerts_frame([about]).to_dict("records")[0]
+
+    found = receipts_near(about, lines)
+
+    assert len(found) > 5
+    assert [tuple(each) for each in receipts_around(row, lines).itertuples(index=False)] == [
+        *map(tuple, found)
+    ]
