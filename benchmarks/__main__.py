@@ -8,7 +8,18 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from benchmarks import commits, imports, jobs, latency, memory, recovery, replay, throughput
+from benchmarks import (
+    commits,
+    imports,
+    jobs,
+    latency,
+    ledger_costs,
+    memory,
+    recovery,
+    remembered_lines,
+    replay,
+    throughput,
+)
 from benchmarks.figures import Figure, table
 from benchmarks.kafka import broker
 from benchmarks.page import write_page
@@ -43,6 +54,11 @@ def _memory(options: argparse.Namespace) -> Iterator[Figure]:
     return memory.figures(largest=options.largest)
 
 
+def _ledger(options: argparse.Namespace) -> Iterator[Figure]:
+    yield from ledger_costs.figures(days=25, rounds=options.repeat)
+    yield from remembered_lines.figures(lines=options.largest)
+
+
 def _recovery(options: argparse.Namespace) -> Iterator[Figure]:
     with broker() as address:
         yield from recovery.figures(address, sales=options.entries)
@@ -61,6 +77,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "latency": _latency,
     "commits": _commits,
     "memory": _memory,
+    "ledger": _ledger,
     "recovery": _recovery,
 }
 
@@ -73,7 +90,12 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, the median counts")
     parser.add_argument("--seconds", type=int, default=20, help="length of a latency run")
     parser.add_argument("--entries", type=int, default=1_000_000, help="remembered sales at a recovery")
-    parser.add_argument("--largest", type=int, default=10_000_000, help="most remembered sales in memory")
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=10_000_000,
+        help="most remembered sales and lines",
+    )
     parser.add_argument("--output", type=Path, default=Path("out/bench"), help="where to write the figures")
     options = parser.parse_args()
     parts = options.parts or list(PARTS)

@@ -15,10 +15,15 @@ from random import Random
 from time import process_time
 from typing import Final
 
+import msgspec
+from rich.console import Console
+
+from benchmarks.figures import Figure, table
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import Numbering
+from retail_anomaly.settings import Settings, build_engine
 
 DAY: Final = 86_400_000
 HOUR: Final = 3_600_000
@@ -126,7 +131,7 @@ def look_ups(log: list[PosEvent]) -> dict[str, float]:
     """Return the median CPU time of a look-up, in microseconds."""
     ledger, write = in_memory()
     fill(ledger, log, write)
-    rng, recent = Random(2), 2 * LINES_A_DAY
+    recent = 2 * LINES_A_DAY
     kinds: dict[str, tuple[list[PosEvent], Callable[[PosEvent], object]]] = {
         "by number, of today": (log[-recent:], lambda event: next(ledger.numbered(event.transaction_id))),
         "by number, of weeks ago": (log[:-recent], lambda event: next(ledger.numbered(event.transaction_id))),
@@ -134,15 +139,84 @@ def look_ups(log: list[PosEvent]) -> dict[str, float]:
     }
     if log[0].customer_token:
         kinds["by customer"] = log, lambda event: next(ledger.of_customer(event.customer_token or ""))
-    found = {}
-    for name, (among, look_up) in kinds.items():
-        times = []
-        for event in rng.choices(among, k=300):
-            began = process_time()
-            look_up(event)
-            times.append(process_time() - began)
-        found[name] = statistics.median(times) * 1e6
+    found = {name: median_microseconds(among, look_up) for name, (among, look_up) in kinds.items()}
+    restored = restarted(log)
+    found["by number, of weeks ago, after a restart"] = median_microseconds(
+        log[:-recent], lambda event: next(restored.numbered(event.transaction_id))
+    )
     return found
+
+
+def median_microseconds(among: list[PosEvent], look_up: Callable[[PosEvent], object]) -> float:
+    rng, times = Random(2), []
+    for event in rng.choices(among, k=300):
+        began = process_time()
+        look_up(event)
+        times.append(process_time() - began)
+    return statistics.median(times) * 1e6
+
+
+def restarted(log: list[PosEvent]) -> Ledger:
+    """Return a ledger that knows the lines from its records only."""
+    records: dict[str, bytes] = {}
+    written = Ledger(KEEP)
+    for part in range(0, len(log), 300):
+        fill(written, log[part : part + 300], lambda: None)
+        records.update({name: content for name, content in written.records() if content is not None})
+    ledger = Ledger(KEEP)
+    ledger.restore(written.describe(), records.get)
+    return ledger
+
+
+def refund_microseconds(log: list[PosEvent], rounds: int) -> float:
+    """Return the CPU time of `refund_match` for a refund of a line of today, the least of several rounds."""
+    least = float("inf")
+    today = log[-LINES_A_DAY:]
+    refunds = [
+        msgspec.structs.replace(
+            line,
+            transaction_id=f"r-{number}",
+            event_type="REFUND",
+            event_time=today[-1].event_time + number,
+            original_transaction_id=line.transaction_id,
+            customer_token=None,
+        )
+        for number, line in enumerate(today)
+    ]
+    for _ in range(rounds):
+        engine = build_engine(Settings(), ["refund_match"])
+        (rule,) = engine.detectors
+        store = engine.new_store("store-1")
+        state = store.detectors[rule.name]
+        for line in log[-2 * LINES_A_DAY :]:
+            rule.on_sale(line, state, store)
+        gc.collect()
+        began = process_time()
+        for refund in refunds:
+            rule.on_refund(refund, state, store)
+        least = min(least, process_time() - began)
+    return least / len(refunds) * 1e6
+
+
+def figures(*, days: int, rounds: int) -> Iterator[Figure]:
+    """Measure the ledger of one store; the limits are those that it was built for."""
+    for tokens in (False, True):
+        log = list(sales(days, tokens=tokens))
+        kind = "a customer on each receipt" if tokens else "no tokens"
+
+        def figure(what: str, unit: str, value: float, of: str = kind) -> Figure:
+            return Figure("ledger", f"{what}; {of}", unit, value)
+
+        newest = bytes_a_line(log[: 2 * LINES_A_DAY])
+        stored, beside = state_a_line(log)
+        yield figure("memory of a line of the newest two days (aim: 60)", "bytes", newest)
+        yield figure("memory of an older line beside its records (aim: 8)", "bytes", beside)
+        yield figure("records of a line, with their keys (aim: 40)", "bytes", stored)
+        yield figure("memory of a line in a replay (aim: 32)", "bytes", bytes_a_line(log))
+        yield figure("a sold line (aim: 0.8)", "us", microseconds(log, rounds))
+        yield figure("a refund of today's sale, by number (aim: 20)", "us", refund_microseconds(log, rounds))
+        for name, took in look_ups(log).items():
+            yield figure(f"look-up {name} (aim: 2000)", "us", took)
 
 
 def main() -> None:
@@ -150,17 +224,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=92, help="days of sales")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each time, the least counts")
     options = parser.parse_args()
-    for tokens in (False, True):
-        log = list(sales(options.days, tokens=tokens))
-        print(f"{len(log):,} lines, {'a customer on each receipt' if tokens else 'no tokens'}")
-        print(f"  memory of the newest two days {bytes_a_line(log[: 2 * LINES_A_DAY]):6.1f} bytes a line")
-        print(f"  memory of a replay            {bytes_a_line(log):6.1f} bytes a line")
-        stored, beside = state_a_line(log)
-        print(f"  records                       {stored:6.1f} bytes a line")
-        print(f"  memory of an older line       {beside:6.1f} bytes a line")
-        print(f"  time                          {microseconds(log, options.rounds):6.2f} us a line")
-        for name, took in look_ups(log).items():
-            print(f"  look-up {name:<30} {took:6.0f} us")
+    Console().print(table(figures(days=options.days, rounds=options.rounds)))
 
 
 if __name__ == "__main__":
