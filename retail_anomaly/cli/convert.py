@@ -35,7 +35,7 @@ def convert(
 
     Example: retail-anomaly convert sales.xlsx --mapping mapping.yaml --out events
     """
-    from retail_anomaly.cli.closing import say_how_read
+    from retail_anomaly.cli.closing import say_how_read, strict_code
     from retail_anomaly.settings import load
     from retail_anomaly.sources.loaded import Events
     from retail_anomaly.sources.written import write_log, write_parquet, written_files
@@ -50,4 +50,4 @@ def convert(
     for file, count in counts.items():
         typer.echo(f"Written: {file} ({count:,} events)", err=True)
     say_how_read(events.notes, events.unread)
-    return 1 if strict and events.unread.count else 0
+    return strict_code(events.unread.count) if strict else 0

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from retail_anomaly.cli.closing import strict_code
 from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, TopicName, mapping_of, names_in
 from retail_anomaly.cli.read_first import ReadFirst
 from retail_anomaly.core.codec import encode
@@ -133,7 +134,7 @@ def replay(
         raise unreadable
     for line in _summary(run, types, revised, first, bad, time.perf_counter() - began):
         typer.echo(line, err=True)
-    return 1 if strict and (bad.count or run.remarks) else 0
+    return strict_code(bad.count, len(run.remarks)) if strict else 0
 
 
 def _show(bad: BadLine) -> None:

@@ -191,6 +191,10 @@ class _About:
         self._names = names
         self._rules = rules
 
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Add notes that only reading gave, such as a decimal comma."""
+        self._said += [note for note in notes if note not in self._said]
+
     def remarks(self, findings: Findings) -> list[str]:
         seen = {kind for kind in findings.types if any(each.steps(POS_EVENTS, kind) for each in self._rules)}
         return [*self._said, *findings.remarks(self._names, seen, self._numbered_by)]
@@ -207,6 +211,7 @@ class _ReplayHere:
 
     @property
     def remarks(self) -> list[str]:
+        self._about.add_notes(self._source.notes)
         return self._about.remarks(self._watch.findings)
 
     @property
@@ -276,6 +281,7 @@ class _ReplayInWorkers:
         self.held += counts.held
         self.store_count += counts.stores
         self._findings.add(counts.findings)
+        self._about.add_notes(counts.notes)
 
 
 class _Merged:

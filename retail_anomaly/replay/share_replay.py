@@ -63,6 +63,7 @@ class ShareCounts(msgspec.Struct):
     stores: int
     findings: Findings
     undecided: Counter[tuple[str, str]]
+    notes: list[str]
 
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
@@ -103,4 +104,6 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     for order, alert in run.placed_alerts(events(), task.share.owns):
         report.items.append((order, alert))
     send_report()
-    channel.send(ShareCounts(run.events, run.held, run.store_count, watch.findings, run.undecided))
+    channel.send(
+        ShareCounts(run.events, run.held, run.store_count, watch.findings, run.undecided, source.notes)
+    )

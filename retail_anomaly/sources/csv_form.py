@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, Final, NamedTuple
 
@@ -20,8 +20,11 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+OTHER_ENCODINGS: Final = "it is another one, such as cp1250 (Central Europe) or cp850 (DOS)"
+"""The way on where cp1252 is wrong."""
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _NAMES: Final = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a blank"}
+_WRITTEN: Final = {"\t": "tab"}
 _PART: Final = 1024 * 1024
 _LOOKED_AT: Final = 50
 _MOST_COLUMNS: Final = 10_000
@@ -40,6 +43,8 @@ class CsvForm(msgspec.Struct, frozen=True):
         How many lines the header takes, with those in front of it.
     notes
         What was found out and is not the rule, for a person.
+    found
+        The same as keys of a mapping.
     """
 
     encoding: str
@@ -47,6 +52,7 @@ class CsvForm(msgspec.Struct, frozen=True):
     header: tuple[str, ...]
     header_lines: int
     notes: tuple[str, ...] = ()
+    found: Mapping[str, str | int] = {}
 
 
 def csv_form(
@@ -69,12 +75,14 @@ def csv_form(
         It has no header, or an encoding that there isn't.
     """
     notes = []
+    found: dict[str, str | int] = {}
     if encoding is None:
         encoding = _encoding(file)
         if encoding == "cp1252":
+            found["encoding"] = encoding
             notes.append(
-                f"{file.name} is not UTF-8 and was read as cp1252 (Western Europe); another encoding goes "
-                "into a mapping: `encoding: cp1250`"
+                f"{file.name} is not UTF-8 and was read as cp1252 (Western Europe): a mapping with "
+                f"`encoding: cp1252` says so; if letters look wrong, {OTHER_ENCODINGS}"
             )
     try:
         with file.opened("CSV") as (content, _), text_lines(content, encoding) as lines:
@@ -94,22 +102,28 @@ def csv_form(
     if separator is None:
         separator = _separator(first[skipped:], usual, has_titles=header is None)
         if separator != usual:
-            notes.append(f"{file.name} has {_NAMES.get(separator, separator)} between its cells")
+            found["separator"] = _WRITTEN.get(separator, separator)
+            written = _WRITTEN.get(separator, f'"{separator}"')
+            notes.append(
+                f"{file.name} has {_NAMES.get(separator, separator)} between its cells: a mapping with "
+                f"`separator: {written}` says so"
+            )
     rows = _rows(first[skipped:], separator)
     if not rows:
         raise SourceError(_no_header(file, header, len(first)))
     place = header_at([row.cells for row in rows]) if header is None else 0
     if place:
+        line = found["header"] = skipped + rows[place].line + 1
         notes.append(
-            f"{file.name} names its columns in line {skipped + rows[place].line + 1}: the lines above it are "
-            "no rows; another line goes into a mapping: `header: 1`"
+            f"{file.name} names its columns in line {line}: the lines above it are no rows; a mapping with "
+            f"`header: {line}`, or another line, says so"
         )
     names = tuple(named(rows[place].cells))
     if len(names) > _MOST_COLUMNS:
         raise SourceError(
             f"{file.name} has {len(names):,} columns in its first line: do its lines have ends?"
         )
-    return CsvForm(encoding, separator, names, skipped + rows[place].end, tuple(notes))
+    return CsvForm(encoding, separator, names, skipped + rows[place].end, tuple(notes), found)
 
 
 def _no_header(file: StoredFile, header: int | None, lines: int) -> str:

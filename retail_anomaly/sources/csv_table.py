@@ -41,6 +41,7 @@ class CsvTable:
         self._form = csv_form(file, encoding, separator, header)
         self.names = self._form.header
         self.notes: Sequence[str] = self._form.notes
+        self.found = self._form.found
         self._stored: BinaryIO | None = None
         self._size = 0
 

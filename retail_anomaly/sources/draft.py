@@ -11,99 +11,19 @@ import yaml
 from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.sources.advice import date_ways_of
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
+from retail_anomaly.sources.csv_form import OTHER_ENCODINGS
 from retail_anomaly.sources.date_forms import iso_moment
+from retail_anomaly.sources.draft_names import CLOCK, NAMES, REFUNDS, SALES, UNIT_PRICES, VOIDS
 from retail_anomaly.sources.foreign_table import ForeignTable
+from retail_anomaly.sources.line_numbers import looks_like_lines, varies_within
 from retail_anomaly.sources.number_forms import NumberForm, detected
 
 _ROWS: Final = 1_000
 _MILLIS_DIGITS: Final = 13
-# Names of columns by field, without blanks and signs, the likeliest first.
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "transactionId": (
-        *("transactionid", "receiptnumber", "receipt", "receiptid", "transaction", "invoiceno", "invoice"),
-        *(
-            "ordernumber",
-            "orderref",
-            "orderid",
-            "order",
-            "belegnummer",
-            "bonnummer",
-            "bon",
-            "beleg",
-            "ticket",
-        ),
-    ),
-    "eventTime": (
-        *("eventtime", "datetime", "timestamp", "createdat", "invoicedate", "orderdate", "date", "time"),
-        *("datum", "zeitpunkt", "fecha", "at"),
-    ),
-    "storeId": ("storeid", "store", "shop", "location", "branch", "outlet", "filiale", "site", "country"),
-    "cashierId": (
-        *("cashierid", "cashier", "cashiername", "clerk", "employee", "teammember", "staff", "operator"),
-        *("kassierer", "bediener", "user", "seller"),
-    ),
-    "sku": (
-        *("sku", "stockcode", "articleid", "article", "productcode", "productid", "internalreference", "plu"),
-        *("ean", "barcode", "artikelnummer", "artikel", "item", "product"),
-    ),
-    "quantity": ("quantity", "qty", "menge", "units", "pieces", "lineitemquantity", "anzahl"),
-    "amount": (
-        *("amount", "netsales", "linetotal", "total", "subtotal", "grosssales", "betrag", "summe", "umsatz"),
-        *("unitprice", "lineitemprice", "itemcost", "price", "preis", "einzelpreis"),
-    ),
-    "eventType": ("eventtype", "receipttype", "transactiontype", "type", "kind", "vorgang", "art", "status"),
-    "originalTransactionId": (
-        *("originaltransactionid", "originalreceipt", "refundof", "returnof", "takesback", "refundedorder"),
-        *("originalorder", "originalinvoice", "bezug", "bezugsbeleg", "originalbeleg", "originalbon"),
-        *("ursprungsbeleg", "ursprungsbon", "ticketorigen", "ticketorigine"),
-    ),
-    "registerId": (
-        "registerid",
-        "register",
-        "till",
-        "pos",
-        "terminal",
-        "devicename",
-        "device",
-        "kasse",
-        "lane",
-    ),
-    "tender": ("tender", "paymentmethod", "payment", "zahlungsart", "paymenttype"),
-    "customerToken": (
-        "customertoken",
-        "customerid",
-        "customer",
-        "loyaltyid",
-        "kundennummer",
-        "kunde",
-        "email",
-    ),
-    "eventId": ("eventid",),
-}
-_UNIT_PRICES: Final = ("unitprice", "lineitemprice", "itemcost", "price", "preis", "einzelpreis")
-_CLOCK: Final = ("time", "uhrzeit", "zeit", "clock", "hora")
-_REFUNDS: Final = (
-    "refund",
-    "return",
-    "rückgabe",
-    "ruckgabe",
-    "retoure",
-    "gutschrift",
-    "credit",
-    "rückerstattung",
-)
-_SALES: Final = (
-    "sale",
-    "verkauf",
-    "payment",
-    "purchase",
-    "vente",
-    "venta",
-    "completed",
-    "paid",
-    "processing",
-)
-_VOIDS: Final = ("void", "storno", "cancel")
+_LIKELY: Final = 0.75
+# The fields that tell receipts apart: two tills may use one number.
+_OF_RECEIPT: Final = ("transactionId", "storeId", "eventTime", "eventType")
+_OF_NUMBER: Final = re.compile(r"(?:nr|no|num|nro|number|nummer|numero|id)$")
 
 
 def draft_mapping(table: ForeignTable, topic: str = POS_EVENTS) -> str:
@@ -125,16 +45,16 @@ def draft_mapping(table: ForeignTable, topic: str = POS_EVENTS) -> str:
     ['  sku: SKU  # the name, and k', "dates: ['DD.MM.YYYY']  # the first value is 31.10.2025"]
     """
     rows = _first_rows(table)
-    return "\n".join([*_lines(list(rows), table.notes, rows, topic), ""])
+    return "\n".join([*_lines(table, rows, topic), ""])
 
 
-def _lines(
-    names: Sequence[str], notes: Sequence[str], rows: Mapping[str, list[Any]], topic: str
-) -> Iterator[str]:
+def _lines(table: ForeignTable, rows: Mapping[str, list[Any]], topic: str) -> Iterator[str]:
+    names = list(rows)
     found = _columns(names, rows, topic)
     yield "# A draft: read each line, mend it, and try it with `retail-anomaly replay FILE --mapping THIS`."
-    yield from (f"# {note}" for note in notes)
     yield f"topic: {topic}"
+    for key, value in table.found.items():
+        yield f"{key}: {_value(value)}  # {_FOUND[key]}"
     yield "columns:"
     for field, columns in found.items():
         written = _text(columns[0]) if len(columns) == 1 else f"[{', '.join(map(_text, columns))}]"
@@ -157,6 +77,12 @@ def _lines(
     yield "# time_zone: Europe/Berlin  # times without a zone are those of each store, as `stores:` says"
 
 
+_FOUND: Final = {
+    "encoding": f"not UTF-8; if letters look wrong, {OTHER_ENCODINGS}",
+    "separator": "the sign between the cells",
+    "header": "the line that names the columns",
+    "sheet": "the first of several sheets",
+}
 _CONSTANTS: Final = {
     "eventType": "SALE",
     "storeId": "store-1",
@@ -192,28 +118,62 @@ def _columns(names: Sequence[str], rows: Mapping[str, list[Any]], topic: str) ->
         for place, name in enumerate(names)
         if name
     ]
+    # "Pos" is the till here and the line of a receipt there: the values tell, once the receipts are known.
+    doubtful = [score for score in scores if score[2] in ("lineNumber", "registerId")]
+    known = _assigned([score for score in scores if score not in doubtful], names, rows)
+    rows_once = _without_repeats(rows)
+    columns = [column for field in _OF_RECEIPT for column in known.get(field, ())]
+    receipt = [rows_once.get(column, []) for column in columns if "transactionId" in known]
+    unfit = {
+        (field, name)
+        for score, _, field, name in doubtful
+        if score >= _LIKELY and not _fits(field, rows_once.get(name, []), receipt)
+    }
+    found = _assigned([score for score in scores if score[2:] not in unfit], names, rows)
+    return {field: found[field] for field in FIELDS[topic] if field in found}
+
+
+def _fits(field: str, cells: Sequence[Any], receipt: Sequence[Sequence[Any]]) -> bool:
+    return looks_like_lines(cells, receipt) if field == "lineNumber" else not varies_within(cells, receipt)
+
+
+def _without_repeats(rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the rows without those that equal an earlier one: a line sent twice tells nothing of lines."""
+    once = {str(cells): cells for cells in zip(*rows.values(), strict=False)}
+    return {name: [cells[place] for cells in once.values()] for place, name in enumerate(rows)}
+
+
+def _assigned(
+    scores: Sequence[tuple[float, int, str, str]], names: Sequence[str], rows: Mapping[str, list[Any]]
+) -> dict[str, list[str]]:
+    """Return the likeliest column of each field, and with a date the column of its time of day."""
     found: dict[str, list[str]] = {}
     taken: set[str] = set()
     for score, _, field, name in sorted(scores, reverse=True):
-        if score >= 0.75 and field not in found and name not in taken:
+        if score >= _LIKELY and field not in found and name not in taken:
             found[field] = [name]
             taken.add(name)
     for field in [name for name in found if name in TIMES]:
-        clock = next((n for n in names if _plain(n) in _CLOCK and n not in taken), None)
+        clock = next((n for n in names if _plain(n) in CLOCK and n not in taken), None)
         first = next((c for c in rows.get(found[field][0], []) if isinstance(c, str) and c), "")
         if clock is not None and ":" not in first:
             found[field].append(clock)
             taken.add(clock)
-    return {field: found[field] for field in FIELDS[topic] if field in found}
+    return found
 
 
 def _likeness(field: str, name: str) -> float:
     """Return how much a column's name looks like a field, 0 to 1."""
-    plain = _plain(name.rpartition(".")[2] if field not in name else name)
-    words = _NAMES.get(field, (_plain(field),))
-    for place, word in enumerate(words):
-        if plain == word:
-            return 1.0 - place / 100
+    # A dot stands before a field of a struct, and in an abbreviation: receipt.sku, Art.Nr.
+    return max(_likeness_of(field, _plain(part)) for part in {name, name.rstrip(". ").rpartition(".")[2]})
+
+
+def _likeness_of(field: str, plain: str) -> float:
+    words = NAMES.get(field, (_plain(field),))
+    if plain in words:
+        return 1.0 - words.index(plain) / 1_000
+    if _OF_NUMBER.sub("", plain) in words:  # Bon-Nr, Register No
+        return 0.9
     best = max(SequenceMatcher(None, plain, word).ratio() for word in words)
     inside = any(len(word) > 4 and word in plain for word in words)
     return max(best * 0.9, 0.8 if inside else 0.0)
@@ -232,7 +192,7 @@ def _types(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Ite
 
 def _our_type(name: str) -> str | None:
     lower = name.lower()
-    for words, ours in ((_REFUNDS, "REFUND"), (_VOIDS, "VOID"), (_SALES, "SALE")):
+    for words, ours in ((REFUNDS, "REFUND"), (VOIDS, "VOID"), (SALES, "SALE")):
         if any(word in lower for word in words):
             return ours
     return None
@@ -240,7 +200,7 @@ def _our_type(name: str) -> str | None:
 
 def _numbers(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Iterator[str]:
     column = found.get("amount", [""])[0]
-    if _plain(column) in _UNIT_PRICES:
+    if _plain(column) in UNIT_PRICES:
         yield f"amount: per_unit  # {_short(column)} looks like the price of one piece"
     cells = [cell for name in ("amount", "quantity") for cell in rows.get(found.get(name, [""])[0], [])]
     texts = [cell for cell in cells if isinstance(cell, str)]
@@ -294,6 +254,12 @@ def _plain(name: str) -> str:
 def _text(name: str) -> str:
     written: str = yaml.safe_dump(name, allow_unicode=True, width=10_000)
     return written.removesuffix("\n").removesuffix("\n...")
+
+
+def _value(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f'"{value}"' if len(value) == 1 else _text(value)
 
 
 def _list(forms: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
-from retail_anomaly.sources.foreign_table import BATCH_ROWS
+from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND
 from retail_anomaly.sources.frame_tables import PandasBatch
 from retail_anomaly.sources.header import header_at, named
 from retail_anomaly.sources.stored_file import StoredFile
@@ -34,6 +34,7 @@ class ParquetTable:
     """
 
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, file: StoredFile) -> None:
         self._file = file
@@ -153,6 +154,7 @@ class ExcelTable:
         self._sheet = sheet
         self.name = file.name
         self.notes: list[str] = []
+        self.found: dict[str, str | int] = {}
         with self._rows() as rows:
             numbered = ((number, row) for number, row in enumerate(rows, 1) if _has_cells(row))
             if header is not None:
@@ -164,9 +166,10 @@ class ExcelTable:
         place = header_at([row for _, row in first])
         self._header, cells = first[place]
         if place:
+            self.found["header"] = self._header
             self.notes.append(
                 f"{self.name} names its columns in row {self._header}: the rows above it are not read; "
-                "another row goes into a mapping: `header: 1`"
+                f"a mapping with `header: {self._header}`, or another row, says so"
             )
         self._columns = named(cells)
         self.names = [name for name in self._columns if name]
@@ -198,6 +201,14 @@ class ExcelTable:
         }
         return Batch(cells, numbers, label=f"{self.name} row ")
 
+    def _note_sheet(self, names: Sequence[str]) -> None:
+        if "sheet" not in self.found:
+            self.found["sheet"] = names[0]
+            self.notes.append(
+                f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read; a mapping with "
+                f"`sheet: {names[0]}`, or another one, says so"
+            )
+
     @contextmanager
     def _rows(self) -> Iterator[Iterator[Sequence[Any]]]:
         require("openpyxl")
@@ -220,8 +231,7 @@ class ExcelTable:
                     )
                 sheet = book[self._sheet or names[0]]
                 if self._sheet is None and len(names) > 1:
-                    note = f"{self.name}: the first of {len(names)} sheets, {names[0]}, was read"
-                    self.notes += [note] if note not in self.notes else []
+                    self._note_sheet(names)
                 yield ([_shown(cell) for cell in row] for row in sheet.iter_rows())
             finally:
                 book.close()

@@ -1,6 +1,6 @@
 """Tables that write what a receipt's rows have in common into its first row only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retail_anomaly.sources.batches import Batch
@@ -41,6 +41,11 @@ class FilledDown:
     def notes(self) -> Sequence[str]:
         """The notes of the table."""
         return self._table.notes
+
+    @property
+    def found(self) -> Mapping[str, str | int]:
+        """The keys of a mapping that state what the notes say."""
+        return self._table.found
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""

@@ -29,6 +29,7 @@ _EXCHANGE: Final = 30 * 60_000
 _MOST_IDS: Final = 300_000
 _LOOKED_AT: Final = frozenset({SALE, REFUND, LINE_VOID, VOID, POST_VOID})
 _MOST_TYPES: Final = 1_000
+_MOST_LINES: Final = 100
 
 
 class Findings(msgspec.Struct):
@@ -55,6 +56,8 @@ class Findings(msgspec.Struct):
         How many transaction numbers two registers of a store have used.
     on_days
         How many transaction numbers a register has used on two days.
+    on_lines
+        How many transaction numbers two registers have used at one time, whose names are small numbers.
 
     Examples
     --------
@@ -72,6 +75,7 @@ class Findings(msgspec.Struct):
     nobody: Counter[str] = msgspec.field(default_factory=Counter)
     on_registers: int = 0
     on_days: int = 0
+    on_lines: int = 0
 
     @classmethod
     def of(
@@ -94,6 +98,7 @@ class Findings(msgspec.Struct):
         self.nobody += other.nobody
         self.on_registers += other.on_registers
         self.on_days += other.on_days
+        self.on_lines += other.on_lines
 
     def remarks(
         self,
@@ -154,6 +159,12 @@ class Findings(msgspec.Struct):
     def _about_numbers(self, numbered_by: NumberedBy) -> Iterator[str]:
         on_registers = self.on_registers if numbered_by == "store" else 0
         on_days = self.on_days if numbered_by != "register_day" else 0
+        if self.on_lines * 2 > self.on_registers:
+            yield (
+                f"registerId differs between the lines of {self.on_lines:,} receipts: if its column numbers "
+                "their lines, map it to lineNumber"
+            )
+            on_registers = 0
         used = [
             *([f"{on_registers:,} by two registers of a store"] if on_registers else ()),
             *([f"{on_days:,} by one register on two days"] if on_days else ()),
@@ -170,6 +181,11 @@ def _is_exchange(refund: PosEvent, sold: int) -> bool:
     """Tell whether a sale line of the refund's own receipt was rung up with it, which is no earlier sale."""
     apart = _EXCHANGE if refund.line_number is not None else 0
     return abs(refund.event_time - sold) <= apart
+
+
+def _are_lines(*registers: str) -> bool:
+    """Tell whether registers look like the numbers of a receipt's lines."""
+    return all(name.isascii() and name.isdigit() and int(name) < _MOST_LINES for name in registers)
 
 
 def _yaml(text: str) -> str:
@@ -325,6 +341,7 @@ class Watch:
         if key not in self._on_registers:
             self._on_registers.add(key)
             self.findings.on_registers += 1
+            self.findings.on_lines += event.event_time == known[0] and _are_lines(register, known[1])
         return True
 
     def _take_other(self, event: Event) -> None:

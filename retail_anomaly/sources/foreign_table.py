@@ -1,12 +1,15 @@
 """The interface of a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from retail_anomaly.sources.batches import Batch
 
 BATCH_ROWS: Final = 65_536
 """How many rows of a table are held at most."""
+
+NOTHING_FOUND: Final[Mapping[str, str | int]] = {}
+"""Of a table whose form needs no finding out."""
 
 
 class ForeignTable(Protocol):
@@ -27,6 +30,10 @@ class ForeignTable(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """The findings about its form that are worth a sentence."""
+
+    @property
+    def found(self) -> Mapping[str, str | int]:
+        """The keys of a mapping that state what the notes say: with them nothing needs to be said."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows from the beginning, with these columns at least."""

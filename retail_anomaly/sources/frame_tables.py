@@ -7,7 +7,7 @@ from typing import Any
 
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
-from retail_anomaly.sources.foreign_table import BATCH_ROWS, ForeignTable
+from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND, ForeignTable
 
 
 def is_pandas(value: object) -> bool:
@@ -101,6 +101,7 @@ class PandasTable:
     """
 
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, frame: Any, name: str = "the DataFrame") -> None:
         self._frame = frame
@@ -179,6 +180,7 @@ class OtherFrame:
     """
 
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, frame: Any, name: str) -> None:
         self._frame = frame
@@ -217,6 +219,7 @@ class RelationTable:
 
     rows = None
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, relation: Any) -> None:
         self._relation = relation
@@ -259,6 +262,7 @@ class DictTable:
 
     name = "the list"
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._rows = rows
@@ -294,6 +298,7 @@ class FrameStream:
     name = "the frames"
     rows = None
     notes = ()
+    found = NOTHING_FOUND
 
     def __init__(self, first: Any, frames: Iterator[Any]) -> None:
         self.names = list(frame_table(first).names)

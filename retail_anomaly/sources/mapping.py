@@ -71,6 +71,11 @@ class TopicMapping(msgspec.Struct, frozen=True, kw_only=True):
         """Return the names of a field's columns."""
         return self.columns.get(field) or (field,)
 
+    @property
+    def states_decimal(self) -> bool:
+        """Whether it tells a decimal point from a comma."""
+        return self.decimal is not None or self.thousands in (".", ",")
+
 
 class EventMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping of all topics, and of the file that they stand in.

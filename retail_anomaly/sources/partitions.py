@@ -37,6 +37,11 @@ class Partitioned:
         """The notes of the table."""
         return self._table.notes
 
+    @property
+    def found(self) -> Mapping[str, str | int]:
+        """The keys of a mapping that state what the notes say."""
+        return self._table.found
+
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
         for batch in self._table.batches([name for name in columns if name in self._table.names]):

@@ -55,7 +55,10 @@ class RowEvents:
 
     @property
     def decimal(self) -> str | None:
-        """The decimal sign that was found out."""
+        """The decimal sign that was found out; None where the mapping states it."""
+        topics = [self._topic] if self._topic else EVENT_TYPES
+        if all(self._mapping.of_topic(topic).states_decimal for topic in topics):
+            return None
         return self._form.decimal if self._form else None
 
     def look_at(self, batch: Batch) -> None:

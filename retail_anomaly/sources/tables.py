@@ -82,7 +82,7 @@ class TableSource:
         """What was found out about the form of the tables, for a person."""
         notes = [note for table in self._tables for note in table.notes]
         if self._rows.decimal == ",":
-            notes.append(f"{self._name} has a decimal comma")
+            notes.append(f'{self._name} has a decimal comma: a mapping with `decimal: ","` says so')
         return notes
 
     def events(self, reject: Reject) -> Iterator[Event]:

@@ -86,3 +86,13 @@ def test_refunds_of_another_stores_receipt_are_none_that_name_no_sale() -> None:
     own = line("REFUND", "r-2", original_transaction_id="41")
     said = Findings.of([line(), elsewhere, own]).remarks()[0]
     assert said.startswith("none of the refunds (1) within one store names a sale: ")
+
+
+def test_a_register_that_is_the_number_of_a_line_is_told_from_one() -> None:
+    lines = [line(number=n, register_id=str(k), at=int(n) * HOUR) for n in "123" for k in range(1, 4)]
+    assert said(*lines) == (
+        "registerId differs between the lines of 3 receipts: if its column numbers their lines, "
+        "map it to lineNumber"
+    )
+    tills = [line(number=n, register_id=k, at=int(k) * HOUR) for n in "123" for k in "12"]
+    assert "set `numbered_by: register`" in said(*tills)
