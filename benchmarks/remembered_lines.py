@@ -117,7 +117,7 @@ def _start(folder: Path, lines: int) -> dict[str, float]:
             transaction_id="r-1",
             event_type="REFUND",
             event_time=log[-1].event_time + number,
-            amount=2 * line.amount + 1,
+            amount=100 * line.amount + 1_000,  # dearer than any line of the article on its receipt
             original_transaction_id=line.transaction_id,
         )
 
