@@ -5,7 +5,6 @@ more, slowly: to accept an optional field that is null or empty or a whole numbe
 POS event that is no receipt line, or to name the field that is wrong.
 """
 
-import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -34,6 +33,7 @@ from retail_anomaly.core.events import (
 from retail_anomaly.core.foreign_formats import foreign_format
 from retail_anomaly.core.invalid import SENT_FIELDS, DeadLetter, InvalidEvent, InvalidKind
 from retail_anomaly.core.local_time import is_date
+from retail_anomaly.core.plain_types import kind_of, refused
 from retail_anomaly.core.quantities import whole
 
 _DECODE: Final = {topic: msgspec.json.Decoder(event_type).decode for topic, event_type in EVENT_TYPES.items()}
@@ -43,8 +43,6 @@ _TOPIC_OF: Final = {event_type: topic for topic, event_type in EVENT_TYPES.items
 _LINE_FIELDS: Final = ("transactionId", "sku", "amount")
 _LINE_TYPES: Final = frozenset({SALE, REFUND, LINE_VOID})
 _VOID_TYPES: Final = frozenset({VOID, POST_VOID})
-_QUANTITIES: Final = frozenset({"quantity", "countedQty"})
-_OF_QUANTITY: Final = re.compile(r"`(int|float|int \| float)`")  # msgspec names one of the two types
 _OVERFLOW: Final = 10**309  # no float is that large
 
 
@@ -77,9 +75,6 @@ def _holds(kind: msgspec.inspect.Type, wanted: type[msgspec.inspect.Type]) -> bo
 _ENCODER: Final = msgspec.json.Encoder()
 # A hostile value raises more than msgspec's own errors: nested too deep, or not UTF-8.
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_AT: Final = re.compile(r"^(?P<expected>.*?) - at `\$\.?(?P<path>.*)`$", re.DOTALL)
-_MISSING: Final = re.compile(r"^Object missing required field `(?P<name>\w+)`(?: - at `\$\.(?P<path>.*)`)?$")
-_LEADING: Final = re.compile(r"^(?P<name>\w+): ")
 
 
 _MAY_BE_FOREIGN: Final = (InvalidKind.JSON, InvalidKind.FIELD)
@@ -274,7 +269,7 @@ def from_mapping(topic: str, value: Mapping[str, Any]) -> Event:
     try:
         event: Event = msgspec.convert(present, event_type)
     except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
+        raise refused(str(error), present) from None
     for name, field in present.items():
         # A data frame can hold half a character (a lone surrogate); JSON cannot.
         if isinstance(field, str) and not field.isascii() and not _is_text(field):
@@ -323,8 +318,7 @@ def _decode_lenient(topic: str, raw: bytes, strict: str) -> Event:
         detail = str(error).removeprefix("JSON is malformed: ")
         raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({detail})") from None
     if not isinstance(value, dict):
-        kind = "null" if value is None else type(value).__name__
-        raise InvalidEvent(None, f"value: expected a JSON object, got `{kind}`")
+        raise InvalidEvent(None, f"value: expected a JSON object, got {kind_of(value)}")
     return from_mapping(topic, value)
 
 
@@ -421,22 +415,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _explain(message: str) -> InvalidEvent:
-    """Turn msgspec's message into one that starts with the field's name."""
-    if missing := _MISSING.match(message):
-        parent = missing["path"]
-        path = f"{parent}.{missing['name']}" if parent else missing["name"]
-        return InvalidEvent(path, f"{path}: expected a value, the field is missing")
-    if at := _AT.match(message):
-        expected = at["expected"]
-        if at["path"] in _QUANTITIES:
-            expected = _OF_QUANTITY.sub("a number", expected.replace("`int` >= 1", "`int` > 0"))
-        return InvalidEvent(at["path"], f"{at['path']}: {expected[:1].lower()}{expected[1:]}")
-    if leading := _LEADING.match(message):
-        return InvalidEvent(leading["name"], message)
-    return InvalidEvent(None, f"value: {message}")
 
 
 def _unknown_topic(topic: str) -> str:

@@ -29,6 +29,37 @@ _MOST_DIGITS: Final = 30
 _SECONDS: Final = range(946_684_800, 4_102_444_800)
 
 
+def of_cell(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
+    """Return an error about a cell of a table, which can be empty and may hold a time in any form.
+
+    Examples
+    --------
+    >>> error = InvalidEvent("amount", "amount: expected a number, got empty text")
+    >>> of_cell(error, {"amount": ""}).reason
+    'amount: expected a number, the cell is empty'
+    """
+    field = error.field
+    if field is None:
+        return error
+    reason = error.reason
+    if field in TIMES:
+        reason = reason.replace(" in epoch milliseconds", "")
+    if _is_empty(field, row):
+        expected = reason.partition(", got ")[0].removesuffix(", the field is missing")
+        reason = f"{expected.removesuffix(' that is not empty')}, the cell is empty"
+    return InvalidEvent(field, reason, error.kind)
+
+
+def _is_empty(path: str, row: Mapping[str, Any]) -> bool:
+    """Tell whether there is a cell for a field, with nothing in it."""
+    value: Any = row
+    for name in path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return value is None or value == ""
+
+
 def advised(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
     """Return an error whose reason also names the line of a mapping that would mend the value.
 
@@ -41,9 +72,9 @@ def advised(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
 
     Examples
     --------
-    >>> error = InvalidEvent("amount", "amount: expected `float` >= 0.0")
+    >>> error = InvalidEvent("amount", "amount: expected a number >= 0")
     >>> advised(error, {"amount": -9.5}).reason
-    'amount: expected `float` >= 0.0; a mapping with `negative: refund` reads it as a refund'
+    'amount: expected a number >= 0; a mapping with `negative: refund` reads it as a refund'
     """
     if error.field is None or ";" in error.reason:
         return error

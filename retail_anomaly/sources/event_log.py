@@ -10,6 +10,7 @@ import msgspec
 from retail_anomaly.core import codec
 from retail_anomaly.core.events import EVENT_TYPES, Event
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
+from retail_anomaly.core.plain_types import kind_of
 from retail_anomaly.sources.advice import advised
 
 # Besides msgspec's own errors: bytes that are not UTF-8, and values nested too deep.
@@ -39,9 +40,9 @@ class BadLine(msgspec.Struct, frozen=True):
 
     Examples
     --------
-    >>> error = InvalidEvent("amount", "amount: expected `float` >= 0.0")
+    >>> error = InvalidEvent("amount", "amount: expected a number >= 0")
     >>> print(BadLine("sales.jsonl:12", 12, "pos-events", error, b"{}"))
-    sales.jsonl:12: amount: expected `float` >= 0.0
+    sales.jsonl:12: amount: expected a number >= 0
     """
 
     place: str
@@ -272,8 +273,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
         detail = str(error).removeprefix("JSON is malformed: ")
         raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({detail})") from None
     if not isinstance(value, dict):
-        kind = "null" if value is None else type(value).__name__
-        raise InvalidEvent(None, f"value: expected a JSON object, got `{kind}`")
+        raise InvalidEvent(None, f"value: expected a JSON object, got {kind_of(value)}")
     return value
 
 

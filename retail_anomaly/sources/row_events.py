@@ -10,7 +10,7 @@ import msgspec
 from retail_anomaly.core import codec
 from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
 from retail_anomaly.core.invalid import InvalidEvent
-from retail_anomaly.sources.advice import advised
+from retail_anomaly.sources.advice import advised, of_cell
 from retail_anomaly.sources.batches import Batch, Broken
 from retail_anomaly.sources.bulk_cells import bulk_values
 from retail_anomaly.sources.cells import DATES, Convert, Memo, converter, is_absent, nulls_of
@@ -93,7 +93,7 @@ class RowEvents:
             try:
                 event = _event(topic, row) if made is None else made
             except InvalidEvent as error:
-                error = advised(error, row)
+                error = advised(of_cell(error, row), row)
                 place = f"{batch.label}{number}"
                 reject(BadLine(place, base + number, topic, error, _raw(row), in_table=True))
                 continue

@@ -77,12 +77,12 @@ def unreadable(first: BadLine, count: int) -> UnreadableError:
     Examples
     --------
     >>> from retail_anomaly.core.invalid import InvalidEvent
-    >>> error = InvalidEvent("eventTime", "eventTime: expected `int`, got `str`")
+    >>> error = InvalidEvent("eventTime", "eventTime: expected a time in epoch milliseconds, got text")
     >>> raw = b'{"storeId": "s", "eventTime": "soon"}'
     >>> for part in str(unreadable(BadLine("a.jsonl:1", 1, "pos-events", error, raw), 7)).split("; "):
     ...     print(part)
     no event can be read, all 7 lines are unreadable
-    first a.jsonl:1: eventTime: expected `int`, got `str`
+    first a.jsonl:1: eventTime: expected a time in epoch milliseconds, got text
     its value is "soon"
     accepted for eventTime: epoch milliseconds from 2000 to 2099, such as 1760000000000
     """

@@ -19,6 +19,7 @@ from influxdb_client.client.write.point import Point
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import ALERTS
 from retail_anomaly.core.invalid import InvalidEvent
+from retail_anomaly.core.plain_types import in_plain_words
 from retail_anomaly.core.score import Score
 from retail_anomaly.core.severity import severity
 from retail_anomaly.settings import Settings
@@ -85,8 +86,9 @@ def line(topic: str, raw: bytes | None) -> str:
         points = made if isinstance(made, list) else [made]
         written = "\n".join(point.to_line_protocol() for point in points)
     except msgspec.ValidationError as error:
-        said = str(error)
-        field = said.rpartition("$.")[2].rstrip("`") if "$." in said else None
+        said, _, path = str(error).partition(" - at `$")
+        field = path.strip(".`") or None
+        said = in_plain_words(said)
         raise InvalidEvent(field, f"{field or 'value'}: {said[:1].lower()}{said[1:]}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent(None, f"value: expected JSON in UTF-8 ({error})") from None

@@ -81,7 +81,7 @@ def test_alerts_are_counted_by_type_with_their_latency():
 @pytest.mark.parametrize(
     ("error", "label"),
     [
-        (InvalidEvent("amount", "amount: expected `float` >= 0"), "amount"),
+        (InvalidEvent("amount", "amount: expected a number >= 0"), "amount"),
         (InvalidEvent("key", "key_mismatch", InvalidKind.KEY_MISMATCH), "key_mismatch"),
         (InvalidEvent(None, "value: expected JSON in UTF-8 (byte 17)"), "value"),
         (InvalidEvent("rule[...][17]", "rule[...][17]: number out of range"), "rule"),
