@@ -243,6 +243,7 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
             is_sale=taken.is_sale,
             quantity=taken.quantity,
             amount=taken.amount,
+            whole=taken.is_gone,
         )
 
     def explain(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Margin]:

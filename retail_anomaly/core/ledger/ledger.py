@@ -52,7 +52,15 @@ class Ledger(LineBlocks):
             self._change_booked(receipt.home, sku, quantity)
 
     def take_back(
-        self, identity: tuple[str, ...], *, sku: str, time: int, is_sale: bool, quantity: float, amount: float
+        self,
+        identity: tuple[str, ...],
+        *,
+        sku: str,
+        time: int,
+        is_sale: bool,
+        quantity: float,
+        amount: float,
+        whole: bool = True,
     ) -> None:
         """Take a line back, or a part of it.
 
@@ -62,6 +70,8 @@ class Ledger(LineBlocks):
             Tell the line; of several equal ones, the one that was processed last is meant.
         quantity, amount
             As much as is taken back.
+        whole
+            Whether nothing is left of the line.
         """
         found = [
             (at, line)
@@ -73,10 +83,17 @@ class Ledger(LineBlocks):
             and abs(line.quantity) >= quantity - _TINY
         ]
         if found:
-            # The price tells lines apart that are equal but for their amount.
+            # The price tells lines apart that are equal but for their amount, and so does what is left: taken
+            # from a longer line, a whole one would leave too little for that line's own turn.
             price = amount / quantity
             at, line = min(
-                found, key=lambda pair: (_differs(pair[1], price), -pair[0].block, -pair[0].number)
+                found,
+                key=lambda pair: (
+                    _differs(pair[1], price),
+                    (abs(abs(pair[1].quantity) - quantity) <= _TINY) != whole,
+                    -pair[0].block,
+                    -pair[0].number,
+                ),
             )
             self._take(at, min(quantity, abs(line.quantity)))
 
