@@ -49,7 +49,7 @@ import importlib, pkgutil, sys
 for name in {hidden}:
     sys.modules[name] = None
 for module in pkgutil.walk_packages(importlib.import_module("streamer").__path__, "streamer."):
-    if not module.name.endswith(("__main__", ".main", ".board")):
+    if not module.name.endswith(("__main__", ".main", ".board", ".case_topics", ".topic_receipts")):
         importlib.import_module(module.name)
 for name in ("data_gen.cli", "data_gen.simulate", "data_gen.kafka", "retail_anomaly.cli"):
     importlib.import_module(name)
