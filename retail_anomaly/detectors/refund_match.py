@@ -18,6 +18,7 @@ from retail_anomaly.core.ledger import (
     mismatch_message,
 )
 from retail_anomaly.core.quantities import rounded
+from retail_anomaly.core.undecided import WHY_UNDECIDED
 from retail_anomaly.detector import (
     REFUND,
     Alert,
@@ -254,7 +255,7 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
             return (Margin(f"the receipt is one of store {event.original_store_id}"),)
         found = match(event, state.ledger, store.numbering, self.parameters.sale_memory)
         if found.receipt is None:
-            return (Margin(f"not judged: {self._why_undecided(event, found, store)}"),)
+            return (Margin(f"not judged: {WHY_UNDECIDED[self._why_undecided(event, found, store)]}"),)
         article = found.receipt.articles.get(event.sku)
         if article is None:
             return (Margin(f"receipt {found.receipt.number} has no {event.sku}"),)

@@ -32,6 +32,8 @@ from retail_anomaly.detector import (
 )
 
 _DAY: Final = 86_400_000
+_HOUR: Final = 3_600_000
+_MINUTE: Final = 60_000
 _EXCHANGE: Final = 30 * 60_000  # how far apart the numbered lines of an exchange may be
 _LEAST_RISK: Final = 0.2
 
@@ -126,7 +128,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
     >>> store = engine.new_store("store-1")
     >>> refund = PosEvent("t-9", "store-1", "c-1", "sku", 20.0, "REFUND", 1_760_000_000_000)
     >>> engine.process(refund, store)[0].message
-    'Cashier c-1 refunded 20.00 for t-9, which this store has not sold in the last 90d.'
+    "Cashier c-1 refunded 20.00 for t-9, a sale that is not in this store's log, which begins here."
     """
 
     name = "refund_without_sale"
@@ -202,7 +204,10 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
             return (Margin(f"the store's log is younger than the warm-up of {rule.warm_up}"),)
         if self._is_matched(event, state, store):
             return (Margin(f"the sale of {named} is known: a sale of the last {rule.sale_memory} is enough"),)
-        return (Margin(f"no sale of {named} in the last {rule.sale_memory} is known"),)
+        said = f"no sale of {named} in the last {rule.sale_memory} is known"
+        history = _history(event, store)
+        young = f"; the store's log {_reach(history)}" if history < rule.sale_memory else ""
+        return (Margin(f"{said}{young}"),)
 
     def _look_for_sale(
         self, event: PosEvent, state: RefundWithoutSaleState, store: StoreMemory
@@ -267,8 +272,7 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
 
     def _unmatched(self, line: Line, store: StoreMemory) -> Alert:
         event, memory = line.event, self.parameters.sale_memory
-        first = store.first_pos_time
-        history = event.event_time - (event.event_time if first is None else first)
+        history = _history(event, store)
         named = event.original_transaction_id or event.transaction_id
         evidence: dict[str, Any] = {
             "transactionId": event.transaction_id,
@@ -285,12 +289,32 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
             employee_id=event.cashier_id,
             risk=1.0 if history >= memory else max(_LEAST_RISK, history / memory),
             message=(
-                f"Cashier {event.cashier_id} refunded {event.amount:.2f} for {named}, which this "
-                f"store has not sold in the last {memory}"
-                f"{', while off shift' if line.off_shift else ''}."
+                f"Cashier {event.cashier_id}{', off shift,' if line.off_shift else ''} refunded "
+                f"{event.amount:.2f} for {named}{_not_sold(history, memory)}."
             ),
             evidence=evidence,
         )
+
+
+def _history(event: PosEvent, store: StoreMemory) -> int:
+    """Return how long before an event the store's log begins."""
+    first = store.first_pos_time
+    return 0 if first is None else event.event_time - first
+
+
+def _not_sold(history: int, memory: Duration) -> str:
+    """Say that there is no sale, and no more than the log can know."""
+    if history >= memory:
+        return f", which this store has not sold in the last {memory}"
+    return f", a sale that is not in this store's log, which {_reach(history)}"
+
+
+def _reach(history: int) -> str:
+    """Say how far a log goes back, in the largest whole unit from minutes to days."""
+    if history < _MINUTE:
+        return "begins here"
+    unit = next(unit for unit in (_DAY, _HOUR, _MINUTE) if history >= unit)
+    return f"goes back only {Duration(history // unit * unit)}"
 
 
 _NEVER: Final = (1, 0)

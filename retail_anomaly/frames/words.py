@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from retail_anomaly.core.undecided import WHY_UNDECIDED
+
 
 def label_of(alert_type: str) -> str:
     """Return an alert type, or a scenario, as words.
@@ -50,13 +52,18 @@ def undecided_lines(undecided: Mapping[tuple[str, str], int]) -> list[str]:
     Examples
     --------
     >>> undecided_lines({("refund_match", "young log"): 1200, ("refund_match", "other store"): 1})
-    ['1,201 refunds that refund_match could not judge: 1,200 young log, 1 other store']
+    ['1,201 refunds that refund_match could not judge: 1,200 because the receipt may be older than the log,
+      1 because the receipt is one of another store']
     """
     lines = []
     for detector in sorted({detector for detector, _ in undecided}):
         reasons = Counter({reason: count for (name, reason), count in undecided.items() if name == detector})
-        told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-        lines.append(f"{plural(reasons.total(), 'refund')} that {detector} could not judge: {told}")
+        told = ", ".join(
+            f"{count:,} because {WHY_UNDECIDED.get(reason, reason)}"
+            for reason, count in reasons.most_common()
+        )
+        noun = "event" if "model failed" in reasons else "refund"
+        lines.append(f"{plural(reasons.total(), noun)} that {detector} could not judge: {told}")
     return lines
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from retail_anomaly.core.undecided import WHY_UNDECIDED
 from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.words import label_of, natural_order, percent, plural
@@ -19,12 +20,7 @@ _VERDICTS: Final = {
     "covered": "Covered by the receipt",
     "in question": "Not covered by the receipt: an alert",
     "exempt": "Of an exempt article",
-    "young log": "Not judged: the log is younger than the memory of sales",
-    "memory passed": "Not judged: the sale is older than the memory",
-    "no receipt": "Not judged: no such sale is known",
-    "several receipts": "Not judged: the number names several receipts",
-    "other store": "Not judged: the receipt is of another store",
-}
+} | {reason: f"Not judged: {why}" for reason, why in WHY_UNDECIDED.items()}
 
 
 def incidents_table(matched: pd.DataFrame, zones: Zones) -> str:

@@ -150,3 +150,19 @@ def test_warm_up_is_not_begun_by_other_topics():
     run.step(gate())
     run.step(shift(0, HOUR))
     assert run.step(refund(DAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (0, "for r, a sale that is not in this store's log, which begins here."),
+        (5 * MINUTE, "for r, a sale that is not in this store's log, which goes back only 5m."),
+        (5 * HOUR + 17 * MINUTE, "for r, a sale that is not in this store's log, which goes back only 5h."),
+        (29 * DAY + HOUR, "for r, a sale that is not in this store's log, which goes back only 29d."),
+        (30 * DAY, "for r, which this store has not sold in the last 30d."),
+    ],
+)
+def test_the_message_claims_no_more_than_the_log_can_know(history: int, said: str) -> None:
+    first = sale(transaction_id="other")
+    (alert,) = alerts(first, refund(history, transaction_id="r"), sale_memory=Duration(30 * DAY))
+    assert alert.message.endswith(said)
