@@ -234,8 +234,8 @@ def test_refunds_that_could_not_be_judged_are_counted_with_the_reason(write):
         ["Verdict", "Lines"],
         ["Covered by the receipt", "1"],
         ["Not covered by the receipt: an alert", "1"],
-        ["Not judged: the log is younger than the memory of sales", "2"],
-        ["Not judged: the receipt is of another store", "1"],
+        ["Not judged: the receipt may be older than the log", "2"],
+        ["Not judged: the receipt is one of another store", "1"],
     ]
     assert found[2][3:] == ["60.00", "30.00"]
 
