@@ -41,6 +41,9 @@ class Findings(msgspec.Struct):
         How many POS events have a type that the packaged rules do not look at, by that type.
     repeated
         How many events bear an id that another event of their store has borne.
+    copies, first_copy
+        How many receipt lines without an event id equal an earlier one in every field, its line number too,
+        and the receipt of the first. Without a line number the second may be a second piece.
     refunds
         How many refund lines there are that name no receipt of another store.
     elsewhere
@@ -68,6 +71,8 @@ class Findings(msgspec.Struct):
 
     types: Counter[str] = msgspec.field(default_factory=Counter)
     repeated: int = 0
+    copies: int = 0
+    first_copy: str = ""
     refunds: int = 0
     elsewhere: int = 0
     late: int = 0
@@ -91,6 +96,8 @@ class Findings(msgspec.Struct):
         """Add the findings about other stores."""
         self.types += other.types
         self.repeated += other.repeated
+        self.copies += other.copies
+        self.first_copy = self.first_copy or other.first_copy
         self.refunds += other.refunds
         self.elsewhere += other.elsewhere
         self.late += other.late
@@ -152,6 +159,12 @@ class Findings(msgspec.Struct):
                     if numbered_by == "store"
                     else ""
                 )
+            )
+        if self.copies:
+            said.append(
+                f"lines that equal an earlier one in every field, lineNumber too: {self.copies:,}, the first "
+                f"of receipt {self.first_copy}; each counts once more: take them out of the export, or "
+                "map an id of the line to eventId, whose copies are dropped"
             )
         said += self._about_numbers(numbered_by)
         return said
@@ -231,6 +244,7 @@ class Watch:
         self._ids_by_register = numbered_by != "store"
         self._nobody = frozenset(nobody)
         self._ids: set[int] = set()
+        self._lines: set[int] = set()
         # By number: the time of its first sale and the register, then those of other registers.
         self._receipts: dict[int, tuple[Any, ...]] = {}
         # Numbers of two registers, and of two days; and the articles sold under a number, where a register
@@ -258,6 +272,8 @@ class Watch:
             return
         if event.event_id is not None:
             self._take_id(event, event.event_id)
+        elif event.line_number is not None:
+            self._take_line(event)
         if event.cashier_id in self._nobody:
             self.findings.nobody[event.cashier_id] += 1
         name = event.event_type
@@ -360,6 +376,14 @@ class Watch:
         types = self.findings.types
         if name not in _LOOKED_AT and (name in types or len(types) < _MOST_TYPES):
             types[name] += 1
+
+    def _take_line(self, line: PosEvent) -> None:
+        key = hash(line)
+        if key in self._lines:
+            self.findings.copies += 1
+            self.findings.first_copy = self.findings.first_copy or f"{line.transaction_id} ({line.store_id})"
+        elif len(self._lines) < _MOST_IDS:
+            self._lines.add(key)
 
     def _take_id(self, event: Event, event_id: str) -> None:
         kind: Any = type(event)

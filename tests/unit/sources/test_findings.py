@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import retail_anomaly as ra
 from data_gen import Simulation
@@ -96,3 +97,19 @@ def test_a_register_that_is_the_number_of_a_line_is_told_from_one() -> None:
     )
     tills = [line(number=n, register_id=k, at=int(k) * HOUR) for n in "123" for k in "12"]
     assert "set `numbered_by: register`" in said(*tills)
+
+
+def test_a_line_that_came_twice_is_told_from_a_second_piece() -> None:
+    first = PosEvent("t-1", "s", "c", "k", 5.0, "SALE", T, line_number=2)
+    piece = replace(first, line_number=3)
+    sent_again = replace(first, event_id="e")
+    unnumbered = replace(first, line_number=None)
+
+    for honest in ([first, piece], [unnumbered, unnumbered], [first, sent_again]):
+        assert not Findings.of(honest).copies
+    again = Findings.of([first, piece, first, first])
+    assert again.copies == 2
+    (remark,) = again.remarks()
+    assert "2, the first of receipt t-1 (s)" in remark
+    again.add(Findings.of([piece, piece]))
+    assert (again.copies, again.first_copy) == (3, "t-1 (s)")
