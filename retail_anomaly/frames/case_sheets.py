@@ -1,5 +1,6 @@
 """Cases as a sheet for those who work in a spreadsheet, and the verdicts that come back in it."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -20,7 +21,10 @@ from retail_anomaly.whole_file import whole_file
 _COLUMNS: Final = ("case_id", "verdict", "reason")
 _DECIDING: Final = ("verdict", "reopen")
 _FORMS: Final = (".csv", ".xlsx")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@")
+# Excel's longest text of a cell.
+_LONGEST: Final = 32_767
+_SPACES: Final = "\t\n\r"
 
 
 def write_cases(book: CaseBook, path: Path) -> None:
@@ -31,7 +35,8 @@ def write_cases(book: CaseBook, path: Path) -> None:
     book
         The cases.
     path
-        ``.csv`` or ``.xlsx``. A text that a spreadsheet would take for a formula gets an apostrophe.
+        ``.csv`` or ``.xlsx``. A text that a spreadsheet would take for a formula gets an apostrophe; control
+        characters are replaced, and a text ends where a cell does.
 
     Raises
     ------
@@ -174,4 +179,14 @@ def _expect_form(path: Path) -> None:
 
 
 def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """Return a text as a spreadsheet may show it: no formula, and nothing that hides or turns it."""
+    if not isinstance(value, str):
+        return value
+    text = "".join(
+        letter if unicodedata.category(letter)[0] != "C" else " " if letter in _SPACES else "\ufffd"
+        for letter in value
+    )
+    # Spreadsheets read a formula behind blanks, and in letters of full width.
+    is_formula = unicodedata.normalize("NFKC", text).lstrip().startswith(_FORMULA)
+    text = f"'{text}" if is_formula or value[:1] in tuple(_SPACES) else text
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}\u2026"

@@ -51,6 +51,8 @@ def verify(
 
     Example: retail-streamer audit verify --broker localhost:9092
     """
+    if file is not None and not file.exists():
+        raise UsageError(f"{file}: no such file: a trail that is not there can't be verified")
     found = verified(_log(file, config, broker, embedded_broker).values(), head)
     for fault in found.faults:
         typer.echo(str(fault))

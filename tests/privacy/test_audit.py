@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.cases.audit import AuditFile, ChainEnd, Disclosure, DisclosureError, sealed, verify
+from retail_anomaly.cases.audit import (
+    AuditFile,
+    ChainEnd,
+    Disclosure,
+    DisclosureError,
+    candidates_in,
+    sealed,
+    verify,
+)
 from retail_anomaly.cases.audit.file_log import BrokenAuditError
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.pseudonyms import pseudonym
 from retail_anomaly.settings import PrivacySettings, SettingsError, load_settings, pseudonyms_of
 from streamer.cli import main
@@ -133,6 +142,25 @@ def test_nothing_is_added_to_a_broken_file(tmp_path: Path) -> None:
         AuditFile(file).append("x", T0, "rules", "kim", {})
 
 
+def test_a_record_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    log = AuditFile(tmp_path / "audit.jsonl")
+    log.append("a", T0, "rules", "kim", {})
+    (tmp_path / "audit.jsonl").write_bytes((tmp_path / "audit.jsonl").read_bytes().rstrip())
+
+    log.append("b", T0, "rules", "kim", {})
+
+    assert [record.record_id for record in log.read().records] == ["a", "b"]
+    assert not log.read().faults
+
+
+def test_a_list_of_candidates_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "staff.csv"
+    file.write_bytes("c-1;Anna\nc-2;Müller\n".encode("cp1252"))
+
+    with pytest.raises(UsageError, match=r"staff.csv: line 2 is not in UTF-8: save the file as UTF-8"):
+        candidates_in(file)
+
+
 @pytest.fixture
 def disclosure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disclosure:
     monkeypatch.setenv("RETAIL_PSEUDONYM_KEY", KEY)
@@ -145,7 +173,7 @@ def show(disclosure: Disclosure, by: str, request: str = "q", time: int = T0) ->
     return disclosure.show("s", time, by, request, names, ["ben", "anna"])
 
 
-@pytest.mark.parametrize("by", ["kim", " Kim ", ""])
+@pytest.mark.parametrize("by", ["kim", " Kim ", "", "k\u200bim", "kim\u00ad", "\uff4bim", "K I M", "\u200b"])
 def test_one_person_alone_is_shown_nothing(disclosure: Disclosure, by: str) -> None:
     disclosure.request("q", T0, "kim", ANNA, "case 81")
 

@@ -1,5 +1,6 @@
 """Two persons turn a pseudonym back, for a reason, and the audit trail knows it before they do."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -65,7 +66,7 @@ class Disclosure:
             raise DisclosureError(f"{name!r} is no pseudonym: they look like E-7f3k9mq2x4hd")
         if not reason.strip():
             raise DisclosureError("--reason: say why the person must be known, such as the case's number")
-        if not by.strip():
+        if not _seen(by):
             raise DisclosureError("--by: say who asks")
         return self._log.append(record_id, time, "reveal-request", by, {"pseudonym": name, "reason": reason})
 
@@ -111,7 +112,7 @@ class Disclosure:
         )
         if request is None:
             raise DisclosureError(f"no request {request_id!r}: a first person runs `reveal request`")
-        if not by.strip() or _same(by, request.by):
+        if not _seen(by) or _same(by, request.by):
             raise DisclosureError(f"--by: expected a second person, the request is by {request.by}")
         if not 0 <= time - request.time <= _LASTS:
             raise DisclosureError(f"the request {request_id} is not of the last 7 days: make a new one")
@@ -128,11 +129,26 @@ def candidates_in(file: Path) -> list[str]:
     ------
     OSError
         It can't be read.
+    UsageError
+        It is not in UTF-8.
     """
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{file}: line {line} is not in UTF-8: save the file as UTF-8, in Excel as 'CSV UTF-8'"
+        ) from None
     cells = (line.replace(";", ",").partition(",")[0].strip().strip('"') for line in lines)
     return [cell for cell in cells if cell]
 
 
 def _same(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return _seen(one) == _seen(other)
+
+
+def _seen(name: str) -> str:
+    """Return a name as people read it: without characters that nobody sees, each letter in one form."""
+    letters = unicodedata.normalize("NFKC", name).casefold()
+    visible = (letter for letter in letters if unicodedata.category(letter)[0] not in "CZ")
+    return unicodedata.normalize("NFKC", "".join(visible))

@@ -66,6 +66,8 @@ class AuditFile:
             if found.faults:
                 raise BrokenAuditError(str(self._path), str(found.faults[0]))
             record = sealed(record_id, time, kind, by, content, found.head)
-            file.write(msgspec.json.encode(record) + b"\n")
+            # An editor may have taken the end of the last line away: the record begins a line of its own.
+            begin = b"" if self._path.read_bytes()[-1:] in (b"", b"\n") else b"\n"
+            file.write(begin + msgspec.json.encode(record) + b"\n")
             os.fsync(file.fileno())
         return record

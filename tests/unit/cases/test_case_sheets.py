@@ -60,6 +60,28 @@ def test_an_id_is_no_formula(alerts: Path, form: str, tmp_path: Path) -> None:
     assert f"'{FORMULA}" in set(read(sheet)["subject"])
 
 
+@pytest.mark.parametrize("form", [".csv", ".xlsx"])
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("\n=1+1", "' =1+1"),
+        (" =1+1", "' =1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("bell\x07", "bell\ufffd"),
+        ("c\u202e1", "c\ufffd1"),
+        ("x" * 40_000, "x" * 32_766 + "\u2026"),
+    ],
+    ids=["line", "blank", "wide", "control", "turned", "long"],
+)
+def test_hostile_text_does_nothing_in_a_sheet(tmp_path: Path, form: str, subject: str, shown: str) -> None:
+    log, sheet = tmp_path / "alerts.jsonl", tmp_path / f"cases{form}"
+    log.write_bytes(encode(alert("a", employee_id=subject)) + b"\n")
+
+    assert main(["verdict", "export", str(sheet), "--alerts", str(log)]) == 0
+
+    assert set(read(sheet)["subject"]) == {shown}
+
+
 @pytest.mark.parametrize(
     ("verdict", "reason", "said"),
     [("guilty", "x", "row 2: verdict: expected one of confirmed"), ("benign", "", "row 2: reason: expected")],
