@@ -1,17 +1,22 @@
 """Quix's view of topics, made to work on locked clusters and on the embedded broker."""
 
+import time
 from collections.abc import Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from hashlib import blake2b
 from typing import Any, Final
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from quixstreams.models import Topic, TopicAdmin, TopicConfig, TopicManager
 from quixstreams.models.topics.exceptions import TopicPermissionError
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.embedded_admin import EmbeddedAdmin
+from streamer.kafka.settled import when_settled
 
+_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
 _LONGEST_FOLDER: Final = 255
 _LONGEST_TOPIC: Final = 249
 # Quix derives the configuration of its internal topics from this: nothing expires.
@@ -70,14 +75,16 @@ class _Admin(TopicAdmin):
         known = self.list_topics(timeout)
         missing = [_new_topic(topic) for topic in topics if topic.name not in known]
         if missing:
-            wait(self.admin_client.create_topics(missing, request_timeout=timeout).values(), finalize_timeout)
+            made = self.admin_client.create_topics(missing, request_timeout=timeout)
+            wait(made.values(), finalize_timeout)
+            self._wait_until_listed({name for name, future in made.items() if _is_there(future)})
         # Quix creates those that were refused once more, and says why they are.
         super().create_topics(topics, timeout, finalize_timeout)
 
     def inspect_topics(self, topic_names: list[str], timeout: float = 30) -> dict[str, TopicConfig | None]:
         """Describe topics; without the permission to, from the cluster's metadata."""
         try:
-            return super().inspect_topics(topic_names, timeout)
+            return when_settled(lambda: TopicAdmin.inspect_topics(self, topic_names, timeout), _SECONDS)
         except TopicPermissionError:
             known: dict[str, Any] = self.list_topics(timeout)
         return {
@@ -90,6 +97,22 @@ class _Admin(TopicAdmin):
             else None
             for name in topic_names
         }
+
+    def _wait_until_listed(self, names: set[str]) -> None:
+        """Wait until the broker lists topics that its controller has made, which it learns a moment later."""
+        deadline = time.monotonic() + _SECONDS
+        while not names <= self.list_topics(_SECONDS).keys() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+def _is_there(future: Future[None]) -> bool:
+    """Tell whether a topic was made, by us or by another process at the same time."""
+    if not future.done():
+        return False
+    error = future.exception()
+    return error is None or (
+        isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+    )
 
 
 def _new_topic(topic: Topic) -> NewTopic:
