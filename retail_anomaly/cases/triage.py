@@ -132,6 +132,11 @@ class Triage(StoreKeeper):
             if alert.verdict == "confirmed" and entry.scope is not None and covers(entry.scope, alert.scope)
         ]
 
+    def time(self, store: StoreMemory) -> int:
+        """Return the time that the alerts of a store have let pass; one alert from far ahead moves it not."""
+        clock = _state(store).clocks.get("")
+        return 0 if clock is None else clock.time
+
     def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
         """Return how many actions wait for their alert or case; time alone releases none."""
         return len(_state(store).waiting), None

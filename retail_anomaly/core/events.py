@@ -26,11 +26,12 @@ POST_VOID: Final = "POST_VOID"
 
 # 2000-01-01 and 2099-12-31. An earlier time is almost surely in seconds; a later one is a wrong clock, or the
 # digits of a date, such as 20251009085320.
+LATEST: Final = 4_102_444_799_999
 Millis: TypeAlias = Annotated[
     int,
     Meta(
         ge=946_684_800_000,
-        le=4_102_444_799_999,
+        le=LATEST,
         description="a time in epoch milliseconds, from 2000 to 2099",
     ),
 ]

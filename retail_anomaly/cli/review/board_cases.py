@@ -2,9 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 from uuid import uuid4
+
+import msgspec
 
 from retail_anomaly.cases import (
     Action,
@@ -17,6 +19,8 @@ from retail_anomaly.cases import (
 from retail_anomaly.cases.ordering import OpenCases
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.events import LATEST
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord, decode_record, without_value
 from retail_anomaly.settings import Settings
@@ -41,6 +45,10 @@ class Records(Protocol):
 
     def append(self, line: bytes, store_id: str) -> None:
         """Add a record; on return it is kept."""
+
+
+class CaseChangedError(RetailAnomalyError, ValueError):
+    """A case is no longer as the person saw it who decides about it."""
 
 
 class BoardCases:
@@ -96,25 +104,30 @@ class BoardCases:
 
     def confirmed_lately(self, case_ids: Iterable[str]) -> set[str]:
         """Return those of some cases that stand further down: an alert on their subject was confirmed."""
-        return self._open.confirmed_lately(case_ids)
+        with self._lock:
+            return self._open.confirmed_lately(name for name in case_ids if name in self._cases)
 
     def expected_loss(self) -> float:
         """Return the expected loss of all open cases."""
-        return self._open.expected_loss(self._precision)
+        with self._lock:
+            return self._open.expected_loss(self._precision)
 
     def closed(self) -> list[str]:
         """Return the ids of the closed cases, the newest first."""
-        closed = (case for case in self._cases.values() if case.state == "closed")
+        with self._lock:
+            closed = [case for case in self._cases.values() if case.state == "closed"]
         return [case.case_id for case in sorted(closed, key=lambda case: (-case.newest_at, case.case_id))]
 
     def find(self, case_id: str) -> Case | None:
         """Return a case, or None if there is none of that id."""
-        case = self._cases.get(case_id)
-        return None if case is None else prioritised(case, self.precision(case.store_id))
+        with self._lock:
+            case = self._cases.get(case_id)
+            return None if case is None else prioritised(case, self.precision(case.store_id))
 
     def fits(self, case_id: str, is_wanted: Callable[[Case], bool]) -> bool:
         """Tell whether a case is wanted; its priority may be an old one."""
-        return is_wanted(self._cases[case_id])
+        case = self._cases.get(case_id)  # the files may have been replaced since the id was read
+        return case is not None and is_wanted(case)
 
     def alert(self, alert_id: str) -> Alert:
         """Return the last revision of an alert."""
@@ -122,7 +135,8 @@ class BoardCases:
 
     def alerts(self) -> list[Alert]:
         """Return the last revision of each alert."""
-        return list(self._alerts.values())
+        with self._lock:
+            return list(self._alerts.values())
 
     def case_of(self, alert_id: str) -> str | None:
         """Return the id of the case that an alert is in, or None."""
@@ -132,7 +146,9 @@ class BoardCases:
         """Return the precision of the store's group."""
         return self._precision[self.settings.group(store_id)]
 
-    def act(self, store_id: str, make: Callable[[str, int], Action]) -> Action:
+    def act(
+        self, store_id: str, make: Callable[[str, int], Action], *, seen: tuple[str, int] | None = None
+    ) -> Action:
         """Take an action: append it to the actions, and apply it.
 
         Parameters
@@ -141,19 +157,29 @@ class BoardCases:
             The store that the action is about.
         make
             Makes the action of an id and a time.
+        seen
+            The case that the person decides about, and its revision on the page that the person saw.
 
         Raises
         ------
+        CaseChangedError
+            The case has another revision now: an alert joined it, or somebody else decided. Nothing is kept.
         ValueError
             The fields of the action do not fit each other.
         OSError, RetailAnomalyError
             It cannot be written.
         """
         with self._lock:
-            # Not before the newest alert: a simulated day may lie ahead of the wall clock, and a verdict on a
-            # case covers the alerts that were opened by then.
-            newest = self._newest.get(store_id, 0)
-            action = self._hide(make(uuid4().hex, max(self._now(), newest)))
+            self.refresh()
+            case = None if seen is None else self._cases.get(seen[0])
+            if seen is not None and (case is None or case.revision != seen[1]):
+                raise CaseChangedError(
+                    "Nothing was kept: this case changed since you opened it. Read it again, then decide."
+                )
+            at = self._now() if case is None else self._time_to_act(case)
+            action = self._hide(make(uuid4().hex, at))
+            if case is not None and action.action in ("verdict", "reopen"):
+                action = _behind(action, case)
             hidden = (
                 self._triage.hidden_by(action, self._stores[store_id]) if action.action == "allow" else []
             )
@@ -162,10 +188,22 @@ class BoardCases:
                     f"an allow entry for {hidden[0].type} would have hidden an alert that was confirmed "
                     f"({hidden[0].message}): judge the case, or snooze it for some days"
                 )
-            self._action_records.append(encode(action), store_id)
+            actions = [action, *_verdicts_ahead(action, case)]
+            for each in actions:
+                self._action_records.append(encode(each), store_id)
             self.refresh()
-            self._take_all([action])  # a topic may give it back a moment later; seen twice it counts once
+            self._take_all(actions)  # a topic may give them back a moment later; seen twice they count once
             return action
+
+    def _time_to_act(self, case: Case) -> int:
+        """Return the time of a decision about a case.
+
+        A history that is read again may lie ahead of the wall clock, and a verdict on a case covers the
+        alerts that were opened by then. But one till whose clock is ahead must not move the decision: later
+        alerts would be judged before anybody saw them.
+        """
+        plausible = min(case.newest_at, self._triage.time(self._stores[case.store_id]), LATEST)
+        return max(self._now(), plausible)
 
     def _clear(self) -> None:
         self.problems.clear()
@@ -174,7 +212,6 @@ class BoardCases:
         self._stores: dict[str, StoreMemory] = {}
         self._alerts: dict[str, Alert] = {}
         self._cases: dict[str, Case] = {}
-        self._newest: dict[str, int] = {}
         self._case_ids: dict[str, str] = {}  # by alert
         self._precision: dict[str, Precision] = {}  # by store group
         self._open = OpenCases()
@@ -197,7 +234,6 @@ class BoardCases:
             known = self._alerts.get(record.alert_id)
             if known is None or known.revision < record.revision:
                 self._alerts[record.alert_id] = record
-            self._newest[record.store_id] = max(self._newest.get(record.store_id, 0), record.opened_at)
         return self._triage.process(record, store)
 
     def _keep(self, case: Case) -> None:
@@ -228,6 +264,23 @@ class BoardCases:
             except InvalidRecord as error:
                 reason = error.reason if is_clear else without_value(error.reason)
                 self.problems.append(f"{records.place}: {reason}")
+
+
+def _behind(action: Action, case: Case) -> Action:
+    """Return a decision, moved behind the newest one on its case: of two the later counts."""
+    last = max((each.time for each in case.actions if each.action in ("verdict", "reopen")), default=0)
+    return msgspec.structs.replace(action, time=min(max(action.time, last + 1), LATEST))
+
+
+def _verdicts_ahead(action: Action, case: Case | None) -> Iterator[Action]:
+    """Yield a verdict of its own for each alert of a case that was opened after the verdict on the case."""
+    if case is None or action.action != "verdict" or action.case_id is None:
+        return
+    for alert in case.alerts:
+        if alert.opened_at > action.time:
+            yield msgspec.structs.replace(
+                action, action_id=uuid4().hex, case_id=None, alert_id=alert.alert_id
+            )
 
 
 def _alert(line: bytes) -> Alert:

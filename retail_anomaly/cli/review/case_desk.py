@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.cases.actions import Verdict
-from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.board_cases import BoardCases, CaseChangedError
 from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, receipt_rows
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.events import Event
@@ -86,6 +86,7 @@ class CaseDesk:
     ) -> None:
         self.actions = actions or alerts.with_suffix(".actions.jsonl")
         self.shown: str | None = None
+        self._revision = 0  # of the case that is shown
         self._cases = BoardCases(GrowingFile(alerts), GrowingFile(self.actions), settings or Settings())
         self._events = list(events)
         self._lines = pos_frame(self._events)
@@ -121,6 +122,7 @@ class CaseDesk:
         """Show a case; None shows that no case is open."""
         case = None if case_id is None else self._cases.find(case_id)
         self.shown = None if case is None else case.case_id
+        self._revision = 0 if case is None else case.revision
         for button in self._buttons:
             button.disabled = case is None
         self._details.value = html_paragraph("No open case.") if case is None else self._described(case)
@@ -147,6 +149,8 @@ class CaseDesk:
         ------
         KeyError
             There is no such case.
+        CaseChangedError
+            The case changed since it was shown: an alert joined it, or somebody else decided.
         InvalidRecord
             The verdict is none of these, or there is no reason. The error is a ValueError.
         OSError
@@ -155,6 +159,7 @@ class CaseDesk:
         case = self._cases.find(case_id)
         if case is None:
             raise KeyError(f"{case_id}: no such case")
+        revision = self._revision if case_id == self.shown else case.revision
         target = {"caseId": case_id} if alert_id is None else {"alertId": alert_id}
         fields: dict[str, Any] = {
             "by": self._by,
@@ -165,7 +170,9 @@ class CaseDesk:
             **target,
         }
         return self._cases.act(
-            case.store_id, lambda name, at: record_from(Action, {"actionId": name, "time": at, **fields})
+            case.store_id,
+            lambda name, at: record_from(Action, {"actionId": name, "time": at, **fields}),
+            seen=(case_id, revision),
         )
 
     def _chosen(self, change: dict[str, Any]) -> None:
@@ -179,6 +186,10 @@ class CaseDesk:
             return
         try:
             action = self.judge(self.shown, button.description, self._reason.value)
+        except CaseChangedError as error:
+            self._said.value = html_paragraph(str(error))
+            self.open(self.shown)
+            return
         except (ValueError, OSError) as error:
             self._said.value = html_paragraph(f"Not kept: {error}")
             return

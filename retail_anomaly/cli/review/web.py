@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from retail_anomaly.cases import Action, Case, CaseAlert
 from retail_anomaly.cli.review.access import Access, Rules
-from retail_anomaly.cli.review.board_cases import BoardCases
+from retail_anomaly.cli.review.board_cases import BoardCases, CaseChangedError
 from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, NoReceipts, ReceiptSource, receipt_rows
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.errors import RetailAnomalyError
@@ -168,7 +168,7 @@ class ReviewBoard:
             loss=None if filters.narrow else self._cases.expected_loss(),
         )
 
-    def _case(self, request: Request) -> Response:
+    def _case(self, request: Request, *, said: str | None = None) -> Response:
         self._cases.refresh()
         case = self._cases.find(request.path_params["case"])
         if case is None:
@@ -177,6 +177,8 @@ class ReviewBoard:
         return self._page(
             "case.html",
             request,
+            status=200 if said is None else 409,
+            said=said,
             case=case,
             alerts=self._shown_alerts(case),
             actions=[(action, self._time(case, action.time)) for action in reversed(case.actions)],
@@ -207,7 +209,10 @@ class ReviewBoard:
             self._cases.act(
                 case.store_id,
                 lambda name, at: _action_of(form, case, name, at, str(request.state.person)),
+                seen=(case.case_id, _number(form.get("revision"))),
             )
+        except CaseChangedError as error:
+            return self._case(request, said=str(error))
         except (ValueError, OSError, RetailAnomalyError) as error:
             status = 422 if isinstance(error, ValueError) else 503  # the place of the actions takes none now
             return self._page(

@@ -95,3 +95,14 @@ def test_a_wrong_verdict_is_named(desk_of: MakeDesk) -> None:
         desk.judge(desk.shown, "perhaps", "I do not know")
     with pytest.raises(KeyError, match="no such case"):
         desk.judge("nowhere", "benign", "there is none")
+
+
+def test_a_case_that_changed_since_it_was_shown_is_shown_again(desk_of: MakeDesk) -> None:
+    mine, boards = desk_of(), desk_of()
+    assert mine.shown is not None
+    boards.judge(mine.shown, "benign", "a service desk")
+    before = mine.actions.read_bytes()
+
+    assert "changed since you opened it" in press(mine, "confirmed", "seen on video")
+    assert mine.actions.read_bytes() == before
+    assert "confirmed: kept" in press(mine, "confirmed", "seen on video")

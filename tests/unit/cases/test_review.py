@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.cases import triage
 from retail_anomaly.frames.receipts_around import receipts_around, receipts_near
 from retail_anomaly.settings import Settings
 from tests.unit.cases.test_triage import HOUR, T0, alert
@@ -52,6 +53,8 @@ class OpenBoard:
     ) -> tuple[int, str, dict[str, str]]:
         """Return status, text and headers of the answer to a page or a form."""
         sent = {"Cookie": f"review-{self.port}={self.rules.token}", "Host": f"127.0.0.1:{self.port}"}
+        if form is not None and "revision" not in form:
+            form = {**form, "revision": self.revision(path, headers)}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(
             "GET" if form is None else "POST",
@@ -63,6 +66,10 @@ class OpenBoard:
         text = answer.read().decode()
         connection.close()
         return answer.status, text, dict(answer.getheaders())
+
+    def revision(self, path: str, headers: dict[str, str] | None = None) -> str:
+        """Return the revision of a case that its forms send back."""
+        return self.ask(path, headers=headers)[1].partition('name="revision" value="')[2].partition('"')[0]
 
     def case(self) -> str:
         """Return the path of the first open case."""
@@ -355,6 +362,115 @@ def test_an_allow_entry_that_would_hide_a_confirmed_alert_is_refused(board: Open
     assert status == 422
     assert "would have hidden an alert that was confirmed" in text
     assert [line["action"] for line in board.decisions()] == ["verdict"]
+
+
+@pytest.mark.parametrize("form", [{"alert": "a"}, {}])
+@pytest.mark.parametrize("other", ["alert", "revision", "person"])
+def test_a_decision_on_an_old_page_is_not_kept(board: OpenBoard, form: dict[str, str], other: str) -> None:
+    case = board.case()
+    verdict = {"action": "verdict", "verdict": "benign", "reason": "ok", "revision": board.revision(case)}
+    if other == "person":
+        board.ask(case, {**verdict, "verdict": "confirmed"})
+    else:
+        new = alert("new", 2 * HOUR) if other == "alert" else alert("a", revision=2)
+        write_alerts(board.folder, new)
+    before = board.decisions()
+
+    status, text, _ = board.ask(case, verdict | form)
+
+    assert (status, board.decisions()) == (409, before)
+    assert "Nothing was kept: this case changed since you opened it" in text
+    assert board.ask(case, {**verdict, **form, "revision": board.revision(case)})[0] == 303
+
+
+def test_a_form_without_a_revision_is_not_kept(board: OpenBoard) -> None:
+    form = {"action": "verdict", "verdict": "benign", "reason": "ok", "revision": ""}
+
+    assert (board.ask(board.case(), form)[0], board.decisions()) == (409, [])
+
+
+AHEAD = 400 * 24 * HOUR
+BEYOND = 250_000_000_000_000 - T0
+
+
+@pytest.mark.parametrize("ahead", [AHEAD, BEYOND])
+@pytest.mark.parametrize("who", ["c-1", "c-2"])
+@pytest.mark.parametrize("detected", [None, T0 + 2 * HOUR])
+def test_one_clock_ahead_moves_no_decision(
+    tmp_path: Path, ahead: int, who: str, detected: int | None
+) -> None:
+    wrong = msgspec.structs.replace(alert("wrong", ahead, employee_id=who), detected_at=detected)
+    write_alerts(tmp_path, alert("a"), alert("b", HOUR), wrong)
+    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",))) as board:
+        case = board.ask("/alert/a")[2]["location"]
+        kind = alert("a").type
+        board.ask(case, {"action": "verdict", "verdict": "benign", "reason": "ok"})
+        judged = board.ask(case)[1]
+        board.ask(case, {"action": "snooze", "kind": kind, "days": "7", "reason": "stocktaking"})
+        write_alerts(
+            tmp_path, alert("later", NOW - T0 + HOUR), alert("other", NOW - T0 + HOUR, type="SHRINKAGE")
+        )
+        book = triage(tmp_path / "alerts.jsonl", tmp_path / "actions.jsonl")
+
+    found = {each.alert_id: each for case in book.cases for each in case.alerts}
+    assert "<dd>closed" in judged
+    assert {line["time"] for line in board.decisions()} == {NOW}
+    assert [found[name].waits for name in ("a", "b", "later", "other")] == [False, False, False, True]
+    assert found["other"].verdict is None
+
+
+def test_a_history_ahead_of_the_wall_clock_is_judged(tmp_path: Path) -> None:
+    write_alerts(tmp_path, alert("a", AHEAD), alert("b", AHEAD + HOUR))
+    with running(tmp_path, Rules("kim", hosts=("127.0.0.1",))) as board:
+        case = board.case()
+        board.ask(case, {"action": "verdict", "verdict": "benign", "reason": "ok"})
+        board.ask(case, {"action": "verdict", "verdict": "confirmed", "reason": "on video"})
+        shown = board.ask(case)[1]
+
+    newest = T0 + AHEAD + HOUR
+    assert [line["time"] for line in board.decisions()] == [newest, newest + 1]
+    assert "<dd>confirmed" in shown
+
+
+def test_the_pages_are_whole_while_alerts_arrive(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    write_alerts(tmp_path, alert("a"))
+    cases = BoardCases(GrowingFile(path), GrowingFile(tmp_path / "actions.jsonl"), Settings(), lambda: NOW)
+    cases.refresh()
+    is_in, may_leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with cases._lock:
+            is_in.set()
+            may_leave.wait(60)
+
+    done: list[str] = []
+    reads: dict[str, Callable[[], object]] = {
+        "confirmed_lately": lambda: cases.confirmed_lately(["none"]),
+        "expected_loss": cases.expected_loss,
+        "closed": cases.closed,
+        "find": lambda: cases.find("none"),
+        "alerts": cases.alerts,
+    }
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_in.wait(60)
+
+    def read(name: str) -> None:
+        reads[name]()
+        done.append(name)
+
+    readers = [threading.Thread(target=read, args=(name,)) for name in reads]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(0.05)
+    early = list(done)
+    may_leave.set()
+    for thread in (holder, *readers):
+        thread.join()
+
+    assert (early, sorted(done)) == ([], sorted(reads))
 
 
 @pytest.mark.parametrize(
