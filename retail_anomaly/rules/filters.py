@@ -1,6 +1,7 @@
 """The check of event filters."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 from retail_anomaly.core.nearest import nearest
@@ -21,8 +22,23 @@ def text_of(given: Written, key: str) -> str:
     """
     text = given.text or (given.value if isinstance(given.value, str) else "")
     if not text or isinstance(given.value, dict | list) or given.value is None:
-        raise given.error(f"{key}: expected text, got {given.plain()!r}")
+        # A file's own text is at hand; a configuration or a mapping has lost the zeros of 0012.
+        is_taken = isinstance(given.value, int | float | date) and not given.text
+        advice = "; put it in quotes" if is_taken else ""
+        raise given.error(f"{key}: expected text, got {given.plain()!r}{advice}")
     return text
+
+
+def list_named(given: Written) -> str | None:
+    """Return the name of the list that a value of a test stands for; None: for itself.
+
+    Examples
+    --------
+    >>> from retail_anomaly.rules.written import written
+    >>> list_named(written("$risky", "a notebook"))
+    'risky'
+    """
+    return given.text[1:] if given.text.startswith("$") else None
 
 
 def number_of(given: Written, key: str) -> float:
@@ -91,7 +107,13 @@ def _test(key: str, given: Written, fields: Mapping[str, Kind], lists: Mapping[s
         return FieldTest(field, modifier, given.value)
     if modifier == "startswith":
         _require(kind is Kind.TEXT, given, key, "a field with text")
-        return FieldTest(field, modifier, text_of(given, key))
+        text = text_of(given, key)
+        if list_named(given):
+            raise given.error(
+                f"{key}: expected one text, got the list {text}; write a test for each text: "
+                f"[{{{key}: a}}, {{{key}: b}}]"
+            )
+        return FieldTest(field, modifier, text)
     if modifier == "field":
         return FieldTest(field, modifier, _other(key, given, kind, fields))
     _require(kind is Kind.NUMBER, given, key, "a field with numbers")
@@ -120,14 +142,15 @@ def _other(key: str, given: Written, kind: Kind, fields: Mapping[str, Kind]) -> 
 def _values(
     key: str, given: Written, field: str, kind: Kind, lists: Mapping[str, Written]
 ) -> tuple[Any, ...]:
-    if given.text.startswith("$"):
-        name = given.text[1:]
-        if name not in lists:
+    found: list[Any] = []
+    for option in given.value if isinstance(given.value, list) else [given]:
+        name = list_named(option)
+        if name is not None and name not in lists:
             known = nearest(name, lists) if lists else "name it in `lists`"
-            raise given.error(f"{key}: unknown list {name}; {known}")
-        given = lists[name]
-    options = given.value if isinstance(given.value, list) else [given]
-    return tuple(_value(key, option, field, kind) for option in options)
+            raise option.error(f"{key}: unknown list {name}; {known}")
+        options = [option] if name is None else lists[name].value
+        found += [_value(key, each, field, kind) for each in options]
+    return tuple(found)
 
 
 def _value(key: str, given: Written, field: str, kind: Kind) -> Any:

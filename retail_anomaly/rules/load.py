@@ -188,9 +188,17 @@ def _with_lists(rule: Written, lists: Mapping[str, Any]) -> Written:
     """Give a rule the named lists that its tests refer to, so that they are versioned with it."""
     if not lists or not isinstance(rule.value, dict):
         return rule
+    used: dict[str, Written] = {}
     texts = _texts(rule)
-    used = {name: _list(name, given) for name, given in lists.items() if f"${name}" in texts}
-    return written({"lists": used}, "rules.lists").over(rule) if used else rule
+    # A list that a used list names comes too: the check of the rule then sees that it does.
+    while found := {name for name in lists if f"${name}" in texts} - used.keys():
+        new = {
+            name: written(_list(name, lists[name]), f"rules.lists.{name}") for name in lists if name in found
+        }
+        texts = set().union(*map(_texts, new.values()))
+        used |= new
+    place = "rules.lists"
+    return Written({"lists": Written(used, place)}, place).over(rule) if used else rule
 
 
 def _list(name: str, given: Any) -> Any:

@@ -3,18 +3,20 @@
 import math
 import re
 from string import Formatter
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.nearest import nearest
-from retail_anomaly.rules.filters import check_filters, number_of, text_of
+from retail_anomaly.rules.filters import check_filters, list_named, number_of, text_of
 from retail_anomaly.rules.model import Condition, EventFilter, Rule, Status, WhenKind
+from retail_anomaly.rules.sent import sent
 from retail_anomaly.rules.vocabulary import ALL_FIELDS, KEYS, LONGEST_MESSAGE, STATUSES, WHEN_KEYS, Kind
 from retail_anomaly.rules.written import Written
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _EVENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REQUIRED: Final = ("id", "events", "window", "when")
+_TOO_LARGE: Final = 2**53  # from here on JSON may round a whole number
 _MADE_FOR_MESSAGES: Final = ("value", "rule", "storeId")
 
 
@@ -40,10 +42,11 @@ def checked_rule(rule: Written) -> Rule:
     when = _when(keys["when"], events)
     if when.kind in ("sequence", "absent") and not isinstance(window, int):
         raise keys["window"].error(f"window: {when.kind} needs a duration such as 10m, got {window}")
+    status = _status(keys.get("status"))
     return Rule(
         id=checked_id(keys["id"]),
         version=_version(keys.get("version")),
-        status=_status(keys.get("status")),
+        status=status,
         message=_message(keys.get("message")),
         events=events,
         by=by,
@@ -51,41 +54,9 @@ def checked_rule(rule: Written) -> Rule:
         when=when,
         subject=_subject(keys.get("subject")),
         risk=_risk(keys.get("risk")),
-        written=_sent(rule),
+        written=sent(rule, status),
         place=rule.place,
     )
-
-
-def _sent(rule: Written) -> dict[str, Any]:
-    """Return the rule as a mapping that JSON can carry."""
-    plain: dict[str, Any] = rule.plain()
-    if "status" in plain:
-        plain["status"] = _status(rule.value["status"])
-    for name in ("events", "lists", "when"):
-        if name in plain:
-            # An event may have the name `off`, which YAML takes for false.
-            plain[name] = _textual(rule.value[name], flags=name == "events")
-    return plain
-
-
-def _textual(given: Written, *, flags: bool) -> Any:
-    """Return values with dates and the like as the text that they were written as.
-
-    `flags` tells whether true and false may be meant.
-    """
-    if isinstance(given.value, dict):
-        return {name: _textual(item, flags=flags and _is_flag(name)) for name, item in given.value.items()}
-    if isinstance(given.value, list):
-        return [_textual(item, flags=flags) for item in given.value]
-    if isinstance(given.value, bool):
-        return given.value if flags else given.text or given.value
-    return given.value if isinstance(given.value, str | int | float | None) else given.text
-
-
-def _is_flag(key: str) -> bool:
-    """Tell whether the value of a test, or of an event's tests, may be true or false."""
-    field, _, modifier = key.partition("|")
-    return modifier == "exists" or ALL_FIELDS.get(field) is not Kind.TEXT
 
 
 def _mapping(given: Written, name: str, example: str) -> dict[str, Written]:
@@ -112,7 +83,7 @@ def checked_id(given: Written) -> str:
 def _version(given: Written | None) -> int:
     if given is None:
         return 1
-    if type(given.value) is not int or not 0 <= given.value < 2**53:
+    if type(given.value) is not int or not 0 <= given.value < _TOO_LARGE:
         raise given.error(f"version: expected a whole number, got {given.value!r}")
     return given.value
 
@@ -135,6 +106,11 @@ def _lists(given: Written | None) -> dict[str, Written]:
     for name, values in lists.items():
         if not isinstance(values.value, list):
             raise values.error(f"lists.{name}: expected a list, got {values.plain()!r}")
+        for other in filter(None, map(list_named, values.value)):
+            if other in lists:
+                raise values.error(
+                    f"lists.{name}: a list can't name another; name both in the test: [${name}, ${other}]"
+                )
     return lists
 
 
@@ -209,8 +185,10 @@ def _when(given: Written, events: dict[str, tuple[EventFilter, ...]]) -> Conditi
             raise given.error(f"when: {kind} needs {key}, which is missing")
     first, second, field = _subjects_of(kind, keys, events)
     minimum = keys.get("min")
-    if minimum is not None and (type(minimum.value) is not int or minimum.value < 1):
-        raise minimum.error(f"when.min: expected a whole number >= 1, got {minimum.plain()!r}")
+    if minimum is not None and (type(minimum.value) is not int or not 1 <= minimum.value < _TOO_LARGE):
+        raise minimum.error(
+            f"when.min: expected a whole number from 1 to {_TOO_LARGE - 1}, got {minimum.plain()!r}"
+        )
     return Condition(
         kind=kind,
         first=first,

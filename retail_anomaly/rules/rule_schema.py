@@ -94,7 +94,7 @@ def _filter() -> dict[str, Any]:
         known[f"{name}|exists"] = _FLAG
         known[f"{name}|field"] = _TEXT
         if kind is Kind.TEXT:
-            known[f"{name}|startswith"] = _TEXT
+            known[f"{name}|startswith"] = value
         if kind is Kind.NUMBER:
             known |= {f"{name}|{modifier}": _NUMBER for modifier in NUMERIC}
             known[f"{name}|share"] = {

@@ -181,9 +181,10 @@ class Declared:
         if value is MISSING:
             return False
         if modifier in {"", "not"}:
-            if isinstance(wanted, str) and wanted.startswith("$"):
-                wanted = self.rule["lists"][wanted[1:]]
-            values = wanted if isinstance(wanted, list) else [wanted]
+            values: list[Any] = []
+            for each in wanted if isinstance(wanted, list) else [wanted]:
+                named = isinstance(each, str) and each.startswith("$")
+                values += self.rule["lists"][each[1:]] if named else [each]
             if name == "eventType":
                 value, values = str(value).upper(), [str(each).upper() for each in values]
             return (value in values) == (modifier == "")

@@ -58,6 +58,8 @@ TESTS: tuple[tuple[str, Any], ...] = (
     ("sku|not", "b"),
     ("sku", "$risky"),
     ("sku|not", "$risky"),
+    ("sku", ["$risky", "a"]),
+    ("sku|not", ["a", "$risky"]),
     ("receipt|startswith", "a"),
     ("approverId|field", "cashierId"),
     ("sku|field", "transactionId"),

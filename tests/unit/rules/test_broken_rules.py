@@ -72,6 +72,28 @@ BROKEN = [
     ),
     (6, "  drawer: {weekday: monday}", 6, "weekday: unknown day monday; did you mean mon?"),
     (6, "  drawer: {sku: $risky}", 6, "sku: unknown list risky; name it in `lists`"),
+    (6, "  drawer: {sku: [a, $risky]}", 6, "sku: unknown list risky; name it in `lists`"),
+    (
+        6,
+        "  drawer: {sku|startswith: $risky}",
+        6,
+        "sku|startswith: expected one text, got the list $risky; write a test for each text: "
+        "[{sku|startswith: a}, {sku|startswith: b}]",
+    ),
+    (6, "  drawer: {amount|gte: $risky}", 6, "amount|gte: expected a number, got '$risky'"),
+    (6, "  drawer: {sku|field: $risky}", 6, "sku|field: unknown field $risky; expected one of"),
+    (
+        7,
+        "  sale: {sku: $a, amount: $a}\nlists: {a: [4711]}",
+        8,
+        "lists.a: stands for text (sku) and a number (amount); give each field a list of its own",
+    ),
+    (
+        7,
+        "  sale: {sku: $a}\nlists: {a: [x, $b], b: [y]}",
+        8,
+        "lists.a: a list can't name another; name both in the test: [$a, $b]",
+    ),
     (6, "  drawer: NO_SALE", 6, "drawer: expected tests such as {eventType: NO_SALE}, got 'NO_SALE'"),
     (8, "by: cashierId", 8, "by: expected a list of fields such as [cashierId], got 'cashierId'"),
     (8, "by: [cashierID]", 8, "by: unknown field cashierID; did you mean cashierId?"),
@@ -81,6 +103,12 @@ BROKEN = [
     (10, "when: {count: draw, gte: 5}", 10, "when.count: unknown event draw; did you mean drawer?"),
     (10, "when: {cuont: drawer, gte: 5}", 10, "when: unknown key cuont; did you mean count?"),
     (10, "when: {count: drawer}", 10, "when: count needs gte, which is missing"),
+    (
+        10,
+        "when: {ratio: [drawer, sale], gte: 1, min: 9007199254740992}",
+        10,
+        "when.min: expected a whole number from 1 to 9007199254740991, got 9007199254740992",
+    ),
     (
         10,
         "when: {count: drawer, gte: 5, min: 3}",
