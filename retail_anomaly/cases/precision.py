@@ -205,10 +205,18 @@ def prioritised(case: Case, precision: Precision) -> Case:
     0.36
     """
     missed, loss = 1.0, 0.0
+    # Alerts of one kind are many in a long case, and have few confidences.
+    chances: dict[tuple[str, float | None], float] = {}
     waits = any(probability(alert) is None for alert in case.alerts)
     for alert, money in zip(case.alerts, money_of(case.alerts), strict=True):
         sure = probability(alert)
-        p = precision.of(alert.type, alert.confidence) if sure is None else sure
+        if sure is None:
+            kind = alert.type, alert.confidence
+            p = chances.get(kind)
+            if p is None:
+                p = chances[kind] = precision.of(*kind)
+        else:
+            p = sure
         if sure is None or not waits:
             missed *= 1 - p
         loss += p * money

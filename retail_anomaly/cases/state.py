@@ -65,6 +65,14 @@ class CasesState(DetectorState):
         """Return an alert that is known."""
         return cast(AlertState, self.alerts.get(alert_id))
 
+    def shown(self, alert_id: str) -> CaseAlert:
+        """Return an alert that is known as its case shows it, with its verdict and its entry."""
+        kept = self.alert(alert_id)
+        if kept.verdict is None and not kept.suppressed_by:
+            return kept.shown
+        entry = self.first_entry(kept.suppressed_by)
+        return msgspec.structs.replace(kept.shown, verdict=kept.verdict, suppressed_by=entry)
+
     def case(self, case_id: str) -> CaseState:
         """Return a case that is known."""
         return cast(CaseState, self.cases.get(case_id))

@@ -5,15 +5,14 @@ detectors keeps it for cases too. Its outcome does not depend on the order of th
 function of the alerts in their order and of the set of actions.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import insort
+from collections.abc import Iterable, Mapping
 from typing import Final, cast
-
-import msgspec
 
 from retail_anomaly.cases.actions import Action, Scope
 from retail_anomaly.cases.case import Case, CaseAlert, case_id, subject_of
 from retail_anomaly.cases.confidence import Calibration, packaged_calibration
-from retail_anomaly.cases.precision import Prior, prioritised
+from retail_anomaly.cases.precision import Precision, Prior, prioritised
 from retail_anomaly.cases.state import CasesState, CaseState
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.memory import StoreMemory
@@ -99,21 +98,45 @@ class Triage(StoreKeeper):
             The cases that changed; none for a record that was seen before.
         """
         state = _state(store)
-        if isinstance(record, Alert):
-            state.pass_time(_time(record))
-            changed = self._take_alert(record, state)
-        else:
-            # People act by the time of day, which may be years after the alerts of a history that is read
-            # again. So actions pass no time, and what is forgotten hangs on the alerts alone.
-            changed = self._take_action(record, state)
-        cases = [self._case(name, state) for name in changed]
+        changed = self._take(record, state)
+        cases = self._built(changed, state)
         state.forget(self._memory, _WAITS)
         return cases
 
-    def cases(self, store: StoreMemory) -> list[Case]:
-        """Return all cases of a store that are remembered, in the order in which they were opened."""
+    def take(self, record: Alert | Action, store: StoreMemory) -> list[str]:
+        """Take one alert or action of a store as `process` does, and put no case together.
+
+        A reader of a whole history needs each case once, at its end: `process` costs as much as the case is
+        long.
+
+        Parameters
+        ----------
+        record, store
+            As for `process`.
+
+        Returns
+        -------
+        list of str
+            The ids of the cases that changed.
+        """
         state = _state(store)
-        return [self._case(name, state) for name, _ in state.cases.items()]
+        changed = self._take(record, state)
+        state.forget(self._memory, _WAITS)
+        return changed
+
+    def cases(self, store: StoreMemory, case_ids: Iterable[str] | None = None) -> list[Case]:
+        """Return the cases of a store as they are now.
+
+        Parameters
+        ----------
+        store
+            The memory of the store.
+        case_ids
+            Those to return, in this order; one that is not remembered is left out. None: all that are
+            remembered, in the order in which they were opened.
+        """
+        state = _state(store)
+        return self._built(state.cases if case_ids is None else case_ids, state)
 
     def hidden_by(self, entry: Action, store: StoreMemory) -> list[CaseAlert]:
         """Return the confirmed alerts that a snooze or an allow entry would have hidden, whenever they came.
@@ -141,6 +164,14 @@ class Triage(StoreKeeper):
         """Return how many actions wait for their alert or case; time alone releases none."""
         return len(_state(store).waiting), None
 
+    def _take(self, record: Alert | Action, state: CasesState) -> list[str]:
+        if isinstance(record, Alert):
+            state.pass_time(_time(record))
+            return self._take_alert(record, state)
+        # People act by the time of day, which may be years after the alerts of a history that is read
+        # again. So actions pass no time, and what is forgotten hangs on the alerts alone.
+        return self._take_action(record, state)
+
     def _take_alert(self, alert: Alert, state: CasesState) -> list[str]:
         known = state.alerts.get(alert.alert_id)
         if known is not None and alert.revision <= known.shown.revision:
@@ -151,11 +182,15 @@ class Triage(StoreKeeper):
         case.revision += 1
         case.newest_at = max(case.newest_at, alert.opened_at)
         state.cases.put(name, case)
+        released: list[Action] = []
         if known is None:
             for action in state.entries_of(alert.type):
                 self._suppress(action, alert.alert_id, state)
-            for action in state.released(alert.alert_id, name):
+            released = state.released(alert.alert_id, name)
+            for action in released:
                 self._apply(action, name, state)
+        # An action that waited for the case may judge alerts that are in it already.
+        _count_verdicts(case.alert_ids if released else [alert.alert_id], name, state)
         return [name]
 
     def _case_of(self, alert: Alert, state: CasesState) -> str:
@@ -194,7 +229,10 @@ class Triage(StoreKeeper):
         if name is None or state.cases.get(name) is None:
             state.waiting.put(action.action_id, action)
             return []
-        return self._apply(action, name, state)
+        changed = self._apply(action, name, state)
+        if changed and action.action == "verdict":
+            _count_verdicts(_judged(action, name, state), name, state)
+        return changed
 
     def _enter(self, action: Action, state: CasesState) -> list[str]:
         """Keep a snooze or an allow entry, and mark the alerts that it covers."""
@@ -223,47 +261,63 @@ class Triage(StoreKeeper):
         case = state.case(name)
         if any(taken.action_id == action.action_id for taken in case.actions):
             return []
-        case.actions = sorted([*case.actions, action], key=lambda each: each.order)
+        insort(case.actions, action, key=lambda each: each.order)
         case.revision += 1
         state.cases.put(name, case)
         return [name]
 
-    def _case(self, name: str, state: CasesState) -> Case:
-        """Return a case as its alerts and actions make it, and count its verdicts."""
-        case = state.case(name)
-        alerts = sorted(self._alerts(case, name, state), key=lambda each: (each.opened_at, each.alert_id))
-        assigned = [action for action in case.actions if action.action == "assign"]
-        built = Case(
-            case_id=name,
-            revision=case.revision,
-            store_id=case.store_id,
-            subject=case.subject,
-            opened_at=alerts[0].opened_at,
-            newest_at=case.newest_at,
-            state="open" if _reopened(case) or any(alert.waits for alert in alerts) else "closed",
-            assignee=(assigned[-1].assignee or assigned[-1].by) if assigned else None,
-            alerts=tuple(alerts),
-            actions=tuple(case.actions),
-        )
-        return prioritised(built, state.precision(self._priors))
+    def _built(self, case_ids: Iterable[str], state: CasesState) -> list[Case]:
+        """Return cases as their alerts and actions make them."""
+        precision = state.precision(self._priors)
+        known = ((name, state.cases.get(name)) for name in case_ids)
+        return [_put_together(name, case, state, precision) for name, case in known if case is not None]
 
-    def _alerts(self, case: CaseState, name: str, state: CasesState) -> Iterator[CaseAlert]:
-        verdicts = [action for action in case.actions if action.action == "verdict"]
-        for alert_id in case.alert_ids:
-            kept = state.alert(alert_id)
-            about = [
-                action.verdict
-                for action in verdicts
-                if action.alert_id == alert_id
-                or (action.case_id == name and kept.shown.opened_at <= action.time)
-            ]
-            verdict = about[-1] if about else None
-            state.note_verdict(alert_id, verdict)
-            yield msgspec.structs.replace(
-                kept.shown,
-                verdict=verdict,
-                suppressed_by=state.first_entry(kept.suppressed_by),
-            )
+
+def _put_together(name: str, case: CaseState, state: CasesState, precision: Precision) -> Case:
+    alerts = sorted(
+        (state.shown(alert_id) for alert_id in case.alert_ids),
+        key=lambda each: (each.opened_at, each.alert_id),
+    )
+    assigned = [action for action in case.actions if action.action == "assign"]
+    built = Case(
+        case_id=name,
+        revision=case.revision,
+        store_id=case.store_id,
+        subject=case.subject,
+        opened_at=alerts[0].opened_at,
+        newest_at=case.newest_at,
+        state="open" if _reopened(case) or any(alert.waits for alert in alerts) else "closed",
+        assignee=(assigned[-1].assignee or assigned[-1].by) if assigned else None,
+        alerts=tuple(alerts),
+        actions=tuple(case.actions),
+    )
+    return prioritised(built, precision)
+
+
+def _count_verdicts(alert_ids: Iterable[str], name: str, state: CasesState) -> None:
+    """Count the verdicts of some alerts of a case anew, after its actions changed or they were replaced."""
+    case = state.case(name)
+    for alert_id in alert_ids:
+        opened_at = state.alert(alert_id).shown.opened_at
+        # The actions are in order, so the first from the end is the newest.
+        about = (
+            action.verdict
+            for action in reversed(case.actions)
+            if action.action == "verdict"
+            and (action.alert_id == alert_id or (action.case_id == name and opened_at <= action.time))
+        )
+        state.note_verdict(alert_id, next(about, None))
+
+
+def _judged(verdict: Action, name: str, state: CasesState) -> list[str]:
+    """Return the alerts of a case that a verdict may be about."""
+    if verdict.case_id != name:
+        return [] if verdict.alert_id is None else [verdict.alert_id]
+    return [
+        alert_id
+        for alert_id in state.case(name).alert_ids
+        if alert_id == verdict.alert_id or state.alert(alert_id).shown.opened_at <= verdict.time
+    ]
 
 
 def _state(store: StoreMemory) -> CasesState:

@@ -263,7 +263,7 @@ def _triaged(
         store = stores.get(record.store_id)
         if store is None:
             store = stores[record.store_id] = steps.new_store(record.store_id)
-        steps.process(record, store)
+        steps.take(record, store)
     return stores
 
 
