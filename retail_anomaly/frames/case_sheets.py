@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,9 @@ from retail_anomaly.sources.stored_file import StoredFile
 from retail_anomaly.whole_file import whole_file
 
 _COLUMNS: Final = ("case_id", "verdict", "reason")
+_SEEN: Final = "newest_at"  # the newest alert that the sheet shows
+_TIME: Final = "%Y-%m-%d %H:%M:%S.%f UTC"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DECIDING: Final = ("verdict", "reopen")
 _FORMS: Final = (".csv", ".xlsx")
 _FORMULA: Final = ("=", "+", "-", "@")
@@ -48,7 +52,7 @@ def write_cases(book: CaseBook, path: Path) -> None:
     frame = frame[frame["state"] == "open"].drop(columns="state")
     sheet = frame.assign(
         types=[", ".join(types) for types in frame["types"]],
-        **{name: frame[name].dt.strftime("%Y-%m-%d %H:%M:%S UTC") for name in ("opened_at", "newest_at")},
+        **{name: frame[name].dt.strftime(_TIME) for name in ("opened_at", _SEEN)},
     )
     for name in sheet.columns:
         sheet[name] = sheet[name].map(_plain)
@@ -68,14 +72,16 @@ def read_verdicts(path: Path, book: CaseBook, *, by: str, time: int) -> list[Act
     Parameters
     ----------
     path
-        The sheet. Rows without a verdict are passed over; other columns may be changed or gone.
+        The sheet. Rows without a verdict are passed over; other columns may be changed or gone. A verdict
+        covers the alerts up to the row's ``newest_at``, as `write_cases` wrote it; without that column it
+        covers all alerts that the case has now.
     book
         The cases.
     by
         The person.
     time
-        When the person decided, in epoch milliseconds. It is moved behind a case's newest alert, so that the
-        verdict covers the alerts that the sheet showed.
+        When the person decided, in epoch milliseconds. It is moved behind a case's newest alert, or, where
+        newer alerts joined the case after the export, before them: the person never saw those.
 
     Returns
     -------
@@ -86,7 +92,8 @@ def read_verdicts(path: Path, book: CaseBook, *, by: str, time: int) -> list[Act
     Raises
     ------
     UsageError
-        A row is wrong, or two rows judge one case differently; the text names file and row.
+        A row is wrong, two rows judge one case differently, or a case has both newer alerts and a newer
+        decision than the sheet; the text names file and row.
     SourceError
         The sheet can't be read.
     """
@@ -108,13 +115,19 @@ def read_verdicts(path: Path, book: CaseBook, *, by: str, time: int) -> list[Act
                 f"{path}: row {number}: case {name} has another verdict or reason in row {first[0]}: keep one"
             )
         last = next((each for each in reversed(case.actions) if each.action in _DECIDING), None)
-        if first[0] != number or (last is not None and _repeats(last, case, verdict, reason, by)):
+        seen = _seen(path, number, row, case)
+        if first[0] != number or (last is not None and _repeats(last, case, seen, verdict, reason, by)):
             continue
+        at = max(time if seen == case.newest_at else 0, seen, 0 if last is None else last.time + 1)
+        if any(seen < alert.opened_at <= at for alert in case.alerts):
+            raise UsageError(
+                f"{path}: row {number}: case {name} has newer alerts and a newer decision: export it again"
+            )
         # The decision before is part of the id: a verdict that is changed back is another one.
         parts = "\n".join((name, verdict, reason, by, "" if last is None else last.action_id))
         fields: dict[str, Any] = {
             "actionId": blake2b(parts.encode(), digest_size=16).hexdigest(),
-            "time": max(time, case.newest_at, 0 if last is None else last.time + 1),
+            "time": at,
             "by": by,
             "action": "verdict",
             "storeId": case.store_id,
@@ -129,10 +142,24 @@ def read_verdicts(path: Path, book: CaseBook, *, by: str, time: int) -> list[Act
     return actions
 
 
-def _repeats(last: Action, case: Case, verdict: str, reason: str, by: str) -> bool:
-    """Tell whether a case's newest decision says the same, about all of its alerts."""
+def _seen(path: Path, number: int, row: dict[str, str], case: Case) -> int:
+    """Return the time up to which a row shows its case's alerts."""
+    text = row.get(_SEEN, "")
+    if not text:
+        return case.newest_at
+    try:
+        shown = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(
+            f"{path}: row {number}: {_SEEN}: expected a time as exported, got {text!r}: export again"
+        ) from None
+    return min((shown - _EPOCH) // timedelta(milliseconds=1), case.newest_at)
+
+
+def _repeats(last: Action, case: Case, seen: int, verdict: str, reason: str, by: str) -> bool:
+    """Tell whether a case's newest decision says the same, about all alerts that the sheet shows."""
     said = (last.case_id, last.verdict, last.reason, last.by)
-    return said == (case.case_id, verdict, reason, by) and last.time >= case.newest_at
+    return said == (case.case_id, verdict, reason, by) and last.time >= seen
 
 
 def _filled_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -143,17 +170,18 @@ def _filled_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         return
     table = ExcelTable(file)
     _expect_columns(path, table.names)
-    for batch in table.batches(_COLUMNS):
-        columns = [batch.column(name) or () for name in _COLUMNS]
+    names = _read_columns(table.names)
+    for batch in table.batches(names):
+        columns = [batch.column(name) or () for name in names]
         for number, *cells in zip(batch.numbers, *columns, strict=True):
             row = ("" if cell is None else str(cell).strip() for cell in cells)
-            yield number, dict(zip(_COLUMNS, row, strict=True))
+            yield number, dict(zip(names, row, strict=True))
 
 
 def _csv_rows(path: Path, file: StoredFile) -> Iterator[tuple[int, dict[str, str]]]:
     form = csv_form(file, None, None, header=1)  # no title: `write` puts none above it
     _expect_columns(path, form.header)
-    places = {name: form.header.index(name) for name in _COLUMNS}
+    places = {name: form.header.index(name) for name in _read_columns(form.header)}
     with file.opened("CSV") as (content, _), text_lines(content, form.encoding) as lines:
         first_line = form.header_lines + 1
         rows = CsvRows(
@@ -166,6 +194,10 @@ def _csv_rows(path: Path, file: StoredFile) -> Iterator[tuple[int, dict[str, str
             for line, row in zip(block.lines, block.rows, strict=True):
                 yield line - joined, {name: row[place].strip() for name, place in places.items()}
                 joined += sum(cell.count("\n") for cell in row)
+
+
+def _read_columns(names: Sequence[str]) -> tuple[str, ...]:
+    return (*_COLUMNS, _SEEN) if _SEEN in names else _COLUMNS
 
 
 def _expect_columns(path: Path, names: Sequence[str]) -> None:

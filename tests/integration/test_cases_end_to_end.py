@@ -107,7 +107,8 @@ def judge(board: BoardBrowser, cases: dict[str, Case], verdict: Callable[[str], 
     while sent < VERDICTS:
         case = cases[board.waiting()[0]]
         alone = {alert.alert_id: verdict(alert.alert_id) for alert in case.alerts}
-        for form in board.forms(case.case_id):
+        for place in range(len(board.forms(case.case_id))):
+            form = board.forms(case.case_id)[place]  # of the page as it is after the verdict before
             about = alone if form.alert_id is None else {form.alert_id: alone[form.alert_id]}
             # One verdict for the whole case if it fits each of its alerts, else one for each.
             if (len(set(alone.values())) == 1) == (form.alert_id is None):

@@ -112,6 +112,52 @@ def test_a_verdict_that_is_changed_back_is_a_new_one(alerts: Path, tmp_path: Pat
     assert {each.verdict for each in case.alerts} == {"confirmed"}
 
 
+@pytest.mark.parametrize("form", [".csv", ".xlsx"])
+def test_an_alert_that_came_after_the_export_waits(alerts: Path, tmp_path: Path, form: str) -> None:
+    sheet, options = tmp_path / f"cases{form}", ["--alerts", str(alerts)]
+    main(["verdict", "export", str(sheet), *options])
+    fill(sheet, "benign", "seen on video")
+    with alerts.open("ab") as file:
+        file.write(encode(alert("later", HOUR + 1)) + b"\n")
+
+    for _ in range(2):
+        assert main(["verdict", "import", str(sheet), *options, "--as", "kim"]) == 0
+
+    case = ra.triage(alerts, alerts.with_suffix(".actions.jsonl")).cases[0]
+    assert (case.state, len(case.actions)) == ("open", 1)
+    assert [(each.alert_id, each.verdict) for each in case.alerts] == [
+        ("a", "benign"),
+        ("b", "benign"),
+        ("later", None),
+    ]
+
+
+def test_a_sheet_older_than_a_decision_and_an_alert_is_exported_again(
+    alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, options = tmp_path / "old.csv", tmp_path / "new.csv", ["--alerts", str(alerts)]
+    main(["verdict", "export", str(old), *options])
+    fill(old, "benign", "seen on video")
+    with alerts.open("ab") as file:
+        file.write(encode(alert("later", 2 * HOUR)) + b"\n")
+    main(["verdict", "export", str(new), *options])
+    fill(new, "confirmed", "seen on video")
+    assert main(["verdict", "import", str(new), *options, "--as", "alex"]) == 0
+
+    assert main(["verdict", "import", str(old), *options, "--as", "kim"]) == 2
+    assert "has newer alerts and a newer decision: export it again" in capsys.readouterr().err
+
+
+def test_a_time_that_the_spreadsheet_changed_is_named(
+    alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet, case = tmp_path / "cases.csv", ra.triage(alerts).cases[0].case_id
+    sheet.write_text(f"case_id,verdict,reason,newest_at\n{case},benign,x,30/11/26\n")
+
+    assert main(["verdict", "import", str(sheet), "--alerts", str(alerts)]) == 2
+    assert "row 2: newest_at: expected a time as exported, got '30/11/26'" in capsys.readouterr().err
+
+
 def test_two_verdicts_on_one_case_are_named(
     alerts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
