@@ -38,6 +38,10 @@ notify:
   memory: 20000d
   routes: {floor: {service: slack, address: FLOOR_URL, severity: low, revisions: all, max_age: 19999d}}
 """
+RULE = """
+{id: refunds, version: 1, status: shadow, events: {refund: {eventType: REFUND}}, window: 1h,
+ when: {count: refund, gte: 1}}
+"""
 PIECES = 4
 STEP_MS = 500
 
@@ -90,7 +94,9 @@ def watched(
         module="tests.support.faulty",
         environment={"FAULT_COMMAND": "notify", "FAULT": "", "FLOOR_URL": slack.url},
     )
-    streamer = StreamerProcess(connection, group, folder, *options[0])
+    (folder / "rule.yaml").write_text(RULE)
+    (folder / "rules.yaml").write_text(f"rules: {{files: [{folder / 'rule.yaml'}]}}\n")
+    streamer = StreamerProcess(connection, group, folder, *options[0], "--config", str(folder / "rules.yaml"))
     sink = SinkProcess(connection, group, folder, influx.environ, *options[1])
     began = int(time.time() * 1_000)
 
@@ -150,7 +156,7 @@ def test_panels_say_what_happened(watched: Watched) -> None:
     assert {*(f"run: {topic}" for topic in INPUT_TOPICS), "sink: anomaly-alerts"} <= processed.keys()
     assert watched.shown("Dead letters by reason").keys() == {"value"}
     assert "written" in watched.shown("Requests to InfluxDB")
-    assert watched.shown("Committing").keys() == {"run", "sink"}
+    assert watched.shown("Committing").keys() == {"notify", "run", "sink"}
     (detecting,) = watched.shown("Detecting").values()
     for values in (detecting, *watched.shown("Committing").values()):
         assert 0 < max(value for value in values if value is not None) < 10
