@@ -18,6 +18,7 @@ from benchmarks import (
     recovery,
     remembered_lines,
     replay,
+    rolling_update,
     throughput,
 )
 from benchmarks.figures import Figure, table
@@ -64,6 +65,11 @@ def _recovery(options: argparse.Namespace) -> Iterator[Figure]:
         yield from recovery.figures(address, sales=options.entries)
 
 
+def _rolling(options: argparse.Namespace) -> Iterator[Figure]:
+    with broker() as address:
+        yield from rolling_update.figures(address, sales=options.entries // 10)
+
+
 def _commits(options: argparse.Namespace) -> Iterator[Figure]:
     with broker() as address:
         yield from commits.figures(address, records=options.records, seconds=options.seconds)
@@ -79,6 +85,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {
     "memory": _memory,
     "ledger": _ledger,
     "recovery": _recovery,
+    "rolling": _rolling,
 }
 
 

@@ -75,9 +75,7 @@ def measure(
         tempfile.TemporaryDirectory(prefix="bench-state-") as folder,
         streamer(broker, group, Path(folder), settings),
     ):
-        sent, echoed, alerted = _exchange(broker, group, rate, seconds, four_topics, stores)
-    if missing := sent.keys() - alerted.keys():
-        raise RuntimeError(f"{len(missing)} of {len(sent)} alerts did not come")
+        sent, echoed, alerted = exchange(broker, group, rate, seconds, four_topics=four_topics, stores=stores)
     warm = min(sent.values()) + _WARM_UP_S
     counted = [refund for refund in sent if sent[refund] >= warm]
     return _centiles(counted, sent, echoed), _centiles(counted, sent, alerted)
@@ -89,9 +87,10 @@ def _centiles(counted: list[str], sent: _Times, received: _Times) -> dict[str, f
     return {"p50": centiles[49], "p99": centiles[98], "max": latencies[-1]}
 
 
-def _exchange(
-    broker: str, group: str, rate: int, seconds: int, four_topics: bool, stores: int
+def exchange(
+    broker: str, group: str, rate: int, seconds: int, *, four_topics: bool = True, stores: int = 50
 ) -> tuple[_Times, _Times, _Times]:
+    """Send events at a steady rate to a group that runs; return when each refund was sent, read, alerted."""
     producer = backlog.new_producer(broker, linger_ms=0)
     echoed: _Times = {}
     alerted: _Times = {}
@@ -118,6 +117,8 @@ def _exchange(
         stop.set()
         for listener in listeners:
             listener.join()
+    if missing := sent.keys() - alerted.keys():
+        raise RuntimeError(f"{len(missing)} of {len(sent)} alerts did not come")
     return sent, echoed, alerted
 
 

@@ -76,7 +76,7 @@ def refunds_table(refunds: pd.DataFrame) -> str:
     Examples
     --------
     >>> lines = pd.DataFrame({"verdict": ["covered", "young log"], "amount": [9.0, 5.0], "loss": [0.0, 0.0]})
-    >>> "the log is younger than the memory of sales" in refunds_table(lines)
+    >>> "the receipt may be older than the log" in refunds_table(lines)
     True
     """
     sums = refunds.groupby("verdict").agg(

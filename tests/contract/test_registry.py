@@ -237,10 +237,11 @@ def _is_void(step: Step) -> bool:
 
 
 def _of_subject(alert: Alert) -> Alert:
-    """Leave out how long the log is: the store's first event, of any receipt, decides that, and the risk."""
+    """Leave out how long the log is, and what says it: the store's first event, of any receipt, decides."""
     if "historyDays" not in alert.evidence:
         return alert
-    return msgspec.structs.replace(alert, risk_score=0.0, evidence={**alert.evidence, "historyDays": None})
+    evidence = {**alert.evidence, "historyDays": None}
+    return msgspec.structs.replace(alert, risk_score=0.0, message="", evidence=evidence)
 
 
 def _subject(alert: Alert, subject: str) -> Any:

@@ -169,11 +169,15 @@ class CaseDesk:
             "verdict": verdict,
             **target,
         }
-        return self._cases.act(
+        action = self._cases.act(
             case.store_id,
             lambda name, at: record_from(Action, {"actionId": name, "time": at, **fields}),
             seen=(case_id, revision),
         )
+        decided = self._cases.find(case_id)
+        if decided is not None and case_id == self.shown:
+            self._revision = decided.revision  # their own decision is known to the person
+        return action
 
     def _chosen(self, change: dict[str, Any]) -> None:
         self.open(change["new"])

@@ -106,3 +106,12 @@ def test_a_case_that_changed_since_it_was_shown_is_shown_again(desk_of: MakeDesk
     assert "changed since you opened it" in press(mine, "confirmed", "seen on video")
     assert mine.actions.read_bytes() == before
     assert "confirmed: kept" in press(mine, "confirmed", "seen on video")
+
+
+def test_a_decision_of_their_own_is_known_to_the_person(desk_of: MakeDesk) -> None:
+    desk = desk_of()
+    assert desk.shown is not None
+    first = desk.judge(desk.shown, "unclear", "to be looked at again")
+    second = desk.judge(desk.shown, "benign", "a service desk")
+    assert second.time >= first.time
+    assert len(desk.actions.read_text("utf-8").splitlines()) == 2

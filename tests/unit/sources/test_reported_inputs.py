@@ -186,6 +186,6 @@ def test_the_recipe_on_a_real_shop_names_first_what_an_analyst_reads(tmp_path, c
         "  read first: Refund of 1 piece of M for 120.00: receipt 569389 has it at 101.67 each;"
     )
     assert said[2].startswith(
-        "  read first: An unnamed cashier refunded 5942.57 for C570025, which this store has"
+        "  read first: An unnamed cashier refunded 5942.57 for C570025, a sale that is not in this store's"
     )
     assert said[4].startswith("no rule looks at these event types: 'STOCK_ADJUST'")
