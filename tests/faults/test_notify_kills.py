@@ -30,6 +30,7 @@ from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.services import MailService, Told, WebService, marked, marks
 
 KILLS = 20 if LONG else 3
+QUIET_S = 6.0  # a request may hang for 1 s, and `Retry-After` is 1 s
 ALERTS_SENT = 300 if LONG else 60
 STAGES = ("processed", "delivered", "committed", "written")
 KEY = "whsec_" + base64.b64encode(bytes(32)).decode()
@@ -120,6 +121,14 @@ class Scene:
             assert time.monotonic() < deadline, f"{left} messages are missing: {lacks}"
             time.sleep(0.1)
 
+    def wait_until_quiet(self) -> None:
+        """Wait until nothing arrives for longer than a route waits after a failure."""
+        told, since = self.arrivals(), time.monotonic()
+        while time.monotonic() - since < QUIET_S:
+            time.sleep(0.1)
+            if (now := self.arrivals()) != told:
+                told, since = now, time.monotonic()
+
 
 @pytest.fixture
 def scene(broker: KafkaServer, tmp_path: Path) -> Iterator[Scene]:
@@ -164,6 +173,7 @@ def test_kills_and_failing_services_lose_no_message_and_a_kill_repeats_each_at_m
     produce(broker.address, [_record(each) for each in parts[-1]])
     scene.wait_until_told(wanted)
     # Processed again, as after a streamer's restart: nothing goes out.
+    scene.wait_until_quiet()
     before = scene.arrivals()
     produce(broker.address, [_record(each) for each in alerts])
     with GroupOffsets(scene.connection.properties(), f"{scene.group}-notify", [ALERTS]) as offsets:
