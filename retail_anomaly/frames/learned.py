@@ -63,9 +63,7 @@ def verdicts_by_week(book: CaseBook) -> pd.DataFrame:
     """
     counts: dict[tuple[pd.Timestamp, str], Counter[str]] = {}
     for alert, last in _judged(book.cases):
-        day = utc_times([last.time])[0].normalize()
-        week = day - pd.Timedelta(days=day.weekday())
-        counts.setdefault((week, alert.type), Counter())[str(last.verdict)] += 1
+        counts.setdefault((_monday(last.time), alert.type), Counter())[str(last.verdict)] += 1
     so_far: dict[str, Counter[str]] = {}
     rows = []
     for (week, kind), found in sorted(counts.items(), key=lambda item: item[0]):
@@ -90,11 +88,16 @@ def last_reasons(book: CaseBook) -> Counter[tuple[str, str]]:
     """
     actions = {action.action_id: action for _, action in _judged(book.cases)}
     newest = max((action.time for action in actions.values()), default=0)
-    monday = utc_times([newest])[0].normalize()
-    begin = (monday - pd.Timedelta(days=monday.weekday())).value // 1_000_000
+    begin = _monday(newest).value // 1_000_000
     return Counter(
         (str(action.verdict), action.reason) for action in actions.values() if action.time >= begin
     )
+
+
+def _monday(time: int) -> pd.Timestamp:
+    """Return the beginning of a time's week in UTC."""
+    day = utc_times([time])[0].normalize()
+    return day - pd.Timedelta(days=day.weekday())
 
 
 def poor_types(book: CaseBook) -> list[Poor]:
