@@ -1,12 +1,14 @@
 """The time at which an event counts in an order by time, whatever the clock of one till says."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from typing import Final, TypeVar
 
 AHEAD: Final = 60_000
 """Milliseconds. Events that are less out of order are taken in the order of their times."""
 LOOK: Final = 100
 """Events behind one, by which its clock is judged: more than the lines of some receipts."""
+_Event = TypeVar("_Event")
 
 
 def judged_time(time: int, behind: Sequence[int]) -> int:
@@ -31,3 +33,26 @@ def judged_time(time: int, behind: Sequence[int]) -> int:
     """
     earlier = [each for each in behind if each < time - AHEAD]
     return min(earlier) if 2 * len(earlier) > len(behind) else time
+
+
+def in_order_of_time(logs: Iterable[Sequence[tuple[int, _Event]]]) -> Iterator[_Event]:
+    """Merge logs by time; the events of one log stay in their order.
+
+    Parameters
+    ----------
+    logs
+        Each a sequence of times, in epoch milliseconds, and events.
+
+    Examples
+    --------
+    >>> list(in_order_of_time([[(1, "a"), (4, "b")], [(2, "c"), (3, "d")]]))
+    ['a', 'c', 'd', 'b']
+    """
+    judged = [
+        [
+            (judged_time(time, [later for later, _ in log[place + 1 : place + 1 + LOOK]]), event)
+            for place, (time, event) in enumerate(log)
+        ]
+        for log in logs
+    ]
+    return (event for _, event in merge(*judged, key=lambda each: each[0]))

@@ -9,6 +9,7 @@ record with an absurd timestamp, passes no time in other stores.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, Self
 
@@ -18,9 +19,10 @@ from confluent_kafka.admin import AdminClient
 
 from retail_anomaly.core.clock import source_of
 from retail_anomaly.core.codec import decode
-from retail_anomaly.core.events import ShiftEvent
+from retail_anomaly.core.events import ShiftEvent, TimedEvent
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.quorum_clock import QuorumClock
+from retail_anomaly.core.wrong_times import in_order_of_time
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.newest_records import NewestRecords, newest_times
@@ -168,11 +170,21 @@ class Ticker:
         self._last = now
 
     def _look(self, partitions: list[TopicPartition]) -> None:
-        """Let the clock of the stores see the newest events."""
-        for message in self._events.of(partitions):
-            try:
-                event = decode(self._names.plain(message.topic() or ""), message.value())
-            except InvalidEvent:
-                continue
-            if not isinstance(event, ShiftEvent):
+        """Let the clock of the stores see the newest events of all partitions, in the order of their times.
+
+        The newest counts may be of last week. In the order of arrival, the day's sales behind them would look
+        like those of a till whose clock is ahead.
+        """
+        logs: defaultdict[tuple[str, int], list[tuple[int, TimedEvent]]] = defaultdict(list)
+        try:
+            for message in self._events.of(partitions):
+                topic = message.topic() or ""
+                try:
+                    event = decode(self._names.plain(topic), message.value())
+                except InvalidEvent:
+                    continue
+                if not isinstance(event, ShiftEvent):
+                    logs[topic, message.partition() or 0].append((event.event_time, event))
+        finally:  # some may have come before the broker failed
+            for event in in_order_of_time(logs.values()):
                 self._stores.see(event.store_id, event.event_time, source_of(event))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from retail_anomaly.core.quorum_clock import QuorumClock
+from retail_anomaly.core.wrong_times import in_order_of_time
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 
 
 def clock_of(*events: tuple[str, int]) -> QuorumClock:
@@ -80,3 +84,23 @@ def test_a_store_with_one_source_has_come_as_far_after_fifty_events_in_a_row() -
     assert clock.time == 5
     clock.see("a", 40 * day, "till-1")
     assert clock.time == 40 * day
+
+
+def test_the_newest_records_of_several_topics_give_one_time_whichever_comes_first() -> None:
+    # A store counts weekly, sells at one till, and one event of that till is a year ahead.
+    counts = [(week * 7 * DAY, "inventory-counts") for week in range(4)]
+    sales = [(21 * DAY + hour * HOUR, "till-1") for hour in range(40)]
+    sales.insert(20, (386 * DAY, "till-1"))
+    gates = [(20 * DAY + hour * HOUR, "security-events") for hour in range(0, 60, 9)]
+    for logs in permutations([counts, sales, gates]):
+        clock = QuorumClock()
+        for time, source in in_order_of_time([[(each[0], each) for each in log] for log in logs]):
+            clock.see("a", time, source)
+        assert clock.time == sales[-1][0]
+
+
+def test_an_event_that_is_ahead_of_most_behind_it_is_merged_where_it_stands() -> None:
+    ahead = [(1 * HOUR, "a"), (99 * HOUR, "ahead"), (2 * HOUR, "b"), (4 * HOUR, "d")]
+    other = [(3 * HOUR, "c"), (5 * HOUR, "e")]
+
+    assert list(in_order_of_time([ahead, other])) == ["a", "ahead", "b", "c", "d", "e"]
