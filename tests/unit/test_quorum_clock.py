@@ -87,16 +87,23 @@ def test_a_store_with_one_source_has_come_as_far_after_fifty_events_in_a_row() -
 
 
 def test_the_newest_records_of_several_topics_give_one_time_whichever_comes_first() -> None:
-    # A store counts weekly, sells at one till, and one event of that till is a year ahead.
-    counts = [(week * 7 * DAY, "inventory-counts") for week in range(4)]
-    sales = [(21 * DAY + hour * HOUR, "till-1") for hour in range(40)]
-    sales.insert(20, (386 * DAY, "till-1"))
-    gates = [(20 * DAY + hour * HOUR, "security-events") for hour in range(0, 60, 9)]
-    for logs in permutations([counts, sales, gates]):
+    # Each store in a partition of its own, one of them silent since noon. Weekly counts, a sale every minute
+    # at one till and one of them a year ahead, a gate alarm in most hours.
+    logs: list[list[tuple[int, tuple[str, str]]]] = []
+    for store, ends in (("a", 30 * HOUR), ("b", 30 * HOUR), ("c", 30 * HOUR), ("silent", 12 * HOUR)):
+        sales = [(30 * DAY + ends - minute * 60_000, (store, "till-1")) for minute in range(50)][::-1]
+        sales[20] = (400 * DAY, (store, "till-1"))
+        logs += [
+            [(30 * DAY - week * 7 * DAY, (store, "inventory-counts")) for week in range(50)][::-1],
+            [(30 * DAY + ends - hour * HOUR, (store, "security-events")) for hour in range(50)][::-1],
+            sales,
+        ]
+    for shift in range(len(logs)):  # whichever comes last
         clock = QuorumClock()
-        for time, source in in_order_of_time([[(each[0], each) for each in log] for log in logs]):
-            clock.see("a", time, source)
-        assert clock.time == sales[-1][0]
+        arrived = logs[shift:] + logs[:shift]
+        for time, (store, source) in in_order_of_time([[(t, (t, who)) for t, who in log] for log in arrived]):
+            clock.see(store, time, source)
+        assert clock.time == 30 * DAY + 30 * HOUR
 
 
 def test_an_event_that_is_ahead_of_most_behind_it_is_merged_where_it_stands() -> None:
