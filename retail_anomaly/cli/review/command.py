@@ -176,18 +176,25 @@ def serve_board(
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             server.bind((host, port))
-            server.listen()  # before the address is printed: a browser that is quick waits, and is answered
+            server.listen()  # where a port is taken, some systems say so only now
         except OSError as error:
             advice = "choose another port, or 0 for any free one"
             raise UsageError(f"--port {port}: {error.strerror}; {advice}") from None
         address = f"http://{f'[{host}]' if ':' in host else host}:{server.getsockname()[1]}/"
         secret = "" if user_header else f"?token={rules.token}"
         waiting = plural(len(cases.waiting()), "open case")
-        typer.echo(f"{waiting} on {address}{secret} (Ctrl-C ends the board)")
-        if browser and not user_header and _has_screen():
-            webbrowser.open(f"{address}{secret}")
+
+        class Announced(uvicorn.Server):
+            """Prints the address once it answers, and ends well from then on."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                typer.echo(f"{waiting} on {address}{secret} (Ctrl-C ends the board)")
+                if browser and not user_header and _has_screen():
+                    webbrowser.open(f"{address}{secret}")
+
         with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end
-            uvicorn.Server(uvicorn.Config(new_board(cases, rules, source), log_level="warning")).run([server])
+            Announced(uvicorn.Config(new_board(cases, rules, source), log_level="warning")).run([server])
     typer.echo(f"Your decisions: {kept}", err=True)
 
 
