@@ -115,7 +115,7 @@ class RefundMatchState(DetectorState):
     def __init__(self, sale_memory: int, max_late: int) -> None:
         # The lines of a receipt are at most two days apart.
         keep = sale_memory + 2 * _DAY + max_late
-        self.ledger = Ledger(keep=keep)
+        self.ledger = Ledger(keep, max_late)
         self.elsewhere = Elsewhere(keep=keep)
         # The lines of other stores' refunds that came, by the id of their alert. A line may come twice, and
         # the copy as late as its own store is processed again: by then this store may be weeks ahead. So a

@@ -21,6 +21,21 @@ def till_log(rng: Random, lines: int) -> list[Value]:
     return made
 
 
+def reused_numbers_log(rng: Random, lines: int) -> list[Value]:
+    """Make values of a store that uses the same few numbers again and again for months.
+
+    Lines of a number often follow each other within a day: where each receipt begins then hangs on where the
+    one before it began, back to lines that were forgotten weeks ago.
+    """
+    time, numbers, tokens = T0, rng.choice([1, 2, 4]), rng.choice([0, 2])
+    made = []
+    for _ in range(lines):
+        time += rng.randrange(rng.choice([HOUR, 20 * HOUR]))
+        late = rng.choice([0, 0, rng.randrange(20 * HOUR)])
+        made.append(_event(rng, time - late, numbers, tokens) | {"storeId": "s1"})
+    return made
+
+
 def _event(rng: Random, time: int, numbers: int, tokens: int) -> Value:
     kinds = ["SALE", "REFUND", "VOID", "LINE_VOID", "POST_VOID"]
     kind = rng.choices(kinds, [6, 5, 0.6, 1, 0.4])[0]

@@ -219,6 +219,36 @@ def test_forgetting_goes_by_day(book):
     assert len(book.ledger) <= 32 * 100
 
 
+def test_receipts_of_a_number_that_is_used_again_stay_as_they_were_when_its_first_line_is_forgotten(
+    book, later
+):
+    # Every 20 hours a line: two are a receipt. Another receipt opens the first block, so that a block holds
+    # the last line of one receipt and the first of the next, and takes that one along when it is forgotten.
+    book.add("other", -10 * HOUR)
+    for number in range(72):
+        book.add("1", number * 20 * HOUR, quantity=(1, 2, 4, 8)[number % 4])
+        book.ledger.sweep(book.clock)
+        if number % 10 == 0:
+            later()
+    assert len(book.ledger) < 72
+    # The oldest receipt may have lost its first line.
+    assert set(remaining(book, "1")[:-1]) == {1 + 2, 4 + 8}
+
+
+def test_beginning_of_a_receipt_is_forgotten_with_the_lines_that_may_belong_to_it(book):
+    for day in range(3):
+        book.add("1", day * 20 * HOUR)
+    book.ledger.sweep(book.clock + KEEP - 10 * HOUR)
+    book.write()
+    assert "r" in book.disk
+    book.add("2", 2 * KEEP)
+    book.add("3", 2 * KEEP + DAY + 1)
+    book.ledger.sweep(book.clock)
+    book.write()
+    assert "r" not in book.disk
+    assert remaining(book, "2") == [1]
+
+
 def test_till_with_a_clock_of_another_century_does_not_keep_its_block_for_ever(book):
     book.days_of_sales(1)
     book.add("wrong", 80 * 365 * DAY)

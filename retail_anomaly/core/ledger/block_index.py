@@ -149,6 +149,21 @@ class BlockIndex:
         """Return the entry of the first block, without its fingerprints."""
         return BlockEntry(self._oldest[0], self._newest[0], self._closed[0], self._lines[0])
 
+    def numbers_of_first(self) -> set[int]:
+        """Return the fingerprints of the numbers of the first block."""
+        return set(self._numbers[: self._ends[0]])
+
+    def used_again(self, begin: int, end: int) -> set[int]:
+        """Return the fingerprints of the numbers of all other blocks that have lines within these times."""
+        within = (np.frombuffer(self._oldest, np.int64) <= end) & (
+            np.frombuffer(self._newest, np.int64) >= begin
+        )
+        found: set[int] = set()
+        for block in np.flatnonzero(within).tolist():
+            if block:
+                found.update(self._numbers[self._ends[block - 1] : self._ends[block]])
+        return found
+
     def with_number(self, wanted: int) -> list[Place]:
         """Return the heads whose number has this fingerprint, those of the newest block first."""
         found = []

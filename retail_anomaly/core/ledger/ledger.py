@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from retail_anomaly.core.ledger.begun import DAY
 from retail_anomaly.core.ledger.block import Booking, LedgerLine, Place
 from retail_anomaly.core.ledger.hashing import stable_hash
 from retail_anomaly.core.ledger.line_blocks import CARD, CUSTOMER, LineBlocks
-from retail_anomaly.core.ledger.sold_receipt import DAY, Exchange, SoldReceipt, by_age, receipts_of
+from retail_anomaly.core.ledger.sold_receipt import Exchange, SoldReceipt, by_age, receipts_of
 
 _TINY: Final = 1e-9
 _NEVER: Final = -10 * DAY
@@ -19,6 +20,8 @@ class Ledger(LineBlocks):
     ----------
     keep
         How long after its time a line is needed, in milliseconds.
+    max_late
+        How much older than the clock a line may be, in milliseconds.
 
     Examples
     --------
@@ -164,12 +167,16 @@ class Ledger(LineBlocks):
         identity = block.head(place.number).identity
         times = [line.time for _, line in block.lines(place.number)]
         run, rest = [place], set(self._with_number(identity[0])) - {place}
+        begun = {begin.first for begin in self._begun_receipts().of(identity)}
         while times:
             begin, end = min(times) - DAY, max(times) + DAY
             near = [part for part in rest if self._reaches(part.block, begin, end)]
-            if not near:
+            near_begun = {first for first in begun if begin <= first <= end}
+            if not near and not near_begun:
                 break
             rest.difference_update(near)
+            begun -= near_begun
+            times += near_begun
             for part in near:
                 block = self._block(part.block)
                 if block.head(part.number).identity == identity:
@@ -203,7 +210,11 @@ class Ledger(LineBlocks):
                     receipts.pop(identity, None)
             for identity in lines.keys() - receipts.keys():
                 receipts[identity] = receipts_of(
-                    identity, sorted(lines[identity].items()), self._booked, exchange
+                    identity,
+                    sorted(lines[identity].items()),
+                    self._booked,
+                    exchange,
+                    self._begun_receipts().of(identity),
                 )
             for receipt in by_age(r for group in receipts.values() for r in group if r.home not in yielded):
                 if receipt.since <= newest_unread + DAY:
@@ -212,6 +223,8 @@ class Ledger(LineBlocks):
                 yield receipt
 
     def _booked(self, home: Place) -> Mapping[str, float]:
+        if home.block < self._first:  # forgotten
+            return {}
         return dict(self._block(home.block).booked.get(home.number, {}))
 
     def _newest_of_rest(self, blocks: list[int]) -> list[int]:
@@ -221,10 +234,6 @@ class Ledger(LineBlocks):
             rest.append(newest)
             newest = max(newest, self._span(number)[1])
         return rest[::-1]
-
-    def _reaches(self, number: int, begin: int, end: int) -> bool:
-        oldest, newest = self._span(number)
-        return oldest <= end and newest >= begin
 
 
 def _differs(line: LedgerLine, price: float) -> bool:

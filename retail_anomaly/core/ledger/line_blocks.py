@@ -1,12 +1,14 @@
 """Lines in blocks: the newest in memory, older ones in the records."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 import msgspec
 
 from retail_anomaly.core.collections import Load, StateRecord
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.ledger.begun import DAY, Begun
 from retail_anomaly.core.ledger.block import Block, Place
 from retail_anomaly.core.ledger.block_index import BlockEntry, BlockIndex, number_print
 from retail_anomaly.core.ledger.hashing import fingerprint, stable_hash
@@ -18,9 +20,9 @@ CUSTOMER: Final = b"\x02"
 CARD: Final = b"\x03"
 """What keeps the tokens of customers apart from those of cards."""
 
-_DAY: Final = 86_400_000
-_IN_MEMORY: Final = 2 * _DAY
+_IN_MEMORY: Final = 2 * DAY
 _READ_BLOCKS: Final = 4
+_BEGUN: Final = "r"  # the record of the receipts that began in forgotten blocks
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _entry: Final = msgspec.msgpack.Decoder(BlockEntry).decode
@@ -33,6 +35,8 @@ class LineBlocks:
     ----------
     keep
         How long after its time a line is needed, in milliseconds.
+    max_late
+        How much older than the clock a line may be, in milliseconds.
 
     Notes
     -----
@@ -50,6 +54,7 @@ class LineBlocks:
     """
 
     __slots__ = (
+        "_begun",
         "_deleted",
         "_first",
         "_head",
@@ -59,6 +64,7 @@ class LineBlocks:
         "_kept",
         "_lines",
         "_load",
+        "_max_late",
         "_next",
         "_open",
         "_open_begins",
@@ -71,8 +77,9 @@ class LineBlocks:
         "_tracked",
     )
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, max_late: int = DAY) -> None:
         self._keep = keep
+        self._max_late = max_late
         self._first = 0  # number of the oldest block
         self._next = 0  # number of the next block
         self._lines = 0  # in closed blocks
@@ -86,6 +93,7 @@ class LineBlocks:
         self._kept: dict[int, tuple[int, Block]] = {}  # the closed blocks of two days, with their closing
         self._read: dict[int, Block] = {}  # the blocks read last
         self._index: BlockIndex | None = BlockIndex(0)  # None until it is read
+        self._begun: Begun | None = Begun()  # None until it is read
         self._records: dict[str, bytes] = {}  # not written yet; untracked, all that is not in memory
         self._deleted: list[str] = []
         self._load: Load = _nothing
@@ -110,7 +118,7 @@ class LineBlocks:
             The store's clock, in epoch milliseconds.
         """
         block = self._open
-        if block is None or block.is_full or clock - block.opened > _DAY:
+        if block is None or block.is_full or clock - block.opened > DAY:
             block = self._begin_block(clock)
         time, customer, card = event.event_time, event.customer_token, event.card_token
         if identity != self._identity:
@@ -244,7 +252,7 @@ class LineBlocks:
 
     def sweep(self, clock: int) -> None:
         """Move the blocks of more than two days out of memory, and drop those that have expired."""
-        if self._open is not None and clock - self._open.opened > _DAY:
+        if self._open is not None and clock - self._open.opened > DAY:
             self._close(self._open, clock)
         for number in [number for number, (closed, _) in self._kept.items() if closed < clock - _IN_MEMORY]:
             _, block = self._kept.pop(number)
@@ -257,6 +265,7 @@ class LineBlocks:
             self._drop_first(entry)
 
     def _drop_first(self, entry: BlockEntry) -> None:
+        changed = self._note_begun(entry)
         number = self._first
         self._first += 1
         self._lines -= entry.lines
@@ -265,9 +274,48 @@ class LineBlocks:
         self._kept.pop(number, None)
         self._read.pop(number, None)
         for name in (f"b{number}", f"i{number}", f"c{number}"):
-            self._records.pop(name, None)
-            if self._tracked:
-                self._deleted.append(name)
+            self._delete(name)
+        # All that stays was processed after this block, and is at most so late.
+        stays_since = entry.closed - self._max_late if self._first < self._next else inf
+        if self._begun_receipts().forget(stays_since) or changed:
+            self._write_begun()
+
+    def _note_begun(self, entry: BlockEntry) -> bool:
+        """Note the receipts that the first block begins, where lines of other blocks may belong to them."""
+        begin, end = entry.oldest - DAY, entry.newest + DAY
+        again = self._closed().used_again(begin, end)
+        if self._open is not None and self._reaches(self._open.number, begin, end):
+            again.update(number_print(identity[0]) for identity in self._open_heads)
+        again &= self._closed().numbers_of_first()
+        if not again:
+            return False
+        block, begun = self._block(self._first), self._begun_receipts()
+        for number, head in enumerate(block.heads()):
+            if number_print(head.identity[0]) in again:
+                begun.note(head.identity, block.lines(number))
+        return True
+
+    def _write_begun(self) -> None:
+        if not self._begun_receipts():
+            self._delete(_BEGUN)
+        elif self._tracked:
+            self._records[_BEGUN] = self._begun_receipts().pack()
+
+    def _delete(self, name: str) -> None:
+        self._records.pop(name, None)
+        if self._tracked:
+            self._deleted.append(name)
+
+    def _begun_receipts(self) -> Begun:
+        """Return the receipts that began in forgotten blocks, which are read when first asked for."""
+        if self._begun is None:
+            packed = self._record(_BEGUN)
+            self._begun = Begun.unpack(packed) if packed else Begun()
+        return self._begun
+
+    def _reaches(self, number: int, begin: int, end: int) -> bool:
+        oldest, newest = self._span(number)
+        return oldest <= end and newest >= begin
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and the newest line, or None if there is none."""
@@ -286,7 +334,7 @@ class LineBlocks:
         """Read the open block; others are read when a refund asks."""
         self._load = load
         _, self._first, self._next, is_open, self._lines = description
-        self._index = None
+        self._index = self._begun = None
         if is_open:
             number = self._next - 1
             self._open = self._block(number)

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from retail_anomaly.core.ledger.begun import DAY, Begin
 from retail_anomaly.core.ledger.block import LedgerLine, Place
-
-DAY: Final = 86_400_000
-"""How far from its first line the lines of a receipt may be, in milliseconds."""
 
 _TINY: Final = 1e-9
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
@@ -152,6 +150,7 @@ def receipts_of(
     lines: Iterable[tuple[Place, LedgerLine]],
     booked: Callable[[Place], Mapping[str, float]],
     exchange: Exchange | None,
+    begun: Iterable[Begin] = (),
 ) -> list[SoldReceipt]:
     """Sort the lines of one identity into receipts: a line joins the one begun last that fits.
 
@@ -165,8 +164,12 @@ def receipts_of(
         Returns what is booked as refunded on the receipt that a line began.
     exchange
         SALE lines to leave out.
+    begun
+        The receipts of the identity that lines before these began.
     """
-    lines, receipts = list(lines), list[SoldReceipt]()
+    lines = list(lines)
+    receipts = [SoldReceipt(identity, begin.first, begin.home, booked(begin.home)) for begin in begun]
+    times = [receipt.first for receipt in receipts] + [line.time for _, line in lines]
     for place, line in lines:
         receipt = next((r for r in reversed(receipts) if abs(line.time - r.first) <= DAY), None)
         if receipt is None:
@@ -174,7 +177,7 @@ def receipts_of(
             receipts.append(receipt)
         if line.quantity > _TINY and (exchange is None or not exchange.holds(identity, line.time)):
             receipt.add(place, line)
-    begins = _begins_of_runs(line.time for _, line in lines)
+    begins = _begins_of_runs(times)
     for receipt in receipts:
         receipt.since = begins[bisect_right(begins, receipt.first) - 1]
     return receipts
