@@ -9,7 +9,7 @@ import retail_anomaly as ra
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.frames.alerts import alerts_frame
-from retail_anomaly.settings.model import StoreSettings
+from retail_anomaly.settings import StoreSettings
 from tests.unit.cases.test_triage import alert
 
 T0 = 1_760_000_000_000

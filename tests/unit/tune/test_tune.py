@@ -11,7 +11,7 @@ import pytest
 from retail_anomaly.cases import Prior, ScoreCurve
 from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.settings import SettingsError, build_engine, load
-from retail_anomaly.settings.model import CaseSettings
+from retail_anomaly.settings.case_settings import CaseSettings
 from retail_anomaly.tune import TuneError, tune
 from retail_anomaly.tune.split import HELD_OUT, TUNED
 from tests.support.events import DAY, HOUR, MINUTE, gate, sale

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from retail_anomaly.core.errors import UsageError
-from retail_anomaly.settings import Settings
-from retail_anomaly.settings.model import StoreSettings
+from retail_anomaly.settings import Settings, StoreSettings
 from retail_anomaly.sources.importers.export_files import ExportError
 from retail_anomaly.sources.importers.poslog import import_poslog
 from retail_anomaly.sources.importers.report import ImportReport
