@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from helm.dashboards.layout import filled, store_board
 from helm.dashboards.panels import bars, columns, figure, influx, lines, rows
+from helm.dashboards.selections import SHOWN
 from streamer.sinks.case_points import CASE_POINTS, VERDICT_POINTS
 
-_SHOWN: Final = '$timeFilter AND "store" =~ /^$store$/'
-_CASES: Final = f'FROM "{CASE_POINTS}" WHERE {_SHOWN}'
-_VERDICTS: Final = f'FROM "{VERDICT_POINTS}" WHERE {_SHOWN}'
+_CASES: Final = f'FROM "{CASE_POINTS}" WHERE {SHOWN}'
+_VERDICTS: Final = f'FROM "{VERDICT_POINTS}" WHERE {SHOWN}'
 _PRECISION: Final = 'SUM("confirmed") / (SUM("confirmed") + SUM("wrong"))'
 
 

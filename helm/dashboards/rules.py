@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from helm.dashboards.boards import BUDGET
+from helm.dashboards.overview_board import BUDGET
 from streamer.sinks.points import ALERT_POINTS, STORE_METRIC_POINTS
 
 _SOURCE: Final = "influxdb"  # the uid that the chart provisions
