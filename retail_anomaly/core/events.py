@@ -1,8 +1,8 @@
 """The events of a retailer, as typed structs.
 
 Names are camelCase in JSON and snake_case in Python. Times are integer epoch milliseconds. An event within
-the limits below is valid; any other value becomes a dead letter. `retail_anomaly.core.codec` checks what a
-type cannot say: dates, and tokens that are card numbers.
+the limits below is valid; any other value becomes a dead letter. `retail_anomaly.core.event_checks` looks at
+dates and at tokens that may be card numbers, which no type can say.
 """
 
 from enum import IntEnum

@@ -8,9 +8,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import from_mapping
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.event_mapping import from_mapping
 from retail_anomaly.core.events import POS_EVENTS, SECURITY_EVENTS, Event
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.local_time import UTC as UTC_ZONE

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final, Union
 import msgspec
 
 from retail_anomaly.core import codec
+from retail_anomaly.core.event_checks import checked
 from retail_anomaly.core.events import EVENT_TYPES, Event
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
 from retail_anomaly.core.plain_types import kind_of
@@ -183,7 +184,7 @@ def read_log(lines: Iterable[bytes], name: str, reject: Reject) -> Iterator[Even
     for line in lines:
         number += 1
         try:
-            event = codec.checked(_decode_line(line).value)
+            event = checked(_decode_line(line).value)
         except (*_UNREADABLE, InvalidEvent):
             pass
         else:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from retail_anomaly.core import codec
+from retail_anomaly.core.event_checks import checked
+from retail_anomaly.core.event_mapping import from_mapping
 from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.advice import advised, of_cell
@@ -173,17 +174,17 @@ def _events(topic: str, rows: list[dict[str, Any]]) -> Sequence[Event | None]:
     """Return the event of each row; None for all of them if one is not plain."""
     try:
         events = msgspec.convert(rows, GenericAlias(list, (EVENT_TYPES[topic],)))
-        return [codec.checked(event) for event in events]
+        return [checked(event) for event in events]
     except (ValueError, KeyError):  # as in `_event`
         return [None] * len(rows)
 
 
 def _event(topic: str, row: dict[str, Any]) -> Event:
     try:
-        return codec.checked(msgspec.convert(row, EVENT_TYPES[topic]))
+        return checked(msgspec.convert(row, EVENT_TYPES[topic]))
     except (ValueError, KeyError):  # those of msgspec and ours are ValueErrors
         # A second look: `convert` is too strict for some events, and it does not name the fault.
-        return codec.from_mapping(topic, row)
+        return from_mapping(topic, row)
 
 
 def _raw(row: dict[str, Any]) -> bytes:

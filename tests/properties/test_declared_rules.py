@@ -12,8 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from retail_anomaly.contract import Run
-from retail_anomaly.core.codec import from_mapping
 from retail_anomaly.core.engine import Engine
+from retail_anomaly.core.event_mapping import from_mapping
 from retail_anomaly.rules import load_rules, rule_detectors
 from retail_anomaly.rules.vocabulary import FIELDS, MODIFIERS, WHEN_KEYS
 from tests.naive.run import naive_alerts

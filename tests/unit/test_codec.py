@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retail_anomaly.core.codec import decode, encode, from_mapping, topic_of
+from retail_anomaly.core.codec import decode, encode, topic_of
+from retail_anomaly.core.event_mapping import from_mapping
 from retail_anomaly.core.events import (
     INPUT_TOPICS,
     CountEvent,
