@@ -8,6 +8,7 @@ Examples
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import AgedIds, Table, TimedIds
 from retail_anomaly.core.detector import Detector, reaches
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import (
@@ -22,9 +23,10 @@ from retail_anomaly.core.events import (
     ShiftEvent,
     TillEvent,
 )
-from retail_anomaly.core.kept_line import ForgottenSales, KeptLine
+from retail_anomaly.core.forgotten_sales import ForgottenSales
+from retail_anomaly.core.kept_line import KeptLine
 from retail_anomaly.core.margins import Margin
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
 from retail_anomaly.core.receipts import Named, Receipt, agrees, series_hash, text_hash, token_hash

@@ -9,7 +9,7 @@ from retail_anomaly.cases.actions import Action, Scope, Verdict
 from retail_anomaly.cases.case import CaseAlert, CaseSubject
 from retail_anomaly.cases.precision import WRONG, Precision, Prior, millionths
 from retail_anomaly.core.collections import Table
-from retail_anomaly.core.memory import DetectorState
+from retail_anomaly.core.detector_state import DetectorState
 
 _WEEK: Final = 7 * 86_400_000
 _HOUR: Final = 3_600_000

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, SecurityEvent
-from retail_anomaly.core.kept_line import ForgottenSales
+from retail_anomaly.core.forgotten_sales import ForgottenSales
 from retail_anomaly.core.margins import Margin
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import P, Parameters, checked
 from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine

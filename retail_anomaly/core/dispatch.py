@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.events import POS_EVENTS, Event, PosEvent, TillEvent
 from retail_anomaly.core.margins import Margin
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import P
 
 Matches: TypeAlias = tuple[Callable[[Any, StoreMemory], int], int]

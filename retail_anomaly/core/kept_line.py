@@ -1,8 +1,6 @@
-"""One kept line of a receipt, and the sales that a store forgets."""
+"""One kept line of a receipt."""
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from retail_anomaly.core.receipts import Identity
 
@@ -40,18 +38,3 @@ class KeptLine(NamedTuple):
     sku: str
     series: Identity
     receipt_first: int
-
-
-class ForgottenSales(NamedTuple):
-    """SALE lines that are forgotten now and of which something is left, by each way to refer to them.
-
-    Parameters
-    ----------
-    hashes
-        The hashes of references to the receipt, and of tokens with the sku.
-    times
-        The times of the lines, in epoch milliseconds.
-    """
-
-    hashes: np.ndarray[Any, np.dtype[np.uint64]]
-    times: np.ndarray[Any, np.dtype[np.int64]]

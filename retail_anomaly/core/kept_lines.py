@@ -3,20 +3,20 @@
 from array import array
 from collections.abc import Iterator
 from struct import error as DoesNotFit  # noqa: N812 - it says what went wrong
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from retail_anomaly.core.collections.collection import Load, StateRecord
 from retail_anomaly.core.events import PosEvent
-from retail_anomaly.core.kept_line import ForgottenSales, KeptLine
+from retail_anomaly.core.forgotten_sales import ForgottenSales, forgotten_sales
+from retail_anomaly.core.kept_line import KeptLine
 from retail_anomaly.core.line_chunk import KEY, ROW, ROWS, SIZE, UNKNOWN, Chunk, Odd, linked, unpack
+from retail_anomaly.core.numbered_names import NumberedNames
 from retail_anomaly.core.receipts import (
     Identity,
     Numbering,
     Receipt,
-    references,
-    series_hash,
     text_hash,
     token_hash,
 )
@@ -30,7 +30,6 @@ _FULL: Final = ROWS - 3
 _MOST_SKUS: Final = 65_536  # that a row can count
 _LINES_PER_SLOT: Final = 4
 _pack: Final = ROW.pack_into
-T = TypeVar("T", str, Identity)
 _key: Final = KEY.unpack_from
 _row: Final = ROW.unpack_from
 
@@ -80,8 +79,6 @@ class KeptLines:
         "_open",
         "_plain",
         "_series",
-        "_series_numbers",
-        "_sku_numbers",
         "_skus",
         "_tracked",
     )
@@ -96,10 +93,8 @@ class KeptLines:
         self._heads = array("I", bytes(4 * 64))  # the newest line, by the last bits of a hash
         self._mask = 63
         self._number, self._hash = "", text_hash("")
-        self._skus: list[str] = []
-        self._sku_numbers: dict[str, int] = {}
-        self._series: list[Identity] = [()] if self._plain else []
-        self._series_numbers: dict[Identity, int] = {}
+        self._skus: NumberedNames[str] = NumberedNames(most=_MOST_SKUS)
+        self._series: NumberedNames[Identity] = NumberedNames([()] if self._plain else [])
         self._dropped: list[str] = []
         self._tracked = True
 
@@ -143,10 +138,8 @@ class KeptLines:
             line, row = self._next_line, 0
         self._next_line, chunk.count = line + 1, row + 1
         time, quantity, amount, hashed = event.event_time, event.quantity, event.amount, self._hash
-        sku = self._sku_numbers.get(event.sku)
-        if sku is None:
-            sku = self._sku_number(event.sku)
-        series = 0 if self._plain else self._series_number(self._numbering.series(event))
+        sku = self._skus[event.sku]
+        series = 0 if self._plain else self._series[self._numbering.series(event)]
         heads, slot = self._heads, hashed & self._mask
         cents = round(amount * 100)
         is_one = quantity == 1
@@ -196,7 +189,7 @@ class KeptLines:
                 first = _row(chunk.rows, row * SIZE)[4]
         odd = chunk.odd.get(row)
         time = odd.time if odd else chunk.base + ahead
-        return Receipt((number, *self._series[series]), time + first)
+        return Receipt((number, *self._series.names[series]), time + first)
 
     def leave(self, line: int, quantity: float, amount: float) -> None:
         """Change what is left of a kept line."""
@@ -230,7 +223,7 @@ class KeptLines:
         if self._open is not None and (self._next_line - 1) >> _SHIFT in forgotten:
             self._open = None
         self._resolve_survivors(forgotten)
-        sales = self._sales(forgotten)
+        sales = forgotten_sales(list(forgotten.values()), self._series.names)
         if self._tracked:
             self._dropped += map(str, old)
         if self._chunks and max(old) > min(self._chunks):
@@ -262,9 +255,9 @@ class KeptLines:
                 continue
             chunk, skus, series = unpack(packed)
             rows = chunk.view()
-            rows["sku"] = np.array([self._sku_number(sku) for sku in skus], dtype=np.uint16)[rows["sku"]]
+            rows["sku"] = np.array([self._skus[sku] for sku in skus], dtype=np.uint16)[rows["sku"]]
             if series and not self._plain:
-                own = [self._series_number(tuple(each)) for each in series]
+                own = [self._series[tuple(each)] for each in series]
                 rows["series"] = np.array(own, dtype=np.uint16)[rows["series"]]
             self._chunks[number] = chunk
         self._open = self._chunks.get(self._next_line >> _SHIFT)
@@ -279,7 +272,7 @@ class KeptLines:
         self._dropped.clear()
         for number, chunk in self._chunks.items():
             if chunk.dirty or chunk.count != chunk.written:
-                yield str(number), chunk.pack(self._skus, self._series)
+                yield str(number), chunk.pack(self._skus.names, self._series.names)
                 chunk.dirty, chunk.written = False, chunk.count
 
     def untrack(self) -> None:
@@ -341,8 +334,8 @@ class KeptLines:
             odd.clock,
             abs(odd.quantity),
             odd.amount,
-            odd.sku or self._skus[sku],
-            self._series[series],
+            odd.sku or self._skus.names[sku],
+            self._series.names[series],
             odd.time + first,
         )
 
@@ -387,26 +380,7 @@ class KeptLines:
             self._group(self._places(int(hashed)))
         self._chunks = kept
 
-    def _sales(self, forgotten: dict[int, Chunk]) -> ForgottenSales:
-        hashes: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
-        times: list[np.ndarray[Any, np.dtype[np.int64]]] = []
-        for chunk in forgotten.values():
-            rows = chunk.view()
-            left, at = rows["quantity"] > 0, chunk.event_times()
-            for row, odd in chunk.odd.items():
-                left[row] = odd.quantity > 0
-            for number in np.unique(rows["series"][left]).tolist():
-                own = left & (rows["series"] == number)
-                for reference in references(self._series[number]):
-                    hashes.append(rows["number"][own] ^ np.uint64(series_hash(reference)))
-                    times.append(at[own])
-            tokens = np.flatnonzero(rows["quantity"] == UNKNOWN)
-            lines = tokens - rows["cents"][tokens]
-            hashes.append(rows["number"][tokens[left[lines]]])
-            times.append(at[lines[left[lines]]])
-        return ForgottenSales(np.concatenate(hashes), np.concatenate(times))
-
-    # --- the index, and the names that rows count -------------------------------------------------
+    # --- the index ------------------------------------------------------------------------------------
 
     def _index(self) -> None:
         """Build the index anew."""
@@ -416,35 +390,9 @@ class KeptLines:
         self._mask = size - 1
         self._heads = linked([(n << _SHIFT, c.view()) for n, c in sorted(self._chunks.items())], size)
 
-    def _sku_number(self, sku: str) -> int:
-        number = self._sku_numbers.get(sku)
-        if number is None:
-            number = len(self._skus)
-            if number == _MOST_SKUS:
-                return number  # kept with the line
-            self._sku_numbers[sku] = number
-            self._skus.append(sku)
-        return number
-
-    def _series_number(self, series: Identity) -> int:
-        number = self._series_numbers.get(series)
-        if number is None:
-            number = self._series_numbers[series] = len(self._series)
-            self._series.append(series)
-        return number
-
     def _forget_names(self) -> None:
         """Drop the skus and series that no line has, once they are the most."""
-        self._skus, self._sku_numbers = self._used("sku", self._skus, self._sku_numbers)
-        if not self._plain:
-            self._series, self._series_numbers = self._used("series", self._series, self._series_numbers)
-
-    def _used(self, field: str, names: list[T], numbers: dict[T, int]) -> tuple[list[T], dict[T, int]]:
         views = [chunk.view() for chunk in self._chunks.values()]
-        used = np.unique(np.concatenate([view[field] for view in views])) if views else np.zeros(0, np.uint16)
-        if len(names) <= 2 * len(used):
-            return names, numbers
-        kept = [names[number] for number in used]
-        for view in views:
-            view[field] = np.searchsorted(used, view[field])
-        return kept, {name: number for number, name in enumerate(kept)}
+        self._skus.keep_used("sku", views)
+        if not self._plain:
+            self._series.keep_used("series", views)

@@ -7,65 +7,24 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.clock import HeldBack
-from retail_anomaly.core.collections import AgedIds, Collection, Load, Snapshot, StateRecord, Table, TimedIds
+from retail_anomaly.core.collections import Collection, Load, StateRecord, Table, TimedIds
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.events import PosEvent, ShiftEvent
-from retail_anomaly.core.kept_line import ForgottenSales
+from retail_anomaly.core.forgotten_sales import ForgottenSales
 from retail_anomaly.core.kept_lines import KeptLines
 from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
 from retail_anomaly.core.shifts import Shift, Shifts
-from retail_anomaly.core.state_errors import (
-    FORMAT_VERSION,
-    NamesChangedError,
-    NumberingChangedError,
-    StateFormatError,
-)
+from retail_anomaly.core.state_errors import FORMAT_VERSION
+from retail_anomaly.core.state_header import StateHeader, read_header
+from retail_anomaly.core.store_clock import StoreClock
 from retail_anomaly.core.taking_back import TakenLine
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
 # Longer than any pause after which an employee takes a new pseudonym.
 _ACTIVE: Final = 30 * 24 * _HOUR
-_LATE_PER_SWEEP: Final = 1_000
-_COLLECTIONS: Final = (Table, TimedIds, AgedIds, Ledger, Snapshot)
-
-
-class _Header(msgspec.Struct, array_like=True):
-    version: int
-    clock: int
-    next_sweep: int
-    first_pos_time: int | None
-    collections: dict[str, list[int]]
-    # Added later, which the format allows: new fields go to the end and have a default.
-    config_hashes: dict[str, str] = {}
-    outlived: int = 0
-    numbered_by: NumberedBy = "store"
-    held_back: HeldBack | None = None
-    late_at: int = 0
-    is_stuck: bool = False
-    has_pseudonyms: bool = False
-
-
-class DetectorState:
-    """Base of a detector's state of one store.
-
-    Give your state its collections as attributes: hosts write, restore and sweep every `Table`, `TimedIds`,
-    `AgedIds` and `Snapshot` that they find there. Any other attribute is lost at a restart.
-
-    Examples
-    --------
-    >>> class Sold(DetectorState):
-    ...     def __init__(self) -> None:
-    ...         self.pieces = Table(int)
-    >>> list(Sold().collections())
-    ['pieces']
-    """
-
-    def collections(self) -> dict[str, Collection]:
-        """Return the collections by attribute name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, _COLLECTIONS)}
 
 
 Steps: TypeAlias = Sequence[tuple[Callable[[PosEvent, Any, "StoreMemory"], Sequence[Alert]], Any]]
@@ -73,8 +32,8 @@ TakenSteps: TypeAlias = Sequence[tuple[Callable[[TakenLine, Any, "StoreMemory"],
 ForgottenSteps: TypeAlias = Sequence[tuple[Callable[[ForgottenSales, Any, "StoreMemory"], None], Any]]
 
 
-class StoreMemory:
-    """The memory of one store.
+class StoreMemory(StoreClock):
+    """The memory of one store, with its clock: the attributes of `StoreClock` are its own too.
 
     Parameters
     ----------
@@ -105,22 +64,12 @@ class StoreMemory:
 
     Attributes
     ----------
-    clock
-        The newest event time so far, in epoch milliseconds; 0 before the first event.
     numbering
         Tells the receipt of an event.
     lines
         The receipt lines that can still be taken back.
     line
         The number of the line that is being processed: a later line has a higher one.
-    held
-        The events that are too far ahead of the clock to move it, or None.
-    is_stuck
-        Whether the clock stands still because it is wrong: all that comes is too late.
-    released
-        Lines that were held back from the detectors that count by days, and that these may see now.
-    next_sweep
-        The clock at which `forget` is due, in epoch milliseconds.
     first_pos_time
         Event time of the store's first POS event.
     dispatch, indexed
@@ -144,31 +93,21 @@ class StoreMemory:
 
     __slots__ = (
         "_config_hashes",
-        "_late_at",
-        "_late_since_sweep",
-        "_max_ahead",
-        "_max_late",
-        "_newest_late",
         "_receipt",
         "active",
-        "clock",
         "detectors",
         "dispatch",
         "first_pos_time",
         "has_pseudonyms",
-        "held",
         "indexed",
-        "is_stuck",
         "line",
         "lines",
         "local",
-        "next_sweep",
         "numbering",
         "on_forgotten",
         "on_refund",
         "on_sale",
         "on_taken_back",
-        "released",
         "seen_movements",
         "seen_pos",
         "seen_security",
@@ -196,12 +135,10 @@ class StoreMemory:
         max_ahead: int = _HOUR,
         has_pseudonyms: bool = False,
     ) -> None:
+        super().__init__(max_late, max_ahead)
         self.store_id = store_id
         self.has_pseudonyms = has_pseudonyms
         self.local = LocalTime(zone)
-        self.clock = 0
-        self.next_sweep = 0
-        self.released: list[PosEvent] = []
         self.first_pos_time: int | None = None
         self.detectors = detectors
         self.on_sale = on_sale
@@ -225,13 +162,6 @@ class StoreMemory:
         self.seen_movements = TimedIds(span, dedupe_memory)
         self._config_hashes = config_hashes or {}
         self.written_with: dict[str, str] = {}
-        self._max_late = max_late
-        self._max_ahead = max_ahead
-        self.held: HeldBack | None = None
-        self._late_since_sweep = 0
-        self._late_at = 0
-        self.is_stuck = False
-        self._newest_late: int | None = None
 
     def keep_shift(self, event: ShiftEvent, also: str | None = None) -> None:
         """Remember a shift as `Shifts.keep` does; it replaces one of the same employee and start."""
@@ -250,77 +180,6 @@ class StoreMemory:
         if self._receipt[0] != self.line:
             self._receipt = (self.line, self.lines.receipt(self.line, event.transaction_id))
         return self._receipt[1]
-
-    def advance(self, time: int, source: str = "") -> bool:
-        """Move the clock to an event's time, if that is newer.
-
-        Return whether detectors that count by days must not see the event now: it is held back, or it is
-        older than `max_late`, from a till whose clock is behind.
-
-        Parameters
-        ----------
-        time
-            The event's time, in epoch milliseconds.
-        source
-            The register of the event, or its topic. A time far ahead counts once two sources bear it.
-        """
-        clock, is_late = self.clock, False
-        if time > clock:
-            if time > clock + self._max_late and clock:
-                return self._hold_back(time, source)
-            self.clock = time
-        elif time < clock - self._max_late:
-            self._note_late(time)
-            is_late = not self.is_stuck
-        if self.held is not None:
-            self.held.came_in_time(self.clock)
-            if not self.held.newest:
-                self.held = None
-        return is_late
-
-    def hold_back(self, line: PosEvent) -> None:
-        """Keep a line that is held back, for the detectors that count by days."""
-        if self.held is not None:
-            self.held.keep(line)
-
-    def holds_back(self, time: int) -> bool:
-        """Tell whether a line of this time or an older one is held back."""
-        held_back = self.held
-        return held_back is not None and any(line.event_time <= time for line in held_back.lines)
-
-    def sighting(self, time: int, dedupe_memory: int) -> tuple[int, int]:
-        """Return when an id of an event is first seen, and since when it must not have been.
-
-        That is the later of the event's time and the clock. Where the clock stands still because it is wrong,
-        it is the event's time: the id would else be kept for ever.
-        """
-        sighted = time if self.is_stuck and time < self.clock - self._max_late else max(time, self.clock)
-        return sighted, min(sighted, self.clock) - dedupe_memory
-
-    def _note_late(self, time: int) -> None:
-        # Where the clock itself is wrong, it stands still and all that follow are too late. Their state must
-        # expire too, so every thousandth of them starts a sweep. The count is stored, so that a restart
-        # changes nothing.
-        if self._late_at != self.clock:
-            self._late_at, self._late_since_sweep, self.is_stuck = self.clock, 0, False
-        self._late_since_sweep += 1
-        if self._late_since_sweep >= _LATE_PER_SWEEP:
-            self._late_since_sweep = 0
-            self._newest_late = time
-            self.is_stuck = True
-            self.next_sweep = self.clock
-
-    def _hold_back(self, time: int, source: str) -> bool:
-        if self.held is None:
-            self.held = HeldBack()
-        self.released = []
-        moved = self.held.confirmed(time, source, max_late=self._max_late, max_ahead=self._max_ahead)
-        if moved is None:
-            return True
-        self.clock = moved
-        self.released = self.held.lines
-        self.held.came_in_time(moved)
-        return False
 
     def forget(self) -> None:
         """Drop expired state; `next_sweep` is the clock at which this is due again."""
@@ -358,7 +217,7 @@ class StoreMemory:
         for name, collection in collections.items():
             for part, content in collection.records():
                 yield f"{name}/{part}", content
-        header = _Header(
+        header = StateHeader(
             FORMAT_VERSION,
             self.clock,
             self.next_sweep,
@@ -384,12 +243,8 @@ class StoreMemory:
 
         Raises
         ------
-        StateFormatError
-            The records are of a version that this code cannot read.
-        NumberingChangedError
-            They were written with another `numbered_by`.
-        NamesChangedError
-            They were written with clear ids of employees, and there are pseudonyms now, or the other way.
+        StateFormatError, NumberingChangedError, NamesChangedError
+            As `read_header` does.
         """
         for name, collection in self.collections().items():
             if isinstance(collection, Ledger):
@@ -397,15 +252,7 @@ class StoreMemory:
         packed = load("header")
         if packed is None:
             return
-        version = msgspec.msgpack.decode(packed)[0]
-        if version != FORMAT_VERSION:
-            raise StateFormatError(self.store_id, version)
-        header = msgspec.msgpack.decode(packed, type=_Header)
-        if header.numbered_by != self.numbering.by:
-            raise NumberingChangedError(self.store_id, header.numbered_by, self.numbering.by)
-        if header.has_pseudonyms != self.has_pseudonyms:
-            names = {True: "keyed", False: "none"}
-            raise NamesChangedError(self.store_id, names[header.has_pseudonyms], names[self.has_pseudonyms])
+        header = read_header(packed, self.store_id, self.numbering.by, has_pseudonyms=self.has_pseudonyms)
         self.held, self._late_at = header.held_back, header.late_at
         self.is_stuck = header.is_stuck
         self.clock, self.next_sweep = header.clock, header.next_sweep

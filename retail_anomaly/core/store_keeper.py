@@ -3,7 +3,8 @@
 from typing import ClassVar, Final, Self
 
 from retail_anomaly.core.collections import Load
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.detector_state import DetectorState
+from retail_anomaly.core.memory import StoreMemory
 
 _DAY: Final = 86_400_000
 

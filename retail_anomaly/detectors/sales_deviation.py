@@ -9,10 +9,11 @@ from msgspec import Meta
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.collections import Table
 from retail_anomaly.core.detector import Detector
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.local_time import QUARTER, date_of
-from retail_anomaly.core.memory import DetectorState, StoreMemory
+from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import Range
 from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters

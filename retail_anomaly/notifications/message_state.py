@@ -6,7 +6,7 @@ import msgspec
 
 from retail_anomaly.cases import Action
 from retail_anomaly.core.collections import Table
-from retail_anomaly.core.memory import DetectorState
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.notifications.note import AlertNote
 
 

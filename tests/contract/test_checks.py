@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from retail_anomaly.contract import CHECKS, check_detector
 from retail_anomaly.core.collections import Table
-from retail_anomaly.core.memory import DetectorState
+from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.detectors import Detector, Parameters
 from tests.support.events import MINUTE, refund, sale
 
