@@ -20,7 +20,7 @@ NOISE: Final = "NO_SALE"
 
 
 def _raises_alerts(subject: Subject) -> None:
-    require(bool(subject.alerts()), "these events raise no alert: give events that do")
+    require(bool(subject.expected), "these events raise no alert: give events that do")
 
 
 def _leaves_events_alone(subject: Subject) -> None:
@@ -30,12 +30,12 @@ def _leaves_events_alone(subject: Subject) -> None:
 
 
 def _is_deterministic(subject: Subject) -> None:
-    require(subject.alerts() == subject.alerts(), "the same events raise different alerts in another engine")
+    require(subject.alerts() == subject.expected, "the same events raise different alerts in another engine")
 
 
 def _raises_well_formed_alerts(subject: Subject) -> None:
     detector = subject.detector
-    for alert in subject.alerts():
+    for alert in subject.expected:
         about = f"{alert.type} at {alert.event_time}"
         own = (alert.detector, alert.type) == (detector.name, detector.alert_type)
         require(own, f"{about}: expected the detector's own name and type")
@@ -56,14 +56,14 @@ def _raises_well_formed_alerts(subject: Subject) -> None:
 
 
 def _raises_alerts_that_survive_json(subject: Subject) -> None:
-    for alert in subject.alerts()[:200]:
+    for alert in subject.expected[:200]:
         again = msgspec.json.decode(encode(alert), type=Alert)
         require(again == alert, f"written as JSON and read again, the alert differs: {alert.evidence}")
 
 
 def _counts_revisions(subject: Subject) -> None:
     last: dict[str, Alert] = {}
-    for alert in subject.alerts():
+    for alert in subject.expected:
         previous = last.get(alert.alert_id)
         if alert.revision == 1:
             require(previous is None, f"{alert.alert_id}: two alerts have this id")
@@ -89,7 +89,7 @@ def _counts_revisions(subject: Subject) -> None:
 
 
 def _knows_one_store(subject: Subject) -> None:
-    alerts = subject.alerts()
+    alerts = subject.expected
     for store in sorted({step.store_id for step in subject.steps}):
         alone = [step for step in subject.steps if step.store_id == store]
         own = [alert for alert in alerts if alert.store_id == store]
@@ -104,7 +104,7 @@ def _ignores_unknown_types(subject: Subject) -> None:
         if isinstance(step, PosEvent):
             noise = msgspec.structs.replace(step, event_type=NOISE, event_id=None)
             require(run.step(noise) == [], f"a {NOISE} raises an alert")
-    require(alerts == subject.alerts(), f"with a {NOISE} between them the events raise different alerts")
+    require(alerts == subject.expected, f"with a {NOISE} between them the events raise different alerts")
 
 
 BEHAVIOUR: Final[Mapping[str, Check]] = {

@@ -17,7 +17,6 @@ _LOST: Final = 500  # steps that a crash loses, so that they are processed again
 
 
 def _survives_restarts(subject: Subject) -> None:
-    expected = subject.alerts()
     for seed in _SEEDS:
         rng = Random(seed)
         run = RestartingRun(subject.engine())
@@ -28,7 +27,7 @@ def _survives_restarts(subject: Subject) -> None:
                 run.checkpoint()
             if rng.random() < 0.01:
                 run.restart()
-        require(alerts == expected, "with restarts the events raise different alerts")
+        require(alerts == subject.expected, "with restarts the events raise different alerts")
 
 
 def _survives_a_restart_after_every_event(subject: Subject) -> None:
@@ -37,7 +36,7 @@ def _survives_a_restart_after_every_event(subject: Subject) -> None:
     for step in subject.steps:
         alerts += run.step(step)
         run.restart()
-    require(alerts == subject.alerts(), "with a restart after every event the events raise different alerts")
+    require(alerts == subject.expected, "with a restart after every event the events raise different alerts")
 
 
 def _repeats_after_a_crash(subject: Subject) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from retail_anomaly.contract.runs import Run, Step
@@ -57,6 +58,11 @@ class Subject:
     def alerts(self) -> list[Alert]:
         """Return the alerts of the steps in a new engine."""
         return Run(self.engine()).alerts(self.steps)
+
+    @cached_property
+    def expected(self) -> list[Alert]:
+        """The alerts of the steps, computed once for all checks that compare with them."""
+        return self.alerts()
 
 
 Check: TypeAlias = Callable[[Subject], None]
