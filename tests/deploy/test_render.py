@@ -142,6 +142,17 @@ def test_custom_resources_fit_their_schemas(everything):
         jsonschema.Draft7Validator(CRDS[manifest["kind"]]).validate(manifest)
 
 
+def _referenced(definitions: Manifest, schemas: list[str]) -> Manifest:
+    """Return the definitions that schemas refer to, directly or through others."""
+    found: Manifest = {}
+    texts = list(schemas)
+    while texts:
+        for name in set(re.findall(r"#/\$defs/([^\"]+)", texts.pop())) - found.keys():
+            found[name] = definitions[name]
+            texts.append(json.dumps(definitions[name]))
+    return found
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubeconform_agrees(kubeconform, everything, version, tmp_path):
     """A second opinion, by another program, from the same schemas: nothing is fetched."""
@@ -149,15 +160,15 @@ def test_kubeconform_agrees(kubeconform, everything, version, tmp_path):
         Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"v{version}.0-local-strict"
     )
     kinds = {manifest["kind"].lower() for manifest in everything}
-    for schema in [
-        source / "_definitions.json",
-        *(f for kind in kinds for f in source.glob(f"{kind}-*.json")),
-    ]:
+    schemas = {file.name: file.read_text() for kind in kinds for file in source.glob(f"{kind}-*.json")}
+    for name, schema in schemas.items():
         # They name their definitions by a path on a server.
-        here = schema.read_text().replace(
-            '"/api/_definitions.json', f'"{tmp_path.as_uri()}/_definitions.json'
-        )
-        (tmp_path / schema.name).write_text(here)
+        here = schema.replace('"/api/_definitions.json', f'"{tmp_path.as_uri()}/_definitions.json')
+        (tmp_path / name).write_text(here)
+    # kubeconform reads all definitions for each kind, so it gets those that a kind needs.
+    every = json.loads((source / "_definitions.json").read_text())["$defs"]
+    needed = {"$defs": _referenced(every, list(schemas.values()))}
+    (tmp_path / "_definitions.json").write_text(json.dumps(needed))
     for kind, content in CRDS.items():
         (tmp_path / f"{kind.lower()}-crd.json").write_text(json.dumps(content))
     done = subprocess.run(
