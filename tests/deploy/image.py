@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.deploy.chart import ROOT
-from tests.kafka.jars import CACHE
+from tests.support.cached import CACHE
 
 RECIPE = ROOT / "Dockerfile"
 PLACE = "/opt/retail-anomaly"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -13,10 +12,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.kafka.jars import CACHE
+from tests.support.cached import once
 
 # Helm lies in layers that are made for AWS, for Linux on x86-64: the newest with Helm 3, and the newest with
 # Helm 4.
@@ -53,9 +51,10 @@ def checkov() -> Path:
     """Return the path of checkov, in an environment of its own: it pins half a hundred packages."""
 
     def install(folder: Path) -> None:
-        run([sys.executable, "-m", "venv", str(folder)])
+        # Our own pip installs into it: one less to unpack and to start.
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
         options = ["--quiet", "--no-deps", "--no-compile", "--requirement", str(CHECKOV)]
-        run([str(folder / "bin" / "python"), "-m", "pip", "install", *options])
+        run([sys.executable, "-m", "pip", "--python", str(folder), "install", *options])
 
     name = f"checkov-{hashlib.sha256(CHECKOV.read_bytes()).hexdigest()[:12]}"
     return once(name, "bin/checkov", install)
@@ -105,22 +104,6 @@ def _go_install(module: str) -> Path:
         run([go(), "install", module], GOBIN=str(folder), GOFLAGS="")
 
     return once(f"{program}-{version}", program, install)
-
-
-def once(name: str, file: str, make: Callable[[Path], None], cache: Path = CACHE) -> Path:
-    """Return a file in a folder of the cache that is made the first time; parallel runs make it once."""
-    folder = cache / name
-    stamp = folder / ".complete"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists():
-            # In place: the scripts of an environment name the folder they were made in.
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            stamp.touch()
-    return folder / file
 
 
 def _extract_helm(requirement: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.deploy import tools
 from tests.deploy.chart import ROOT
 from tests.deploy.image import RECIPE
+from tests.support.cached import once
 
 IMAGE = "localhost/retail-anomaly:tests"
 PATIENCE_S = 1800
@@ -48,7 +49,7 @@ def base() -> str:
 
 def _import_debian(name: str, suite: str) -> None:
     debootstrap = tools.installed("debootstrap", "debootstrap")
-    archive = tools.once(f"base-{suite}", "base.tar", lambda folder: _bootstrap(debootstrap, suite, folder))
+    archive = once(f"base-{suite}", "base.tar", lambda folder: _bootstrap(debootstrap, suite, folder))
     podman("import", "--change", 'CMD ["python3"]', str(archive), name)
 
 

@@ -10,8 +10,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.support.cached import CACHE
+
 POM = Path(__file__).with_name("pom.xml")
-CACHE = Path(__file__).parents[2] / ".cache"
 MIN_JAVA = 17
 
 
