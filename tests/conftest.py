@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT / "tests" / "light"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+# Some images of containers forbid Python to keep compiled modules. Each of the hundreds of processes that the
+# tests start would then compile our packages anew, which takes longer than most of them run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` has them ignore a closed
 # terminal. Each process that a test starts would inherit that, and tests that send these signals would hang.
