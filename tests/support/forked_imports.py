@@ -1,4 +1,7 @@
-"""Import what every process on Quix Streams imports, for the forks of `tests.support.forked`."""
+"""Import what processes on Quix Streams import, for the forks of `tests.support.forked`."""
+
+# Takes as long as all the rest together; a process needs it if its configuration names a model of River.
+import river.anomaly  # noqa: F401
 
 from streamer.observe.quick_import import importing_quix
 
