@@ -116,7 +116,7 @@ class Chain:
         topics = [self._prefix + name for name in (POS_EVENTS, RETURNS)]
         with GroupOffsets(self.connection.properties(), f"{self.group}-returns", topics) as offsets:
             for _ in range(2):  # the events that were processed last may have sent returns after the look
-                wait_for(lambda: not any(offsets.lag().values()), f"all\n{processes[-1].tail()}")
+                wait_for(lambda: not any(offsets.lag(settled=False).values()), f"all\n{processes[-1].tail()}")
         assert [process.stop() for process in processes] == [0] * len(processes)
 
     def alerts(self, at_least: int) -> list[Alert]:

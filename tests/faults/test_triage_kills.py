@@ -61,7 +61,9 @@ class Triages:
 
     def wait_until_done(self, *processes: StreamerProcess) -> None:
         with GroupOffsets(self.connection.properties(), f"{self.group}-triage", TRIAGED) as offsets:
-            wait_for(lambda: not any(offsets.lag().values()), "every alert and action to be processed")
+            wait_for(
+                lambda: not any(offsets.lag(settled=False).values()), "every alert and action to be processed"
+            )
         assert [process.stop() for process in processes] == [0] * len(processes)
 
 

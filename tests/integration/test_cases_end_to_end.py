@@ -67,7 +67,9 @@ class Shop:
         """Wait until cases and database have all that is in the topics."""
         client = self.connection.properties()
         with GroupOffsets(client, f"{self._group}-triage", TRIAGED) as offsets:
-            wait_for(lambda: not any(offsets.lag().values()), "every alert and action to be in a case")
+            wait_for(
+                lambda: not any(offsets.lag(settled=False).values()), "every alert and action to be in a case"
+            )
         self.sink.wait_until_processed()
 
     def alerts(self) -> list[Alert]:

@@ -61,7 +61,7 @@ class Chain:
         deadline = time.monotonic() + PATIENCE_S
         for offsets in (GroupOffsets(client, self.group), GroupOffsets(client, f"{self.group}-sink", topics)):
             with offsets:
-                while any((lag := offsets.lag()).values()):
+                while any((lag := offsets.lag(settled=False)).values()):
                     assert time.monotonic() < deadline, f"{lag}\n{self.streamer.tail()}\n{self.sink.tail()}"
                     # A broker that was away for longer than a session ends them with a word about it.
                     if not self.streamer.running:

@@ -26,6 +26,7 @@ from streamer.kafka.topics import TOPICS, TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import PATIENCE_S, StreamerProcess
 from tests.support.simulated import Content, alerts_in, expected, records
+from tests.support.waiting import pauses
 
 CRAWL = "crawl"
 _later = itertools.count(1)
@@ -189,22 +190,21 @@ class Scene:
 
     def wait_for_group(self, state: str, members: int) -> None:
         """Wait until the group is in a state of Kafka's, with so many processes."""
-        wait_for(
-            lambda: self.group_is() == (state, members), f"a group that is {state} with {members} members"
-        )
-
-    def group_is(self) -> tuple[str, int]:
-        """Return the group's state and how many processes are in it."""
         admin = AdminClient({"bootstrap.servers": self.address})
-        group = admin.describe_consumer_groups([self.group])[self.group].result(120)
-        return group.state.name, len(group.members)
+
+        def is_so() -> bool:
+            group = admin.describe_consumer_groups([self.group])[self.group].result(120)
+            return (group.state.name, len(group.members)) == (state, members)
+
+        wait_for(is_so, f"a group that is {state} with {members} members")
 
     def wait_for_progress(self, more: int = 200) -> None:
         """Wait until so many more records are committed by processes that crawl; they walk meanwhile."""
-        begun = self.processes[-1].committed()
-        (self.gate / "walk").touch()
-        wait_for(lambda: self.processes[-1].committed() > begun + more, f"{more} more records")
-        (self.gate / "walk").unlink()
+        with self.processes[-1].offsets() as offsets:
+            begun = offsets.progress().processed
+            (self.gate / "walk").touch()
+            wait_for(lambda: offsets.progress().processed > begun + more, f"{more} more records")
+            (self.gate / "walk").unlink()
         assert begun + more < self._sent, "it was done before the fault"
 
     def finish(self) -> None:
@@ -229,15 +229,15 @@ class Scene:
         (self.gate / "full-speed").touch()
         last = self.processes[-1]
         with GroupOffsets(self.kafka.properties(), self.group) as offsets:
-            deadline = time.monotonic() + PATIENCE_S
-            while any(offsets.lag().values()):
+            deadline, rest = time.monotonic() + PATIENCE_S, pauses()
+            while any(offsets.lag(settled=False).values()):
                 assert time.monotonic() < deadline, f"lag {offsets.lag()}\n{last.tail()}"
                 if not any(process.running for process in self.processes):
                     # As an orchestrator does.
                     assert self.restarts < 5, f"a crash loop\n{last.tail()}"
                     self.restarts += 1
                     last = self.start(last.folder.name)
-                time.sleep(0.1)
+                next(rest)
         for process in self.processes:
             if process.running:
                 process.wait_until_running()  # or it is not asked yet, but ended
@@ -316,10 +316,10 @@ def stalling(pid: int, *, stands: float, runs: float) -> Iterator[list[float]]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, state: Callable[[], object] = lambda: "") -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, rest = time.monotonic() + PATIENCE_S, pauses()
     while not condition():
         assert time.monotonic() < deadline, f"waited for {what}: {state()}"
-        time.sleep(0.05)
+        next(rest)
 
 
 def set_topic(address: str, topic: str, config: Mapping[str, str]) -> None:

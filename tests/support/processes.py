@@ -14,6 +14,7 @@ from typing import Any
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from tests.support.forked import ForkedCommand
+from tests.support.waiting import pauses
 
 PATIENCE_S = 240
 
@@ -90,15 +91,16 @@ class StreamerProcess:
         assert not any(lag.values()), f"lag {lag}\n{self.tail()}"
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline, rest = time.monotonic() + PATIENCE_S, pauses()
         while not condition():
             assert self._process.poll() is None, f"it ended\n{self.tail()}"
             assert time.monotonic() < deadline, f"the condition did not come true\n{self.tail()}"
-            time.sleep(0.02)
+            next(rest)
 
     def wait_until_beyond(self, records: int) -> None:
         """Wait until more than so many input records are committed."""
-        self.wait_for(lambda: self.committed() > records)
+        with self.offsets() as offsets:
+            self.wait_for(lambda: offsets.progress().processed > records)
 
     def committed(self) -> int:
         """Return how many input records the group has committed."""

@@ -232,7 +232,7 @@ class _Served(StreamerProcess):
         """Wait until the group has committed all that is in the topics that it reads."""
         with GroupOffsets(self._properties, self._group, self._topics) as offsets:
             deadline = time.monotonic() + PATIENCE_S
-            while any((lag := offsets.lag()).values()):
+            while any((lag := offsets.lag(settled=False)).values()):
                 assert self.running, self.tail()
                 assert time.monotonic() < deadline, f"{self._name}: lag {lag}\n{self.tail()}"
                 time.sleep(0.1)
