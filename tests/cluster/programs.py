@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.deploy import tools
+from tests.support.cached import once
 
 SOURCE = Path(__file__).with_name("kubernetes")
 # Outside the checkout: `make clean` would cost you eight minutes of CPU.
@@ -45,7 +46,7 @@ def control_plane() -> Path:
     """Return the path of apiserver, controller manager and scheduler in one program."""
     version = kubernetes_version()
     content = b"".join((SOURCE / name).read_bytes() for name in ("go.mod", "go.sum", "main.go"))
-    return tools.once(
+    return once(
         f"control-plane-{version}-{hashlib.sha256(content).hexdigest()[:12]}",
         "control-plane",
         lambda folder: _build(folder / "control-plane", version),
