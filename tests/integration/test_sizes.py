@@ -162,12 +162,14 @@ def test_state_and_alerts_of_long_ids_are_written_and_read_back(
     before: list[Event] = [*counts, *refunds]
     send(address, [record_of(event) for event in before])
     options = (guarantee, "--config", str(config))
-    first = StreamerProcess(clean_kafka, group, tmp_path, *options)
+    # These megabytes are one transaction, which may take longer than the tests' short sessions.
+    patient = {"RETAIL__STREAMER__SESSION_TIMEOUT": "15s"}
+    first = StreamerProcess(clean_kafka, group, tmp_path, *options, environment=patient)
     first.wait_until_processed()
     first.kill()
     send(address, [record_of(event) for event in later])
     (tmp_path / "new").mkdir()  # the state comes from the changelog
-    second = StreamerProcess(clean_kafka, group, tmp_path / "new", *options)
+    second = StreamerProcess(clean_kafka, group, tmp_path / "new", *options, environment=patient)
     second.wait_until_processed()
     assert second.stop() == 0, second.tail()
 
