@@ -80,6 +80,7 @@ docs: $(VENV)/.dev ## write the pages that come from the code
 	@$(BIN)/python docs/layers.py
 	@$(BIN)/python helm/build.py
 	@$(BIN)/python -m helm.dashboards
+	@$(BIN)/python -m helm.kafka_connect
 
 site: $(VENV)/.docs ## build the documentation site to out/site; it opens without a server
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

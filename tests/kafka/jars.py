@@ -44,38 +44,53 @@ def find_jars() -> Path:
             raise KafkaUnavailableError(f"KAFKA_JARS={given} holds no Kafka jars: unset it or correct it")
         return Path(given)
 
-    pom = POM.read_bytes()
-    version = re.search(rb"<kafka\.version>(.+?)</kafka\.version>", pom)
-    if version is None:
-        raise KafkaUnavailableError(f"{POM} names no kafka.version")
-    folder = CACHE / f"kafka-{version[1].decode()}"
+    return fetched(POM, "kafka.version", "kafka")
+
+
+def fetched(pom: Path, version: str, name: str) -> Path:
+    """Return the folder of the jars that a pom names, fetched the first time.
+
+    Parameters
+    ----------
+    pom
+        Its file.
+    version
+        Its property with the version that the folder bears.
+    name
+        What the folder's name begins with.
+    """
+    content = pom.read_bytes()
+    found = re.search(rf"<{re.escape(version)}>(.+?)</".encode(), content)
+    if found is None:
+        raise KafkaUnavailableError(f"{pom} names no {version}")
+    folder = CACHE / f"{name}-{found[1].decode()}"
     # The stamp is written last and names the pom: neither half a download nor an outdated one is used.
-    stamp, wanted = folder / ".complete", hashlib.sha256(pom).hexdigest()
+    stamp, wanted = folder / ".complete", hashlib.sha256(content).hexdigest()
 
     CACHE.mkdir(exist_ok=True)
-    with (CACHE / "kafka.lock").open("w") as lock:
+    with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parallel runs fetch once
         if not (stamp.exists() and stamp.read_text() == wanted):
             shutil.rmtree(folder, ignore_errors=True)
-            _fetch(folder)
+            _fetch(pom, folder)
             stamp.write_text(wanted)
     return folder
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(pom: Path, folder: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise KafkaUnavailableError(
-            "no Kafka jars and no Maven to fetch them: install maven, or set KAFKA_JARS"
+            "no jars of Kafka and no Maven to fetch them: install maven, or set KAFKA_JARS"
         )
-    command = [maven, "--batch-mode", "--quiet", "--file", str(POM), "dependency:copy-dependencies"]
+    command = [maven, "--batch-mode", "--quiet", "--file", str(pom), "dependency:copy-dependencies"]
     options = ["-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
     try:
         done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=600, check=False)
     except subprocess.TimeoutExpired as error:
         raise KafkaUnavailableError(
-            "Maven did not fetch Kafka's jars within 10 minutes: try again"
+            "Maven did not fetch the jars of Kafka within 10 minutes: try again"
         ) from error
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise KafkaUnavailableError(f"Maven could not fetch Kafka's jars:\n{tail}")
+        raise KafkaUnavailableError(f"Maven could not fetch the jars of Kafka:\n{tail}")
