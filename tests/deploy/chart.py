@@ -13,6 +13,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "retail-anomaly"
 CASES = {path.stem: path for path in sorted([*(CHART / "ci").glob("*.yaml"), *CHART.glob("values-*.yaml")])}
+# The chart as it was before its newest parts, packaged by `helm package`. Replace it at each release.
+PREVIOUS = Path(__file__).with_name("retail-anomaly-previous.tgz")
+# Cases whose values that chart does not know.
+UNKNOWN_TO_PREVIOUS = frozenset({"board"})
 RELEASE, NAMESPACE = "shops", "loss-prevention"
 
 Manifest = dict[str, Any]

@@ -187,7 +187,7 @@ class Host:
                 f"http://127.0.0.1:{self.ports[part]}{probe['httpGet']['path']}", timeout=5
             ) as answer:
                 return bool(answer.status == 200)
-        except URLError:
+        except (URLError, TimeoutError):  # a server that listens and is not yet there to answer
             return False
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:

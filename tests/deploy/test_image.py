@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import tomllib
 
 import pytest
 
+from tests.deploy.chart import ROOT
 from tests.deploy.image import make_image, size_mb
 
 MOST_MB = 200
@@ -22,6 +25,19 @@ def test_the_image_is_at_most_so_much_larger_than_its_base(environment):
 
 def test_the_tests_of_others_are_not_in_it(environment):
     assert not list(environment.rglob("tests"))
+
+
+def test_the_board_gets_the_libraries_of_the_package_and_of_its_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (given,) = re.findall(r'--build-arg WITH="(.+?)"', page)
+    needed = _names([*project["dependencies"], *project["optional-dependencies"]["review"]])
+    in_each_image = _names((ROOT / "streamer" / "requirements.txt").read_text().splitlines())
+    assert set(given.split()) == needed - in_each_image
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=]", line)[0] for line in requirements if not line.startswith("#")}
 
 
 @pytest.mark.parametrize("command", ["retail-anomaly", "retail-streamer", "retail-datagen"])

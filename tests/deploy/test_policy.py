@@ -32,7 +32,7 @@ ACCEPTED = {
     ),
     "CKV_K8S_35": (
         r"(StatefulSet|Deployment|Job|Pod)\..*-"
-        r"(streamer|store-metrics|returns|triage|notify|sink|topics-\w+|influxdb-bootstrap-\w+|test-\w+)$",
+        r"(streamer|store-metrics|returns|triage|notify|sink|board|topics-\w+|influxdb-bootstrap-\w+|test-\w+)$",
         "Our commands take secrets from the environment alone, so that none stands in a file or a command "
         "line. Grafana gets its own as files.",
     ),

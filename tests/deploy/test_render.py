@@ -16,7 +16,19 @@ import pytest
 import yaml
 from kubernetes_validate import utils
 
-from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, Manifest, call, pick, render
+from tests.deploy.chart import (
+    CASES,
+    CHART,
+    NAMESPACE,
+    PREVIOUS,
+    RELEASE,
+    UNKNOWN_TO_PREVIOUS,
+    Manifest,
+    call,
+    pick,
+    render,
+)
+from tests.deploy.upgrade import refusals
 
 CRDS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "crds").glob("*.json")}
 # The oldest and the newest that the chart claims, and one between.
@@ -83,29 +95,32 @@ def test_next_version_changes_nothing_that_kubernetes_refuses_to(helm, tmp_path)
         re.sub(r"^(version|appVersion): .*$", r"\1: 9.9.9", about, flags=re.MULTILINE)
     )
     sets = ("streamer.replicas=3", "kafka.resources.limits.memory=2Gi", "generator.days=2", "logLevel=debug")
-    before, after = (
-        {(m["kind"], m["metadata"]["name"]): m["spec"] for m in found if "spec" in m}
-        for found in (
-            render(helm, CASES["values-dev"]),
-            render(helm, CASES["values-dev"], *sets, chart=chart),
-        )
-    )
-    changeable = {
-        "StatefulSet": {"replicas", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy"},
-        "Deployment": {"replicas", "template", "strategy"},
-    }
-    checked = set()
-    for (kind, name), spec in before.items():
-        if kind in changeable:
-            kept = [
-                {k: v for k, v in s.items() if k not in changeable[kind]} for s in (spec, after[kind, name])
-            ]
-            assert kept[0] == kept[1], name
-            checked.add(kind)
-        elif kind == "Job":  # Nothing of it: another one is made.
-            assert (kind, name) not in after
-            checked.add(kind)
-    assert checked == {"StatefulSet", "Deployment", "Job"}
+    before = render(helm, CASES["values-dev"])
+    after = render(helm, CASES["values-dev"], *sets, chart=chart)
+
+    assert refusals(before, after) == []
+    assert {m["kind"] for m in before} >= {"StatefulSet", "Deployment", "Job"}
+    # Nothing of a Job can be changed: another one is made.
+    assert not _jobs(before) & _jobs(after)
+
+
+def _jobs(manifests: tuple[Manifest, ...]) -> set[str]:
+    return {m["metadata"]["name"] for m in manifests if m["kind"] == "Job"}
+
+
+@pytest.mark.parametrize("case", sorted(CASES.keys() - UNKNOWN_TO_PREVIOUS))
+def test_an_upgrade_of_the_previous_chart_changes_nothing_that_kubernetes_refuses_to(helm, case):
+    before = render(helm, CASES[case], chart=PREVIOUS)
+    after = render(helm, CASES[case])
+    assert refusals(before, after) == []
+    # `helm rollback` goes the same way back.
+    assert refusals(after, before) == []
+
+
+def test_a_refusal_is_found(helm):
+    before = render(helm, CASES["values-dev"])
+    after = render(helm, CASES["values-dev"], "streamer.storage.size=90Gi")
+    assert refusals(before, after) == [f"StatefulSet {RELEASE}-retail-anomaly-streamer: volumeClaimTemplates"]
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
+from copy import deepcopy
 from functools import partial
-from urllib.request import urlopen
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from retail_anomaly.core.events import ALERTS
 from retail_anomaly.replay import replay
+from streamer.kafka.topic_plan import ALERT_ACTIONS
 from tests.deploy.chart import CASES, Manifest, containers, pick, render
 from tests.deploy.host import TOKEN, Host, InfluxWrites, pod
 from tests.deploy.image import make_image
+from tests.kafka import create_topics
 from tests.kafka.jars import find_jars, find_java
+from tests.support.ports import free_ports
 
 SECRETS = {"shops-retail-anomaly-influxdb-tokens": {"INFLUXDB_TOKEN": TOKEN}}
 SETS = (
@@ -137,6 +147,35 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
     ids = {alert["alertId"] for alert in alerts}
     here.until(partial(influx.holds, ids), f"{len(ids)} alerts are not all written")
     assert {part: here.stop(part) for part in workloads} == dict.fromkeys(workloads, 0)
+
+
+def test_the_board_answers_to_whom_its_proxy_names(helm, kafka_server, tmp_path):
+    kafka = kafka_server().address
+    create_topics(kafka, [ALERTS, ALERT_ACTIONS])
+    manifests = render(helm, CASES["board"])
+    (port,) = free_ports(1)
+    board = deepcopy(pod(manifests, "Deployment", "board"))
+    command = board["containers"][0]["command"]
+    for option, value in (("--host", "127.0.0.1"), ("--port", str(port))):
+        command[command.index(option) + 1] = value
+    # The tests' own environment has the libraries of the board's image.
+    with closing(Host(Path(sys.prefix), tmp_path, manifests, {"kafka:9092": kafka}, {"kafka": {}})) as here:
+        here.serve("board", board)
+        here.ports["board"] = port
+
+        probe = board["containers"][0]["readinessProbe"]
+        here.until(partial(here.answers, "board", probe), "the board is not ready")
+        assert _board_says(port, {}) == 401
+        assert _board_says(port, {"X-Forwarded-User": "kim"}) == 200
+        assert here.stop("board") in (0, -signal.SIGTERM)
+
+
+def _board_says(port: int, headers: dict[str, str]) -> int:
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{port}/", headers=headers), timeout=60) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
 
 
 def _replayed(here: Host, generator: Manifest) -> set[tuple[str, int]]:

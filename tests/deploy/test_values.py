@@ -100,6 +100,18 @@ REFUSED = {
         [*GOOD, "grafana.enabled=true", "grafana.ingress.enabled=true"],
         r"grafana.*ingress.*host",
     ),
+    "a board that nobody signs in for": (
+        [*GOOD, "board.enabled=true", "networkPolicy.boardFrom[0].podSelector.matchLabels.app=proxy"],
+        r"board.userHeader",
+    ),
+    "a board that everybody reaches": (
+        [*GOOD, "board.enabled=true", "board.userHeader=X-Forwarded-User"],
+        r"networkPolicy.boardFrom",
+    ),
+    "an Ingress of the board without a name": (
+        [*GOOD, "board.enabled=true", "board.ingress.enabled=true"],
+        r"board.*ingress.*host",
+    ),
     "two monitors of the same pods": (
         [*GOOD, "monitoring.podMonitor.enabled=true", "monitoring.serviceMonitor.enabled=true"],
         r"enable one of them",

@@ -13,7 +13,7 @@ from streamer.kafka.connection import VARIABLES
 from streamer.sinks import influx_target
 from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
 
-OURS = ("retail-anomaly:0.1.0", "registry.example.com")
+OURS = ("retail-anomaly:0.1.0", "retail-anomaly-board:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting.
 NAMES = {
     "RETAIL_LOG_LEVEL",
@@ -303,6 +303,20 @@ def test_only_notify_reaches_the_world_and_has_its_addresses(helm):
         if {"secretRef": {"name": "retail-notify"}} in container.get("envFrom", [])
     }
     assert with_secret == {"notify"}
+
+
+def test_only_the_proxy_reaches_the_board_which_reaches_kafka_alone(helm):
+    manifests = render(helm, CASES["board"])
+    (labels,) = [m["labels"] for name, m, _ in pods(manifests) if name.endswith("-board")]
+    applied = {
+        manifest["metadata"]["name"].removeprefix("shops-retail-anomaly-"): manifest["spec"]
+        for manifest in manifests
+        if manifest["kind"] == "NetworkPolicy" and _selects(manifest["spec"]["podSelector"], labels)
+    }
+    assert set(applied) == {"all", "kafka-clients", "board"}
+    proxy = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+    assert applied["board"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8090}], "from": [proxy]}]
+    assert "ingress" not in applied["all"] | applied["kafka-clients"]
 
 
 def test_the_keys_of_pseudonyms_and_of_their_rotations_are_with_those_that_read_events_alone(helm):

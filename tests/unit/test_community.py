@@ -14,6 +14,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
+# Packages and the signed record of where they come from; never the contents of the repository.
+PUBLISHES = {"contents": "read", "packages": "write", "id-token": "write", "attestations": "write"}
+
 
 def read(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
@@ -38,10 +41,14 @@ def test_the_citation_has_the_version_and_the_licence_of_the_package():
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 class TestWorkflow:
-    def test_it_may_only_read(self, path: Path):
+    def test_it_may_only_read_or_publish_a_tag(self, path: Path):
         workflow = load(path)
         assert workflow["permissions"] == {"contents": "read"}
-        assert not [name for name, job in workflow["jobs"].items() if "permissions" in job]
+        more = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+        if workflow["on"] == {"push": {"tags": ["v*"]}}:
+            assert more == {"publish": PUBLISHES}
+        else:
+            assert more == {}
 
     def test_it_runs_no_code_of_a_pull_request_with_secrets(self, path: Path):
         assert set(load(path)["on"]) <= {"push", "pull_request"}
@@ -69,6 +76,20 @@ def test_the_workflows_run_the_whole_check_and_build_all_that_users_install():
     called = [step.get("run", "") for path in WORKFLOWS for step in steps(load(path))]
     assert {".ci/run", ".ci/wheel", "make site"} <= set(called)
     assert any(command.startswith("docker build ") for command in called)
+
+
+def test_a_release_publishes_the_images_and_the_chart_and_signs_each():
+    release = list(steps(load(ROOT / ".github" / "workflows" / "release.yml")))
+    called = "\n".join(step.get("run", "") for step in release)
+    pushed = {"charts/retail-anomaly", *re.findall(r"^push (\S+)", called, re.MULTILINE)}
+    assert "helm push dist/retail-anomaly-*.tgz" in called
+    assert "--sbom=true --provenance=mode=max" in called
+    signed = [step["with"] for step in release if "attest-build-provenance" in step.get("uses", "")]
+    assert {each["subject-name"].partition("}}/")[2] for each in signed} == pushed
+    assert all(each["push-to-registry"] == "true" for each in signed)
+    # The board's libraries are those of the page.
+    (libraries,) = [step["env"]["BOARD"] for step in release if "BOARD" in step.get("env", {})]
+    assert f'--build-arg WITH="{libraries}"' in read("docs/deploy.md")
 
 
 def test_each_exception_from_the_style_is_for_files_that_exist():

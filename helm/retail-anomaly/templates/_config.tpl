@@ -72,6 +72,9 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 {{- if and (eq (dig "privacy" "pseudonyms" "none" .Values.config) "keyed") (not .Values.privacy.existingSecret) -}}
 {{- fail (printf "privacy.existingSecret: name the Secret with the key of the pseudonyms (%s), or leave out config.privacy.pseudonyms" (include "retail-anomaly.pseudonymKeys" . | fromJsonArray | join ", ")) -}}
 {{- end -}}
+{{- if and .Values.board.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.boardFrom) -}}
+{{- fail "networkPolicy.boardFrom: name the proxy before the board, which trusts the header of whoever reaches it" -}}
+{{- end -}}
 {{- range $part := list "generator" "kafkaUi" -}}
 {{- if and (index $.Values $part).enabled $.Values.kafka.existingSecret -}}
 {{- fail (printf "%s.enabled: it is for trials and knows a Kafka without a log-in only; leave out kafka.existingSecret" $part) -}}

@@ -66,7 +66,7 @@ topologySpreadConstraints:
   {{- end }}
 {{- end -}}
 
-{{/* A container of our image: "name", "command"; "kafkaSecret" instead of the usual one, "state" for a mounted
+{{/* A container of our image: "name", "command"; "image" instead of ours, "kafkaSecret" instead of the usual one, "state" for a mounted
      state folder other than the temporary one, "env" further variables, "secret" a Secret with more, "influxdb" true for who writes to it,
      "resources", "live" where Tilt may
      replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
@@ -74,7 +74,7 @@ topologySpreadConstraints:
 {{- $values := .root.Values -}}
 {{- $live := $values.development.liveUpdate | ternary (.live | default "") "" -}}
 name: {{ .name }}
-image: {{ include "retail-anomaly.image" .root }}
+image: {{ .image | default (include "retail-anomaly.image" .root) }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 command: {{ eq $live "run" | ternary (concat (list "python" "/etc/live/live_update.py") .command) .command | toJson }}
 env:
