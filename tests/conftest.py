@@ -42,8 +42,8 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}
-# Fixtures that install a program with all that it depends on, which takes minutes the first time.
-INSTALLED = {"checkov"}
+# Fixtures that install or build a program with all that it depends on: minutes, the first time.
+INSTALLED = {"checkov", "kubeconform"}
 
 # No deadline: a shared machine is slow at times. In CI the examples are always the same, so that red means
 # changed code.
@@ -53,8 +53,20 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 settings.load_profile("ci" if IN_CI else "local")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that `make check` leaves out, early enough for `-m "not service"`."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the tests that `make check` leaves out, and run the fast ones first.
+
+    The marks come before pytest reads `-m "not service"`, the order comes when every other plugin is done.
+    This hook is called for the notebooks and doctests too, which lie outside of this folder.
+    """
+    for item in items:
+        _mark(item)
+    yield
+    items.sort(key=_rank)
+
+
+def _mark(item: pytest.Item) -> None:
     used = set(getattr(item, "fixturenames", ()))
     if {"kafka", "kafka_server"} & used:
         item.add_marker("kafka")
@@ -63,12 +75,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     served = parameters.get("host") == "embedded" or _folder(item) in SERVICES or INSTALLED & used
     if served or item.get_closest_marker("kafka"):
         item.add_marker("service")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the fast tests first, within one session: one summary at the end counts them all."""
-    items.sort(key=_rank)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,8 @@ from tests.deploy.chart import ROOT
 from tests.deploy.image import make_image, size_mb
 
 MOST_MB = 200
+# It installs all that the image has.
+pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module")
