@@ -74,7 +74,7 @@ def failed(checkov, helm, tmp_path_factory) -> list[tuple[str, str, str]]:
     options = ["--framework", "kubernetes", "dockerfile", "--quiet", "--compact", "--output", "json"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"LOG_LEVEL": "ERROR"}
     done = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=200, check=False, env=environment
+        [*command, *options], capture_output=True, text=True, timeout=800, check=False, env=environment
     )
     reports = json.loads(done.stdout)
     assert {report["check_type"] for report in reports} == {"kubernetes", "dockerfile"}, done.stderr
