@@ -100,6 +100,23 @@ def test_booking_on_a_receipt_of_weeks_ago_is_kept(book, later):
     assert remaining(book, "0-7") == [1]
 
 
+def test_bookings_on_more_blocks_than_are_held_are_all_kept(book, later):
+    book.days_of_sales(20, quantity=3)
+    for day in range(12):
+        book.book(f"{day}-7", 2)
+    later()
+    assert [remaining(book, f"{day}-7") for day in range(12)] == [[1]] * 12
+
+
+def test_booking_of_today_is_kept_when_its_block_leaves_memory(book, later):
+    book.days_of_sales(5, quantity=3)
+    book.book("4-7", 2)
+    later()
+    book.add("later", 8 * DAY)
+    book.ledger.sweep(book.clock)
+    assert remaining(book, "4-7") == [1]
+
+
 def test_receipts_of_a_customer_are_found_the_newest_first(book, later):
     book.add("1", 0, customer_token=ANNA)
     book.days_of_sales(10, customer_token=BERT)

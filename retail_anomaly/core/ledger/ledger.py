@@ -7,7 +7,7 @@ from retail_anomaly.core.ledger.begun import DAY
 from retail_anomaly.core.ledger.block import Booking, LedgerLine, Place
 from retail_anomaly.core.ledger.hashing import stable_hash
 from retail_anomaly.core.ledger.line_blocks import CARD, CUSTOMER, LineBlocks
-from retail_anomaly.core.ledger.sold_receipt import Exchange, SoldReceipt, by_age, receipts_of
+from retail_anomaly.core.ledger.sold_receipt import Exchange, SoldReceipt, by_age, note_runs, receipts_of
 
 _TINY: Final = 1e-9
 _NEVER: Final = -10 * DAY
@@ -139,12 +139,31 @@ class Ledger(LineBlocks):
         exchange
             SALE lines to leave out.
         """
+        places = self._with_number(number)
+        if len(places) == 1:  # nearly always: the number was used once
+            return self._of_one(places[0], number, agrees, exchange)
         return self._newest_first(
-            self._with_number(number),
+            places,
             lambda identity: identity[0] == number and agrees(identity),
             lambda place: [place],
             exchange,
         )
+
+    def _of_one(
+        self,
+        place: Place,
+        number: str,
+        agrees: Callable[[tuple[str, ...]], bool],
+        exchange: Exchange | None,
+    ) -> Iterator[SoldReceipt]:
+        """Return the receipts of the only head of a number: there is nothing else to read."""
+        block = self._block(place.block)
+        identity = block.head(place.number).identity
+        if identity[0] != number or not agrees(identity):
+            return iter(())
+        begun = self._begun_receipts().of(identity)
+        receipts = receipts_of(identity, block.lines(place.number), self._booked, exchange, begun)
+        return iter(by_age(receipts))
 
     def of_customer(self, token: str, exchange: Exchange | None = None) -> Iterator[SoldReceipt]:
         """Return the receipts with a SALE line of this customer, the newest first."""
@@ -209,13 +228,10 @@ class Ledger(LineBlocks):
                     lines.setdefault(identity, {}).update(block.lines(part.number))
                     receipts.pop(identity, None)
             for identity in lines.keys() - receipts.keys():
-                receipts[identity] = receipts_of(
-                    identity,
-                    sorted(lines[identity].items()),
-                    self._booked,
-                    exchange,
-                    self._begun_receipts().of(identity),
-                )
+                begun, known = self._begun_receipts().of(identity), sorted(lines[identity].items())
+                found = receipts_of(identity, known, self._booked, exchange, begun)
+                note_runs(found, [begin.first for begin in begun] + [line.time for _, line in known])
+                receipts[identity] = found
             for receipt in by_age(r for group in receipts.values() for r in group if r.home not in yielded):
                 if receipt.since <= newest_unread + DAY:
                     break

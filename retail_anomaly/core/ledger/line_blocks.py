@@ -55,6 +55,7 @@ class LineBlocks:
 
     __slots__ = (
         "_begun",
+        "_changed",
         "_deleted",
         "_first",
         "_head",
@@ -92,6 +93,7 @@ class LineBlocks:
         self._head: tuple[int, int, tuple[int, ...]] = (0, 0, ())
         self._kept: dict[int, tuple[int, Block]] = {}  # the closed blocks of two days, with their closing
         self._read: dict[int, Block] = {}  # the blocks read last
+        self._changed: set[int] = set()  # blocks in memory whose changes are in no record yet
         self._index: BlockIndex | None = BlockIndex(0)  # None until it is read
         self._begun: Begun | None = Begun()  # None until it is read
         self._records: dict[str, bytes] = {}  # not written yet; untracked, all that is not in memory
@@ -226,7 +228,9 @@ class LineBlocks:
                 Block(number, 0) if lines is None else Block.unpack(number, lines, self._record(f"c{number}"))
             )
             while len(self._read) >= _READ_BLOCKS:
-                del self._read[next(iter(self._read))]
+                oldest = next(iter(self._read))
+                self._write_changes(oldest)
+                del self._read[oldest]
         self._read[number] = block
         return block
 
@@ -246,7 +250,12 @@ class LineBlocks:
         return self._records.get(name) or self._load(name)
 
     def _note_changes(self, block: Block) -> None:
-        self._records[f"c{block.number}"] = block.pack_changes()
+        self._changed.add(block.number)
+
+    def _write_changes(self, number: int) -> None:
+        if number in self._changed:
+            self._records[f"c{number}"] = self._block(number).pack_changes()
+            self._changed.remove(number)
 
     # --- what the hosts call --------------------------------------------------------------------
 
@@ -255,6 +264,7 @@ class LineBlocks:
         if self._open is not None and clock - self._open.opened > DAY:
             self._close(self._open, clock)
         for number in [number for number, (closed, _) in self._kept.items() if closed < clock - _IN_MEMORY]:
+            self._write_changes(number)
             _, block = self._kept.pop(number)
             if not self._tracked:
                 self._records[f"b{number}"] = block.pack()
@@ -273,6 +283,7 @@ class LineBlocks:
             self._index.drop_first()
         self._kept.pop(number, None)
         self._read.pop(number, None)
+        self._changed.discard(number)
         for name in (f"b{number}", f"i{number}", f"c{number}"):
             self._delete(name)
         # All that stays was processed after this block, and is at most so late.
@@ -354,6 +365,8 @@ class LineBlocks:
         if self._open is not None and self._open_changed:
             yield f"b{self._open.number}", self._open.pack()
             self._open_changed = False
+        for number in sorted(self._changed):
+            self._write_changes(number)
         yield from self._records.items()
         self._records.clear()
 

@@ -167,20 +167,33 @@ def receipts_of(
     begun
         The receipts of the identity that lines before these began.
     """
-    lines = list(lines)
     receipts = [SoldReceipt(identity, begin.first, begin.home, booked(begin.home)) for begin in begun]
-    times = [receipt.first for receipt in receipts] + [line.time for _, line in lines]
     for place, line in lines:
-        receipt = next((r for r in reversed(receipts) if abs(line.time - r.first) <= DAY), None)
-        if receipt is None:
-            receipt = SoldReceipt(identity, line.time, place, booked(place))
+        time = line.time
+        for receipt in reversed(receipts):
+            if abs(time - receipt.first) <= DAY:
+                break
+        else:
+            receipt = SoldReceipt(identity, time, place, booked(place))
             receipts.append(receipt)
-        if line.quantity > _TINY and (exchange is None or not exchange.holds(identity, line.time)):
+        if line.quantity > _TINY and (exchange is None or not exchange.holds(identity, time)):
             receipt.add(place, line)
+    return receipts
+
+
+def note_runs(receipts: Iterable[SoldReceipt], times: Iterable[int]) -> None:
+    """Note on receipts of one identity since when lines decide about them.
+
+    Parameters
+    ----------
+    receipts
+        The receipts.
+    times
+        The times of all lines of the identity that are known, and of the receipts that others began.
+    """
     begins = _begins_of_runs(times)
     for receipt in receipts:
         receipt.since = begins[bisect_right(begins, receipt.first) - 1]
-    return receipts
 
 
 def _begins_of_runs(times: Iterable[int]) -> list[int]:
