@@ -3,7 +3,7 @@
 import getpass
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.codec import encode
 from retail_anomaly.frames.words import plural
 from retail_anomaly.whole_file import refuse_to_overwrite
+
+if TYPE_CHECKING:
+    from retail_anomaly.frames.cases import CaseBook
 
 verdict_app = typer.Typer(rich_markup_mode=None, help="Judge cases in a spreadsheet.")
 
@@ -38,10 +41,8 @@ def export(
     refuse_to_overwrite({"SHEET": sheet}, [alerts, file, config])
     require_writable(sheet)
     from retail_anomaly.frames.case_sheets import write_cases
-    from retail_anomaly.frames.cases import triage
-    from retail_anomaly.settings import load
 
-    book = triage(alerts, file if file.exists() else (), settings=load(config).settings)
+    book = _book(alerts, file, config)
     write_cases(book, sheet)
     typer.echo(f"{plural(len(book.reading_order()), 'open case')}: {sheet}", err=True)
 
@@ -65,12 +66,18 @@ def take(
     refuse_to_overwrite({"--actions": file}, [alerts, sheet, config])
     require_writable(file)
     from retail_anomaly.frames.case_sheets import read_verdicts
-    from retail_anomaly.frames.cases import triage
-    from retail_anomaly.settings import load
 
-    book = triage(alerts, file if file.exists() else (), settings=load(config).settings)
+    book = _book(alerts, file, config)
     new = read_verdicts(sheet, book, by=name or getpass.getuser(), time=time.time_ns() // 1_000_000)
     kept = GrowingFile(file)
     for action in new:
         kept.append(encode(action), action.store_id)
     typer.echo(f"{plural(len(new), 'verdict')} of {sheet}: {file}", err=True)
+
+
+def _book(alerts: Path, actions: Path, config: Path | None) -> "CaseBook":
+    """Return the cases of the alerts after the decisions so far."""
+    from retail_anomaly.frames.cases import triage
+    from retail_anomaly.settings import load
+
+    return triage(alerts, actions if actions.exists() else (), settings=load(config).settings)

@@ -311,6 +311,9 @@ class CountEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tr
     manager_id: Text | None = None
 
 
+_OF_TILLS: Final = frozenset({"SALE", "RETURN"})
+
+
 class MovementEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """Goods that come into the store or leave it without a sale: a delivery, a transfer, a write-off.
 
@@ -346,6 +349,11 @@ class MovementEvent(Struct, frozen=True, gc=False, rename="camel", omit_defaults
     def __post_init__(self) -> None:
         if self.quantity == 0:
             raise ValueError("quantity: expected a number other than 0")
+
+    @property
+    def is_of_tills(self) -> bool:
+        """Whether the tills tell of it too, by the reason: a sale or a return counts once."""
+        return self.reason is not None and self.reason.upper() in _OF_TILLS
 
 
 TimedEvent: TypeAlias = PosEvent | TillEvent | SecurityEvent | CountEvent | MovementEvent

@@ -32,7 +32,6 @@ SIZE: Final = ROW.size
 UNKNOWN: Final = -(2**31)
 """Stands for a receipt's first time that was not looked up yet."""
 _FIRST_AT: Final = _TYPE.fields["first"][1]  # type: ignore[index]
-_LINK_AT: Final = _TYPE.fields["link"][1]  # type: ignore[index]
 _LEFT_AT: Final = _TYPE.fields["quantity"][1]  # type: ignore[index]
 _INT: Final = Struct("<i").pack_into
 _LEFT: Final = Struct("<ii").pack_into

@@ -1,7 +1,7 @@
 """SHRINKAGE: more pieces of a sku were sold than the next count explains."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -24,8 +24,6 @@ from retail_anomaly.detector import (
     reaches,
     rounded,
 )
-
-_OF_THE_TILLS: Final = frozenset({"SALE", "RETURN"})  # reasons of movements that the tills tell of, too
 
 
 class InventoryShrinkageParameters(Parameters, frozen=True):
@@ -114,7 +112,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         self, event: MovementEvent, state: InventoryShrinkageState, store: StoreMemory
     ) -> Sequence[Alert]:
         """Count the pieces that come in as received."""
-        if event.quantity > 0 and (event.reason or "").upper() not in _OF_THE_TILLS:
+        if event.quantity > 0 and not event.is_of_tills:
             state.received.put(event.sku, (state.received.get(event.sku) or 0) + event.quantity)
         return ()
 

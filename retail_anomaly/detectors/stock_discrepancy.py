@@ -1,7 +1,7 @@
 """STOCK_DISCREPANCY: pieces disappeared between two counts without a sale."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -22,8 +22,6 @@ from retail_anomaly.detector import (
     reaches,
     rounded,
 )
-
-_OF_THE_TILLS: Final = frozenset({"SALE", "RETURN"})  # reasons of movements that the tills tell of, too
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
@@ -129,7 +127,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     ) -> Sequence[Alert]:
         """Add the pieces that came in, take off those that left."""
         stock = state.stock.get(event.sku)
-        if stock is not None and (event.reason or "").upper() not in _OF_THE_TILLS:
+        if stock is not None and not event.is_of_tills:
             stock.moved += event.quantity
             state.stock.put(event.sku, stock)
         return ()

@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 import msgspec
 
 from retail_anomaly.core.alerts import config_hash
-from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.markup import html_paragraph, html_table
 
 DAY: Final = 86_400_000
@@ -169,10 +168,6 @@ class Rule(msgspec.Struct, frozen=True):
     def _repr_html_(self) -> str:
         rows = [(name, str(value)) for name, value in self.written.items() if name != "examples"]
         return html_paragraph(f"{self.name}, version {self.version}, {self.status}") + html_table(rows)
-
-    def window_text(self) -> str:
-        """Return the window as it is written."""
-        return str(Duration(self.window)) if isinstance(self.window, int) else self.window
 
 
 def with_status(rule: Rule, status: Status) -> Rule:

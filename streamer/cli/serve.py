@@ -110,82 +110,73 @@ def metrics(
     )
 
 
-def triage(
-    *,
-    config: Config = None,
-    broker: Broker = None,
-    consumer_group: Annotated[
-        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-triage.")
-    ] = None,
-    state_dir: StateDir = None,
-    exactly_once: ExactlyOnce = None,
-    metrics_port: MetricsPort = None,
-    log_level: LogLevel = "info",
-    embedded_broker: Embedded = False,
-) -> int:
+def _after_detection(name: str, load: Callable[[], Declare], doc: str) -> Callable[..., int]:
+    """Return the command of a process that keeps state and reads topics with stores as their keys."""
+
+    def command(
+        *,
+        config: Config = None,
+        broker: Broker = None,
+        consumer_group: Annotated[
+            str | None,
+            typer.Option(help=f"The streamer's consumer group. This process joins GROUP-{name}."),
+        ] = None,
+        state_dir: StateDir = None,
+        exactly_once: ExactlyOnce = None,
+        metrics_port: MetricsPort = None,
+        log_level: LogLevel = "info",
+        embedded_broker: Embedded = False,
+    ) -> int:
+        return _serve(
+            load,
+            config,
+            embedded_broker,
+            log_level,
+            broker=broker,
+            consumer_group=consumer_group,
+            state_dir=state_dir,
+            processing_guarantee=guarantee(exactly_once),
+            metrics_port=metrics_port,
+        )
+
+    command.__name__, command.__doc__ = name, doc
+    return command
+
+
+def _triage() -> Declare:
+    from streamer.triage_app import triage_process
+
+    return triage_process
+
+
+def _returns() -> Declare:
+    from streamer.detection.returns_app import returns_process
+
+    return returns_process
+
+
+triage = _after_detection(
+    "triage",
+    _triage,
     """Gather alerts in cases, apply the decisions about them, and write the topic alert-cases.
 
     Runs until SIGTERM or Ctrl-C. Decisions come from the topic alert-actions, to which the board of
     `retail-anomaly review --broker` writes.
 
     Example: retail-streamer triage --broker localhost:9092
-    """
-
-    def load() -> Declare:
-        from streamer.triage_app import triage_process
-
-        return triage_process
-
-    return _serve(
-        load,
-        config,
-        embedded_broker,
-        log_level,
-        broker=broker,
-        consumer_group=consumer_group,
-        state_dir=state_dir,
-        processing_guarantee=guarantee(exactly_once),
-        metrics_port=metrics_port,
-    )
-
-
-def returns(
-    *,
-    config: Config = None,
-    broker: Broker = None,
-    consumer_group: Annotated[
-        str | None, typer.Option(help="The streamer's consumer group. This process joins GROUP-returns.")
-    ] = None,
-    state_dir: StateDir = None,
-    exactly_once: ExactlyOnce = None,
-    metrics_port: MetricsPort = None,
-    log_level: LogLevel = "info",
-    embedded_broker: Embedded = False,
-) -> int:
+    """,
+)
+returns = _after_detection(
+    "returns",
+    _returns,
     """Compare refunds that name a receipt of another store with that receipt, and write alerts.
 
     Runs until SIGTERM or Ctrl-C. Each such refund goes through the topic store-returns, keyed by the store of
     the receipt. The tills send originalStoreId and originalTransactionId.
 
     Example: retail-streamer returns --broker localhost:9092
-    """
-
-    def load() -> Declare:
-        from streamer.detection.returns_app import returns_process
-
-        return returns_process
-
-    return _serve(
-        load,
-        config,
-        embedded_broker,
-        log_level,
-        broker=broker,
-        consumer_group=consumer_group,
-        state_dir=state_dir,
-        processing_guarantee=guarantee(exactly_once),
-        metrics_port=metrics_port,
-    )
+    """,
+)
 
 
 def sink(

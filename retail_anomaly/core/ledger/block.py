@@ -247,10 +247,6 @@ class Block:
         self._head_ends, self._row_ends = array("I", self._head_ends), array("I", self._row_ends)
         self._owners = bytearray(bytes(self._owners))
 
-    def head_of(self, row: int) -> int:
-        """Return the number of the head that a line stands under."""
-        return self._owners[row]
-
     def take(self, row: int, quantity: float) -> float:
         """Take a quantity of a line back; return its share of the whole line."""
         whole = self._row(row).quantity

@@ -34,7 +34,6 @@ FOR_A_MODEL = [name for name, s in SCENARIOS.items() if s.detector in ("refund_d
 SKIMMING = ["slow_skimming", "structuring", "one_sku_refunds", "inflated_refunds", "collusion"]
 WITHOUT_RECEIPTS = ("till_outage", "no_sale_skimming", "change_rush")
 RETURNING = ("over_refund", "own_sale_reversal", "return_desk")
-DISTRACTORS = [name for name, scenario in SCENARIOS.items() if scenario.distractor]
 
 
 @dataclass(frozen=True)
