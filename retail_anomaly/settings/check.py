@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from retail_anomaly.core.nearest import nearest
+from retail_anomaly.core.plain_types import in_plain_words
 from retail_anomaly.settings.detector_settings import DetectorSettings, default_parameters
 from retail_anomaly.settings.given import DEFAULT, Given, Tree, first_source
 from retail_anomaly.settings.kinds import (
@@ -123,7 +124,7 @@ def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
     try:
         return msgspec.convert(given.value, kind, dec_hook=read_duration)
     except msgspec.ValidationError as error:
-        expected = str(error)
+        expected = in_plain_words(str(error))
     if is_literal(kind):
         expected = f"expected one of {', '.join(typing.get_args(bare(kind)))}"
     expected = expected.partition(", got ")[0]

@@ -6,15 +6,15 @@ merged as they are read, and one that is not is sorted first, on disk when it is
 read one after the other in the order given, neighbours of a single topic each together.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
-from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.events import EVENT_TYPES, INPUT_TOPICS
 from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import Columns
-from retail_anomaly.sources.frame_tables import DictTable, FrameStream, first_of, is_frame
+from retail_anomaly.sources.frame_tables import EXPECTED, DictTable, FrameStream, first_of, is_frame
 from retail_anomaly.sources.input import Input, Stream
 from retail_anomaly.sources.lines import STDIN
 from retail_anomaly.sources.mapping import EventMapping
@@ -35,6 +35,9 @@ __all__ = [
 
 Where: TypeAlias = Any
 """A path, an address, a frame, rows as dicts, `Events`, typed events, or several paths and frames."""
+
+
+_END: Final = object()
 
 
 @runtime_checkable
@@ -105,9 +108,16 @@ def _sources(where: Where, topic: str | None, places: Places) -> list[Source]:
         return places.opened(where)
     if isinstance(where, list | tuple) and all_places(where):
         return [source for place in where for source in places.opened(place)]
+    if isinstance(where, str | bytes | Mapping) or not isinstance(where, Iterable):
+        raise SourceError(f"no source, but a value of the type {type(where).__name__}: {EXPECTED}")
     first, every = first_of(where)
     if is_frame(first):
         return [places.of_tables([FrameStream(first, every)], topic, once=True)]
     if isinstance(first, Mapping):
         return [places.of_tables([DictTable(list(every))], topic)]
+    is_empty = first is None and next(every, _END) is _END
+    if not is_empty and not isinstance(first, tuple(EVENT_TYPES.values())):
+        raise SourceError(
+            f"no source, but a {type(where).__name__} of the type {type(first).__name__}: {EXPECTED}"
+        )
     return [Stream(every)]

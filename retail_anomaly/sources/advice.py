@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from retail_anomaly.core.invalid import InvalidEvent
-from retail_anomaly.sources.columns import TIMES
+from retail_anomaly.sources.cells import DATES, ROUNDED
+from retail_anomaly.sources.columns import TIMES, kind_of_field
 from retail_anomaly.sources.date_forms import reader_of
-from retail_anomaly.sources.mapping import MONEY
+from retail_anomaly.sources.mapping import MONEY, NULL_WORDS
 from retail_anomaly.sources.number_forms import NumberForm
 
 _TIME: Final = (
@@ -79,13 +80,34 @@ def advised(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
     if error.field is None or ";" in error.reason:
         return error
     value = row.get(error.field)
+    if "." in error.field:
+        value = _inner(row, error.field)
     if value is None or isinstance(value, bool):
         return error
     mend = _mend(error.field, value)
     return InvalidEvent(error.field, f"{error.reason}; {mend}", error.kind) if mend else error
 
 
+def _inner(row: Mapping[str, Any], path: str) -> Any:
+    parent, _, child = path.partition(".")
+    inner = row.get(parent)
+    return inner.get(child) if isinstance(inner, Mapping) else None
+
+
 def _mend(field: str, value: Any) -> str | None:
+    kind = kind_of_field(field)
+    if (field in TIMES and isinstance(value, str) and ROUNDED.fullmatch(value)) or (
+        kind == "text" and isinstance(value, float) and value.is_integer()
+    ):
+        return "its last digits are lost: export the column as text"
+    if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
+        return f"a mapping with `nulls: [{value.strip()}]` reads it as nothing, where a row may lack it"
+    if field in DATES:
+        forms = [form for form in date_forms_of(value) if not form.startswith(("epoch", "excel"))]
+        lines = " or ".join(f"`dates: [{form}]`" for form in forms)
+        return f"a mapping with {lines} reads it" if lines else None
+    if kind == "flag" and isinstance(value, str):
+        return f"a mapping with `flags: {{{value.strip()[:20]}: true}}`, or false, reads it"
     if field in TIMES:
         forms = date_forms_of(value)
         if not forms:
@@ -94,7 +116,8 @@ def _mend(field: str, value: Any) -> str | None:
         return f"a mapping with {lines} reads it"
     if field in MONEY or field == "quantity":
         if isinstance(value, int | float) and value < 0:
-            return "a mapping with `negative: refund` reads it as a refund"
+            way = "as a refund" if field in ("amount", "quantity") else "without its sign"
+            return f"a mapping with `negative: refund` reads it {way}"
         if isinstance(value, str):
             return _mend_number(value)
     return None

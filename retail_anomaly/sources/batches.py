@@ -1,6 +1,6 @@
 """Some rows of a table, column by column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
@@ -76,18 +76,18 @@ class Batch:
     def column(self, name: str) -> Sequence[Any] | None:
         """Return the cells of a column, or None if there is none of this name.
 
-        ``eventData.alarm`` is also found in a column ``eventData`` of structs.
+        ``eventData.alarm`` is also found in a column ``eventData`` of structs, however deep.
         """
         cells = self._cells(name)
         if cells is not None:
             return cells
         if name in self.constants:
             return [self.constants[name]] * len(self)
-        parent, _, child = name.partition(".")
-        structs = self._cells(parent) if child else None
-        if structs is None:
-            return None
-        return [cell.get(child) if isinstance(cell, Mapping) else None for cell in structs]
+        for parent, child in splits(name):
+            structs = self._cells(parent)
+            if structs is not None:
+                return [_inner(cell, child) for cell in structs]
+        return None
 
     def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
         """Return a column of times in milliseconds, and whether they are local; None for other cells."""
@@ -105,6 +105,32 @@ class Batch:
 
     def _cells(self, name: str) -> Sequence[Any] | None:
         return self._columns.get(name)
+
+
+def splits(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the ways to divide a path into a column and what stands in it, the longest column first.
+
+    Examples
+    --------
+    >>> list(splits("a.b.c")), list(splits("a"))
+    ([('a.b', 'c'), ('a', 'b.c')], [])
+    """
+    place = path.rfind(".")
+    while place >= 0:
+        yield path[:place], path[place + 1 :]
+        place = path.rfind(".", 0, place)
+
+
+def _inner(cell: Any, path: str) -> Any:
+    """Return what stands in an object by its path; a name in it may have dots."""
+    if not isinstance(cell, Mapping):
+        return None
+    if path in cell:
+        return cell[path]
+    for parent, child in splits(path):
+        if isinstance(inner := cell.get(parent), Mapping):
+            return _inner(inner, child)
+    return None
 
 
 class DictBatch(Batch):

@@ -5,6 +5,7 @@ from math import isnan
 from typing import Any, Final
 
 from retail_anomaly.core.quantities import whole
+from retail_anomaly.sources.cells import text_cell
 from retail_anomaly.sources.columns import Kind
 
 _TEXTS: Final = ({str}, {str, type(None)})
@@ -52,7 +53,12 @@ def _texts(cells: Sequence[Any], nulls: Collection[str] | None, trim: bool) -> S
     if not all(map(str.isascii, found)):
         return None
     stripped = list(map(str.strip, found))
-    values: list[Any] = stripped if trim else found
+    values: list[Any] = found
+    if trim:
+        # Of the others, the conversion of a single cell makes something else: 7.0, ="007", 4.01E+12.
+        values = [
+            text if text[-1:] not in '0"' and "E+" not in text else text_cell(text) for text in stripped
+        ]
     if nulls is not None:
         words = {"", *nulls}
         if not words.isdisjoint(map(str.lower, stripped)):

@@ -4,11 +4,13 @@ A conversion returns the value if the cell clearly is one, and otherwise the cel
 event then refuses it. A bool is a number to Python, but not to a till.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from numbers import Integral, Real
 from typing import Any, Final, TypeAlias
+from unicodedata import normalize
 from uuid import UUID
 
 from retail_anomaly.core.local_time import WallClock
@@ -23,7 +25,16 @@ Convert: TypeAlias = Callable[[Any], Any]
 DATES: Final = frozenset({"businessDate", "originalBusinessDate"})
 """The fields that hold a day."""
 
+INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u061c"
+"""Signs without a width, which programs leave around a cell and nobody sees."""
+ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
+"""A number as a spreadsheet shows a long one: its last digits are lost."""
+
 _MOST_DIGITS: Final = 40
+# A float holds each whole number below; above, an id may have become its neighbour's.
+_EXACT: Final = 2**53
+_EXACT_IN_32_BITS: Final = 2**24
+_WHOLE: Final = re.compile(r"([0-9]+)\.0+")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,13 +57,18 @@ def is_absent(cell: Any) -> bool:
 def text_cell(cell: Any) -> Any:
     """Return a text without the blanks around it; a whole number is the text of its digits.
 
+    A program that keeps ids as numbers with decimals writes ``7.0``, and one that wants a spreadsheet to keep
+    the zeros in front of an id writes ``="007"``. A number that has lost digits is no id.
+
     Examples
     --------
     >>> text_cell(" s-1 "), text_cell(7), text_cell(7.0), text_cell(7.5), text_cell(True)
     ('s-1', '7', '7', 7.5, True)
+    >>> text_cell("7.0"), text_cell('="007"'), text_cell(b"k"), text_cell(1e22), text_cell("4.01E+12")
+    ('7', '007', 'k', 1e+22, 4010000000000.0)
     """
     if type(cell) is str:
-        return _writable(cell.strip())
+        return _id_text(_stripped(cell))
     if isinstance(cell, bool):
         return cell
     if isinstance(cell, Integral):
@@ -62,12 +78,34 @@ def text_cell(cell: Any) -> Any:
         is_short = cell.is_finite() and cell.adjusted() < _MOST_DIGITS
         return str(int(cell)) if is_short and cell == int(cell) else cell
     if isinstance(cell, Real):  # NumPy's among them
-        return str(int(float(cell))) if float(cell).is_integer() else cell
+        exact = _EXACT_IN_32_BITS if type(cell).__name__ in ("float32", "float16") else _EXACT
+        return str(int(float(cell))) if float(cell).is_integer() and abs(float(cell)) <= exact else cell
     if isinstance(cell, date):
         return cell.isoformat()
     if isinstance(cell, UUID):
         return str(cell)
+    if isinstance(cell, bytes):  # Parquet files and warehouses do not always say that bytes are text
+        try:
+            return text_cell(cell.decode())
+        except UnicodeDecodeError:
+            return cell
     return str(cell).strip() if isinstance(cell, str) else cell
+
+
+def _stripped(text: str) -> str:
+    text = text.strip()
+    # A sign without a width is no blank to Python, and blanks may stand within it.
+    return text if text.isascii() else text.strip(INVISIBLE).strip()
+
+
+def _id_text(text: str) -> str | bytes | float:
+    if text[-1:] == '"' and text[:2] == '="':
+        text = text[2:-1].strip()
+    elif text[-1:] == "0" and (found := _WHOLE.fullmatch(text)):
+        text = found[1]
+    elif "E+" in text and ROUNDED.fullmatch(text):
+        return float(text.replace(",", "."))  # refused: other ids have become the same
+    return _writable(text)
 
 
 def _writable(text: str) -> str | bytes:
@@ -92,7 +130,8 @@ def integer_cell(cell: Any, form: NumberForm = NumberForm()) -> Any:  # noqa: B0
         return cell
     if isinstance(cell, str):
         try:
-            return int(cell)
+            if "_" not in cell:  # which Python takes between digits
+                return int(cell)
         except ValueError:
             pass
     elif isinstance(cell, Integral):
@@ -112,6 +151,8 @@ def number_cell(cell: Any, form: NumberForm = NumberForm()) -> Any:  # noqa: B00
     if type(cell) is float or isinstance(cell, bool):
         return cell
     try:
+        if isinstance(cell, bytes):
+            cell = text_cell(cell)
         if isinstance(cell, str):
             number = form.parsed(cell)
             return cell if number is None else number
@@ -130,8 +171,10 @@ def flag_cell(cell: Any, words: Mapping[str, bool]) -> Any:
     >>> flag_cell(" True ", {"true": True}), flag_cell(0, {}), flag_cell("yes", {})
     (True, False, 'yes')
     """
+    if isinstance(cell, bytes):
+        cell = text_cell(cell)
     if isinstance(cell, str):
-        return words.get(cell.strip().lower(), cell)
+        return words.get(_stripped(cell).lower(), cell)
     try:
         if isinstance(cell, bool) or cell in (0, 1):
             return bool(cell)
@@ -162,12 +205,18 @@ def time_cell(cell: Any, clock: WallClock, read: Callable[[str], Moment | None] 
     (1759968000000, 1759960800000, 'soon')
     """
     moment: Any = None
+    if isinstance(cell, bytes):
+        cell = text_cell(cell)
+    if isinstance(cell, str):
+        cell = _stripped(cell)
+        if ROUNDED.fullmatch(cell):
+            return cell
     if read is not None and isinstance(cell, str | int | float | Decimal) and not isinstance(cell, bool):
         moment = read(str(text_cell(cell)))
     if moment is None:
         moment = integer_cell(cell)
         if isinstance(moment, str):
-            moment = iso_moment(moment.strip()) or cell
+            moment = iso_moment(moment) or cell
     if isinstance(moment, datetime | date):
         return _millis(moment, clock)
     if type(moment).__name__ == "datetime64":
@@ -216,7 +265,7 @@ def converter(
         if is_absent(cell):
             return None
         if isinstance(cell, str):
-            word = cell.strip().lower()
+            word = _stripped(cell).lower()
             if not word or word in nulls:
                 return None
         return convert(cell)
@@ -251,7 +300,7 @@ def _converter(
         return lambda cell: flag_cell(cell, mapping.flags)
     if field in MONEY and mapping.minor_units:
         unit = 10**mapping.minor_units
-        return lambda cell: _divided(number_cell(cell, form), unit)
+        return lambda cell: _divided(cell, form, unit)
     if kind == "integer":
         return lambda cell: integer_cell(cell, form)
     if kind == "decimal":
@@ -259,10 +308,11 @@ def _converter(
     if kind == "number":
         return lambda cell: number_cell(cell, form)
     if field in DATES:
-        return lambda cell: _date_text(cell, read)
+        return lambda cell: date_text(cell, read)
     plain: Convert = text_cell if mapping.trim else _untrimmed
     if field == "eventType" and mapping.types:
-        return lambda cell: _our_type(plain(cell), mapping.types)
+        types = {normalize("NFC", name): ours for name, ours in mapping.types.items()}
+        return lambda cell: _our_type(plain(cell), types)
     return plain
 
 
@@ -270,8 +320,12 @@ def _whole_if_so(number: Any) -> Any:
     return whole(number) if type(number) is float else number
 
 
-def _divided(number: Any, unit: int) -> Any:
-    return number / unit if type(number) is float else number
+def _divided(cell: Any, form: NumberForm, unit: int) -> Any:
+    """Return an amount of smallest units; one with decimals is none, and stays as it is written."""
+    number = number_cell(cell, form)
+    if type(number) is not float:
+        return number
+    return number / unit if number.is_integer() else str(cell)
 
 
 def _untrimmed(cell: Any) -> Any:
@@ -279,17 +333,28 @@ def _untrimmed(cell: Any) -> Any:
 
 
 def _our_type(text: Any, types: Mapping[str, str]) -> Any:
-    return types.get(text.strip().upper(), text) if isinstance(text, str) else text
+    if not isinstance(text, str | bool):
+        return text
+    return types.get(normalize("NFC", str(text).strip().upper()), text)
 
 
-def _date_text(cell: Any, read: Callable[[str], Moment | None] | None) -> Any:
-    """Return a date as ``YYYY-MM-DD``."""
-    moment = read(cell.strip()) if read is not None and isinstance(cell, str) else cell
-    if isinstance(moment, datetime):
-        return moment.date().isoformat()
-    if type(moment).__name__ in ("datetime64", "Period"):
-        return str(moment)[:10]
-    return text_cell(cell)
+def date_text(cell: Any, read: Callable[[str], Moment | None] | None = None) -> Any:
+    """Return a date as ``YYYY-MM-DD``; the time of a date and time is left out.
+
+    Examples
+    --------
+    >>> date_text("2026-02-01 00:00:00"), date_text(20260201), date_text("01.02.2026")
+    ('2026-02-01', '2026-02-01', '01.02.2026')
+    """
+    text = text_cell(cell)
+    if isinstance(cell, datetime):
+        return cell.date().isoformat()
+    if type(cell).__name__ in ("datetime64", "Period"):
+        return str(cell)[:10]
+    if not isinstance(text, str):
+        return text
+    moment = (read(text) if read is not None else None) or iso_moment(text)
+    return moment.date().isoformat() if isinstance(moment, datetime) else text
 
 
 class Memo(dict[Any, Any]):

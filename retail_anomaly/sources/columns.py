@@ -75,6 +75,17 @@ TIMES: Final = frozenset({"eventTime", "shiftStart", "shiftEnd"})
 _ALL: Final = {name: kind for fields in FIELDS.values() for name, kind in fields.items()}
 
 
+def kind_of_field(field: str) -> Kind | None:
+    """Return the kind of a field of any topic.
+
+    Examples
+    --------
+    >>> kind_of_field("eventData.alarm"), kind_of_field("colour")
+    ('flag', None)
+    """
+    return _ALL.get(field)
+
+
 class Columns:
     """Where foreign data keeps each field.
 

@@ -20,6 +20,13 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Which bytes of a sign of ASCII are zero.
+_WIDE: Final = (
+    ("utf-32-le", 4, (1, 2, 3)),
+    ("utf-32-be", 4, (0, 1, 2)),
+    ("utf-16-le", 2, (1,)),
+    ("utf-16-be", 2, (0,)),
+)
 OTHER_ENCODINGS: Final = "it is another one, such as cp1250 (Central Europe) or cp850 (DOS)"
 """The way on where cp1252 is wrong."""
 _SEPARATORS: Final = (",", ";", "\t", "|")
@@ -162,8 +169,8 @@ def _encoding(file: StoredFile) -> str:
         for mark, name in _MARKS.items():
             if first.startswith(mark):
                 return name
-        if first[1::2][:200].count(0) > len(first[1::2][:200]) * 0.8 > 0:
-            return "utf-16-le"
+        if (wide := _wide(first[:400])) is not None:
+            return wide
         if _is_utf8(chain([first], iter(lambda: content.read(_PART), b""))):
             return "utf-8"
     with file.opened("CSV") as (content, _):
@@ -176,6 +183,15 @@ def _encoding(file: StoredFile) -> str:
                     continue
                 return "utf-8"
     return "cp1252"
+
+
+def _wide(first: bytes) -> str | None:
+    """Return the encoding whose signs have two or four bytes, where most of them are zero."""
+    for name, size, zeros in _WIDE:
+        columns = [first[place::size] for place in zeros]
+        if all(column.count(0) > len(column) * 0.8 > 0 for column in columns):
+            return name
+    return None
 
 
 def _is_utf8(parts: Iterator[bytes]) -> bool:

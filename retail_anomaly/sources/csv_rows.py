@@ -65,6 +65,8 @@ class CsvRows:
         How many cells a row has.
     first_line
         The number of the first of the lines.
+    least
+        How many cells a row has at least, where the header ends with empty names; None: `width`.
 
     Examples
     --------
@@ -78,10 +80,19 @@ class CsvRows:
     6 expected 3 cells, got 2
     """
 
-    def __init__(self, lines: Iterable[str], separator: str, width: int, *, first_line: int) -> None:
+    def __init__(
+        self,
+        lines: Iterable[str],
+        separator: str,
+        width: int,
+        *,
+        first_line: int,
+        least: int | None = None,
+    ) -> None:
         self._lines = iter(lines)
         self._separator = separator
         self._width = width
+        self._least = width if least is None else least
         self._line = first_line
         self._ahead: list[str] = []
 
@@ -147,6 +158,8 @@ class CsvRows:
                 return None, "a quote ends in the middle of a cell"
             return None, f"not CSV ({said})"
         cells = rows[0] if rows else []
+        if self._least <= len(cells) < self._width:
+            cells += [""] * (self._width - len(cells))
         if len(cells) > self._width and not any(cell.strip() for cell in cells[self._width :]):
             cells = cells[: self._width]
         if len(cells) != self._width:

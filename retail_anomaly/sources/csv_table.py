@@ -57,7 +57,13 @@ class CsvTable:
                 self._size = self._file.size
                 for _ in islice(lines, form.header_lines):
                     pass
-                rows = CsvRows(lines, form.separator, len(form.header), first_line=form.header_lines + 1)
+                rows = CsvRows(
+                    lines,
+                    form.separator,
+                    len(form.header),
+                    first_line=form.header_lines + 1,
+                    least=max((place for place, name in enumerate(form.header, 1) if name), default=0),
+                )
                 for block in rows:
                     yield self._batch(block, places)
         except UnicodeError as error:

@@ -46,7 +46,11 @@ _NUMBERS: Final[dict[str, Callable[[float], Moment]]] = {
 FORMS: Final = (*_NUMBERS, "iso")
 """The forms that have a name."""
 _SPACED_ZONE: Final = re.compile(r" (?=[+-]\d{2}:?\d{2}$)")
-_NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT)$")
+_NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT|z)$")
+# Parts of numbers that nothing divides, such as %H%M: how many digits each has.
+_WIDTHS: Final = {"Y": 4, "j": 3} | dict.fromkeys("ymdHIMS", 2)
+_NUMERIC: Final = re.compile(rf"%[{''.join(_WIDTHS)}f]")
+_RUN: Final = re.compile(rf"(?:%[{''.join(_WIDTHS)}]){{2,}}")
 
 
 def iso_moment(text: str) -> datetime | None:
@@ -88,12 +92,15 @@ def pattern_of(form: str) -> str:
     ('%d.%m.%Y %H:%M', '%d/%m/%y')
     """
     pattern = form if "%" in form else _LETTER.sub(lambda found: _LETTERS[found[0]], form)
-    parts = set(re.findall(r"%(\w)", pattern))
+    named = re.findall(r"%(\w)", pattern)
+    parts = set(named)
     if not (parts & {"Y", "y"} and parts & {"d", "j"}) and not parts & {"c", "x"}:
         raise ValueError(
-            "expected a form with year, month and day, such as DD.MM.YYYY HH:mm, or one of "
-            f"{', '.join(FORMS)}"
+            "expected a form with year, month and day, such as DD.MM.YYYY HH:mm (capital letters for a "
+            f"date), or one of {', '.join(FORMS)}"
         )
+    if len(named) > len(parts):
+        raise ValueError(f"{form} has a part twice: MM is the month, mm the minute, HH the hour")
     try:
         datetime(2025, 10, 9, 10, 2, tzinfo=UTC).strptime(
             datetime(2025, 10, 9, tzinfo=UTC).strftime(pattern), pattern
@@ -130,8 +137,11 @@ def _reader(form: str) -> Callable[[str], Moment | None]:
     if form in _NUMBERS:
         return lambda text: _number(text, _NUMBERS[form])
     pattern = pattern_of(form)
+    filled = _filled_up(pattern)
 
     def read(text: str) -> Moment | None:
+        if filled is not None:
+            text = filled(text)
         try:
             return datetime.strptime(text, pattern)  # noqa: DTZ007 - the store's clock decides
         except ValueError:
@@ -140,8 +150,35 @@ def _reader(form: str) -> Callable[[str], Moment | None]:
     return read
 
 
+def _filled_up(pattern: str) -> Callable[[str], str] | None:
+    """Return a function that gives parts which nothing divides all their digits; None if there are no such.
+
+    A program that keeps 01:15 as the number 115 means no 11:05, which Python would read.
+
+    Examples
+    --------
+    >>> _filled_up("%d.%m.%Y %H%M")("1.2.2026 115"), _filled_up("%d%m%Y")("1122026"), _filled_up("%d.%m.%Y")
+    ('1.2.2026 0115', '01122026', None)
+    """
+    runs = list(_RUN.finditer(pattern))
+    if not runs:
+        return None
+    widths = [sum(_WIDTHS[part] for part in run[0][1::2]) for run in runs]
+    digits = re.compile(r"\d+")
+
+    def filled(text: str) -> str:
+        for run, width in zip(runs, widths, strict=True):
+            before = len(digits.findall(_NUMERIC.sub("0", pattern[: run.start()])))
+            found = next((part for n, part in enumerate(digits.finditer(text)) if n == before), None)
+            if found is not None and len(found[0]) < width:
+                text = text[: found.start()] + found[0].zfill(width) + text[found.end() :]
+        return text
+
+    return filled
+
+
 def _number(text: str, moment: Callable[[float], Moment]) -> Moment | None:
     try:
-        return moment(float(text))
+        return moment(float(text.replace(",", ".")))
     except (ValueError, OverflowError):
         return None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import SourceError
-from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.batches import Batch, splits
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND
 from retail_anomaly.sources.frame_tables import PandasBatch
 from retail_anomaly.sources.header import header_at, named
@@ -89,10 +89,8 @@ class ArrowBatch(Batch):
 
     def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
         """Return a column of timestamps in milliseconds."""
-        from pyarrow import types
-
         column = self._column(name)
-        if column is None or not types.is_timestamp(column.type):
+        if column is None or not pyarrow_types().is_timestamp(column.type):
             return None
         moments = column.to_numpy(zero_copy_only=False).astype("datetime64[ms]")
         millis: list[Any] = moments.astype("int64").tolist()
@@ -108,23 +106,39 @@ class ArrowBatch(Batch):
         return own
 
     def _column(self, name: str) -> Any:
+        """Return a column, or the field of a struct by its path."""
         place = self._part.schema.get_field_index(name)
-        return None if place < 0 else self._part.column(place)
+        if place >= 0:
+            return self._part.column(place)
+        for parent, child in splits(name):
+            structs = self._column(parent)
+            if structs is not None and pyarrow_types().is_struct(structs.type):
+                import pyarrow.compute as pc
+
+                known = structs.type.get_field_index(child)
+                return pc.struct_field(structs, known) if known >= 0 else None
+        return None
 
     def _cells(self, name: str) -> Sequence[Any] | None:
-        from pyarrow import types
-
         column = self._column(name)
         if column is None:
             return None
-        kind = column.type
+        types, kind = pyarrow_types(), column.type
         is_whole = (types.is_integer(kind) or types.is_boolean(kind)) and not column.null_count
         if is_whole or types.is_string(kind) or types.is_large_string(kind) or types.is_float64(kind):
             cells: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
             return cells
         # Not by way of floats, which hold whole numbers up to 2**53 only.
-        frame = self._part.select([name]).to_pandas(integer_object_nulls=True, ignore_metadata=True)
+        alone = type(self._part).from_arrays([column], names=[name])
+        frame = alone.to_pandas(integer_object_nulls=True, ignore_metadata=True)
         return PandasBatch(frame, self.numbers, label=self.label)._cells(name)
+
+
+def pyarrow_types() -> Any:
+    """Return `pyarrow.types`, which only the extra `parquet` installs."""
+    from pyarrow import types
+
+    return types
 
 
 class ExcelTable:
@@ -212,19 +226,18 @@ class ExcelTable:
     @contextmanager
     def _rows(self) -> Iterator[Iterator[Sequence[Any]]]:
         require("openpyxl")
-        from zipfile import BadZipFile
-
         import openpyxl  # Here: only the extra `excel` installs it.
-        from openpyxl.utils.exceptions import InvalidFileException
 
         with self._file.seekable() as content:
             try:
                 book = openpyxl.load_workbook(content, read_only=True, data_only=True)
-            except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a damaged file makes openpyxl raise anything
                 detail = " ".join(str(error).split()).rstrip(".")
                 raise SourceError(f"{self.name} can't be read as Excel ({detail}): is it complete?") from None
             try:
-                names = book.sheetnames
+                names = [sheet.title for sheet in book.worksheets]  # not those of charts
+                if not names:
+                    raise SourceError(f"{self.name} can't be read as Excel (it has no sheet with cells)")
                 if self._sheet is not None and self._sheet not in names:
                     raise SourceError(
                         f"{self.name} has no sheet {self._sheet}; its sheets are {', '.join(names)}"
@@ -232,9 +245,17 @@ class ExcelTable:
                 sheet = book[self._sheet or names[0]]
                 if self._sheet is None and len(names) > 1:
                     self._note_sheet(names)
-                yield ([_shown(cell) for cell in row] for row in sheet.iter_rows())
+                yield self._shown_rows(sheet)
             finally:
                 book.close()
+
+    def _shown_rows(self, sheet: Any) -> Iterator[Sequence[Any]]:
+        try:
+            for row in sheet.iter_rows():
+                yield [_shown(cell) for cell in row]
+        except Exception as error:  # noqa: BLE001 - as above
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise SourceError(f"{self.name} can't be read as Excel ({detail}): is it complete?") from None
 
 
 def _has_cells(row: Sequence[Any]) -> bool:

@@ -20,6 +20,7 @@ from retail_anomaly.core.events import (
     TillEvent,
 )
 from retail_anomaly.core.receipts import NumberedBy
+from retail_anomaly.sources.mapping import NULL_WORDS
 
 # Lines of one receipt are minutes apart; a till that starts anew each day comes to a number again at about
 # the same hour, so somewhat less than a day later as well.
@@ -30,6 +31,8 @@ _MOST_IDS: Final = 300_000
 _LOOKED_AT: Final = frozenset({SALE, REFUND, LINE_VOID, VOID, POST_VOID})
 _MOST_TYPES: Final = 1_000
 _MOST_LINES: Final = 100
+# Not every form of them: Nan is a name as well.
+_NOTHINGS: Final = frozenset({*map(str.upper, NULL_WORDS), *NULL_WORDS, "NaN", "None", "\\N"})
 
 
 class Findings(msgspec.Struct):
@@ -55,6 +58,8 @@ class Findings(msgspec.Struct):
         Whether one of them names a sale in the data.
     nobody
         How many POS events have a cashier that a constant filled in, by that cashier.
+    nothings
+        How many have a word for nothing in the place of a cashier, by that word.
     on_registers
         How many transaction numbers two registers of a store have used.
     on_days
@@ -78,6 +83,7 @@ class Findings(msgspec.Struct):
     late: int = 0
     matched: bool = False
     nobody: Counter[str] = msgspec.field(default_factory=Counter)
+    nothings: Counter[str] = msgspec.field(default_factory=Counter)
     on_registers: int = 0
     on_days: int = 0
     on_lines: int = 0
@@ -103,6 +109,7 @@ class Findings(msgspec.Struct):
         self.late += other.late
         self.matched = self.matched or other.matched
         self.nobody += other.nobody
+        self.nothings += other.nothings
         self.on_registers += other.on_registers
         self.on_days += other.on_days
         self.on_lines += other.on_lines
@@ -150,6 +157,11 @@ class Findings(msgspec.Struct):
             said.append(
                 f"{count:,} events have the cashier {cashier!r} of a constant, who is nobody: rules per "
                 "cashier (refund_burst, refund_deviation) skip them"
+            )
+        for word, count in self.nothings.items():
+            said.append(
+                f"{count:,} events have the cashier {word!r}, which is a word for nothing: a mapping with "
+                "`constants: {cashierId: unknown}` makes them nobody's, and rules per cashier skip them"
             )
         if self.repeated:
             said.append(
@@ -243,6 +255,7 @@ class Watch:
         self._early: dict[int, tuple[int, int]] = {}
         self._ids_by_register = numbered_by != "store"
         self._nobody = frozenset(nobody)
+        self._unnamed = self._nobody | _NOTHINGS
         self._ids: set[int] = set()
         self._lines: set[int] = set()
         # By number: the time of its first sale and the register, then those of other registers.
@@ -274,8 +287,8 @@ class Watch:
             self._take_id(event, event.event_id)
         elif event.line_number is not None:
             self._take_line(event)
-        if event.cashier_id in self._nobody:
-            self.findings.nobody[event.cashier_id] += 1
+        if event.cashier_id in self._unnamed:
+            self._take_unnamed(event.cashier_id)
         name = event.event_type
         if name == SALE:
             self._take_sale(event)
@@ -364,13 +377,17 @@ class Watch:
         if isinstance(event, TillEvent):
             if event.event_id is not None:
                 self._take_id(event, event.event_id)
-            if event.cashier_id in self._nobody:
-                self.findings.nobody[event.cashier_id] += 1
+            if event.cashier_id in self._unnamed:
+                self._take_unnamed(event.cashier_id)
             self._take_type(event.event_type.upper())
         elif isinstance(event, SecurityEvent):
             self._take_id(event, event.event_id)
         elif isinstance(event, MovementEvent) and event.movement_id is not None:
             self._take_id(event, event.movement_id)
+
+    def _take_unnamed(self, cashier: str) -> None:
+        counts = self.findings.nobody if cashier in self._nobody else self.findings.nothings
+        counts[cashier] += 1
 
     def _take_type(self, name: str) -> None:
         types = self.findings.types

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice
-from typing import Any
+from typing import Any, Final
 
+from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND, ForeignTable
@@ -31,7 +32,7 @@ def is_frame(value: object) -> bool:
     >>> is_frame([]), is_frame("sales.csv")
     (False, False)
     """
-    if is_pandas(value) or hasattr(value, "__arrow_c_stream__"):
+    if is_pandas(value) or hasattr(value, "__arrow_c_stream__") or _is_dataset(value):
         return True
     return hasattr(value, "fetchmany") or type(value).__name__ == "LazyFrame"
 
@@ -77,16 +78,33 @@ def frame_table(frame: Any) -> ForeignTable:
     import narwhals as nw
 
     name = f"the {type(frame).__name__} of {type(frame).__module__.partition('.')[0]}"
+    if type(frame).__name__ == "Series":
+        raise SourceError(f"{name} is a single column: pass the frame that it is of")
     try:
-        native = nw.from_native(frame)
+        native = nw.from_native(_as_table(frame))
         return OtherFrame(native.collect() if isinstance(native, nw.LazyFrame) else native, name)
     except nw.exceptions.DuplicateError as error:
         detail = " ".join(str(error).split())
         raise SourceError(
             f"{name} has columns of one name ({detail}): rename or remove all but one"
         ) from None
-    except TypeError as error:
-        raise SourceError(f"{name} can't be read: {' '.join(str(error).split())}") from None
+    except TypeError:
+        raise SourceError(f"{name} can't be read: {EXPECTED}") from None
+
+
+def _as_table(frame: Any) -> Any:
+    """Return batches of Arrow, a reader of them or a dataset as a table; other frames as they are."""
+    if type(frame).__name__ not in ("RecordBatch", "RecordBatchReader") and not _is_dataset(frame):
+        return frame
+    require("pyarrow")
+    import pyarrow as pa  # Here: only the extra `parquet` installs it.
+
+    return frame.to_table() if _is_dataset(frame) else pa.table(frame)
+
+
+def _is_dataset(value: object) -> bool:
+    """Tell whether a value is a dataset of Arrow, or of a library that gives one such as Delta Lake's."""
+    return hasattr(value, "to_table") and hasattr(value, "schema")
 
 
 class PandasTable:
@@ -104,6 +122,10 @@ class PandasTable:
     found = NOTHING_FOUND
 
     def __init__(self, frame: Any, name: str = "the DataFrame") -> None:
+        # A column that was made the index, such as the time, is a column all the same.
+        of_index = [level for level in frame.index.names if level is not None]
+        if of_index and not set(of_index) & set(frame.columns):
+            frame = frame.reset_index()
         self._frame = frame
         self.name = name
         self.names = [column for column in frame.columns if isinstance(column, str)]
@@ -144,7 +166,7 @@ class PandasBatch(Batch):
         if name not in self._frame.columns:
             return None
         series = self._frame[name]
-        if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        if not pd.api.types.is_datetime64_any_dtype(series.dtype) or "date32" in str(series.dtype):
             return None
         millis: list[Any] = series.to_numpy(dtype="datetime64[ms]").astype("int64").tolist()
         missing = series.isna()
@@ -161,11 +183,20 @@ class PandasBatch(Batch):
         if name not in self._frame.columns:
             return None
         column = self._frame[name]
-        if column.dtype in ("float32", "float16"):
-            # As they are written: in 64 bits, 0.42 would become 0.41999998688697815.
-            return [float(str(cell)) for cell in column.to_numpy()]
+        dtype = getattr(column.dtype, "categories", column).dtype
+        if str(dtype).lower() in _NARROW:
+            return list(column.to_numpy(dtype="float32", na_value=float("nan")))
         cells: list[Any] = column.tolist()
         return cells
+
+
+# Numbers of 32 bits stay ones: 0.42 of 64 bits would be 0.41999998688697815, and an id has fewer digits.
+_NARROW: Final = ("float32", "float16", "float[pyarrow]", "halffloat[pyarrow]", "sparse[float32, nan]")
+EXPECTED: Final = (
+    "expected a path, a frame of pandas, polars, Arrow or DuckDB, a list of dicts, typed events, or several "
+    "of these"
+)
+"""The kinds of sources, for a person."""
 
 
 class OtherFrame:
@@ -195,12 +226,19 @@ class OtherFrame:
         for start in range(0, self.rows, BATCH_ROWS):
             part = wanted[start : start + BATCH_ROWS]
             self._read = start + len(part)
-            cells = {name: part[name].to_list() for name in columns}
+            cells = {name: _cells_of(part[name]) for name in columns}
             yield Batch(cells, range(start + 1, start + 1 + len(part)))
 
     def done(self) -> float | None:
         """Return how many of the rows have been read."""
         return self._read / self.rows if self.rows else None
+
+
+def _cells_of(column: Any) -> list[Any]:
+    import narwhals as nw
+
+    # See `_NARROW`.
+    return list(column.to_numpy()) if column.dtype == nw.Float32 else list(column.to_list())
 
 
 class RelationTable:
@@ -228,6 +266,8 @@ class RelationTable:
         if not names:
             raise SourceError(f"{self.name} has no columns: run a query first")
         self.names = list(names)
+        types = map(str, getattr(relation, "types", ()))
+        self._narrow = {name for name, kind in zip(self.names, types, strict=False) if kind == "FLOAT"}
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
@@ -238,12 +278,20 @@ class RelationTable:
         number = 1
         while rows := relation.fetchmany(BATCH_ROWS):
             cells = {name: [row[place] for row in rows] for name, place in places.items()}
+            for name in self._narrow & cells.keys():
+                cells[name] = _in_32_bits(cells[name])
             yield Batch(cells, range(number, number + len(rows)))
             number += len(rows)
 
     def done(self) -> float | None:
         """Return None: how many rows there will be is not known."""
         return None
+
+
+def _in_32_bits(cells: Sequence[Any]) -> list[Any]:
+    import numpy as np  # Here: whoever has DuckDB need not have it.
+
+    return [np.float32(cell) if isinstance(cell, float) else cell for cell in cells]
 
 
 class DictTable:
@@ -265,6 +313,11 @@ class DictTable:
     found = NOTHING_FOUND
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row, Mapping):
+                raise SourceError(
+                    f"{self.name} has {type(row).__name__} as element {number}: expected a dict"
+                )
         self._rows = rows
         self.names = [str(name) for name in dict.fromkeys(name for row in rows for name in row)]
         self.rows = len(rows)
@@ -305,11 +358,12 @@ class FrameStream:
         self._frames = frames
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
-        """Yield the rows."""
+        """Yield the rows; a column that only later frames have counts as well."""
         base = 0
         for frame in self._frames:
             table = frame_table(frame)
-            for batch in table.batches([name for name in columns if name in table.names]):
+            later = [name for name in dict.fromkeys(table.names) if name not in self.names]
+            for batch in table.batches([name for name in [*columns, *later] if name in table.names]):
                 batch.numbers = [base + number for number in batch.numbers]
                 yield batch
             base += table.rows or 0

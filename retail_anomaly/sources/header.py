@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from retail_anomaly.sources.cells import INVISIBLE
+
 _LOOKED_AT: Final = 20
 
 
@@ -51,7 +53,7 @@ def named(cells: Sequence[Any]) -> list[str]:
     >>> named([" Receipt\nnumber", None])
     ['Receipt number', '']
     """
-    texts = ["" if cell is None else str(cell).strip().removeprefix("\ufeff") for cell in cells]
+    texts = ["" if cell is None else str(cell).strip().strip(INVISIBLE).strip() for cell in cells]
     return [" ".join(text.split()) if "\n" in text or "\r" in text else text for text in texts]
 
 

@@ -1,9 +1,11 @@
 """Files of JSON: lines, or one array, compressed or not."""
 
-from codecs import BOM_UTF8
+import io
+import tempfile
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
@@ -13,6 +15,8 @@ from retail_anomaly.sources.stored_file import StoredFile, form_in
 # Enough for a byte order mark and some blank lines.
 _BEGINNING: Final = 4_096
 _DEPTH: Final = 3
+_PART: Final = 1024 * 1024
+_IN_MEMORY: Final = 8 * _PART
 _MALFORMED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -34,7 +38,7 @@ def opened_lines(file: StoredFile) -> Iterator[tuple[Iterable[bytes], BinaryIO]]
         A compressed file or an array is damaged, or there are several arrays.
     """
     if form_in(file) == ".json":
-        with file.seekable() as content:
+        with file.seekable() as stored, _as_utf8(stored, file.name) as content:
             start = content.read(_BEGINNING).removeprefix(BOM_UTF8).lstrip()
             content.seek(0)
             if start.startswith(b"["):
@@ -46,28 +50,49 @@ def opened_lines(file: StoredFile) -> Iterator[tuple[Iterable[bytes], BinaryIO]]
             content.seek(0)
             yield content, content
             return
-    with file.opened() as (content, stored):
+    with file.opened() as (raw, stored), _as_utf8(raw, file.name) as content:
         yield content, stored
+
+
+@contextmanager
+def _as_utf8(content: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """Give the bytes of a file that begins with the mark of UTF-16 in UTF-8, as PowerShell writes them."""
+    peek = getattr(content, "peek", None)
+    if peek is None or peek(2)[:2] not in (BOM_UTF16_LE, BOM_UTF16_BE):
+        yield content
+        return
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
+        text = io.TextIOWrapper(content, "utf-16", errors="surrogatepass", newline="")
+        try:
+            while part := text.read(_PART):
+                whole.write(part.encode("utf-8", "surrogatepass"))
+        except UnicodeError as error:
+            raise SourceError(f"{name} can't be read as UTF-16 ({error}): is it complete?") from None
+        finally:
+            text.detach()  # the file is closed by whoever opened it
+        whole.seek(0)
+        yield cast("BinaryIO", whole)
 
 
 def _enveloped(name: str, content: BinaryIO) -> list[bytes] | None:
     """Return the rows in an object that holds an array of them, as APIs answer; None for lines of JSON."""
-    first = content.readline()
+    first = content.readline().removeprefix(BOM_UTF8)
     try:
-        found = _decode_object(first.removeprefix(BOM_UTF8))
+        found = _decode_object(first)
         if content.readline().strip():
             return None
     except _MALFORMED:
         content.seek(0)
+        first = content.read().removeprefix(BOM_UTF8)
         try:
-            found = _decode_object(content.read().removeprefix(BOM_UTF8))
+            found = _decode_object(first)
         except _MALFORMED:
             return None
     if "topic" in found:  # the only line of an event log
-        return None
+        return [first]
     arrays = _arrays(found)
     if not arrays:
-        return None
+        return [first]
     if len(arrays) > 1:
         raise SourceError(
             f"{name} has several arrays ({', '.join(list(arrays)[:5])}): write the one with the rows "

@@ -8,9 +8,16 @@ import msgspec
 from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.sources.columns import FIELDS, Columns
 
-NULL_WORDS: Final = frozenset({"null", "\\n", "nan", "none", "-"})
+NULL_WORDS: Final = frozenset({"null", "(null)", "\\n", "nan", "<na>", "#n/a", "none", "-"})
 """Words for an absent optional text, in lower case. NA is not one: it can be a store."""
-FLAG_WORDS: Final[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "0": False}
+FLAG_WORDS: Final[Mapping[str, bool]] = {
+    "true": True,
+    "false": False,
+    "1": True,
+    "0": False,
+    "1.0": True,
+    "0.0": False,
+}
 """Words that a flag may be, in any case."""
 MONEY: Final = frozenset({"amount", "unitPrice", "listPrice", "discountAmount", "expectedAmount"})
 """The fields that hold money."""

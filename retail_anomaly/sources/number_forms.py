@@ -18,6 +18,7 @@ _CODE: Final = re.compile(rf"^(?:{_WORDS})(?=[\s\d.,$-])|(?<=[\s\d.,-])(?:{_WORD
 _APOSTROPHES: Final = str.maketrans("", "", "'\u2019\u02bc`")
 _ARABIC: Final = str.maketrans({"\u066b": ".", "\u066c": ",", "\u061c": "", "\u200e": "", "\u200f": ""})
 _MINUS: Final = ("-", "\u2212")
+_NO_CENTS: Final = re.compile(r"(?<=\d[.,])(?:-{1,2}|\u2013|\u2014)(?![-\d])")
 _TWO_READINGS: Final = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _GROUPED: Final = {sep: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(sep)}\d{{3}})+|\d+") for sep in ".,"}
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d{2})*,\d{3}")
@@ -84,7 +85,7 @@ class NumberForm(msgspec.Struct, frozen=True):
 
     def _bare(self, text: str) -> tuple[str, bool]:
         """Return a number's digits and separators, and whether it is negative."""
-        text = in_ascii(text).strip()
+        text = _NO_CENTS.sub("", in_ascii(text).strip())  # 9.- is nine francs
         for sign in self.currency:
             text = text.removeprefix(sign).removesuffix(sign).strip()
         negative = signed = False

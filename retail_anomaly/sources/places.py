@@ -36,6 +36,21 @@ FORMS: Final = (*_LINES, *_TABLES)
 """The suffixes of the files that are read."""
 _LOOKED_AT: Final = 1_000
 _BEGINNING: Final = 4_096
+_OTHER_FORMS: Final = {
+    b"PK\x03\x04": "an Excel file or another zip file: give its name the suffix .xlsx or .zip",
+    b"\xd0\xcf\x11\xe0": "an old Excel file: save it as .xlsx or CSV first",
+    b"\x1f\x8b": "compressed: end its name with .gz",
+    b"BZh": "compressed: end its name with .bz2",
+    b"\x28\xb5\x2f\xfd": "compressed: end its name with .zst",
+    b"\xfd7zXZ\x00": "compressed with xz: decompress it first",
+    b"PAR1": "a Parquet file: give its name the suffix .parquet",
+    b"ARROW1": "an Arrow (Feather) file: read it with pyarrow and pass the table",
+    b"ORC": "an ORC file: read it with pyarrow and pass the table",
+    b"Obj\x01": "an Avro file: save it as Parquet or CSV first",
+    b"SQLite format 3\x00": "a SQLite database: pass the cursor of a query, or save the query as CSV",
+    b"%PDF-": "a PDF: export the table as CSV",
+    b"<": "XML or HTML: export the table as CSV; `retail-anomaly import poslog` reads POSLog",
+}
 _MARKS: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 _BETWEEN_CELLS: Final = (b",", b";", b"\t", b"|")
 _PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
@@ -75,11 +90,13 @@ class Places:
         if is_address(place):
             files = [StoredFile(name) for name in remote_files(place)]
             return self._of_files(files, place)
+        if not str(place).strip():
+            raise SourceError("the path is empty: name a file or a folder")
         path = Path(place)
-        if not path.exists():
+        if not _exists(path):
             if found := matching(path):
                 return [source for file in found for source in self.opened(file)]
-            raise SourceError(f"{path}: no such file or folder")
+            raise SourceError(f"{' '.join(str(path).split())[:200]}: no such file or folder")
         if path.is_dir():
             return self._of_folder(path)
         return [self._file(StoredFile(path))]
@@ -116,6 +133,11 @@ class Places:
                     else [self._file(StoredFile(file))]
                 )
             ]
+        if (folder / "_delta_log").is_dir():  # it keeps files whose rows were deleted or rewritten
+            raise SourceError(
+                f"{folder} is a Delta table, which files alone do not tell: read it with the package "
+                "deltalake and pass `DeltaTable(...).to_pyarrow_dataset()`"
+            )
         if parts := parts_of(folder):
             return self._of_files([StoredFile(part) for part in parts], folder, folder)
         names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
@@ -168,6 +190,13 @@ class Places:
         return ParquetTable(file)
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a text that is too long for a name, or not allowed to look
+        return False
+
+
 def told_form(file: StoredFile) -> str:
     """Return the form of a file; where the suffix tells nothing, that of its content.
 
@@ -175,14 +204,20 @@ def told_form(file: StoredFile) -> str:
 
     Examples
     --------
-    >>> told_form(StoredFile("sales.csv"))
+    >>> told_form(StoredFile("s3://bucket/sales.csv"))
     '.csv'
     """
     form = form_in(file)
-    if form in FORMS:
+    is_told = form in FORMS
+    if is_told and (file.is_remote or file.compression or form not in (*_TEXT_TABLES, *_LINES)):
         return form
     with file.opened() as (content, _):
         start = content.read(_BEGINNING)
+    for mark, mend in _OTHER_FORMS.items():
+        if start.startswith(mark):
+            raise SourceError(f"{file.name} is {mend}")
+    if is_told:
+        return form
     text = start.replace(b"\x00", b"").lstrip(_MARKS)  # UTF-16 has a zero in each sign
     is_table = not text.startswith((b"{", b"[")) and any(sign in text for sign in _BETWEEN_CELLS)
     return ".csv" if is_table else form

@@ -1,6 +1,7 @@
 """Rows of a table as typed events."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from itertools import chain, repeat
 from types import GenericAlias
 from typing import Any, Final
@@ -25,6 +26,7 @@ from retail_anomaly.sources.number_forms import NumberForm, detected
 _LOOKED_AT: Final = 20_000
 # How many rows become events in one call: a row that is not plain sends so many the long way.
 _AT_ONCE: Final = 100
+_BESIDE_AMOUNT: Final = MONEY - {"amount"}
 
 
 class RowEvents:
@@ -158,9 +160,7 @@ class RowEvents:
                     continue
                 for column in mapping.columns_of(field):
                     cells = (batch.column(column) or ())[:_LOOKED_AT]
-                    if any(not isinstance(cell, str) and not is_absent(cell) for cell in cells):
-                        return NumberForm(".")  # a number that is none of a text
-                    texts += [cell for cell in set(cells) if isinstance(cell, str)]
+                    texts += {cell for cell in cells if isinstance(cell, str)}
         return detected(texts)
 
     def _of_broken(self, broken: Broken, base: int) -> BadLine:
@@ -200,6 +200,8 @@ class _TopicRows:
     def __init__(self, topic: str, mapping: TopicMapping, form: NumberForm, clocks: Clocks) -> None:
         self._kinds = FIELDS[topic]
         self._optional = OPTIONAL[topic]
+        # A row may lack these: words for nothing are nothing.
+        self._may_lack = self._optional.keys() | mapping.constants.keys()
         self._mapping = mapping
         self._form = form
         self._clocks = Clocks(mapping.time_zone) if mapping.time_zone else clocks
@@ -305,7 +307,7 @@ class _TopicRows:
         if not is_plain:
             return None
         return bulk_values(
-            cells, kind, nulls=nulls_of(kind, mapping) if field in self._optional else None, trim=mapping.trim
+            cells, kind, nulls=nulls_of(kind, mapping) if field in self._may_lack else None, trim=mapping.trim
         )
 
     def _memo(self, field: str, zone: str) -> Memo:
@@ -321,7 +323,7 @@ class _TopicRows:
             self._mapping,
             self._form,
             Clocks(zone).of(""),
-            is_optional=field in self._optional,
+            is_optional=field in self._may_lack,
         )
 
     def _sign(self, row: dict[str, Any]) -> None:
@@ -329,10 +331,15 @@ class _TopicRows:
         amount, quantity = row.get("amount"), row.get("quantity", 1)
         if type(amount) is not float or type(quantity) not in (int, float):
             return
+        if self._mapping.negative is not None:
+            for field in _BESIDE_AMOUNT:
+                if type(row.get(field)) is float:
+                    row[field] = abs(row[field])
         negative = self._mapping.negative is not None and (amount < 0 or quantity < 0)
         if negative:
             amount, quantity = abs(amount), abs(quantity)
-            row["quantity"] = quantity
+            if "quantity" in row:  # a line without quantity stays one
+                row["quantity"] = quantity
             if str(row.get("eventType") or SALE).upper() == SALE:
                 row["eventType"] = REFUND
         if self._mapping.amount == "per_unit":
@@ -346,12 +353,25 @@ def _one_text(parts: Sequence[Any]) -> str | None:
     for part in parts:
         if is_absent(part) or part == "":
             continue
-        text = str(part).strip()
+        text = _clock(part) if hasattr(part, "total_seconds") else str(part).strip()
         # A date that a sheet or a frame holds as a date and time: its time is midnight and stands elsewhere.
         if hasattr(part, "hour") and hasattr(part, "year") and text.endswith(" 00:00:00"):
             text = text.removesuffix(" 00:00:00")
         texts.append(text)
     return " ".join(texts) or None
+
+
+def _clock(since_midnight: timedelta) -> str:
+    """Return the time of day that databases give as a duration.
+
+    Examples
+    --------
+    >>> _clock(timedelta(hours=9, minutes=5))
+    '09:05:00'
+    """
+    minutes, seconds = divmod(since_midnight.total_seconds(), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:02}:{minutes:02}:{int(seconds):02}"
 
 
 def _key(store: Any) -> str | None:

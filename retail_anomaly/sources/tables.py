@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from retail_anomaly.core.events import LINE_VOID, POS_EVENTS, REFUND, SALE, STAFF_SHIFTS, Event
 from retail_anomaly.sources.base import SourceError
-from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.batches import Batch, splits
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
 from retail_anomaly.sources.event_log import BadLine, Reject
@@ -176,7 +176,7 @@ class TableSource:
         """Return the names of the columns that may hold a field."""
         topics = [self.topic] if self.topic else list(FIELDS)
         names = [name for topic in topics for name in self._mapping.of_topic(topic).columns_of(field)]
-        return [part for name in names for part in (name, name.partition(".")[0])]
+        return [part for name in names for part in (name, *(parent for parent, _ in splits(name)))]
 
     def _wanted(self) -> list[str]:
         """Return the names of the columns that events are made of."""
@@ -229,4 +229,4 @@ class TableSource:
         return False
 
     def _has(self, column: str) -> bool:
-        return column in self._names or column.partition(".")[0] in self._names
+        return column in self._names or any(parent in self._names for parent, _ in splits(column))

@@ -108,9 +108,9 @@ def test_store_ids_are_taken_as_they_stand(config):
          ":2: unknown key detectors.refund_burts; did you mean refund_burst?"),
         ("x: {}", ":1: unknown key x; expected one of max_late, "),
         ("detectors:\n  refund_burst:\n    count: 0\n",
-         ":3: detectors.refund_burst.count: expected `int` >= 1, got 0"),
+         ":3: detectors.refund_burst.count: expected a whole number >= 1, got 0"),
         ("detectors: {refund_burst: {count: -1}}", "got -1"),
-        ("detectors: {refund_burst: {count: many}}", "expected `int`, got 'many'"),
+        ("detectors: {refund_burst: {count: many}}", "expected a whole number, got 'many'"),
         ("detectors: {refund_burst: {count: {a: 1}}}", "expected one value, got keys below it"),
         ("detectors: {refund_burst: {window: 0}}",
          "detectors.refund_burst.window: expected a duration above 0"),
@@ -120,7 +120,7 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("detectors: {refund_burst: {window: true}}", "got True"),
         ("detectors: {refund_burst: {amount: .nan}}", "got nan"),
         ("detectors: {security_correlation: {risk: 1.5}}",
-         "detectors.security_correlation.risk: expected `float` <= 1.0, got 1.5"),
+         "detectors.security_correlation.risk: expected a number <= 1, got 1.5"),
         ("detectors: 3", "detectors: expected keys below it (refund_burst, "),
         ("max_late: 0", ":1: max_late: expected a duration above 0"),
         ("max_ahead:", "max_ahead: expected a duration such as 10m, 30d or PT10M, got nothing"),
@@ -133,7 +133,7 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("stores:\n a:\n  detectors:\n   refund_burst: {cuont: 3}\n",
          ":4: unknown key stores.a.detectors.refund_burst.cuont; did you mean count?"),
         ("stores: {a: {detectors: {refund_burst: {count: 0}}}}",
-         "stores.a.detectors.refund_burst.count: expected `int` >= 1, got 0"),
+         "stores.a.detectors.refund_burst.count: expected a whole number >= 1, got 0"),
         ("stores: {a: {detectors: {refund_burst: 3}}}",
          "stores.a.detectors.refund_burst: expected keys below it (enabled, window"),
         ("detectors: {refund_match: {sale_memory: 20d}}\n"
@@ -141,7 +141,7 @@ def test_store_ids_are_taken_as_they_stand(config):
          ":2: stores: a.detectors.refund_match.return_window: expected"),
         ("stores: 1", "stores: expected names with keys below them, got 1"),
         ("streamer: {processing_guarantee: once}", "expected one of at-least-once, exactly-once, got 'once'"),
-        ("streamer: {broker: ''}", "streamer.broker: expected `str` of length >= 1, got ''"),
+        ("streamer: {broker: ''}", "streamer.broker: expected text that is not empty, got ''"),
         ("streamer: {topics: {retention: 0}}", "streamer.topics.retention: expected a duration above 0"),
         ("- a", "expected keys and values"),
         ("a: [", ":1: not YAML: "),
@@ -165,8 +165,8 @@ def test_a_missing_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        (COUNT_VARIABLE, "x", f"{COUNT}: expected `int`, got 'x'"),
-        (COUNT_VARIABLE, "", f"{COUNT}: expected `int`"),
+        (COUNT_VARIABLE, "x", f"{COUNT}: expected a whole number, got 'x'"),
+        (COUNT_VARIABLE, "", f"{COUNT}: expected a whole number"),
         (COUNT_VARIABLE, "[:", f"{COUNT}: expected a number, a word or a duration, got '[:'"),
         ("RETAIL__DETECTORS__REFUND_BURST__CUONT", "1", "did you mean count?"),
         ("RETAIL__DETECTORS", "1", "detectors: expected keys below it"),
@@ -223,7 +223,7 @@ def test_the_prefix_of_the_topics_stands_before_a_group_that_is_not_given(flags,
 
 def test_a_wrong_flag_is_named():
     assert error_of(flags={"streamer.topics.partitions": 0}).startswith(
-        "flag --partitions: streamer.topics.partitions: expected `int` >= 1"
+        "flag --partitions: streamer.topics.partitions: expected a whole number >= 1"
     )
 
 
