@@ -1,7 +1,14 @@
-"""Import of tills' exports: lines a second, against reading the same files and doing nothing with them."""
+"""Import of tills' exports: lines a second, against reading the same files and doing nothing with them.
+
+Run as a module it is one measurement in a process of its own:
+``python -m benchmarks.imports dsfinvk|poslog FILE FOLDER``, which prints one JSON object.
+"""
 
 import csv
 import io
+import json
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -12,6 +19,7 @@ from pathlib import Path
 from lxml import etree
 
 from benchmarks.figures import Figure, medians
+from benchmarks.process import status_mb
 from data_gen import Simulation
 from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.events import POS_EVENTS, time_of
@@ -20,6 +28,8 @@ from retail_anomaly.sources.importers.poslog import import_poslog
 from tests.support.dsfinvk import export_bytes, write_zip
 from tests.support.poslog import log
 from tests.support.world_exports import dsfinvk_tables, poslog_transactions
+
+_IMPORTS = {"dsfinvk": import_dsfinvk, "poslog": import_poslog}
 
 
 def figures(*, records: int, repeat: int) -> Iterator[Figure]:
@@ -31,22 +41,32 @@ def figures(*, records: int, repeat: int) -> Iterator[Figure]:
         export = write_zip(folder / "tills.zip", export_bytes(dsfinvk_tables(pos)))
         tills = folder / "tills.xml"
         tills.write_text(log(*poslog_transactions(pos)), "utf-8")
-        for form, run, floor in (
-            ("DSFinV-K", partial(import_dsfinvk, [export], folder / "out"), partial(_read_tables, export)),
-            ("POSLog", partial(import_poslog, [tills], folder / "out"), partial(_read_elements, tills)),
-        ):
-            rates = medians(repeat, run=partial(_rate, run, len(pos)), floor=partial(_rate, floor, len(pos)))
+        for form, file, read in (("dsfinvk", export, _read_tables), ("poslog", tills, _read_elements)):
+            runs = medians(
+                repeat,
+                run=partial(_measured, form, file, folder / "out"),
+                floor=partial(_floor, partial(read, file)),
+            )
+            run, lines = runs["run"], runs["run"]["lines"]
             yield Figure(
-                "imports", f"{form} of {len(pos):,} lines; floor: reading it", "lines/s",
-                rates["run"]["rate"], rates["floor"]["rate"],
+                "imports", f"{form}, {lines:,.0f} lines; floor: reading it", "lines/s of CPU",
+                lines / run["cpu_s"], len(pos) / runs["floor"]["cpu_s"],
             )  # fmt: skip
+            yield Figure("imports", f"CPU of {form}", "s per million lines", run["cpu_s"] / lines * 1e6)
+            yield Figure("imports", f"peak memory of {form}", "MB", run["peak_mb"])
 
 
-def _rate(work: Callable[[], object], lines: int) -> dict[str, float]:
+def _measured(form: str, file: Path, out: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.imports", form, str(file), str(out)]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return found
+
+
+def _floor(work: Callable[[], object]) -> dict[str, float]:
     # CPU time: other processes of the machine then matter less.
     began = time.process_time()
     work()
-    return {"rate": lines / (time.process_time() - began)}
+    return {"cpu_s": time.process_time() - began}
 
 
 def _read_tables(export: Path) -> None:
@@ -60,3 +80,17 @@ def _read_tables(export: Path) -> None:
 def _read_elements(tills: Path) -> None:
     for _, element in etree.iterparse(str(tills), tag="{*}Transaction"):
         element.clear()
+
+
+def _measure(form: str, file: str, out: str) -> dict[str, float]:
+    began = time.process_time()
+    report = _IMPORTS[form]([file], out)
+    return {
+        "lines": report.events.total(),
+        "cpu_s": time.process_time() - began,
+        "peak_mb": status_mb("VmHWM"),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(*sys.argv[1:])))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from retail_anomaly.core.events import REFUND, SALE
+from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from tests.support.dsfinvk import Rows
 from tests.support.poslog import item, link, tender, transaction
 
@@ -22,21 +23,39 @@ TOLD = frozenset({*LINES, *VOIDS, *CASH})
 """The kinds that both formats tell."""
 
 
+CARD_NUMBER = "4111111111111111"
+"""Stands in each payment by card, beside its token: it may come out nowhere."""
+
+
 def told_by_dsfinvk(events: Iterable[Any]) -> list[Any]:
-    """The world as DSFinV-K can tell it: without opened drawers and without cards."""
-    return _told(events, TOLD)
+    """The world as DSFinV-K can tell it: without opened drawers and without tokens of cards."""
+    return [msgspec.structs.replace(event, card_token=None) for event in _told(events, TOLD)]
 
 
 def told_by_poslog(events: Iterable[Any]) -> list[Any]:
-    """The world as POSLog without tokens of cards can tell it."""
-    return _told(events, {*TOLD, "NO_SALE"})
+    """The world as POSLog can tell it: without the tokens of gift cards."""
+    told = _told(events, {*TOLD, "NO_SALE"})
+    return [msgspec.structs.replace(event, gift_card_token=None) for event in told]
 
 
 def _told(events: Iterable[Any], kinds: Set[str]) -> list[Any]:
     # An export is one store's: it can't name the receipt of another store.
     own = (event for event in events if not getattr(event, "names_receipt_elsewhere", False))
-    told = (event for event in own if event.event_type in kinds)
-    return [msgspec.structs.replace(event, card_token=None) for event in told]
+    told = [event for event in own if event.event_type in kinds]
+    receipts = {id(event): receipt for receipt in receipts_of(told) for event in receipt.events}
+    return [_in_receipt(event, receipts[id(event)]) for event in told]
+
+
+def _in_receipt(event: Any, receipt: Receipt) -> Any:
+    """An event with the tokens of its receipt, which has one customer and one card."""
+    gift_card = event.gift_card_token
+    return msgspec.structs.replace(
+        event,
+        customer_token=receipt.first.customer_token,
+        card_token=receipt.card if event.event_type in LINES else None,
+        # Some numbers of gift cards pass for those of payment cards; such a one does not come out.
+        gift_card_token=None if gift_card is None or holds_card_number(gift_card) else gift_card,
+    )
 
 
 class Receipt:
@@ -55,6 +74,10 @@ class Receipt:
     @property
     def kind(self) -> str:
         return str(self.first.event_type)
+
+    @property
+    def card(self) -> str | None:
+        return self.first.card_token if self.first.tender else None
 
     @property
     def training(self) -> bool:
@@ -130,7 +153,9 @@ def dsfinvk_tables(events: Iterable[Any]) -> dict[str, Rows]:
             )
         if paid := receipt.first.tender:
             tables["datapayment.csv"].append(
-                key | {"ZAHLART_TYP": TENDERS[paid], "BASISWAEH_BETRAG": sum(gross for _, gross in rows)}
+                key
+                | {"ZAHLART_TYP": TENDERS[paid], "BASISWAEH_BETRAG": sum(gross for _, gross in rows)}
+                | {"ZAHLART_NAME": f"VISA {CARD_NUMBER}" if paid == "card" else ""}
             )
         for place, event in enumerate(receipt.events, 1):
             original = originals.of(event) if event.event_type == REFUND or void else None
@@ -157,7 +182,8 @@ def _lines(receipt: Receipt) -> Iterator[tuple[dict[str, Any], float]]:
         quantity = sign * (event.quantity or 1)
         row = {"GV_TYP": kind, "P_STORNO": int(event.event_type == "LINE_VOID"), "ART_NR": event.sku or ""}
         price = {"MENGE": quantity, "FAKTOR": 1, "STK_BR": abs(event.amount / quantity)}
-        yield row | price, sign * event.amount
+        voucher = {"GUTSCHEIN_NR": event.gift_card_token or ""}
+        yield row | price | voucher, sign * event.amount
 
 
 def poslog_transactions(events: Iterable[Any]) -> Iterator[str]:
@@ -202,8 +228,9 @@ def _transaction(receipt: Receipt, originals: Originals) -> str:
             parts.append("<ControlTransaction><NoSale/></ControlTransaction>")
     if first.tender:
         card = (
-            f"<CreditDebit><CardToken>{first.card_token}</CardToken></CreditDebit>"
-            if first.card_token
+            f"<CreditDebit><PrimaryAccountNumber>{CARD_NUMBER}</PrimaryAccountNumber>"
+            f"<CardToken>{receipt.card}</CardToken></CreditDebit>"
+            if receipt.card
             else ""
         )
         paid = sum(event.amount or 0 for event in receipt.events)

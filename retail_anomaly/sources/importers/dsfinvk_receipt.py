@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.report import ImportReport
 
@@ -67,7 +69,7 @@ class Head(NamedTuple):
     store: str
 
 
-class ReceiptLine(NamedTuple):
+class ReceiptLine(msgspec.Struct, array_like=True, gc=False):
     """A line of a receipt.
 
     Parameters
@@ -98,8 +100,8 @@ class ReceiptLine(NamedTuple):
     factor: float | None
     unit: float | None
     voucher: str
-    gross: float | None
-    discount: float | None
+    gross: float | None = None
+    discount: float | None = None
 
 
 class Reference(NamedTuple):
@@ -186,7 +188,8 @@ def receipt_events(
             event |= _original(line, references)
         if line.place.isdecimal() and len(line.place) < 10:
             event["lineNumber"] = int(line.place)
-        yield common | event | {"eventId": f"{head.receipt}/{line.place or number}"}
+        event["eventId"] = f"{head.receipt}/{line.place or number}"
+        yield common | event
 
 
 def _void(

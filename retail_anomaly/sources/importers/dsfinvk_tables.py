@@ -5,9 +5,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from retail_anomaly.sources.importers import dsfinvk_sql as sql
 from retail_anomaly.sources.importers.dsfinvk_receipt import Head, ReceiptLine, Reference, is_receipt
@@ -46,7 +50,6 @@ _HEAD: Final = (
     "KUNDE_ID",
 )
 _LINE: Final = (
-    *_KEY,
     "POS_ZEILE",
     "GV_TYP",
     "P_STORNO",
@@ -58,11 +61,22 @@ _LINE: Final = (
     "STK_BR",
     "GUTSCHEIN_NR",
 )
+_LINK: Final = ("POS_ZEILE", "REF_TYP", "REF_Z_KASSE_ID", "REF_Z_NR", "REF_BON_ID")
+# Rows of one receipt that are held in memory while they are read.
+_MOST_TOGETHER: Final = 1_000
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _NO_DECIMALS: Final = re.compile(r"[.,]0*$")
 _YES: Final = frozenset({"1", "true", "ja", "j", "x"})
 
+_ENCODER: Final = msgspec.json.Encoder()
+_LINES: Final = msgspec.json.Decoder(ReceiptLine).decode_lines
+_AMOUNTS: Final = msgspec.json.Decoder(tuple[str, float | None]).decode_lines
+_PAYMENTS: Final = msgspec.json.Decoder(tuple[str, float]).decode_lines
+_LINKS: Final = msgspec.json.Decoder(tuple[str, str, str]).decode_lines
+
 _Row: TypeAlias = tuple[Any, ...]
+_Read: TypeAlias = Callable[[list[str]], _Row | None]
+"""Makes a row of the database of a table's row; None for one that is passed over."""
 Zones: TypeAlias = Callable[[str], ZoneInfo]
 """Returns the time zone of a store."""
 
@@ -89,7 +103,6 @@ class Receipts:
         self._store = store
         self._report = report
         self._export = 0
-        self._has_discounts = False
         self._days: dict[tuple[str, str], str] = {}
         self._places: dict[tuple[str, str], str] = {}
 
@@ -129,16 +142,18 @@ class Receipts:
         for table in found["cashpointclosing"]:
             self._read_closings(export, table)
         self._data.execute("BEGIN")
-        for kind, (target, read) in {
-            "transactions": ("heads", self._heads),
-            "lines": ("lines", self._lines),
-            "lines_vat": ("gross", self._gross),
-            "itemamounts": ("discounts", self._discounts),
-            "datapayment": ("payments", self._payments),
-            "references": ("links", self._links),
+        for table in found["transactions"]:
+            self._data.executemany(sql.INSERTS["heads"], self._heads(export, table))
+        for kind, (target, columns, reader) in {
+            "lines": ("lines", _LINE, self._line_of),
+            "lines_vat": ("gross", ("POS_ZEILE", "POS_BRUTTO"), self._gross_of),
+            "itemamounts": ("discounts", ("POS_ZEILE", "TYP", "PF_BRUTTO"), self._discount_of),
+            "datapayment": ("payments", ("ZAHLART_TYP", "BASISWAEH_BETRAG"), self._payment_of),
+            "references": ("links", _LINK, self._link_of),
         }.items():
             for table in found[kind]:
-                self._data.executemany(sql.INSERTS[target], read(export, table))
+                together = self._together(rows(export, table, (*_KEY, *columns), self._report), reader(table))
+                self._data.executemany(sql.INSERTS[target], together)
         self._data.execute("COMMIT")
 
     def _read_places(self, export: ExportFiles, table: GdpduTable) -> None:
@@ -184,7 +199,7 @@ class Receipts:
                 kind.lower(),
                 void.lower() in _YES,
                 moment.time,
-                self._days.get((till, _whole(closing)), moment.date),
+                self._days.get((till, _whole(closing))) or moment.date,
                 cashier or name,
                 table.number(total) if total else None,
                 customer,
@@ -192,64 +207,73 @@ class Receipts:
                 store,
             )
 
-    def _lines(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
+    def _together(self, found: Iterator[list[str]], read: _Read) -> Iterator[_Row]:
+        """Yield the rows of each receipt that stand together, as one row of the database."""
+        for key, group in groupby(found, key=itemgetter(0, 1, 2)):
+            receipt = _receipt(*key)
+            while part := list(islice(group, _MOST_TOGETHER)):
+                kept = [row for row in map(read, part) if row is not None]
+                if kept:
+                    yield self._export, receipt, len(kept), _ENCODER.encode_lines(kept).decode()
+
+    def _line_of(self, table: GdpduTable) -> _Read:
         number = self._number_of(table)
-        for row in rows(export, table, _LINE, self._report):
-            till, closing, bon, place, kind, void, article, gtin, words, *numbers, voucher = row
-            quantity, factor, unit = map(number, ("MENGE", "FAKTOR", "STK_BR"), numbers)
-            yield (
-                self._export,
-                _receipt(till, closing, bon),
+
+        def read(row: list[str]) -> _Row:
+            _, _, _, place, kind, void, article, gtin, words, quantity, factor, unit, voucher = row
+            return (
                 place,
                 kind,
                 void.lower() in _YES,
                 article,
                 gtin,
                 words,
-                quantity,
-                factor,
-                unit,
+                number("MENGE", quantity),
+                number("FAKTOR", factor),
+                number("STK_BR", unit),
                 voucher,
             )
 
-    def _gross(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
-        number = self._number_of(table)
-        names = (*_KEY, "POS_ZEILE", "POS_BRUTTO")
-        for till, closing, bon, place, gross in rows(export, table, names, self._report):
-            yield self._export, _receipt(till, closing, bon), place, number("POS_BRUTTO", gross)
+        return read
 
-    def _discounts(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
+    def _gross_of(self, table: GdpduTable) -> _Read:
         number = self._number_of(table)
-        names = (*_KEY, "POS_ZEILE", "TYP", "PF_BRUTTO")
-        for till, closing, bon, place, kind, amount in rows(export, table, names, self._report):
-            if kind.lower() == "discount":
-                self._has_discounts = True
-                yield self._export, _receipt(till, closing, bon), place, number("PF_BRUTTO", amount)
+        return lambda row: (row[3], number("POS_BRUTTO", row[4]))
 
-    def _payments(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
+    def _discount_of(self, table: GdpduTable) -> _Read:
         number = self._number_of(table)
-        names = (*_KEY, "ZAHLART_TYP", "BASISWAEH_BETRAG")
-        for till, closing, bon, kind, amount in rows(export, table, names, self._report):
-            yield self._export, _receipt(till, closing, bon), kind, number("BASISWAEH_BETRAG", amount) or 0.0
+        return lambda row: (row[3], number("PF_BRUTTO", row[5])) if row[4].lower() == "discount" else None
 
-    def _links(self, export: ExportFiles, table: GdpduTable) -> Iterator[_Row]:
+    def _payment_of(self, table: GdpduTable) -> _Read:
+        number = self._number_of(table)
+        return lambda row: (row[3], number("BASISWAEH_BETRAG", row[4]) or 0.0)
+
+    def _link_of(self, table: GdpduTable) -> _Read:
         path = PurePosixPath(table.file).name
-        names = (*_KEY, "POS_ZEILE", "REF_TYP", "REF_Z_KASSE_ID", "REF_Z_NR", "REF_BON_ID")
-        for row in rows(export, table, names, self._report):
-            till, closing, bon, place, kind, their_till, their_closing, their_bon = row
+
+        def read(row: list[str]) -> _Row | None:
+            till, closing, _, place, kind, their_till, their_closing, their_bon = row
             if kind.lower().startswith("extern") or not their_bon:
                 self._report.skip(path, f"REF_TYP {kind}" if their_bon else "REF_BON_ID is empty")
-                continue
-            original = _receipt(their_till or till, their_closing or closing, their_bon)
-            yield self._export, _receipt(till, closing, bon), place, original, their_till or till
+                return None
+            return (
+                place,
+                _receipt(their_till or till, their_closing or closing, their_bon),
+                their_till or till,
+            )
+
+        return read
 
     def _number_of(self, table: GdpduTable) -> Callable[[str, str], float | None]:
         """Return a function from a column's name and text to its number."""
         path = PurePosixPath(table.file).name
+        read = lru_cache(maxsize=10_000)(table.number)
 
         def number(column: str, text: str) -> float | None:
-            found = table.number(text) if text else None
-            if found is None and text:
+            if not text:
+                return None
+            found = read(text)
+            if found is None:
                 self._report.skip(path, f"{column} is no number as index.xml says (decimal {table.decimal})")
             return found
 
@@ -265,22 +289,19 @@ class Receipts:
         """Yield each receipt once with its lines, payments and references, in order of time."""
         self._data.executescript(sql.INDEXES)
         self._tell_of_orphans()
-        fetch = self._data.execute
-        for export, receipt, *fields in self._data.cursor().execute(sql.HEADS):
-            key = (receipt, export)
-            gross = _sums(fetch(sql.GROSS, key))
-            discounts = _sums(fetch(sql.DISCOUNTS, key)) if self._has_discounts else {}
-            lines = [
-                ReceiptLine._make((*row, gross.get(row[0]), discounts.get(row[0])))
-                for row in fetch(sql.LINES, key)
-            ]
-            links = [self._reference(*link) for link in fetch(sql.LINKS, key).fetchall()]
-            yield Head._make((receipt, *fields)), lines, fetch(sql.PAYMENTS, key).fetchall(), links
+        for row in self._data.cursor().execute(sql.HEADS):
+            *head, lines, gross, discounts, payments, links = row
+            yield (
+                Head._make(head),
+                _with_sums(_LINES(lines or ""), gross, discounts),
+                _PAYMENTS(payments or ""),
+                [self._reference(*link) for link in _LINKS(links or "")],
+            )
 
     def _reference(self, place: str, original: str, till: str) -> Reference:
         kind = self._data.execute(sql.KIND, (original,)).fetchone()
-        named = self._data.execute(sql.ARTICLES, (original,))
-        articles = frozenset(article or gtin or words for article, gtin, words in named)
+        lines = [line for (part,) in self._data.execute(sql.LINES, (original,)) for line in _LINES(part)]
+        articles = frozenset(line.article or line.gtin or line.words for line in lines)
         return Reference(place, original, till, kind[0] if kind else "", articles)
 
     def _tell_of_orphans(self) -> None:
@@ -305,10 +326,22 @@ def _by_kind(tables: Sequence[GdpduTable]) -> defaultdict[str, list[GdpduTable]]
     return found
 
 
-def _sums(rows_found: Any) -> dict[str, float]:
-    """Return the sum of the amounts of each line."""
+def _with_sums(lines: list[ReceiptLine], gross: str | None, discounts: str | None) -> list[ReceiptLine]:
+    """Give each line the sums of its gross amounts and of its discounts."""
+    if gross is not None:
+        sums = _sums(_AMOUNTS(gross))
+        for line in lines:
+            line.gross = sums.get(line.place)
+    if discounts is not None:
+        sums = _sums(_AMOUNTS(discounts))
+        for line in lines:
+            line.discount = sums.get(line.place)
+    return lines
+
+
+def _sums(amounts: list[tuple[str, float | None]]) -> dict[str, float]:
     sums: dict[str, float] = {}
-    for place, amount in rows_found:
+    for place, amount in amounts:
         if amount is not None:
             sums[place] = round(sums.get(place, 0.0) + amount, 5)
     return sums

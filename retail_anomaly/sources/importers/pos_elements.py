@@ -1,111 +1,147 @@
-"""A POSLog transaction as values by path; paths that no dialect names are counted."""
+"""A POSLog transaction as texts by field; paths that no dialect names are counted."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from retail_anomaly.sources.importers.dialect import Dialect, Part, Paths
 
+CONTROL: Final = "control"
+"""The field of a transaction with the type of the event that its control elements make it."""
+
 # Enough for the whole schema of ARTS; a file of invented names must not fill the memory.
 _MOST_PATHS: Final = 20_000
-_LAST: Final = 1_000_000
+_LAST: Final = 1_000_000  # a rank behind all
 
 
-class PosRecord:
-    """The values of a transaction, or of one of its parts.
-
-    Attributes
-    ----------
-    values
-        Texts by path, empty where an element has none.
-    parts
-        The records of parts, by the part's name.
-    """
-
-    __slots__ = ("parts", "values")
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-        self.parts: dict[str, list[PosRecord]] = {}
-
-    def first(self, paths: Iterable[str]) -> str:
-        """Return the first text at one of the paths, or an empty one."""
-        for path in paths:
-            if text := self.values.get(path):
-                return text
-        return ""
-
-    def has(self, paths: Iterable[str]) -> bool:
-        """Tell whether one of the paths is there; ``path=value`` must have this text, in any case."""
-        for test in paths:
-            path, equals, text = test.partition("=")
-            found = self.values.get(path)
-            if found is not None and (not equals or found.lower() == text.lower()):
-                return True
-        return False
+def control_field(name: str) -> str:
+    """Return the field of a transaction that has a text of its control elements."""
+    return f"{CONTROL}/{name}"
 
 
-class FieldTexts:
-    """Finds the fields of records.
+def sku_field(place: int) -> str:
+    """Return the field of goods with the text of one path of the article; path 0 counts most."""
+    return f"sku/{place}"
 
-    A record has few values and a dialect many paths for each field, so a record is read value by value.
+
+class Read(NamedTuple):
+    """A field that is read from a place.
 
     Parameters
     ----------
-    paths
-        The paths of each field, the one that counts most in front.
+    field
+        Its name.
+    rank
+        The place among those of the field: 0 counts most.
+    wanted, mark
+        For control elements: the text that must stand there in lower case, None for any; and the field's text
+        then. A mark that is None: the text itself.
+    alone
+        Whether the field is read from no other place.
+    """
+
+    field: str
+    rank: int
+    wanted: str | None = None
+    mark: str | None = None
+    alone: bool = False
+
+
+class PosRecord:
+    """The texts of a transaction, or of one of its parts.
+
+    Attributes
+    ----------
+    texts
+        Texts by field; a field without a text is not there.
+    parts
+        The records of parts, by the part's name.
 
     Examples
     --------
     >>> record = PosRecord()
-    >>> record.values |= {"UnitID": "7", "StoreID": "", "Till": "3"}
-    >>> FieldTexts({"store": ["StoreID", "UnitID"], "register": ["Till"], "number": ["Number"]}).of(record)
-    {'store': '7', 'register': '3'}
+    >>> record.keep((Read("time", 1),), "12:00")
+    >>> record.keep((Read("time", 0),), "11:59")
+    >>> record.keep((Read("time", 2),), "12:01")
+    >>> record.texts
+    {'time': '11:59'}
     """
 
-    def __init__(self, paths: Paths) -> None:
-        self._by_path: dict[str, list[tuple[str, int]]] = {}
-        for field, names in paths.items():
-            for rank, path in enumerate(names):
-                self._by_path.setdefault(path, []).append((field, rank))
+    __slots__ = ("_ranks", "parts", "texts")
 
-    def of(self, record: PosRecord) -> dict[str, str]:
-        """Return the texts of the fields that a record has."""
-        found: dict[str, str] = {}
-        ranks: dict[str, int] = {}
-        for path, text in record.values.items():
-            if text:
-                for field, rank in self._by_path.get(path, ()):
-                    if rank < ranks.get(field, _LAST):
-                        found[field], ranks[field] = text, rank
-        return found
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.parts: dict[str, list[PosRecord]] = {}
+        self._ranks: dict[str, int] = {}
+
+    def keep(self, reads: Sequence[Read], text: str) -> None:
+        """Keep the text of a place for its fields, where none that counts more is there."""
+        for field, rank, wanted, mark, _ in reads:
+            if mark is not None:
+                if wanted is not None and wanted != text.lower():
+                    continue
+            elif not text:
+                continue
+            if rank < self._ranks.get(field, _LAST):
+                self.texts[field] = text if mark is None else mark
+                self._ranks[field] = rank
 
 
-class _Node:
-    """A place below a transaction: an element or an attribute, and the elements in it."""
+class PosPlace:
+    """A place below a transaction: an element or an attribute, and the elements in it.
 
-    __slots__ = ("attributes", "by_tag", "children", "count", "key", "leaf", "part", "path", "used")
+    Attributes
+    ----------
+    path
+        From the transaction on.
+    used
+        Whether a field is read from here or from below.
+    part
+        The part that begins here.
+    reads
+        The fields that are read from here.
+    only
+        The field that is read from here and nowhere else, if there is no other to read; then `reads` is
+        empty.
+    leaf
+        Whether no attribute is read.
+    above
+        The place that this one is below of.
+    count
+        How often it was met.
+    by_tag, by_attribute
+        The places below that were met, by names with namespaces.
+    """
 
-    def __init__(self, path: str) -> None:
+    __slots__ = (
+        "above", "attributes", "by_attribute", "by_tag", "children", "count", "leaf", "only", "part", "path",
+        "reads", "used",
+    )  # fmt: skip
+
+    def __init__(self, path: str, above: "PosPlace | None" = None) -> None:
         self.path = path
-        self.key: str | None = None  # the path inside the record, where a field is read from here
-        self.part: str | None = None  # the part that begins here
-        self.used = False  # a field is read from here or from below
-        self.leaf = False  # a field is read from here and none from below
+        self.above = self if above is None else above
+        self.used = False
+        self.part: str | None = None
+        self.reads: tuple[Read, ...] = ()
+        self.only: str | None = None
+        self.leaf = False
         self.count = 0
-        self.children: dict[str, _Node] = {}
-        self.by_tag: dict[Any, _Node] = {}
-        self.attributes: dict[str, _Node] = {}
+        self.children: dict[str, PosPlace] = {}
+        self.attributes: dict[str, PosPlace] = {}
+        self.by_tag: dict[str, PosPlace] = {}
+        self.by_attribute: dict[str, PosPlace] = {}
 
-    def child(self, name: str) -> "_Node":
+    def child(self, name: str) -> "PosPlace":
+        """Return the place of an element, or of an attribute `@name`, below; made if need be."""
         places = self.attributes if name.startswith("@") else self.children
         if name not in places:
-            places[name] = _Node(f"{self.path}/{name}")
+            places[name] = PosPlace(f"{self.path}/{name}", self)
         return places[name]
 
 
 class TransactionPaths:
-    """Reads transactions by the paths of a dialect.
+    """The places that a dialect reads, and those that it does not name.
 
     Parameters
     ----------
@@ -116,34 +152,48 @@ class TransactionPaths:
     ----------
     name
         The name of the element of a transaction.
+    outside, root
+        The place of all elements above a transaction, and that of a transaction.
 
     Examples
     --------
-    >>> from lxml import etree
     >>> from retail_anomaly.sources.importers.dialect import read_dialect
     >>> paths = TransactionPaths(read_dialect("poslog-2"))
-    >>> record = paths.read(etree.fromstring(
-    ...     "<Transaction><WorkstationID>3</WorkstationID><Till>7</Till></Transaction>"))
-    >>> record.values, paths.unused()
-    ({'WorkstationID': '3'}, Counter({'Transaction/Till': 1}))
+    >>> [read.field for read in paths.met(paths.root, "{urn:x}SequenceNumber").reads]
+    ['number']
+    >>> paths.met(paths.root, "{urn:x}Till").count += 1
+    >>> paths.unused()
+    Counter({'Transaction/Till': 1})
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self.name = dialect.transaction
-        self._root = _Node(dialect.transaction)
+        self._dialect = dialect
+        self.outside = PosPlace("")
+        self.outside.used = self.outside.leaf = True
+        self.root = PosPlace(dialect.transaction, self.outside)
+        self.root.used = True
+        self.root.part = "transaction"
         self._paths = 0
         links = ("links", dialect.links, ())
         modifications = ("modifications", dialect.modifications, ())
         goods = (modifications, links)
         in_lines = (
-            ("sales", dialect.sales, goods),
-            ("returns", dialect.returns, goods),
+            ("sales", _with_articles(dialect.sales), goods),
+            ("returns", _with_articles(dialect.returns), goods),
             ("tenders", dialect.tenders, ()),
             modifications,
             links,
         )
-        fields = (dialect.fields, dialect.control, dialect.control_fields)
-        _grow(self._root, [path for group in fields for paths in group.values() for path in paths])
+        _grow_fields(self.root, dialect.fields)
+        _grow_fields(
+            self.root, {control_field(name): paths for name, paths in dialect.control_fields.items()}
+        )
+        for rank, (event_type, tests) in enumerate(dialect.control.items()):
+            for test in tests:
+                path, equals, text = test.partition("=")
+                read = Read(CONTROL, rank, text.lower() if equals else None, event_type)
+                _grow(self.root, path).reads += (read,)
         # Links of a transaction may stand in its RetailTransaction.
         places = {path.rpartition("/")[0] for path in dialect.lines.elements}
         everywhere = [f"{place}/{name}" for place in places for name in dialect.links.elements]
@@ -153,117 +203,91 @@ class TransactionPaths:
             ("lines", dialect.lines, in_lines),
             ("links", in_transaction, ()),
         ):
-            _grow_part(self._root, *part)
-        _mark_leaves(self._root)
+            _grow_part(self.root, *part)
+        _mark_leaves(self.root)
 
-    def read(self, element: Any) -> PosRecord:
-        """Return the values of a transaction."""
-        record = PosRecord()
-        self._fill(element, self._root, record)
-        return record
-
-    def peek(self, element: Any) -> PosRecord:
-        """Return the fields of a transaction without its parts, and count nothing."""
-        record = PosRecord()
-        self._glance(element, self._root, record)
-        return record
+    def anew(self) -> "TransactionPaths":
+        """Return the places of the same dialect of which none has been met."""
+        return TransactionPaths(self._dialect)
 
     def unused(self) -> Counter[str]:
         """Return how often each path was met from which nothing is read, the outermost ones."""
         found: Counter[str] = Counter()
-        waiting = [self._root]
+        waiting = [self.root]
         while waiting:
-            node = waiting.pop()
-            for below in (*node.attributes.values(), *node.children.values()):
+            place = waiting.pop()
+            for below in (*place.attributes.values(), *place.children.values()):
                 if below.used:
                     waiting.append(below)
                 elif below.count:
                     found[below.path] = below.count
         return found
 
-    def _fill(self, element: Any, node: _Node, record: PosRecord) -> None:
-        values, by_tag = record.values, node.by_tag
-        if node.key is not None:
-            _keep(values, node.key, element.text)
-        for name, text in element.items():
-            self._attribute(node, name, text, record)
-        for child in element:
-            below = by_tag.get(child.tag)
-            if below is None:
-                below = self._met(node, child.tag)
-            below.count += 1
-            if below.leaf:  # most elements: without a call
-                _keep(values, below.key, child.text)
-            elif below.used:
-                inner = record
-                if below.part is not None:
-                    inner = PosRecord()
-                    record.parts.setdefault(below.part, []).append(inner)
-                self._fill(child, below, inner)
-
-    def _glance(self, element: Any, node: _Node, record: PosRecord) -> None:
-        if node.key is not None and element.text:
-            record.values.setdefault(node.key, element.text.strip())
-        for child in element:
-            tag = child.tag
-            below = node.children.get(tag.rpartition("}")[2]) if isinstance(tag, str) else None
-            if below is not None and below.used and below.part is None:
-                self._glance(child, below, record)
-
-    def _attribute(self, node: _Node, name: str, text: str, record: PosRecord) -> None:
-        local = "@" + name.rpartition("}")[2]
-        below = node.attributes.get(local)
-        if below is None:
-            below = self._limited(node, local)
-        below.count += 1
-        if below.key is not None and (text := text.strip()):
-            record.values.setdefault(below.key, text)
-
-    def _met(self, node: _Node, tag: Any) -> _Node:
-        # An entity that nothing defines has no name.
-        below = self._limited(node, tag.rpartition("}")[2] if isinstance(tag, str) else "&entity;")
+    def met(self, place: PosPlace, tag: str) -> PosPlace:
+        """Return the place of an element that was met for the first time, by its name with a namespace."""
+        name = tag.rpartition("}")[2]
+        if place is self.outside:
+            if name != self.name:
+                return place  # A transaction may stand anywhere.
+            below = self.root
+        else:
+            below = self._limited(place, name)
         if self._paths < _MOST_PATHS:
-            node.by_tag[tag] = below
+            place.by_tag[tag] = below
         return below
 
-    def _limited(self, node: _Node, name: str) -> _Node:
-        places = node.attributes if name.startswith("@") else node.children
-        if name not in places:
-            self._paths += 1
-        return node.child(name if self._paths < _MOST_PATHS or name in places else "others")
+    def met_attribute(self, place: PosPlace, name: str) -> PosPlace:
+        """Return the place of an attribute that was met for the first time."""
+        below = self._limited(place, "@" + name.rpartition("}")[2])
+        if self._paths < _MOST_PATHS:
+            place.by_attribute[name] = below
+        return below
+
+    def undefined_entities(self, count: int) -> None:
+        """Count entities that nothing defines: the parser leaves them out of a text."""
+        if count:
+            self._limited(self.root, "&entity;").count += count
+
+    def _limited(self, place: PosPlace, name: str) -> PosPlace:
+        places = place.attributes if name.startswith("@") else place.children
+        # Also a known place under another namespace counts: it is one more entry in `by_tag`.
+        self._paths += 1
+        return place.child(name if self._paths < _MOST_PATHS or name in places else "others")
 
 
-def _keep(values: dict[str, str], key: Any, text: str | None) -> None:
-    """Keep the first text; an element without one is there all the same."""
-    text = text.strip() if text else ""
-    if text or key not in values:
-        values[key] = values.get(key) or text
+def _with_articles(goods: Part) -> Part:
+    """Return a part of goods with a field for each path of the article: see `Goods`."""
+    fields = {name: paths for name, paths in goods.fields.items() if name != "sku"}
+    articles = {sku_field(place): [path] for place, path in enumerate(goods.fields["sku"])}
+    return Part(goods.elements, fields | articles)
 
 
-def _mark_leaves(node: _Node) -> None:
-    node.leaf = node.key is not None and node.part is None and not (node.children or node.attributes)
-    for below in node.children.values():
+def _mark_leaves(place: PosPlace) -> None:
+    place.leaf = not place.attributes and not place.children and place.part is None
+    if len(place.reads) == 1 and place.reads[0].alone:
+        place.only, place.reads = place.reads[0].field, ()
+    for below in (*place.children.values(), *place.attributes.values()):
         _mark_leaves(below)
 
 
-def _grow(node: _Node, paths: Sequence[str], *, key: bool = True) -> list[_Node]:
-    """Make the places of paths below a place and return them."""
-    ends = []
-    for test in paths:
-        path = test.partition("=")[0]
-        place = node
-        for name in filter(None, path.split("/")):
-            place = place.child(name)
-            place.used = True
-        if key:
-            place.key = path
-        ends.append(place)
-    return ends
+def _grow(place: PosPlace, path: str) -> PosPlace:
+    """Make the places of a path below a place and return the last one."""
+    for name in filter(None, path.split("/")):
+        place = place.child(name)
+        place.used = True
+    return place
 
 
-def _grow_part(node: _Node, name: str, part: Part, inner: Sequence[Any]) -> None:
-    for place in _grow(node, part.elements, key=False):
-        place.part = name
-        _grow(place, [path for paths in part.fields.values() for path in paths])
+def _grow_fields(place: PosPlace, fields: Paths) -> None:
+    for field, paths in fields.items():
+        for rank, path in enumerate(paths):
+            _grow(place, path).reads += (Read(field, rank, alone=len(paths) == 1),)
+
+
+def _grow_part(place: PosPlace, name: str, part: Part, inner: Sequence[Any]) -> None:
+    for path in part.elements:
+        begin = _grow(place, path)
+        begin.part = name
+        _grow_fields(begin, part.fields)
         for below in inner:
-            _grow_part(place, *below)
+            _grow_part(begin, *below)

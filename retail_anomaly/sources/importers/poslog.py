@@ -1,6 +1,7 @@
 """Import ARTS POSLog, the XML in which many tills tell of their transactions."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,10 +10,11 @@ from retail_anomaly.settings.model import Settings
 from retail_anomaly.sources.importers.dialect import SHIPPED, read_dialect
 from retail_anomaly.sources.importers.events_out import prepare, write_events
 from retail_anomaly.sources.importers.export_files import ExportError
-from retail_anomaly.sources.importers.pos_elements import TransactionPaths
+from retail_anomaly.sources.importers.pos_elements import PosRecord, TransactionPaths
+from retail_anomaly.sources.importers.pos_reader import transactions
 from retail_anomaly.sources.importers.poslog_transactions import Transactions
 from retail_anomaly.sources.importers.report import ImportReport
-from retail_anomaly.sources.importers.safe_xml import Malformed, elements
+from retail_anomaly.sources.importers.safe_xml import Malformed
 
 
 def import_poslog(
@@ -75,8 +77,8 @@ def import_poslog(
             raise ExportError(f"{log}: no such file")
     file = prepare(Path(out))
     write_events(_events(logs, readers, report), file, readers[0][0].name, report)
-    for paths, transactions in readers:
-        transactions.close()
+    for paths, events in readers:
+        events.close()
         for path, count in paths.unused().items():
             report.skip(path, count=count)
     return report
@@ -86,34 +88,38 @@ def _events(
     logs: Sequence[Path | str], readers: list[tuple[TransactionPaths, Transactions]], report: ImportReport
 ) -> Iterator[dict[str, Any]]:
     for log in logs:
-        paths: TransactionPaths | None = None
-        for element in _transactions(log, readers[0][0].name, report):
-            if paths is None:
-                paths, transactions = _fitting(readers, element)
-            yield from transactions.events(paths.read(element))
+        paths, events = _fitting(log, readers)
+        for transaction in _transactions(log, paths, report):
+            yield from events.events(transaction)
 
 
 def _fitting(
-    readers: list[tuple[TransactionPaths, Transactions]], element: Any
+    log: Path | str, readers: list[tuple[TransactionPaths, Transactions]]
 ) -> tuple[TransactionPaths, Transactions]:
-    for paths, transactions in readers:
-        if transactions.knows_store(paths.peek(element)):
-            return paths, transactions
+    """Return the first reader that finds the store of a file's first transaction."""
+    for paths, events in readers[1:] and readers:
+        # What is met here is met again.
+        with Path(log).open("rb") as file, suppress(Malformed):
+            first = next(transactions(file, str(log), paths.anew()), None)
+            if first is not None and events.knows_store(first):
+                return paths, events
     return readers[0]
 
 
-def _transactions(log: Path | str, tag: str, report: ImportReport) -> Iterator[Any]:
+def _transactions(log: Path | str, paths: TransactionPaths, report: ImportReport) -> Iterator[PosRecord]:
     count = 0
     with Path(log).open("rb") as file:
         try:
-            for element in elements(file, str(log), tag):
+            for transaction in transactions(file, str(log), paths):
                 count += 1
-                yield element
+                yield transaction
         except Malformed as error:
             if not count:
-                raise ExportError(f"{log}: expected POSLog, XML with {tag} elements: {error.msg}") from None
+                raise ExportError(
+                    f"{log}: expected POSLog, XML with {paths.name} elements: {error.msg}"
+                ) from None
             report.skip(
                 Path(log).name, f"cut off or malformed after {count:,} transactions (line {error.lineno})"
             )
     if not count:
-        raise ExportError(f"{log}: expected POSLog, found no {tag} element in it")
+        raise ExportError(f"{log}: expected POSLog, found no {paths.name} element in it")

@@ -1,13 +1,13 @@
 """The lines of a POSLog transaction as parts of events."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
-from retail_anomaly.sources.importers.pos_elements import FieldTexts, PosRecord
+from retail_anomaly.sources.importers.pos_elements import PosRecord, sku_field
 from retail_anomaly.sources.importers.report import ImportReport
 
 _YES: Final = frozenset({"true", "1", "yes", "y"})
@@ -53,15 +53,6 @@ class Good(NamedTuple):
     voids: str
 
 
-class _Kind(NamedTuple):
-    """A kind of goods, and where their fields are."""
-
-    event_type: str
-    element: str
-    sku: list[str]
-    texts: FieldTexts
-
-
 class Goods:
     """Reads the goods of transactions.
 
@@ -74,28 +65,26 @@ class Goods:
     """
 
     def __init__(self, dialect: Dialect, report: ImportReport) -> None:
-        self._dialect = dialect
         self._report = report
-        self._line_texts = FieldTexts(dialect.lines.fields)
-        self._tender_texts = FieldTexts(dialect.tenders.fields)
-        self._goods = [
-            ("sales", _Kind("SALE", "Sale", dialect.sales.fields["sku"], FieldTexts(dialect.sales.fields))),
-            (
-                "returns",
-                _Kind("REFUND", "Return", dialect.returns.fields["sku"], FieldTexts(dialect.returns.fields)),
-            ),
-        ]
+        self._tender_kinds = dialect.tender_kinds
+        self._place = dialect.lines.elements[0]
+        self._kinds = tuple(
+            (part, event_type, element, [sku_field(place) for place in range(len(goods.fields["sku"]))])
+            for part, event_type, element, goods in (
+                ("sales", "SALE", "Sale", dialect.sales),
+                ("returns", "REFUND", "Return", dialect.returns),
+            )
+        )
 
     def of(self, transaction: PosRecord) -> list[Good]:
         """Return the goods of a transaction in the order of its lines."""
         found = []
         for line in transaction.parts.get("lines", ()):
-            in_line: dict[str, str] | None = None
-            for part, kind in self._goods:
-                for item in line.parts.get(part, ()):
-                    if in_line is None:
-                        in_line = self._line_texts.of(line)
-                    good = self._good(line, in_line, item, kind)
+            parts = line.parts
+            for part, event_type, element, skus in self._kinds:
+                for item in parts.get(part, ()):
+                    sku = self._sku(item.texts, skus, element)
+                    good = self._good(line, item, sku, event_type, element) if sku else None
                     if good is not None:
                         found.append(good)
         return found
@@ -103,42 +92,43 @@ class Goods:
     def payment(self, transaction: PosRecord) -> dict[str, Any]:
         """Return the kind of payment with the largest sum, and the token of the first card."""
         card = ""
-        sums: defaultdict[str, float] = defaultdict(float)
+        sums: dict[str, float] = {}
         for line in transaction.parts.get("lines", ()):
             tenders = line.parts.get("tenders", ())
-            if not tenders or is_set(line.first(self._dialect.lines.fields["voided"])):
+            if not tenders or is_set(line.texts.get("voided", "")):
                 continue
             for tender in tenders:
-                texts = self._tender_texts.of(tender)
+                texts = tender.texts
                 card = card or texts.get("card", "")
                 paid = _number(texts.get("amount", "")) or 0.0
-                sums[texts.get("kind", "")] += paid - (_number(texts.get("change", "")) or 0.0)
+                if change := texts.get("change"):
+                    paid -= _number(change) or 0.0
+                kind = texts.get("kind", "")
+                sums[kind] = sums.get(kind, 0.0) + paid
         sums.pop("", None)
         kind = max(sums, key=lambda kind: abs(sums[kind]), default="")
-        return {"tender": self._dialect.tender_kinds.get(kind, kind.lower()), "cardToken": card}
+        return {"tender": self._tender_kinds.get(kind, kind.lower()), "cardToken": card}
 
     def totals(self, transaction: PosRecord) -> list[float]:
         """Return the totals that a transaction states."""
-        paths = self._dialect.totals.fields["amount"]
-        amounts = (_number(total.first(paths)) for total in transaction.parts.get("totals", ()))
+        amounts = (_number(total.texts.get("amount", "")) for total in transaction.parts.get("totals", ()))
         return [amount for amount in amounts if amount is not None]
 
-    def _good(self, line: PosRecord, in_line: dict[str, str], item: PosRecord, kind: "_Kind") -> Good | None:
-        texts = kind.texts.of(item)
-        event_type = kind.event_type
-        where = f"{self._dialect.lines.elements[0]}/{kind.element}"
-        sku = texts.get("sku", "")
-        if len(sku) > _LONGEST_ARTICLE:
-            sku = next((text for path in kind.sku if (text := _article(item.values.get(path, "")))), "")
-        if not sku:
-            self._report.skip(where, "without an article")
-            return None
+    def _sku(self, texts: dict[str, str], fields: Sequence[str], element: str) -> str:
+        for field in fields:
+            if (text := texts.get(field)) and (sku := _article(text)):
+                return sku
+        self._report.skip(f"{self._place}/{element}", "without an article")
+        return ""
+
+    def _good(self, line: PosRecord, item: PosRecord, sku: str, event_type: str, element: str) -> Good | None:
+        texts, in_line = item.texts, line.texts
         quantity = _number(texts.get("quantity", ""))
-        unit_price = _number(texts.get("unit_price", ""))
         amount = _number(texts.get("amount", ""))
         if amount is None:
+            unit_price = _number(texts.get("unit_price", ""))
             if unit_price is None:
-                self._report.skip(where, "without an amount")
+                self._report.skip(f"{self._place}/{element}", "without an amount")
                 return None
             amount = round(unit_price * (1 if quantity is None else quantity), 2)
             self._report.note("lines without ExtendedAmount: amount is price times quantity")
@@ -152,43 +142,51 @@ class Goods:
         number = in_line.get("number", "")
         if number.isdecimal() and len(number) < 10:
             event["lineNumber"] = int(number)
-        event["entryMethod"] = in_line.get("entry_method", "")
+        if entry_method := in_line.get("entry_method"):
+            event["entryMethod"] = entry_method
         changes = [*line.parts.get("modifications", ()), *item.parts.get("modifications", ())]
-        event |= self._prices(in_line, texts, changes, amount)
+        _add_prices(event, in_line, texts, changes, amount)
         links = [*item.parts.get("links", ()), *line.parts.get("links", ())]
         return Good(number, sku, amount, quantity, event, links, voided, texts.get("voids_line", ""))
 
-    def _prices(
-        self, in_line: dict[str, str], texts: dict[str, str], changes: Sequence[PosRecord], amount: float
-    ) -> dict[str, Any]:
-        """Return the prices of a line, and who allowed them to be changed."""
-        found: dict[str, Any] = {}
-        unit_price = _number(texts.get("unit_price", ""))
-        list_price = _number(texts.get("list_price", ""))
-        if discount := _number(texts.get("discount", "")):
-            found["discountAmount"] = abs(discount)
-        approver = texts.get("approver") or in_line.get("approver", "")
-        reason = texts.get("reason", "")
-        fields = self._dialect.modifications.fields
-        changed = False
-        for change in reversed(changes):
-            if is_set(change.first(fields["voided"])):
-                continue
-            if unit_price is None:
-                unit_price = _new_price(change, fields)
-            # The first change began at the price of the list.
-            before = _number(change.first(fields["previous_price"]))
-            list_price = list_price if before is None else before
-            approver = change.first(fields["approver"]) or approver
-            reason = change.first(fields["reason"]) or reason
-            changed = True
-        if unit_price is None and changed:
-            unit_price = round(amount / (_number(texts.get("quantity", "")) or 1), 6)
-        if unit_price is not None:
-            found["unitPrice"] = abs(unit_price)
-        if list_price is not None:
-            found["listPrice"] = abs(list_price)
-        return found | {"approverId": approver, "reasonCode": reason}
+
+def _add_prices(
+    event: dict[str, Any],
+    in_line: dict[str, str],
+    texts: dict[str, str],
+    changes: Sequence[PosRecord],
+    amount: float,
+) -> None:
+    """Add the prices of a line to its event, and who allowed them to be changed."""
+    unit_price = _number(texts.get("unit_price", ""))
+    list_price = _number(texts.get("list_price", ""))
+    if discount := _number(texts.get("discount", "")):
+        event["discountAmount"] = abs(discount)
+    approver = texts.get("approver") or in_line.get("approver")
+    reason = texts.get("reason")
+    changed = False
+    for change in reversed(changes):
+        said = change.texts
+        if is_set(said.get("voided", "")):
+            continue
+        if unit_price is None:
+            unit_price = _new_price(said)
+        # The first change began at the price of the list.
+        before = _number(said.get("previous_price", ""))
+        list_price = list_price if before is None else before
+        approver = said.get("approver") or approver
+        reason = said.get("reason") or reason
+        changed = True
+    if unit_price is None and changed:
+        unit_price = round(amount / (_number(texts.get("quantity", "")) or 1), 6)
+    if unit_price is not None:
+        event["unitPrice"] = abs(unit_price)
+    if list_price is not None:
+        event["listPrice"] = abs(list_price)
+    if approver:
+        event["approverId"] = approver
+    if reason:
+        event["reasonCode"] = reason
 
 
 def in_receipt(goods: Sequence[Good], totals: Sequence[float]) -> Iterator[Good]:
@@ -260,10 +258,10 @@ def _among(amount: float, totals: Iterable[float]) -> bool:
     return any(abs(amount - total) < _CENT for total in totals)
 
 
-def _new_price(change: PosRecord, fields: dict[str, list[str]]) -> float | None:
-    price = _number(change.first(fields["new_price"]))
-    if price is None and change.first(fields["action"]).lower() == "replace":
-        price = _number(change.first(fields["amount"]))
+def _new_price(change: dict[str, str]) -> float | None:
+    price = _number(change.get("new_price", ""))
+    if price is None and change.get("action", "").lower() == "replace":
+        price = _number(change.get("amount", ""))
     return price
 
 
@@ -272,6 +270,7 @@ def _article(text: str) -> str:
     return "" if len(text) > _LONGEST_ARTICLE and holds_card_number(text) else text
 
 
+@lru_cache(maxsize=10_000)
 def _number(text: str) -> float | None:
     try:
         number = float(text) if text else None

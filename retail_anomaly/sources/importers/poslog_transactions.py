@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import NOBODY
-from retail_anomaly.sources.importers.pos_elements import FieldTexts, PosRecord
+from retail_anomaly.sources.importers.pos_elements import CONTROL, PosRecord, control_field
 from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt, is_set
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.importers.times import read_moment
 
 _KINDS: Final = ("finished", "suspended", "cancelled", "voided", "post_voided")
-# Texts that a till or its user writes, where a card number may stand.
-_FREE_TEXTS: Final = ("customerToken", "cardToken", "reasonCode", "approverId", "entryMethod", "tender")
+# Texts that a till or its user writes, where a card number may stand: of a receipt, and of one event.
+_OF_RECEIPT: Final = ("customerToken", "cardToken", "tender")
+_OF_EVENT: Final = ("reasonCode", "approverId", "entryMethod")
 
 
 class Transactions:
@@ -40,14 +41,13 @@ class Transactions:
         self._store = store
         self._report = report
         self._goods = Goods(dialect, report)
-        self._texts = FieldTexts(dialect.fields)
         self._kinds = {text.lower(): kind for kind in _KINDS for text in getattr(dialect.statuses, kind)}
         self._suspended: dict[tuple[str, str], list[Good]] = {}
 
     def events(self, transaction: PosRecord) -> Iterator[dict[str, Any]]:
         """Yield the events of a transaction, as JSON has them."""
         self._report.receipts += 1
-        texts = self._texts.of(transaction)
+        texts = transaction.texts
         kind = self._kind(texts)
         if kind == "cancelled":
             self._report.note("cancelled transactions: left out")
@@ -55,30 +55,31 @@ class Transactions:
         common = self._common(texts) if kind else None
         if common is None:
             return
-        for event_type, paths in self._dialect.control.items():
-            if transaction.has(paths):
-                yield self._safe(common | self._control(transaction, event_type))
-                return
+        if event_type := texts.get(CONTROL):
+            yield self._safe(common | self._control(texts, event_type), _OF_EVENT)
+            return
         links = transaction.parts.get("links", [])
         void = self._link(links, self._dialect.link_reasons.void)
         if kind == "post_voided" or (void is not None and kind != "suspended"):
-            yield self._safe(common | self._void(texts, "POST_VOID", void, common))
+            yield self._safe(common | self._void(texts, "POST_VOID", void, common), _OF_EVENT)
             return
         if kind == "voided":
-            yield self._safe(common | self._void(texts, "VOID", None, common))
+            yield self._safe(common | self._void(texts, "VOID", None, common), _OF_EVENT)
             return
-        goods = self._resumed(common, links, list(self._lines(transaction)))
+        goods = self._resumed(common, links, self._lines(transaction))
         if kind == "suspended":
             self._suspended[common["storeId"], common["transactionId"]] = goods
             return
         common |= self._goods.payment(transaction)
-        common["customerToken"] = texts.get("customer", "")
+        common["customerToken"] = texts.get("customer")
+        common = _filled(self._safe(common, _OF_RECEIPT))
+        receipt = common["eventId"]
         for place, good in enumerate(goods):
             event = common | good.event
-            event["eventId"] = f"{common['eventId']}/{place}"
+            event["eventId"] = f"{receipt}/{place}"
             if event["eventType"] == "REFUND":
                 event |= self._original(common, [*good.links, *links])
-            yield self._safe(event)
+            yield self._safe(event, _OF_EVENT)
 
     def close(self) -> None:
         """Tell of suspended transactions that nobody resumed."""
@@ -87,7 +88,7 @@ class Transactions:
 
     def knows_store(self, transaction: PosRecord) -> bool:
         """Tell whether the dialect finds the store of a transaction."""
-        return bool(transaction.first(self._dialect.fields["store"]))
+        return "store" in transaction.texts
 
     def _kind(self, texts: dict[str, str]) -> str | None:
         if is_set(texts.get("cancelled", "")):
@@ -122,44 +123,50 @@ class Transactions:
             "cashierId": cashier or NOBODY,
             "eventTime": moment.time,
             "transactionId": _transaction(register, number),
-            "registerId": register,
-            "businessDate": day,
             "eventId": f"{_transaction(register, number)}/{day or moment.date}",
         }
+        if register:
+            common["registerId"] = register
+        if day:
+            common["businessDate"] = day
         if is_set(texts.get("training", "")):
             common["training"] = True
         return common
 
-    def _control(self, transaction: PosRecord, event_type: str) -> dict[str, Any]:
-        fields = self._dialect.control_fields
+    def _control(self, texts: dict[str, str], event_type: str) -> dict[str, Any]:
         event: dict[str, Any] = {
             "eventType": event_type,
-            "reasonCode": transaction.first(fields["reason"]),
-            "approverId": transaction.first(fields["approver"]),
+            "reasonCode": texts.get(control_field("reason")),
+            "approverId": texts.get(control_field("approver")),
         }
-        if event_type != "NO_SALE" and (text := transaction.first(fields["amount"])):
+        if event_type != "NO_SALE" and (text := texts.get(control_field("amount"))):
             try:
                 event["amount"] = abs(float(text))
             except ValueError:
-                self._report.skip(fields["amount"][0], "no number")
-        return event
+                self._report.skip(self._dialect.control_fields["amount"][0], "no number")
+        return _filled(event)
 
     def _void(
         self, texts: dict[str, str], event_type: str, link: PosRecord | None, common: dict[str, Any]
     ) -> dict[str, Any]:
-        event = {
-            "eventType": event_type,
-            "approverId": texts.get("approver", ""),
-            "reasonCode": texts.get("reason", ""),
-        }
+        event = _filled(
+            {
+                "eventType": event_type,
+                "approverId": texts.get("approver"),
+                "reasonCode": texts.get("reason"),
+            }
+        )
         if link is None:
             if event_type == "POST_VOID":
                 self._report.note("post-voids without a link: of their own number")
             return event
         return event | self._target(common, link)
 
-    def _lines(self, transaction: PosRecord) -> Iterator[Good]:
-        return in_receipt(self._goods.of(transaction), self._goods.totals(transaction))
+    def _lines(self, transaction: PosRecord) -> list[Good]:
+        goods = self._goods.of(transaction)
+        if any(good.voided for good in goods):
+            return list(in_receipt(goods, self._goods.totals(transaction)))
+        return goods
 
     def _resumed(self, common: dict[str, Any], links: list[PosRecord], goods: list[Good]) -> list[Good]:
         """Return the goods of a transaction that resumes another one: its own, or else the other's."""
@@ -168,7 +175,7 @@ class Transactions:
             # Some tills write a resumed transaction under the number that it had.
             self._suspended.pop((common["storeId"], common["transactionId"]), None)
             return goods
-        number = self._target(common, link)["originalTransactionId"]
+        number = self._target(common, link).get("originalTransactionId", "")
         waiting = self._suspended.pop((common["storeId"], number), [])
         return goods or waiting
 
@@ -179,36 +186,42 @@ class Transactions:
 
     def _target(self, common: dict[str, Any], link: PosRecord) -> dict[str, Any]:
         """Return the reference to the transaction that a link names."""
-        fields = self._dialect.links.fields
-        register = link.first(fields["register"])
+        texts = link.texts
+        register = texts.get("register", "")
         if not register:
             self._report.note("links without a register: that of their own transaction")
-            register = common["registerId"]
-        number = _number_text(link.first(fields["number"]))
+            register = common.get("registerId", "")
+        number = _number_text(texts.get("number", ""))
         if not number:
             self._report.skip(self._dialect.links.elements[0], "without a number")
-            return {"originalTransactionId": ""}
-        return {
-            "originalTransactionId": _transaction(register, number),
-            "originalRegisterId": register,
-            "originalBusinessDate": link.first(fields["business_date"])[:10],
-            "originalStoreId": link.first(fields["store"]) if self._store is None else "",
-        }
+            return {}
+        return _filled(
+            {
+                "originalTransactionId": _transaction(register, number),
+                "originalRegisterId": register,
+                "originalBusinessDate": texts.get("business_date", "")[:10],
+                "originalStoreId": texts.get("store") if self._store is None else None,
+            }
+        )
 
     def _link(self, links: Iterable[PosRecord], reasons: list[str]) -> PosRecord | None:
         return next((link for link in links if self._is(link, reasons)), None)
 
     def _is(self, link: PosRecord, reasons: list[str]) -> bool:
-        reason = link.first(self._dialect.links.fields["reason"]).rpartition(":")[2].lower()
+        reason = link.texts.get("reason", "").rpartition(":")[2].lower()
         return any(reason == text.lower() for text in reasons)
 
-    def _safe(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return an event without card numbers."""
-        for name in _FREE_TEXTS:
+    def _safe(self, event: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """Return an event without card numbers in some of its texts."""
+        for name in names:
             if (text := event.get(name)) and holds_card_number(text):
                 self._report.skip(self._dialect.transaction, f"{name} that is a card number")
-                event[name] = ""
+                del event[name]
         return event
+
+
+def _filled(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if value is not None and value != ""}
 
 
 def _transaction(register: str, number: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Final
 
 _MOST_PATHS: Final = 1_000
@@ -74,6 +75,7 @@ def _add(counts: Counter[str], text: str, count: int) -> None:
     counts[text if text in counts or len(counts) < _MOST_PATHS else "others"] += count
 
 
+@lru_cache(maxsize=1_000)
 def _plain(text: str) -> str:
     """Return a text of an export in one short line, without long numbers.
 

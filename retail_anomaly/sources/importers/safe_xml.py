@@ -1,7 +1,7 @@
 """XML from strangers: nothing is fetched, no entity is expanded."""
 
-from collections.abc import Iterator
-from typing import IO, Any, Final, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Final, Protocol, TypeAlias
 
 from lxml import etree
 
@@ -15,6 +15,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "no_network": True,
     "huge_tree": False,
 }
+_PIECE: Final = 1 << 16  # bytes
 Malformed: TypeAlias = etree.XMLSyntaxError
 
 
@@ -43,39 +44,57 @@ def read_xml(file: IO[bytes], name: str) -> Any:
     return tree.getroot()
 
 
-def elements(file: IO[bytes], name: str, tag: str) -> Iterator[Any]:
-    """Yield each element of a name; each is gone when the next one is asked for, so a file may have any size.
+class Target(Protocol):
+    """Told of the elements of a file in their order."""
+
+    def start(self, tag: str, attributes: Mapping[str, str], /) -> None:
+        """Be told of an element's begin; names have their namespace as in ``{urn:x}name``."""
+
+    def data(self, text: str, /) -> None:
+        """Be told of a piece of text."""
+
+    def end(self, tag: str, /) -> None:
+        """Be told of an element's end."""
+
+    def close(self) -> None:
+        """Be told of the end of the file."""
+
+
+def parse(file: IO[bytes], name: str, target: Target) -> Iterator[int]:
+    """Tell a target of the elements of a file of any size, a piece at a time.
 
     Parameters
     ----------
     file, name
-        The file, and its name in errors.
-    tag
-        The elements' name without a namespace.
+        The file, from its begin, and its name in errors.
+    target
+        Told of the elements; what it raises is raised here.
+
+    Yields
+    ------
+    int
+        After each piece: how many entities, which nothing defines, were left out in it.
 
     Raises
     ------
     ExportError
         The file defines entities.
-    lxml.etree.XMLSyntaxError
-        It is malformed or cut off; the elements before that place have been yielded.
+    Malformed
+        It is malformed or cut off; the target has been told of the elements before that place.
     """
-    walk = etree.iterparse(
-        file, events=("end",), tag=f"{{*}}{tag}", remove_comments=True, remove_pis=True, **_OPTIONS
-    )
-    checked = False
-    for _, element in walk:
-        if not checked:
-            _refuse_entities(element.getroottree(), name)
-            checked = True
-        yield element
-        # Or the elements would stay in memory as children of the root.
-        element.clear()
-        parent = element.getparent()
-        while parent is not None and element.getprevious() is not None:
-            del parent[0]
-    if walk.root is not None:
-        _refuse_entities(walk.root.getroottree(), name)
+    # Entities are defined before the first element.
+    for _, root in etree.iterparse(file, events=("start",), **_OPTIONS):
+        _refuse_entities(root.getroottree(), name)
+        break
+    file.seek(0)
+    parser = etree.XMLParser(target=target, remove_comments=True, remove_pis=True, **_OPTIONS)
+    told = 0
+    while piece := file.read(_PIECE):
+        parser.feed(piece)
+        warnings = len(parser.feed_error_log)
+        yield warnings - told
+        told = warnings
+    parser.close()
 
 
 def local_name(element: Any) -> str:

@@ -1,6 +1,6 @@
 """Times of an export as epoch milliseconds."""
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,18 @@ class Moment(NamedTuple):
         Epoch milliseconds.
     zoned
         Whether the export gave its offset from UTC.
-    date
-        Its date in the store's zone, ``YYYY-MM-DD``.
+    zone
+        The store's zone.
     """
 
     time: int
     zoned: bool
-    date: str
+    zone: ZoneInfo
+
+    @property
+    def date(self) -> str:
+        """Its date in the store's zone, ``YYYY-MM-DD``."""
+        return datetime.fromtimestamp(self.time / 1000, self.zone).date().isoformat()
 
 
 def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
@@ -36,10 +41,11 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
     Examples
     --------
     >>> berlin = ZoneInfo("Europe/Berlin")
-    >>> read_moment("2026-03-02T10:15:00", berlin)
-    Moment(time=1772442900000, zoned=False, date='2026-03-02')
-    >>> read_moment("2026-03-02T23:30:00Z", berlin)
-    Moment(time=1772494200000, zoned=True, date='2026-03-03')
+    >>> moment = read_moment("2026-03-02T10:15:00", berlin)
+    >>> moment.time, moment.zoned
+    (1772442900000, False)
+    >>> read_moment("2026-03-02T23:30:00Z", berlin).date
+    '2026-03-03'
     >>> read_moment("noon", berlin)
     """
     try:
@@ -49,6 +55,7 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
             moment = moment.replace(tzinfo=zone)
         # Half a millisecond is added because a float below a whole one would lose it.
         time = int(moment.timestamp() * 1000 + 0.5)
-        return Moment(time, zoned, moment.astimezone(zone).date().isoformat())
+        # The first and the last days of the calendar have no date in every zone.
+        return Moment(time, zoned, zone) if MINYEAR < moment.year < MAXYEAR else None
     except (ValueError, OverflowError):
         return None

@@ -357,13 +357,52 @@ def test_a_file_with_entities_is_refused(tmp_path, doctype):
     assert not (tmp_path / "events" / "pos-events.jsonl").exists()
 
 
-def test_a_dtd_is_not_fetched(tmp_path):
-    text = log(transaction(1, item("a", 5.0)))
+def test_a_dtd_is_not_fetched_and_its_entities_are_reported(tmp_path):
+    text = log(transaction(1, item("a", 5.0), cashier="c&her;1"))
     text = text.replace("<POSLog", '<!DOCTYPE POSLog SYSTEM "http://127.0.0.1:1/poslog.dtd"><POSLog')
+
+    events, report = imported(tmp_path, text)
+
+    assert len(events) == 1
+    assert report.unmapped["Transaction/&entity;"] == 1
+
+
+def test_elements_in_elements_without_end_are_refused(tmp_path):
+    deep = "<a>" * 300 + "</a>" * 300
+    texts = [
+        log(transaction(1, item("a", 5.0)), deep),
+        log(transaction(2, item("a", 5.0)), transaction(3, deep), transaction(4, item("a", 5.0))),
+    ]
+
+    events, report = imported(tmp_path, *texts)
+
+    assert [event["transactionId"] for event in events] == ["3/1", "3/2"]
+    assert len([path for path in report.unmapped if "cut off or malformed after 1 transactions" in path]) == 2
+
+
+def test_a_text_is_read_in_all_its_pieces_and_up_to_the_first_element(tmp_path):
+    text = (
+        log(
+            transaction(
+                1, item("a<!-- no -->b<![CDATA[<c>]]>&amp;&#100;", 5.0), cashier="c-1<Name>x</Name>y"
+            ),
+        )
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;amp;&amp;", "&amp;&")
+    )
+
+    (event,), _ = imported(tmp_path, text)
+
+    assert (event["sku"], event["cashierId"]) == ("ab<c>&d", "c-1")
+
+
+def test_a_transaction_may_stand_in_any_element(tmp_path):
+    text = log(f"<Batch><Day>{transaction(1, item('a', 5.0))}</Day></Batch>", transaction(2, item("a", 5.0)))
 
     events, _ = imported(tmp_path, text)
 
-    assert len(events) == 1
+    assert [event["transactionId"] for event in events] == ["3/1", "3/2"]
 
 
 @pytest.mark.parametrize(

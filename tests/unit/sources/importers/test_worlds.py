@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from data_gen import Simulation
+from retail_anomaly.core.card_numbers import TOKENS
 from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.events import POS_EVENTS, time_of
 from retail_anomaly.replay import replay_events
@@ -21,6 +24,8 @@ from tests.support.dsfinvk import export_bytes, write_zip
 from tests.support.faults import LONG
 from tests.support.poslog import log
 from tests.support.world_exports import (
+    CARD_NUMBER,
+    LINES,
     dsfinvk_tables,
     poslog_transactions,
     receipts_of,
@@ -53,7 +58,7 @@ def world() -> dict[str, list[Any]]:
     return topics
 
 
-def written(folder: Path, world: dict[str, list[Any]]) -> Path:
+def written(folder: Path, world: Mapping[str, Iterable[Any]]) -> Path:
     folder.mkdir(exist_ok=True)
     for topic, events in world.items():
         (folder / f"{topic}.jsonl").write_bytes(b"".join(encode(event) + b"\n" for event in events))
@@ -86,6 +91,22 @@ def kinds_of(folder: Path) -> Counter[str]:
         return Counter(json.loads(line)["eventType"] for line in lines)
 
 
+def tokens_of(folder: Path) -> Counter[tuple[str, str]]:
+    """The tokens of an imported world, of which no one is a card number."""
+    text = (folder / "pos-events.jsonl").read_text("utf-8")
+    assert CARD_NUMBER not in text
+    events = map(json.loads, text.splitlines())
+    return Counter((name, event[name]) for event in events for name in TOKENS if name in event)
+
+
+def tokens(told: list[Any]) -> Counter[tuple[str, str]]:
+    names = {"customerToken": "customer_token", "cardToken": "card_token", "giftCardToken": "gift_card_token"}
+    lines = [event for event in told if event.event_type in LINES]
+    return Counter(
+        (wire, token) for event in lines for wire, name in names.items() if (token := getattr(event, name))
+    )
+
+
 def test_a_world_s_dsfinvk_export_gives_its_events_and_its_alerts(world, tmp_path):
     told = told_by_dsfinvk(world[POS_EVENTS])
     export = write_zip(tmp_path / "tills.zip", export_bytes(dsfinvk_tables(told)))
@@ -94,6 +115,7 @@ def test_a_world_s_dsfinvk_export_gives_its_events_and_its_alerts(world, tmp_pat
     report, peak = imported("dsfinvk", str(export), "--out", str(folder))
 
     assert kinds_of(folder) == kinds(told)
+    assert tokens_of(folder) == tokens(told)
     assert "Not mapped" not in report
     assert peak < MOST_MEGABYTES
     assert alerts_of(folder) == alerts_of(written(tmp_path / "world", {**world, POS_EVENTS: told}))
@@ -104,9 +126,11 @@ def test_a_world_s_poslog_gives_its_events_and_its_alerts(world, tmp_path):
     (tmp_path / "tills.xml").write_text(log(*poslog_transactions(told)), "utf-8")
     folder = written(tmp_path / "events", others(world))
 
-    imported("poslog", str(tmp_path / "tills.xml"), "--out", str(folder))
+    report, _ = imported("poslog", str(tmp_path / "tills.xml"), "--out", str(folder))
 
     assert kinds_of(folder) == kinds(told)
+    assert tokens_of(folder) == tokens(told)
+    assert CARD_NUMBER not in report
     assert alerts_of(folder) == alerts_of(written(tmp_path / "world", {**world, POS_EVENTS: told}))
 
 
@@ -117,7 +141,17 @@ def kinds(told: list[Any]) -> Counter[str]:
     return +found
 
 
-def test_a_large_poslog_is_read_in_bounded_memory(world, tmp_path):
+def in_stores(events: Iterable[Any], numbers: Iterable[int]) -> list[Any]:
+    """The same events in stores of their own, once for each number."""
+    copies = [
+        msgspec.structs.replace(event, store_id=f"{number}.{event.store_id}")
+        for number in numbers
+        for event in events
+    ]
+    return sorted(copies, key=time_of)
+
+
+def test_a_large_poslog_is_read_in_bounded_memory_and_gives_its_alerts(world, tmp_path):
     told = told_by_poslog(world[POS_EVENTS])
     transactions = "".join(poslog_transactions(told))
     begin, end = log("\0").split("\0")
@@ -126,11 +160,17 @@ def test_a_large_poslog_is_read_in_bounded_memory(world, tmp_path):
         target.write(begin)
         while target.tell() < POSLOG_BYTES:
             times += 1
-            target.write(transactions.replace("<WorkstationID>", f"<WorkstationID>{times}."))
+            target.write(transactions.replace("<RetailStoreID>", f"<RetailStoreID>{times}."))
         target.write(end)
+    copies = {topic: in_stores(events, range(1, times + 1)) for topic, events in others(world).items()}
+    folder = written(tmp_path / "events", copies)
 
-    _, peak = imported("poslog", str(file), "--out", str(tmp_path / "events"))
+    _, peak = imported("poslog", str(file), "--out", str(folder))
 
-    once = kinds(told)
-    assert kinds_of(tmp_path / "events") == {kind: count * times for kind, count in once.items()}
+    assert kinds_of(folder) == {kind: count * times for kind, count in kinds(told).items()}
     assert peak < MOST_MEGABYTES
+    once = alerts_of(written(tmp_path / "world", {**world, POS_EVENTS: told}))
+    found: Counter[Any] = Counter()
+    for (kind, store, *rest), count in alerts_of(folder).items():
+        found[kind, store.partition(".")[2], *rest] += count
+    assert found == {alert: count * times for alert, count in once.items()}
