@@ -25,11 +25,15 @@ from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.events import POS_EVENTS, time_of
 from retail_anomaly.sources.importers.dsfinvk import import_dsfinvk
 from retail_anomaly.sources.importers.poslog import import_poslog
+from retail_anomaly.sources.importers.report import ImportReport
 from tests.support.dsfinvk import export_bytes, write_zip
 from tests.support.poslog import log
 from tests.support.world_exports import dsfinvk_tables, poslog_transactions
 
-_IMPORTS = {"dsfinvk": import_dsfinvk, "poslog": import_poslog}
+_IMPORTS: dict[str, Callable[[list[str], str], ImportReport]] = {
+    "dsfinvk": import_dsfinvk,
+    "poslog": import_poslog,
+}
 
 
 def figures(*, records: int, repeat: int) -> Iterator[Figure]:
