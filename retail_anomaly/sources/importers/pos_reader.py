@@ -40,7 +40,7 @@ def transactions(file: IO[bytes], name: str, paths: TransactionPaths) -> Iterato
     >>> paths.unused()
     Counter({'Transaction/Till': 1})
     """
-    reader = _Reader(paths)
+    reader = _ElementReader(paths)
     try:
         for undefined in parse(file, name, reader):
             paths.undefined_entities(undefined)
@@ -50,7 +50,7 @@ def transactions(file: IO[bytes], name: str, paths: TransactionPaths) -> Iterato
         raise
 
 
-class _Reader:
+class _ElementReader:
     """Told by the parser of each element's begin, texts and end.
 
     It is called millions of times: hence its attributes instead of smaller objects, and few calls.

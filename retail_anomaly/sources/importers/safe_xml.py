@@ -44,7 +44,7 @@ def read_xml(file: IO[bytes], name: str) -> Any:
     return tree.getroot()
 
 
-class Target(Protocol):
+class ElementTarget(Protocol):
     """Told of the elements of a file in their order."""
 
     def start(self, tag: str, attributes: Mapping[str, str], /) -> None:
@@ -60,7 +60,7 @@ class Target(Protocol):
         """Be told of the end of the file."""
 
 
-def parse(file: IO[bytes], name: str, target: Target) -> Iterator[int]:
+def parse(file: IO[bytes], name: str, target: ElementTarget) -> Iterator[int]:
     """Tell a target of the elements of a file of any size, a piece at a time.
 
     Parameters
