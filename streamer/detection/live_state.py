@@ -14,25 +14,24 @@ Live objects must never be ahead of the last commit. They are dropped, and read 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import structlog
 from quixstreams import State
 from quixstreams.dataframe import StreamingDataFrame
-from quixstreams.state import PartitionTransaction
 
 from retail_anomaly.core.collections import Load
-from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.rules import Rule
 from retail_anomaly.rules.changes import RuleChange
-from retail_anomaly.rules.configured import ConfiguredRules
 from retail_anomaly.rules.rule_book import RuleBook
+from streamer.detection.parameter_changes import ParameterChanges
+from streamer.detection.partition_state import PartitionState, Transaction
 from streamer.detection.record_parts import RecordParts
 from streamer.detection.state_offsets import check_offsets
+from streamer.detection.store_logic import ChangingRules, StoreLogic
 from streamer.kafka.commit_notes import Committed
 from streamer.kafka.record_limits import USUAL
 from streamer.observe.heap_memory import return_freed
@@ -40,7 +39,6 @@ from streamer.quix.checkpoints import commit_soon, processed_offsets
 from streamer.quix.commit_step import CommitStep
 
 _log = structlog.stdlib.get_logger(__name__)
-_Transaction: TypeAlias = PartitionTransaction[Any, Any]
 
 # A partition's own records, beside those of its stores: when each store that waits for time is due, and the
 # offsets that the state stands for; and the changes of its rules.
@@ -53,95 +51,6 @@ MOST_LIVE: Final = 20_000
 # Stores with unwritten changes; more than these are written before the commit interval has passed.
 _MOST_TOUCHED: Final = 15_000
 _read_numbers: Final = msgspec.msgpack.Decoder(dict[str, int]).decode
-
-
-class StoreParameters(Protocol):
-    """The parameters of what runs in a store."""
-
-    @property
-    def config_hashes(self) -> dict[str, str]:
-        """Short hashes of the parameters, by name."""
-
-
-class StoreLogic(Protocol):
-    """Makes and reads the memories of stores: the detectors' `Engine`, or `Triage`."""
-
-    @property
-    def needs_ticks(self) -> bool:
-        """Whether a store may wait for a time."""
-
-    def of(self, store_id: str) -> "StoreParameters":
-        """Return what runs in a store, with its parameters."""
-
-    def load_store(self, store_id: str, load: Load) -> StoreMemory:
-        """Return the memory of a store, restored from its records."""
-
-    def waiting(self, store: StoreMemory) -> tuple[int, int | None]:
-        """Return how much waits in a store, and the time for which it waits."""
-
-
-@dataclass(frozen=True)
-class ChangingRules:
-    """The rules that records may change.
-
-    Parameters
-    ----------
-    engine
-        Lets rules run in a store.
-    configured
-        The rules from which changes begin.
-    """
-
-    engine: Engine
-    configured: ConfiguredRules
-
-
-class _PartitionState:
-    """The live stores of one partition."""
-
-    __slots__ = (
-        "book",
-        "due",
-        "due_written",
-        "entries",
-        "needs_time",
-        "offsets",
-        "own",
-        "parts",
-        "rules",
-        "rules_changed",
-        "source",
-        "stores",
-        "touched",
-        "written",
-    )
-
-    def __init__(
-        self,
-        source: object,
-        due: dict[str, int],
-        own: RecordParts,
-        offsets: dict[str, int] | None,
-        book: RuleBook | None,
-    ) -> None:
-        self.source = source  # the opened state these objects were read from
-        self.own = own  # of the partition's own records
-        self.offsets = offsets  # by topic, the next record after those that the state has; None: not told
-        self.parts: dict[str, RecordParts] = {}  # by store
-        self.due = due  # by store; current for stores not touched since the last flush
-        self.due_written = dict(due)
-        self.stores: dict[str, StoreMemory] = {}
-        self.touched: set[str] = set()  # changed since the last flush
-        self.entries: dict[str, dict[str, int]] = {}  # by store, at its last flush
-        self.written: _Transaction | None = None  # took the last flush
-        self.book = book
-        self.rules_changed = False  # since the last flush
-        self.note_rules()
-
-    def note_rules(self) -> None:
-        """Note what other threads may ask about the rules."""
-        self.needs_time = self.book is not None and self.book.needs_time
-        self.rules = tuple(self.book.rules()) if self.book is not None else ()
 
 
 class LiveState(CommitStep):
@@ -188,8 +97,8 @@ class LiveState(CommitStep):
         self._opened = self._context.state_manager.get_store(self._stream_id).partitions
         self._engine = engine
         self._checkpoint: object = None
-        self._live: dict[int, _PartitionState] = {}
-        self._noted: set[tuple[str, str | None, str | None]] = set()
+        self._live: dict[int, PartitionState] = {}
+        self._changes = ParameterChanges()
 
     def store(self, store_id: str, partition: int) -> StoreMemory:
         """Return the memory of a store, to be changed by the message being processed.
@@ -214,7 +123,7 @@ class LiveState(CommitStep):
             store = live.stores[store_id] = self._load_store(
                 store_id, lambda name: parts.read(name, get), live.book
             )
-            self._note_changes(store_id, store.written_with)
+            self._changes.note(store.written_with, self._engine.of(store_id).config_hashes)
         if store_id not in live.touched:
             live.touched.add(store_id)
             self._unwritten += 1
@@ -364,7 +273,7 @@ class LiveState(CommitStep):
             empty=next(opened.iter_items(b""), None) is None,
         )
 
-    def _put_aside(self, live: _PartitionState) -> None:
+    def _put_aside(self, live: PartitionState) -> None:
         """Drop from memory the stores that had no event for longest, if there are too many."""
         for store_id in live.touched:
             live.stores[store_id] = live.stores.pop(store_id)  # to the end
@@ -399,20 +308,6 @@ class LiveState(CommitStep):
                 total.update(counts)
         return total
 
-    def _note_changes(self, store_id: str, written_with: dict[str, str]) -> None:
-        """Log once which detectors run with other parameters than those that wrote the state."""
-        running = self._engine.of(store_id).config_hashes
-        if not written_with or written_with == running:
-            return
-        for detector in sorted(written_with.keys() | running.keys()):
-            before, now = written_with.get(detector), running.get(detector)
-            if before != now and (detector, before, now) not in self._noted:
-                self._noted.add((detector, before, now))
-                outcome = "from the next event on"
-                if now is None or before is None:
-                    outcome = "starts empty" if now else "its state is given up"
-                _log.info("parameters changed", detector=detector, before=before, now=now, outcome=outcome)
-
     def _drop_uncommitted(self) -> None:
         for partition, live in list(self._live.items()):
             if (
@@ -423,7 +318,7 @@ class LiveState(CommitStep):
                 del self._live[partition]
             live.written = None
 
-    def _partition(self, partition: int) -> _PartitionState:
+    def _partition(self, partition: int) -> PartitionState:
         if self._context.checkpoint is not self._checkpoint:
             self._drop_uncommitted()
             self._checkpoint = self._context.checkpoint
@@ -434,7 +329,7 @@ class LiveState(CommitStep):
             own = RecordParts(get)
             packed = own.read(_DUE, get)
             offsets = own.read(OFFSETS, get)
-            live = self._live[partition] = _PartitionState(
+            live = self._live[partition] = PartitionState(
                 source,
                 _read_numbers(packed) if packed else {},
                 own,
@@ -461,7 +356,7 @@ class LiveState(CommitStep):
             packed = msgspec.msgpack.encode(live.offsets)
             live.own.write(OFFSETS, packed, self._state("", partition), self._most_bytes)
 
-    def _note_due(self, live: _PartitionState) -> None:
+    def _note_due(self, live: PartitionState) -> None:
         if not (self._engine.needs_ticks or live.needs_time or live.due):
             return
         for store_id in live.touched:
@@ -478,5 +373,5 @@ class LiveState(CommitStep):
     def _state(self, store_id: str, partition: int) -> State[Any, Any]:
         return self._transaction(partition).as_state(prefix=store_id.encode())
 
-    def _transaction(self, partition: int) -> _Transaction:
+    def _transaction(self, partition: int) -> Transaction:
         return self._context.checkpoint.get_store_transaction(stream_id=self._stream_id, partition=partition)

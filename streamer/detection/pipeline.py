@@ -19,8 +19,9 @@ from retail_anomaly.core.invalid import DeadLetter
 from retail_anomaly.core.score import Score
 from retail_anomaly.rules.configured import ConfiguredRules
 from streamer.detection.detecting import Detection, Process, outcomes_of_row, wall_clock
-from streamer.detection.live_state import MOST_LIVE, ChangingRules, LiveState
+from streamer.detection.live_state import MOST_LIVE, LiveState
 from streamer.detection.record_reader import Decode, RecordReader, RekeyingReader
+from streamer.detection.store_logic import ChangingRules
 from streamer.kafka.placing import Placing
 from streamer.kafka.record_limits import USUAL
 from streamer.kafka.topic_plan import RULES, TICKS
