@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from retail_anomaly.sources.importers.export_files import DAMAGED, ExportError, ExportFiles, leads_out
+from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.importers.safe_xml import local_name, read_xml
 
@@ -75,11 +76,7 @@ class GdpduTable(msgspec.Struct, frozen=True):
             text = text.replace(self.grouping, "")
         elif self.decimal != "." and "." in text:
             return None
-        try:
-            number = float(text.replace(self.decimal, "."))
-        except ValueError:
-            return None
-        return number if abs(number) < 1e15 else None
+        return plain_number(text.replace(self.decimal, "."))
 
 
 def read_index(export: ExportFiles, index: str, report: ImportReport) -> list[GdpduTable]:

@@ -1,12 +1,11 @@
 """The lines of a POSLog transaction as parts of events."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
+from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.pos_elements import PosRecord, sku_field
 from retail_anomaly.sources.importers.report import ImportReport
 
@@ -100,9 +99,9 @@ class Goods:
             for tender in tenders:
                 texts = tender.texts
                 card = card or texts.get("card", "")
-                paid = _number(texts.get("amount", "")) or 0.0
+                paid = plain_number(texts.get("amount", "")) or 0.0
                 if change := texts.get("change"):
-                    paid -= _number(change) or 0.0
+                    paid -= plain_number(change) or 0.0
                 kind = texts.get("kind", "")
                 sums[kind] = sums.get(kind, 0.0) + paid
         sums.pop("", None)
@@ -111,7 +110,9 @@ class Goods:
 
     def totals(self, transaction: PosRecord) -> list[float]:
         """Return the totals that a transaction states."""
-        amounts = (_number(total.texts.get("amount", "")) for total in transaction.parts.get("totals", ()))
+        amounts = (
+            plain_number(total.texts.get("amount", "")) for total in transaction.parts.get("totals", ())
+        )
         return [amount for amount in amounts if amount is not None]
 
     def _sku(self, texts: dict[str, str], fields: Sequence[str], element: str) -> str:
@@ -123,10 +124,10 @@ class Goods:
 
     def _good(self, line: PosRecord, item: PosRecord, sku: str, event_type: str, element: str) -> Good | None:
         texts, in_line = item.texts, line.texts
-        quantity = _number(texts.get("quantity", ""))
-        amount = _number(texts.get("amount", ""))
+        quantity = plain_number(texts.get("quantity", ""))
+        amount = plain_number(texts.get("amount", ""))
         if amount is None:
-            unit_price = _number(texts.get("unit_price", ""))
+            unit_price = plain_number(texts.get("unit_price", ""))
             if unit_price is None:
                 self._report.skip(f"{self._place}/{element}", "without an amount")
                 return None
@@ -158,9 +159,9 @@ def _add_prices(
     amount: float,
 ) -> None:
     """Add the prices of a line to its event, and who allowed them to be changed."""
-    unit_price = _number(texts.get("unit_price", ""))
-    list_price = _number(texts.get("list_price", ""))
-    if discount := _number(texts.get("discount", "")):
+    unit_price = plain_number(texts.get("unit_price", ""))
+    list_price = plain_number(texts.get("list_price", ""))
+    if discount := plain_number(texts.get("discount", "")):
         event["discountAmount"] = abs(discount)
     approver = texts.get("approver") or in_line.get("approver")
     reason = texts.get("reason")
@@ -172,13 +173,13 @@ def _add_prices(
         if unit_price is None:
             unit_price = _new_price(said)
         # The first change began at the price of the list.
-        before = _number(said.get("previous_price", ""))
+        before = plain_number(said.get("previous_price", ""))
         list_price = list_price if before is None else before
         approver = said.get("approver") or approver
         reason = said.get("reason") or reason
         changed = True
     if unit_price is None and changed:
-        unit_price = round(amount / (_number(texts.get("quantity", "")) or 1), 6)
+        unit_price = round(amount / (plain_number(texts.get("quantity", "")) or 1), 6)
     if unit_price is not None:
         event["unitPrice"] = abs(unit_price)
     if list_price is not None:
@@ -259,21 +260,12 @@ def _among(amount: float, totals: Iterable[float]) -> bool:
 
 
 def _new_price(change: dict[str, str]) -> float | None:
-    price = _number(change.get("new_price", ""))
+    price = plain_number(change.get("new_price", ""))
     if price is None and change.get("action", "").lower() == "replace":
-        price = _number(change.get("amount", ""))
+        price = plain_number(change.get("amount", ""))
     return price
 
 
 def _article(text: str) -> str:
     # An EAN has at most 14 digits; 15 and more that pass as a card number may be one.
     return "" if len(text) > _LONGEST_ARTICLE and holds_card_number(text) else text
-
-
-@lru_cache(maxsize=10_000)
-def _number(text: str) -> float | None:
-    try:
-        number = float(text) if text else None
-    except ValueError:
-        return None
-    return number if number is None or abs(number) < 1e15 else None

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import NOBODY
+from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.pos_elements import CONTROL, PosRecord, control_field
 from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt, is_set
 from retail_anomaly.sources.importers.report import ImportReport
@@ -140,10 +141,10 @@ class Transactions:
             "approverId": texts.get(control_field("approver")),
         }
         if event_type != "NO_SALE" and (text := texts.get(control_field("amount"))):
-            try:
-                event["amount"] = abs(float(text))
-            except ValueError:
+            if (amount := plain_number(text)) is None:
                 self._report.skip(self._dialect.control_fields["amount"][0], "no number")
+            else:
+                event["amount"] = abs(amount)
         return _filled(event)
 
     def _void(
