@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from retail_anomaly.sources.importers.card_numbers import holds_card_number
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
 from retail_anomaly.sources.importers.numbers import plain_number
