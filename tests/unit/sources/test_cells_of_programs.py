@@ -230,7 +230,7 @@ def test_an_invisible_sign_in_a_header_is_no_part_of_a_name(read):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(b"a,b"), "compressed: end its name with .gz"),
+        (gzip.compress(b"a,b", mtime=0), "compressed: end its name with .gz"),
         (b"PK\x03\x04abc", "suffix .xlsx or .zip"),
         (b"PAR1abc", "suffix .parquet"),
         (b"SQLite format 3\x00abc", "pass the cursor of a query"),
