@@ -9,7 +9,7 @@ read one after the other in the order given, neighbours of a single topic each t
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
-from retail_anomaly.core.events import EVENT_TYPES, INPUT_TOPICS
+from retail_anomaly.core.events import EVENT_TYPES, INPUT_TOPICS, TillEvent
 from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources.base import Source, SourceError
 from retail_anomaly.sources.clocks import Clocks
@@ -38,6 +38,7 @@ Where: TypeAlias = Any
 
 
 _END: Final = object()
+_EVENTS: Final = (*EVENT_TYPES.values(), TillEvent)
 
 
 @runtime_checkable
@@ -116,7 +117,7 @@ def _sources(where: Where, topic: str | None, places: Places) -> list[Source]:
     if isinstance(first, Mapping):
         return [places.of_tables([DictTable(list(every))], topic)]
     is_empty = first is None and next(every, _END) is _END
-    if not is_empty and not isinstance(first, tuple(EVENT_TYPES.values())):
+    if not is_empty and not isinstance(first, _EVENTS):
         raise SourceError(
             f"no source, but a {type(where).__name__} of the type {type(first).__name__}: {EXPECTED}"
         )

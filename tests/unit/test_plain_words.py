@@ -96,6 +96,7 @@ KINDS = {
     "integer": "a time",
     "flag": "true or false",
 }
+FLAGS = "a mapping with `flags: {soon: true}`, or false, reads it"
 
 
 @pytest.mark.parametrize("form", ["csv", "frame", "dicts", "xlsx", "parquet"])
@@ -115,10 +116,10 @@ def test_an_empty_cell_is_called_one(topic: str, form: str, tmp_path: Any) -> No
         ("pos-events", "amount", "amount: expected a number, got text"),
         ("pos-events", "quantity", "quantity: expected a number, got text"),
         ("pos-events", "lineNumber", "lineNumber: expected a whole number, got text"),
-        ("pos-events", "training", "training: expected true or false, got text"),
+        ("pos-events", "training", f"training: expected true or false, got text; {FLAGS}"),
         ("pos-events", "eventTime", "eventTime: expected a time, got text"),
         ("pos-events", "businessDate", "businessDate: expected a date as YYYY-MM-DD"),
-        ("security-events", "eventData.alarm", "eventData.alarm: expected true or false, got text"),
+        ("security-events", "eventData.alarm", f"eventData.alarm: expected true or false, got text; {FLAGS}"),
     ],
 )
 def test_text_where_another_kind_is_wanted_is_told_in_plain_words(
