@@ -22,6 +22,7 @@ import pytest
 from tests.conftest import IN_CI
 from tests.kafka import Record, produce
 from tests.kafka.jars import find_jars, find_java
+from tests.support.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 HEADERS = (("trace-id", b"\x00\xff"), ("empty", b""))
@@ -63,7 +64,7 @@ def kafka_python(address: str, batches: Batches, _folder: Path) -> None:
         producer = package.KafkaProducer(bootstrap_servers=address, compression_type=kind)
         for r in records:
             producer.send(r.topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(HEADERS))
-        producer.flush(30)
+        producer.flush(PATIENCE_S)
         producer.close()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from tests.support.waiting import PATIENCE_S
+
 Object = dict[str, Any]
 MERGE = "application/merge-patch+json"
 STATUS = "application/strategic-merge-patch+json"
@@ -47,7 +49,7 @@ class Api:
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": kind},
         )
         try:
-            with urlopen(request, context=self._context, timeout=30) as answer:  # noqa: S310
+            with urlopen(request, context=self._context, timeout=PATIENCE_S) as answer:  # noqa: S310
                 raw = answer.read()
         except HTTPError as error:
             error.add_note(error.read(500).decode(errors="replace"))

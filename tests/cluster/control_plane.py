@@ -13,8 +13,7 @@ from urllib.error import URLError
 
 from tests.cluster.api import Api
 from tests.support.ports import free_ports
-
-PATIENCE_S = 120
+from tests.support.waiting import PATIENCE_S
 
 
 class ControlPlane:

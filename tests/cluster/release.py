@@ -15,8 +15,8 @@ import yaml
 from tests.cluster.api import MERGE, Api, Object
 from tests.cluster.nodes import needs
 from tests.deploy.chart import CHART, RELEASE, pods
+from tests.support.waiting import PATIENCE_S
 
-PATIENCE_S = 240
 # What a release may consist of. Claims are left out: the volumes stay.
 KINDS = {
     "/api/v1": ("services", "configmaps", "serviceaccounts", "pods"),

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
-START_DEADLINE = 120.0
+START_DEADLINE = PATIENCE_S
 USER, PASSWORD, DATABASE = "retail", "a-password-for-tests", "alerts"
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from tests.kafka.jars import fetched, find_java
 from tests.kafka.server import COMPILER, HEAP, LOGGING
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 POM = Path(__file__).with_name("pom.xml")
-STOP_DEADLINE = 60.0
+STOP_DEADLINE = PATIENCE_S
 
 
 class ConnectWorker:

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "retail-anomaly"
 CASES = {path.stem: path for path in sorted([*(CHART / "ci").glob("*.yaml"), *CHART.glob("values-*.yaml")])}
@@ -26,7 +28,12 @@ def call(helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Helm, away from the user's own configuration."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(helm.parent)}
     return subprocess.run(
-        [str(helm), *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment
+        [str(helm), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env=environment,
     )
 
 

@@ -21,8 +21,8 @@ from urllib.request import urlopen
 
 from tests.deploy.chart import Manifest, pick, pods
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
-PATIENCE_S = 240
 TOKEN = "token-of-the-sink"  # noqa: S105
 _FOLDERS = ("/etc/retail-anomaly", "/etc/kafka-tls", "/etc/influxdb-tls", "/var/lib/retail-anomaly")
 

@@ -12,6 +12,7 @@ import yaml
 from streamer.cli.commands import app
 from streamer.observe import metrics
 from tests.deploy.chart import CASES, CHART, ROOT, Manifest, pick, render
+from tests.support.waiting import PATIENCE_S
 
 # From the kubelet and kube-state-metrics.
 OTHERS = {
@@ -238,7 +239,12 @@ def test_rules_fire_in_trouble_and_only_then(promtool, groups, rules, tmp_path):
     )
     for arguments in (["check", "rules", "rules.yaml"], ["test", "rules", "tests.yaml"]):
         done = subprocess.run(
-            [str(promtool), *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+            [str(promtool), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+            cwd=tmp_path,
         )
         assert done.returncode == 0, done.stdout + done.stderr
     # Each rule has a case in which it fires.

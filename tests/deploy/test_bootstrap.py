@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.deploy.chart import CHART
+from tests.support.waiting import PATIENCE_S
 
 SCRIPT = CHART / "files" / "influxdb_bootstrap.py"
 ADMIN = "admin-token"
@@ -167,7 +168,7 @@ def _run(url: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-I", str(SCRIPT)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env={"PATH": os.environ["PATH"], "INFLUXDB_URL": url, **ENVIRONMENT, **environment},
     )

@@ -18,6 +18,7 @@ import yaml
 
 from retail_anomaly.settings import Settings, flatten
 from tests.deploy.chart import CASES, CHART, ROOT, Manifest, containers, pick, pods, render
+from tests.support.waiting import PATIENCE_S
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -253,7 +254,7 @@ def test_secrets_come_from_the_environment_file(tmp_path):
         f"PYTHON={sys.executable}",
         "secrets",
     ]
-    done = subprocess.run(make, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    done = subprocess.run(make, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     file = tmp_path / ".env"
     written = dict(line.split("=", 1) for line in file.read_text().splitlines())
@@ -262,7 +263,9 @@ def test_secrets_come_from_the_environment_file(tmp_path):
     assert all(len(value) >= 32 for value in written.values())
     assert file.stat().st_mode & 0o777 == 0o600
     # A second time it would lock everybody out of the servers that were set up with the first.
-    again = subprocess.run(make, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    again = subprocess.run(
+        make, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=tmp_path
+    )
     assert again.returncode != 0
     assert "remove it first" in again.stderr
     # The chart takes the same names from a Secret that is made of the same file.

@@ -10,6 +10,7 @@ import pytest
 
 from tests.deploy.chart import ROOT
 from tests.deploy.image import make_image, size_mb
+from tests.support.waiting import PATIENCE_S
 
 MOST_MB = 200
 # It installs all that the image has.
@@ -45,4 +46,4 @@ def _names(requirements: list[str]) -> set[str]:
 @pytest.mark.parametrize("command", ["retail-anomaly", "retail-streamer", "retail-datagen"])
 def test_a_command_starts_without_them(environment, command):
     program = [str(environment / "bin" / "python"), "-I", str(environment / "bin" / command), "--help"]
-    assert subprocess.run(program, capture_output=True, check=False, timeout=120).returncode == 0
+    assert subprocess.run(program, capture_output=True, check=False, timeout=PATIENCE_S).returncode == 0

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, Manifest, pick, pods, render
+from tests.support.waiting import PATIENCE_S
 
 PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
@@ -114,7 +115,7 @@ def test_the_pages_values_make_all_three(helm, tmp_path):
 def test_the_pages_copies_provision_a_grafana_elsewhere(source, tmp_path):
     """Run the page's commands, with other folders in the place of the system's."""
     commands = _block("sh", "mkdir").replace(" /etc/", f" {tmp_path}/etc/")
-    subprocess.run(["sh", "-ec", commands], cwd=ROOT, check=True, timeout=30)
+    subprocess.run(["sh", "-ec", commands], cwd=ROOT, check=True, timeout=PATIENCE_S)
     provisioning = tmp_path / "etc" / "grafana" / "provisioning"
     (found,) = yaml.safe_load((provisioning / "datasources/retail-anomaly.yaml").read_text())["datasources"]
     wanted = {
@@ -143,7 +144,9 @@ def test_the_scrape_job_finds_the_processes_that_a_pod_monitor_finds(helm, promt
     # Debian's promtool was built without Kubernetes.
     assert job.pop("kubernetes_sd_configs") == [{"role": "pod", "namespaces": {"names": [NAMESPACE]}}]
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(page))
-    subprocess.run([promtool, "check", "config", "prometheus.yml"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(
+        [promtool, "check", "config", "prometheus.yml"], cwd=tmp_path, check=True, timeout=PATIENCE_S
+    )
     keeps = {
         rule["source_labels"][0].removeprefix("__meta_kubernetes_pod_"): rule["regex"]
         for rule in job["relabel_configs"]
@@ -171,7 +174,7 @@ def test_the_pages_rules_are_rules_for_prometheus(helm, promtool, tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

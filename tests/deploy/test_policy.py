@@ -15,6 +15,7 @@ import yaml
 
 from retail_anomaly.settings import Settings, flatten
 from tests.deploy.chart import CASES, CHART, ROOT, render
+from tests.support.waiting import PATIENCE_S
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "streamer" / "dockerfile"]
 
@@ -114,7 +115,7 @@ def test_production_values_need_fewer(failed):
 def test_hadolint(recipe):
     hadolint = Path(sys.executable).parent / "hadolint"
     done = subprocess.run(
-        [str(hadolint), str(recipe)], capture_output=True, text=True, timeout=60, check=False
+        [str(hadolint), str(recipe)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

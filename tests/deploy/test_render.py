@@ -29,6 +29,7 @@ from tests.deploy.chart import (
     render,
 )
 from tests.deploy.upgrade import refusals
+from tests.support.waiting import PATIENCE_S
 
 CRDS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "crds").glob("*.json")}
 # The oldest and the newest that the chart claims, and one between.
@@ -195,7 +196,7 @@ def test_kubeconform_agrees(kubeconform, everything, version, tmp_path):
         input=yaml.safe_dump_all(everything),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     report = json.loads(done.stdout)

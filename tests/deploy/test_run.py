@@ -25,6 +25,7 @@ from tests.deploy.image import make_image
 from tests.kafka import create_topics
 from tests.kafka.jars import find_jars, find_java
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 SECRETS = {"shops-retail-anomaly-influxdb-tokens": {"INFLUXDB_TOKEN": TOKEN}}
 SETS = (
@@ -94,7 +95,9 @@ def test_storage_is_formatted_by_the_rendered_command_once(manifests, tmp_path):
     ]
     for _ in range(2):  # A pod that starts again finds its storage formatted.
         command = [find_java(), "-cp", f"{find_jars()}/*", "kafka.tools.StorageTool", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=tmp_path
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     meta = (tmp_path / "logs" / "meta.properties").read_text()
     assert "cluster.id=cmV0YWlsLWFub21hbHktMQ" in meta
@@ -129,7 +132,7 @@ def test_the_rendered_chart_raises_alerts(manifests, host):
         probes = pod(manifests, kind, part)["containers"][0]
         here.until(partial(here.answers, part, probes["readinessProbe"]), f"{part} is not ready")
         assert here.answers(part, probes["livenessProbe"])
-        with urlopen(f"http://127.0.0.1:{here.ports[part]}/metrics", timeout=60) as answer:
+        with urlopen(f"http://127.0.0.1:{here.ports[part]}/metrics", timeout=PATIENCE_S) as answer:
             assert b"retail_ready 1.0" in answer.read()
 
     # The tests of `helm test`.
@@ -172,7 +175,7 @@ def test_the_board_answers_to_whom_its_proxy_names(helm, kafka_server, tmp_path)
 
 def _board_says(port: int, headers: dict[str, str]) -> int:
     try:
-        with urlopen(Request(f"http://127.0.0.1:{port}/", headers=headers), timeout=60) as answer:
+        with urlopen(Request(f"http://127.0.0.1:{port}/", headers=headers), timeout=PATIENCE_S) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code

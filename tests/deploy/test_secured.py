@@ -34,6 +34,7 @@ from tests.deploy.host import TOKEN, Host, InfluxWrites, pod
 from tests.deploy.image import make_image
 from tests.kafka import server
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 SETS = (
     *("config.streamer.topics.partitions=2", "config.streamer.topics.replication_factor=1"),
@@ -71,7 +72,7 @@ def certificate(tmp_path_factory, openssl) -> Path:
     options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
     command = [str(openssl), "req", *options, *names, "-keyout", str(key), "-out", str(folder / "ca.crt")]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     file.write_text(key.read_text() + (folder / "ca.crt").read_text())
     return file
 
@@ -103,9 +104,9 @@ def secured(kafka_server, certificate, monkeypatch) -> Iterator[tuple[str, str]]
     scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     users = [UserScramCredentialUpsertion(user, scram, word.encode()) for user, word in PASSWORDS.items()]
     for future in admin.alter_user_scram_credentials(users).values():
-        future.result(timeout=120)
+        future.result(PATIENCE_S)
     for future in admin.create_acls(list(_rights())).values():
-        future.result(timeout=120)
+        future.result(PATIENCE_S)
     yield broker.address, f"127.0.0.1:{inside}"
     broker.stop()
 

@@ -21,6 +21,7 @@ from retail_anomaly.core.events import INPUT_TOPICS
 from retail_anomaly.settings import Settings, build_engine
 from tests.deploy.chart import CHART, ROOT, call, pods
 from tests.kafka import consume, create_topics
+from tests.support.waiting import PATIENCE_S
 
 INJECT = ROOT / "helm" / "inject_incident.py"
 # Tilt gives its file these besides functions.
@@ -204,7 +205,7 @@ def test_button_sends_an_incident(tilt, kafka):
         input=INJECT.read_text(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -224,7 +225,7 @@ def test_button_sends_an_incident(tilt, kafka):
 def _topics(address: str) -> set[str]:
     from confluent_kafka.admin import AdminClient
 
-    return set(AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics)
+    return set(AdminClient({"bootstrap.servers": address}).list_topics(timeout=PATIENCE_S).topics)
 
 
 def test_replaced_code_runs_after_a_hangup(tmp_path):
@@ -258,7 +259,7 @@ def test_replaced_code_runs_after_a_hangup(tmp_path):
 
 
 def _wait(file: Path, content: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not (file.exists() and file.read_text() == content):
         assert time.monotonic() < deadline, file.read_text() if file.exists() else "nothing was said"
         time.sleep(0.05)

@@ -13,6 +13,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TOPICS
 from tests.kafka import KafkaServer
 from tests.support.faults import Scene, wait_for
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +29,11 @@ def broker(own_broker: KafkaServer) -> KafkaServer:
     admin = AdminClient({"bootstrap.servers": own_broker.address})
 
     def ours() -> list[str]:
-        return [name for name in admin.list_topics(timeout=60).topics if name in TOPICS]
+        return [name for name in admin.list_topics(timeout=PATIENCE_S).topics if name in TOPICS]
 
     if present := ours():
         for future in admin.delete_topics(present).values():
-            future.result(120)
+            future.result(PATIENCE_S)
     wait_for(lambda: not ours(), "the topics to be deleted")
     return own_broker
 

@@ -31,6 +31,7 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import KafkaServer, fresh_name
 from tests.support.faults import PARTITIONS, RETENTION_MS, wait_for
 from tests.support.processes import StreamerProcess
+from tests.support.waiting import PATIENCE_S
 
 HOUR_MS = 3_600_000
 _BEHIND_HOURS = 24.0
@@ -157,7 +158,7 @@ class _Feed(threading.Thread):
                     break
             producer.produce(topic_of(event), encode(event), event.store_id.encode(), timestamp=at)
             self._hours.append(hour)
-        assert producer.flush(60) == 0
+        assert producer.flush(PATIENCE_S) == 0
 
     @property
     def sent(self) -> int:
@@ -180,7 +181,7 @@ def _changelog_sizes(address: str, group: str) -> Generator[tuple[int, int], Non
     """Yield, as often as asked, the bytes and the keys of the state that the changelog holds."""
 
     def changelogs() -> list[TopicPartition]:
-        topics = AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
+        topics = AdminClient({"bootstrap.servers": address}).list_topics(timeout=PATIENCE_S).topics
         return [
             TopicPartition(name, number, OFFSET_BEGINNING)
             for name, topic in topics.items()

@@ -26,8 +26,9 @@ from streamer.kafka.topics import TOPICS, ensure_topics
 from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.decisions import drawn_alerts
 from tests.support.faults import LONG, PARTITIONS, RETENTION_MS, wait_for
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.services import MailService, Told, WebService, marked, marks
+from tests.support.waiting import PATIENCE_S
 
 KILLS = 20 if LONG else 3
 QUIET_S = 6.0  # a request may hang for 1 s, and `Retry-After` is 1 s

@@ -29,7 +29,8 @@ from streamer.process import ensure_process_topics
 from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.events import DAY, HOUR, refund, sale
 from tests.support.faults import CRAWL, LONG, PARTITIONS, variants, wait_for
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
+from tests.support.waiting import PATIENCE_S
 
 KILLS = 20 if LONG else 3
 RECEIPTS = 400 if LONG else 80

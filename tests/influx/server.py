@@ -18,7 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-START_DEADLINE = 120.0
+from tests.support.waiting import PATIENCE_S
+
+START_DEADLINE = PATIENCE_S
 TOKEN = "a-token-for-tests"  # noqa: S105
 ORG = "shops"
 BUCKET = "retail"
@@ -127,7 +129,7 @@ class InfluxServer:
     def query(self, statement: str) -> list[dict[str, Any]]:
         """Run InfluxQL; return the rows of all series, tags and columns by name, time in nanoseconds."""
         body = urllib.parse.urlencode({"q": statement, "db": BUCKET, "epoch": "ns"}).encode()
-        with urllib.request.urlopen(f"{self.engine_url}/query", body, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.engine_url}/query", body, timeout=PATIENCE_S) as answer:  # noqa: S310
             result = json.load(answer)["results"][0]
         if "error" in result:
             raise ValueError(f"{statement}: {result['error']}")
@@ -187,7 +189,7 @@ class _FrontRequest(BaseHTTPRequestHandler):
         if path == "/query":
             request.add_header("Content-Type", self.headers.get("Content-Type", ""))
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 if path.startswith("/write"):
                     self.server.influx.on_written()
                 self._send(answer.status, answer.read(), dict(answer.headers))

@@ -14,6 +14,7 @@ from streamer.kafka.topic_plan import SCORES
 from streamer.kafka.topics import TOPICS
 from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def emptied(address: str) -> Connection:
     admin = AdminClient({"bootstrap.servers": address})
 
     def ours() -> list[str]:
-        topics = admin.list_topics(timeout=60).topics
+        topics = admin.list_topics(timeout=PATIENCE_S).topics
         return [name for name in topics if name.rpartition(".")[2] in (*TOPICS, SCORES)]
 
     if present := ours():
         for future in admin.delete_topics(present).values():
-            future.result(120)
-    deadline = time.monotonic() + 120
+            future.result(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
     while ours():
         assert time.monotonic() < deadline, f"the broker still lists {ours()}"
         time.sleep(0.05)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from retail_anomaly.replay import replay
+from tests.support.waiting import PATIENCE_S
 
 
 class Demo:
@@ -33,7 +34,7 @@ class Demo:
 
     def until(self, words: str) -> "Demo":
         """Wait until it runs a process with these words in its command line."""
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + PATIENCE_S
         while not self.running(words):
             assert time.monotonic() < deadline, f"{words} was not started"
             assert self._popen.poll() is None, self.end()
@@ -57,7 +58,7 @@ class Demo:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end; return exit code, standard output and standard error."""
-        out, error = self._popen.communicate(timeout=400)
+        out, error = self._popen.communicate(timeout=PATIENCE_S)
         return self._popen.returncode, out, error
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from streamer.kafka.embedded_admin import EmbeddedAdmin
 from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.offsets import GroupOffsets
 from tests.kafka import Record, consume, produce
+from tests.support.waiting import PATIENCE_S
 
 START = 1_700_000_000_000
 
@@ -44,7 +45,7 @@ def count(value, state):
     return number
 
 app.dataframe(raw).apply(count, stateful=True).to_topic(counts)
-app.run(count=expected, timeout=60, collect=False)
+app.run(count=expected, timeout=PATIENCE_S, collect=False)
 """
 
 
@@ -66,7 +67,7 @@ def _create(admin: EmbeddedAdmin, **partitions: int) -> None:
 
 def test_topics_have_the_partitions_asked_for(broker, admin):
     _create(admin, one=1, sixteen=16)
-    listed = AdminClient({"bootstrap.servers": broker.address}).list_topics(timeout=60).topics
+    listed = AdminClient({"bootstrap.servers": broker.address}).list_topics(timeout=PATIENCE_S).topics
     assert {name: len(listed[name].partitions) for name in ("one", "sixteen")} == {"one": 1, "sixteen": 16}
 
 
@@ -75,7 +76,7 @@ def test_existing_topic_stays_as_it_is(admin):
     with pytest.raises(KafkaException) as raised:
         admin.create_topics([NewTopic("again", 5, 1)])["again"].result()
     assert raised.value.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
-    assert len(admin.list_topics(timeout=60).topics["again"].partitions) == 3
+    assert len(admin.list_topics(timeout=PATIENCE_S).topics["again"].partitions) == 3
 
 
 def test_configuration_is_what_the_topic_was_created_with(admin):
@@ -96,7 +97,7 @@ def test_broker_without_the_owner_thread_is_an_error_that_says_so(kafka, monkeyp
 def test_two_brokers_live_side_by_side_and_end(admin):
     with EmbeddedBroker() as other:
         _create(EmbeddedAdmin({"bootstrap.servers": other.address}), elsewhere=1)
-        assert "elsewhere" not in admin.list_topics(timeout=60).topics
+        assert "elsewhere" not in admin.list_topics(timeout=PATIENCE_S).topics
     other.close()
     gone = AdminClient({"bootstrap.servers": other.address, "log_level": 0})
     with pytest.raises(KafkaException):
@@ -110,12 +111,14 @@ def test_stateful_quix_application_in_another_process(broker, admin, tmp_path):
     produce(broker.address, sent)
 
     command = [sys.executable, "-c", COUNTER, broker.address, str(tmp_path / "state"), str(count)]
-    done = subprocess.run(command, cwd=tmp_path, timeout=120, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, timeout=PATIENCE_S, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
     out = consume(broker.address, "out", at_least=count)
     assert sorted(int(record.value or 0) for record in out) == sorted(list(range(1, 76)) * 40)
-    listed = admin.list_topics(timeout=60).topics
+    listed = admin.list_topics(timeout=PATIENCE_S).topics
     changelogs = [name for name in listed if name.startswith("changelog__counter")]
     assert [len(listed[name].partitions) for name in changelogs] == [6]
     done_so_far = progress(broker, "counter", ["in"])

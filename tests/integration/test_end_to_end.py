@@ -22,9 +22,10 @@ from streamer.sinks.points import sink_topics
 from tests.influx import InfluxServer
 from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.filled import MODELS
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.simulated import expected, records
 from tests.support.sink import SinkProcess
+from tests.support.waiting import PATIENCE_S
 
 WORLD = Simulation(stores=3, days=1, seed=2)
 PLAN = TopicPlan(4, 1, 3650 * 86_400_000)

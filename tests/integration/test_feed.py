@@ -20,6 +20,7 @@ from tests.influx import InfluxServer
 from tests.kafka import produce
 from tests.support.alerts import alert_records, an_alert
 from tests.support.filled import fill
+from tests.support.waiting import PATIENCE_S
 
 DAY = Simulation(stores=2, days=1, seed=7)
 
@@ -52,7 +53,7 @@ def test_what_comes_later_is_there_at_the_next_look_and_only_the_newest_are_kept
     for numbers in (range(2), range(2, 5)):
         alerts = [an_alert(n) for n in numbers]
         produce(address, alert_records(alerts))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while set(feed.read()["alert_id"]) != {alert.alert_id for alert in alerts}:
             assert time.monotonic() < deadline, "the alerts are not there"
     feed.close()

@@ -16,7 +16,8 @@ from streamer.kafka.embedded_broker import EmbeddedBroker
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.deploy.chart import CHART
 from tests.kafka import consume
-from tests.support.first_process import PATIENCE_S, FirstProcess, can_be_first
+from tests.support.first_process import FirstProcess, can_be_first
+from tests.support.waiting import PATIENCE_S
 from tests.unit.cases.test_review import write_alerts
 from tests.unit.cases.test_triage import alert
 

@@ -19,9 +19,10 @@ from tests.connect import ConnectWorker, Postgres, PostgresUnavailableError
 from tests.influx import InfluxServer
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
 from tests.support.alerts import TIME, alert_records, an_alert
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.simulated import records
 from tests.support.sink import SinkProcess
+from tests.support.waiting import PATIENCE_S
 
 PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
 PAGE = FOLDER.parents[1] / "docs" / "kafka-connect.md"

@@ -14,6 +14,7 @@ import pytest
 
 from tests.kafka import KafkaServer, Record, consume, create_topics, fresh_name, produce, server
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 START = 1_700_000_000_000  # years ago: no retention may take it away
 
@@ -99,7 +100,7 @@ def test_broker_ends_with_the_process_that_started_it(kafka, tmp_path):
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         owner.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while _alive(pid):
         assert time.monotonic() < deadline, "the broker outlived the killed test run"
         time.sleep(0.05)

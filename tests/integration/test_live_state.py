@@ -29,6 +29,7 @@ from streamer.detection.pipeline import define_pipeline
 from streamer.kafka.offsets import GroupOffsets
 from streamer.quix.application import JsonValue
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
+from tests.support.waiting import PATIENCE_S
 
 DAY = 86_400_000
 START = 1_760_000_000_000
@@ -274,7 +275,7 @@ def committed(topics: Topics, group: str) -> bool:
         return not any(offsets.lag().values())
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

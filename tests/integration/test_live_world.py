@@ -17,6 +17,7 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import consume, fresh_name
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, by_key
+from tests.support.waiting import PATIENCE_S
 
 
 def test_days_sent_in_a_moment_raise_the_alerts_of_a_replay_and_none_is_of_the_future(clean_kafka, tmp_path):
@@ -31,7 +32,7 @@ def test_days_sent_in_a_moment_raise_the_alerts_of_a_replay_and_none_is_of_the_f
         assert generator.stdout is not None
         said = generator.stdout.readline()
         generator.send_signal(signal.SIGINT)
-        generator.communicate(timeout=120)
+        generator.communicate(timeout=PATIENCE_S)
     streamer.wait_until_processed()
     streamer.stop()
 

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from streamer import cli
 from streamer.kafka.topic_plan import TOPICS
 from tests.support.faults import wait_for
+from tests.support.waiting import PATIENCE_S
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 SECTION = PAGE.partition("## More partitions")[2].partition("\n## ")[0]
@@ -26,10 +27,10 @@ def test_the_pages_steps_lead_to_topics_that_the_check_accepts(clean_kafka, tmp_
     admin = AdminClient({"bootstrap.servers": address})  # its futures end with it
     futures = admin.create_partitions([NewPartitions(topic, 24) for topic in topics])
     for future in futures.values():
-        future.result(120)
+        future.result(PATIENCE_S)
 
     def known() -> bool:
-        found = admin.list_topics(timeout=60).topics
+        found = admin.list_topics(timeout=PATIENCE_S).topics
         return all(len(found[topic].partitions) == 24 for topic in topics)
 
     wait_for(known, "the new partitions")

@@ -17,6 +17,7 @@ from streamer.quix.member_consumer import MemberConsumer
 from tests.kafka import Record, create_topics, fresh_name, produce
 from tests.support.faults import wait_for
 from tests.support.processes import StreamerProcess
+from tests.support.waiting import PATIENCE_S
 
 T = 1_760_000_000_000
 
@@ -84,7 +85,7 @@ def test_a_topic_whose_records_have_all_expired_holds_up_nobody(
     produce(address, [Record(STAFF_SHIFTS, encode(e), b"s", timestamp=e.shift_start) for e in shifts])
     admin = AdminClient({"bootstrap.servers": address})
     for future in admin.delete_records([TopicPartition(STAFF_SHIFTS, 0, len(shifts))]).values():
-        future.result(120)
+        future.result(PATIENCE_S)
     sale = PosEvent("t", "s", "c", "k", 5.0, "SALE", T)
     produce(address, [Record(POS_EVENTS, encode(sale), b"s", timestamp=T)])
 

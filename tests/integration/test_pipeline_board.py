@@ -23,11 +23,12 @@ from tests.conftest import IN_CI
 from tests.influx import InfluxServer, InfluxUnavailableError
 from tests.kafka import KafkaServer, Record, fresh_name, produce
 from tests.support.ports import free_ports
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.prometheus import Prometheus, PrometheusUnavailableError
 from tests.support.services import WebService
 from tests.support.simulated import records
 from tests.support.sink import SinkProcess
+from tests.support.waiting import PATIENCE_S
 
 WORLD = Simulation(stores=3, days=1, seed=2)
 POISON = Record(POS_EVENTS, b"not json", b"store-1")

@@ -22,6 +22,7 @@ from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.filled import MODELS
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import records
+from tests.support.waiting import PATIENCE_S
 
 WORLD = Simulation(stores=2, days=5, seed=4)
 PLAN = TopicPlan(4, 1, 3650 * 86_400_000)
@@ -61,7 +62,7 @@ def test_the_topic_has_the_rows_of_a_replay_and_a_second_reading_repeats_them(
         folder.mkdir()
         streamer = StreamerProcess(clean_kafka, fresh_name("group"), folder, environment=WANTED)
         streamer.wait_until_running()  # the topic is made before
-        found = consume(address, SCORES, at_least=reading * len(wanted), timeout=60)
+        found = consume(address, SCORES, at_least=reading * len(wanted), timeout=PATIENCE_S)
         assert streamer.stop() == 0
         assert len(found) == reading * len(wanted)
     assert all(record.key == msgspec.json.decode(record.value or b"")["storeId"].encode() for record in found)
@@ -76,7 +77,7 @@ def test_without_the_option_there_is_no_such_topic(
     streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path, environment=MODELS)
     streamer.wait_until_processed()
     assert streamer.stop() == 0
-    assert SCORES not in AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
+    assert SCORES not in AdminClient({"bootstrap.servers": address}).list_topics(timeout=PATIENCE_S).topics
 
 
 def test_where_it_is_wanted_it_is_planned_like_the_others(

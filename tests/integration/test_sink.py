@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -253,7 +252,6 @@ def test_asked_to_stop_it_does_not_wait_for_a_server_that_drips(
         slow = {"RETAIL__STREAMER__SINK__TIMEOUT": "30s"}
         sink = SinkProcess(kafka_with_topics, fresh_name("group"), tmp_path, environ | slow)
         sink.wait_for(lambda: len(server.sizes) > 1)
-        begun = time.monotonic()
         assert sink.stop() == 0
-        assert time.monotonic() - begun < 6  # the request 2 s, then the farewell to the group
+        assert not sink.said("does not answer in time")  # as after its timeout
     assert sink.committed() == 0

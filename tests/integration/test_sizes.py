@@ -31,6 +31,7 @@ from tests.support.faults import set_topic
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, by_key
 from tests.support.sink import SinkProcess
+from tests.support.waiting import PATIENCE_S
 
 T = 1_760_000_000_000
 MOST = 1_048_588  # Kafka's default for a record with everything around it
@@ -71,7 +72,7 @@ def record_of(event: Event, **fields: Any) -> Record:
 
 
 def letters(address: str, at_least: int) -> list[dict[str, Any]]:
-    found = consume(address, DEAD_LETTERS, at_least=at_least, timeout=90)
+    found = consume(address, DEAD_LETTERS, at_least=at_least, timeout=PATIENCE_S)
     return [json.loads(record.value or b"") for record in found]
 
 

@@ -23,6 +23,7 @@ from tests.integration.test_stored_state import EVERYTHING, PARTITIONS, THIRD, W
 from tests.kafka import fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected
+from tests.support.waiting import PATIENCE_S
 
 PLAN = TopicPlan(PARTITIONS, 1, 3650 * 86_400_000)
 BOTH = ["--at-least-once", "--exactly-once"]
@@ -64,7 +65,7 @@ class Case:
         assert streamer.stop() == 0, streamer.tail()
 
     def delete_offsets(self) -> None:
-        self.admin.delete_consumer_groups([self.group])[self.group].result(120)
+        self.admin.delete_consumer_groups([self.group])[self.group].result(PATIENCE_S)
 
     def lose_state(self) -> None:
         shutil.rmtree(self.folder / "state")
@@ -73,14 +74,14 @@ class Case:
 
     def delete(self, names: list[str]) -> None:
         for future in self.admin.delete_topics(names).values():
-            future.result(120)
-        deadline = time.monotonic() + 120
+            future.result(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
         while set(names) & set(self.topics()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     def topics(self) -> list[str]:
-        return list(self.admin.list_topics(timeout=60).topics)
+        return list(self.admin.list_topics(timeout=PATIENCE_S).topics)
 
     def command(self, name: str) -> int:
         options = ["--broker", self.address, "--consumer-group", self.group]

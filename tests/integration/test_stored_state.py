@@ -26,6 +26,7 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, by_key, expected, records
+from tests.support.waiting import PATIENCE_S
 
 PARTITIONS = 4
 MORE = 7
@@ -158,10 +159,10 @@ def add_partitions(address: str) -> None:
     admin = AdminClient({"bootstrap.servers": address})
     wanted = [NewPartitions(name, MORE) for name in ALIGNED]
     for future in admin.create_partitions(wanted).values():
-        future.result(120)
-    deadline = time.monotonic() + 120
-    while {len(admin.list_topics(timeout=60).topics[name].partitions) for name in ALIGNED} != {MORE}:
-        assert time.monotonic() < deadline, "the partitions are not there after 30 s"
+        future.result(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while {len(admin.list_topics(timeout=PATIENCE_S).topics[name].partitions) for name in ALIGNED} != {MORE}:
+        assert time.monotonic() < deadline, "the partitions are not there"
         time.sleep(0.05)
 
 

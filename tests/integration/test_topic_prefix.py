@@ -17,6 +17,7 @@ from streamer.kafka.topic_plan import TOPICS, TopicNames
 from tests.kafka import Record, consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import by_key, expected
+from tests.support.waiting import PATIENCE_S
 
 WORLD = Simulation(stores=1, days=1, seed=2)
 NAMES = TopicNames("shops.")
@@ -55,7 +56,7 @@ def test_every_command_keeps_to_the_topics_with_the_prefix(
     assert by_key(map(json.loads, alerts)) == expected(WORLD)
     (letter,) = consume(address, NAMES.of(DEAD_LETTERS))
     assert json.loads(letter.value or b"")["topic"] == NAMES.of(POS_EVENTS)
-    listed = AdminClient({"bootstrap.servers": address}).list_topics(timeout=60).topics
+    listed = AdminClient({"bootstrap.servers": address}).list_topics(timeout=PATIENCE_S).topics
     assert not set(TOPICS) & set(listed)
 
 

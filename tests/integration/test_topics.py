@@ -34,6 +34,7 @@ from streamer.store_metrics import store_metrics_process
 from streamer.triage_app import triage_process
 from tests.kafka import create_topics, server
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 DAY = 86_400_000
 PLAN = TopicPlan(3, 1, 3650 * DAY)
@@ -51,12 +52,12 @@ def fresh(own_broker):
     """Give the address of a broker without topics."""
     yield own_broker
     admin = AdminClient({"bootstrap.servers": own_broker})
-    names = list(admin.list_topics(timeout=60).topics)
+    names = list(admin.list_topics(timeout=PATIENCE_S).topics)
     for future in admin.delete_topics(names).values() if names else ():
-        future.result(120)
-    deadline = time.monotonic() + 120
-    while admin.list_topics(timeout=60).topics:
-        assert time.monotonic() < deadline, "topics are not gone after 30 s"
+        future.result(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while admin.list_topics(timeout=PATIENCE_S).topics:
+        assert time.monotonic() < deadline, "the topics are still there"
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def embedded():
 def _configs(address: str, name: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, name)
     admin = AdminClient({"bootstrap.servers": address})
-    return {k: e.value for k, e in admin.describe_configs([resource])[resource].result(120).items()}
+    return {k: e.value for k, e in admin.describe_configs([resource])[resource].result(PATIENCE_S).items()}
 
 
 def test_command_creates_then_finds_everything_fine(fresh, capsys):
@@ -128,14 +129,14 @@ def test_waits_for_a_broker_and_for_topics_that_others_make(kafka_server):
     address = broker.address
     broker.stop()
     with ThreadPoolExecutor() as pool:
-        created = pool.submit(check_topics, Connection(address), PLAN, create=True, wait=60)
-        checked = pool.submit(check_topics, Connection(address), PLAN, wait=60)
+        created = pool.submit(check_topics, Connection(address), PLAN, create=True, wait=PATIENCE_S)
+        checked = pool.submit(check_topics, Connection(address), PLAN, wait=PATIENCE_S)
         with pytest.raises(StreamerError, match="no Kafka answers"):
             check_topics(Connection(address), PLAN, create=True)
         assert not created.done()
         broker.start()
-        assert all(report.created for report in created.result(60))
-        assert all(report.fine for report in checked.result(60))
+        assert all(report.created for report in created.result(PATIENCE_S))
+        assert all(report.fine for report in checked.result(PATIENCE_S))
     broker.stop()
 
 
@@ -171,9 +172,9 @@ def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
             _acl(ResourceType.TOPIC, "*", AclOperation.CREATE, AclPermissionType.DENY),
         ]
         for future in admin.create_acls(acls).values():
-            future.result(120)
+            future.result(PATIENCE_S)
         # The controller has them, the broker hears of them a moment later.
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while all(report.unchecked is None for report in check_topics(Connection(broker.address), PLAN)):
             assert time.monotonic() < deadline, "the broker does not heed the ACLs"
 
@@ -186,7 +187,7 @@ def test_locked_cluster_is_checked_as_far_as_permitted(kafka_server, capsys):
         assert manager.topic(POS_EVENTS).broker_config.num_partitions == 3
 
         for future in admin.delete_topics(["dead-letters"]).values():
-            future.result(120)
+            future.result(PATIENCE_S)
         with pytest.raises(StreamerError, match="ask whoever may create topics"):
             check_topics(Connection(broker.address), PLAN, create=True)
     finally:
@@ -273,7 +274,9 @@ def test_topics_of_the_state_can_be_made_beforehand(embedded, capsys, monkeypatc
     monkeypatch.setenv("RETAIL__STREAMER__MANAGE_TOPICS", "false")
     capsys.readouterr()
     command = [sys.executable, "-m", "streamer.cli", "metrics", *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
     assert "changelog__retail-anomaly-metrics" in said

@@ -17,6 +17,7 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.kafka import fresh_name
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in
+from tests.support.waiting import PATIENCE_S
 
 T = 1_760_000_000_000
 BOTH = ["--at-least-once", "--exactly-once"]
@@ -33,7 +34,7 @@ def transactional(address: str) -> Producer:
     producer = Producer(
         {"bootstrap.servers": address, "transactional.id": fresh_name("till"), "partitioner": "murmur2"}
     )
-    producer.init_transactions(30)
+    producer.init_transactions(PATIENCE_S)
     producer.begin_transaction()
     return producer
 
@@ -42,7 +43,7 @@ def send(producer: Producer, *transactions: str) -> None:
     for n, transaction in enumerate(transactions):
         event = PosEvent(transaction, "s", "c", "k", 5.0, "REFUND", T + n)
         producer.produce(POS_EVENTS, encode(event), b"s", timestamp=T + n)
-    assert producer.flush(30) == 0
+    assert producer.flush(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("guarantee", BOTH)
@@ -53,9 +54,9 @@ def test_ended_transactions_leave_no_lag(
     streamer = StreamerProcess(clean_kafka, group, tmp_path, guarantee)
     kept, given_up = transactional(address), transactional(address)
     send(kept, "kept")
-    kept.commit_transaction(30)
+    kept.commit_transaction(PATIENCE_S)
     send(given_up, *(f"aborted-{n}" for n in range(300)))
-    given_up.abort_transaction(30)
+    given_up.abort_transaction(PATIENCE_S)
 
     streamer.wait_until_processed()
     with GroupOffsets(clean_kafka.properties(), group) as offsets:
@@ -68,7 +69,7 @@ def test_ended_transactions_leave_no_lag(
     again = StreamerProcess(clean_kafka, group, tmp_path, guarantee)
     last = transactional(address)
     send(last, "last")
-    last.commit_transaction(30)
+    last.commit_transaction(PATIENCE_S)
     again.wait_until_processed()
     again.kill()
     third = StreamerProcess(clean_kafka, group, tmp_path, guarantee)
@@ -93,7 +94,7 @@ def test_an_open_transaction_is_named_as_the_reason(
     assert not any(json.loads(said.out).values())
     assert f"{POS_EVENTS}[" in said.err
     assert "an open transaction holds up 2 records" in said.err
-    producer.commit_transaction(30)
+    producer.commit_transaction(PATIENCE_S)
     streamer.wait_until_processed()
     assert len(alerts_in(address, at_least=2)) == 2
     assert streamer.stop() == 0, streamer.tail()

@@ -17,6 +17,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.support.waiting import PATIENCE_S
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -49,9 +51,9 @@ def create_topics(
     admin = AdminClient({"bootstrap.servers": address})
     wanted = [NewTopic(name, partitions, 1, config=config) for name in names]
     for future in admin.create_topics(wanted).values():
-        future.result(timeout=120)
-    deadline = time.monotonic() + 120
-    while {topic.topic for topic in wanted} - set(admin.list_topics(timeout=60).topics):
+        future.result(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while {topic.topic for topic in wanted} - set(admin.list_topics(timeout=PATIENCE_S).topics):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the broker does not list {[topic.topic for topic in wanted]} in time")
         time.sleep(0.05)
@@ -96,7 +98,7 @@ def produce(address: str, records: Iterable[Record], **config: object) -> int:
                 producer.poll(0.1)
         producer.poll(0)
         count += 1
-    unsent = producer.flush(60)
+    unsent = producer.flush(PATIENCE_S)
     if errors or unsent:
         raise AssertionError(
             f"{len(errors)} of {count} records refused, {unsent} not acknowledged: {errors[:3]}"
@@ -110,7 +112,7 @@ def consume(
     *,
     at_least: int = 0,
     read_uncommitted: bool = False,
-    timeout: float = 30.0,
+    timeout: float = PATIENCE_S,
 ) -> list[Record]:
     """Read topics from the beginning to the end of every partition, without a consumer group.
 
@@ -133,7 +135,7 @@ def consume(
         }
     )
     try:
-        listed = consumer.list_topics(timeout=60).topics
+        listed = consumer.list_topics(timeout=PATIENCE_S).topics
         if absent := [name for name in names if name not in listed]:
             raise AssertionError(f"no such topic: {absent}; there are {sorted(listed)}")
         unread = {(name, partition) for name in names for partition in listed[name].partitions}

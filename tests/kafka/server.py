@@ -18,9 +18,10 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.jars import find_jars, find_java
 from tests.support.cached import once
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
-START_DEADLINE = 180.0
-STOP_DEADLINE = 60.0
+START_DEADLINE = PATIENCE_S
+STOP_DEADLINE = PATIENCE_S
 PORT_ATTEMPTS = 5
 
 # The quick compiler alone: a broker of a test lives too briefly to earn back the work of the thorough one.
@@ -180,7 +181,9 @@ class KafkaServer:
         cluster = uuid.uuid4().hex[:22]
         tool = [*java, "kafka.tools.StorageTool", "format", "--standalone"]
         options = ["--cluster-id", cluster, "--config", str(self._config)]
-        done = subprocess.run([*tool, *options], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [*tool, *options], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         if done.returncode:
             raise KafkaStartError(
                 f"kafka.tools.StorageTool could not format {self._data}:\n{done.stderr[-2000:]}"

@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.support.waiting import PATIENCE_S
+
 Cell = Callable[[str], list[Any]]
 
 
@@ -16,7 +18,7 @@ Cell = Callable[[str], list[Any]]
 def cell() -> Iterator[Cell]:
     """Run code in a kernel that the module shares; return the cell's outputs."""
     notebook = nbformat.v4.new_notebook()
-    client = NotebookClient(notebook, timeout=120)
+    client = NotebookClient(notebook, timeout=PATIENCE_S)
     with client.setup_kernel():
 
         def run(code: str) -> list[Any]:

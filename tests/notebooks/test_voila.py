@@ -20,8 +20,8 @@ from streamer.notebook.running import RunningStreamer
 from tests.notebooks.source import ROOT
 from tests.support.browser import Browser, count_colour, pixels, share_of_ink
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
-PATIENCE_S = 120
 NOT_OURS = (
     "fontawesome",  # Voila's page asks for icons from elsewhere, which nothing here shows
     "setData is not a function",  # Plotly's JupyterLab renderer in Voila; the figure is drawn all the same

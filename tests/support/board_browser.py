@@ -14,6 +14,8 @@ from html.parser import HTMLParser
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self
 
+from tests.support.waiting import PATIENCE_S
+
 
 @dataclass
 class Form:
@@ -99,6 +101,6 @@ class BoardBrowser:
         body = None if fields is None else urllib.parse.urlencode(fields).encode()
         headers = {"Sec-Fetch-Site": "same-origin" if body else "none"}
         request = urllib.request.Request(f"{self._root}{path}", body, headers)  # noqa: S310
-        with self._opener.open(request, timeout=60) as answer:
+        with self._opener.open(request, timeout=PATIENCE_S) as answer:
             text: str = answer.read().decode()
         return text

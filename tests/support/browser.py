@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-PATIENCE_S = 180.0
+from tests.support.waiting import PATIENCE_S
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"),

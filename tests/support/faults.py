@@ -24,9 +24,9 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from streamer.kafka.topics import TOPICS, TopicPlan, ensure_topics
 from tests.kafka import Record, consume, fresh_name, produce
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.simulated import Content, alerts_in, expected, records
-from tests.support.waiting import pauses
+from tests.support.waiting import PATIENCE_S, pauses
 
 CRAWL = "crawl"
 _later = itertools.count(1)
@@ -193,7 +193,7 @@ class Scene:
         admin = AdminClient({"bootstrap.servers": self.address})
 
         def is_so() -> bool:
-            group = admin.describe_consumer_groups([self.group])[self.group].result(120)
+            group = admin.describe_consumer_groups([self.group])[self.group].result(PATIENCE_S)
             return (group.state.name, len(group.members)) == (state, members)
 
         wait_for(is_so, f"a group that is {state} with {members} members")
@@ -277,7 +277,7 @@ class Scene:
 
     def changelogs(self) -> list[str]:
         """Return the names of the group's changelogs."""
-        topics = AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=60).topics
+        topics = AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=PATIENCE_S).topics
         return [name for name in topics if name.startswith(f"changelog__{self.group}")]
 
     def close(self) -> None:
@@ -334,11 +334,11 @@ def _change_topic(admin: AdminClient, topic: str, config: Mapping[str, str]) -> 
     entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in config.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
     for future in admin.incremental_alter_configs([resource]).values():
-        future.result(120)
+        future.result(PATIENCE_S)
 
     def is_told() -> bool:
         (future,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-        told = future.result(120)
+        told = future.result(PATIENCE_S)
         return all(told[name].value == value for name, value in config.items())
 
     wait_for(is_told, f"{topic} to have {dict(config)}")

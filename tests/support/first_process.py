@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from tests.support.waiting import PATIENCE_S
+
 _UNSHARE = ["unshare", "--fork", "--pid", "--kill-child", "--"]
-PATIENCE_S = 180
 
 
 @cache

@@ -14,9 +14,7 @@ from typing import Any
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from tests.support.forked import ForkedCommand
-from tests.support.waiting import pauses
-
-PATIENCE_S = 240
+from tests.support.waiting import PATIENCE_S, pauses
 
 
 class StreamerProcess:

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-START_DEADLINE = 120.0
+from tests.support.waiting import PATIENCE_S
+
+START_DEADLINE = PATIENCE_S
 CONFIG = """
 global: {{scrape_interval: {every}, scrape_timeout: {every}}}
 scrape_configs:
@@ -100,7 +102,7 @@ class Prometheus:
 
     def _ask(self, what: str, **parameters: object) -> list[dict[str, Any]]:
         body = urllib.parse.urlencode(parameters).encode()
-        with urllib.request.urlopen(f"{self.url}/api/v1/{what}", body, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/api/v1/{what}", body, timeout=PATIENCE_S) as answer:  # noqa: S310
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return result
 

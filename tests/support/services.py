@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.waiting import PATIENCE_S
+
 # The body of a good answer, with its status.
 USUAL = {
     "slack": (200, b"ok"),
@@ -208,7 +210,7 @@ def self_signed(folder: Path) -> Path:
         [*command, *names, "-keyout", str(key), "-out", str(certificate)],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     both = folder / "both.pem"
     both.write_text(key.read_text() + certificate.read_text())

@@ -13,6 +13,7 @@ from retail_anomaly.core.events import ALERTS
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import Settings, build_engine
 from tests.kafka import Record, consume
+from tests.support.waiting import PATIENCE_S
 
 Content = dict[tuple[str, int], dict[str, Any]]
 
@@ -38,7 +39,7 @@ def expected(simulation: Simulation) -> Content:
 
 def alerts_in(address: str, at_least: int = 0) -> Content:
     """Return the alerts of the topic; those that stand in it twice must be equal."""
-    found = consume(address, ALERTS, at_least=at_least, timeout=60)
+    found = consume(address, ALERTS, at_least=at_least, timeout=PATIENCE_S)
     return by_key(json.loads(record.value or b"null") for record in found)
 
 

@@ -10,7 +10,8 @@ from retail_anomaly.settings import load
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from streamer.sinks.points import sink_topics
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
+from tests.support.waiting import PATIENCE_S
 
 
 class SinkProcess(StreamerProcess):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+# Only a process that hangs is waited for so long. A machine that others use too stands still for minutes at
+# times: then a broker lacks the cores to elect its leaders, and no shorter wait tells that from a fault.
+PATIENCE_S = 300
+
 SHORTEST_S, LONGEST_S = 0.02, 0.25
 
 

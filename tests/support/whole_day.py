@@ -29,9 +29,10 @@ from streamer.kafka.topic_plan import ALERT_ACTIONS, ALERT_CASES, TopicNames
 from tests.influx import InfluxServer
 from tests.kafka import Record, consume, produce
 from tests.support.employees import FIELDS
-from tests.support.processes import PATIENCE_S, StreamerProcess
+from tests.support.processes import StreamerProcess
 from tests.support.services import MailService, WebService
 from tests.support.traces import IDS
+from tests.support.waiting import PATIENCE_S
 
 STORES: Final = 5
 HAWAII: Final = "Pacific/Honolulu"  # where midnight UTC, when the keys rotate, is at two in the afternoon
@@ -241,7 +242,9 @@ class _Served(StreamerProcess):
         """Return its pages, by address."""
         found = {}
         for path in ("metrics", "healthz", "readyz"):
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=30) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self._port}/{path}", timeout=PATIENCE_S
+            ) as answer:
                 found[f"{self._name}/{path}"] = answer.read()
         return found
 

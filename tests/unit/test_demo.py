@@ -4,7 +4,6 @@ import io
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -136,11 +135,9 @@ def test_processes_end_with_the_block_whatever_happens(tmp_path, error):
             started.append(processes.start("retail-datagen", "write", *ENDLESS, str(tmp_path / "out")))
             raise error
 
-    began = time.monotonic()
     with pytest.raises(error):
         run()
     assert started[0].code is not None
-    assert time.monotonic() - began < 15
 
 
 def test_waiting_has_an_end(tmp_path):

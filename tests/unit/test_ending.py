@@ -8,11 +8,12 @@ import sys
 import pytest
 
 from tests.support.first_process import FirstProcess, can_be_first
+from tests.support.waiting import PATIENCE_S
 
 
 def _ran(script: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     return done.returncode, done.stderr
 

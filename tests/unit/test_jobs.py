@@ -30,6 +30,7 @@ from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines
 from retail_anomaly.sources.store_share import Share, balanced
+from tests.support.waiting import PATIENCE_S
 
 TIME = 1_760_000_000_000
 MINUTE = 60_000
@@ -306,7 +307,7 @@ def test_wrong_numbers_of_jobs(log, capsys):
     assert ra.replay(log, jobs=0).stores == 4
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=PATIENCE_S):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -341,7 +342,7 @@ def gone(pids):
 def test_ctrl_c_ends_the_workers_too(endless):
     process, workers = endless
     os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert error.splitlines()[-1] == "retail-anomaly: stopped before the end"
     assert "Traceback" not in error
@@ -351,7 +352,7 @@ def test_ctrl_c_ends_the_workers_too(endless):
 def test_a_worker_that_is_killed_is_one_line(endless):
     process, workers = endless
     os.kill(workers[1], signal.SIGKILL)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "worker 2 of 2 was ended from outside" in error.splitlines()[-1]
     wait_for(lambda: gone(workers))

@@ -19,6 +19,7 @@ import pytest
 
 from retail_anomaly.cli import main
 from retail_anomaly.whole_file import NamedFile, whole_file, write_whole
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {"retail-anomaly": "retail_anomaly.cli", "retail-datagen": "data_gen"}
@@ -45,12 +46,12 @@ def start(command: str, *arguments: object, **how: Any) -> subprocess.Popen[byte
 def run(command: str, *arguments: object, **how: Any) -> tuple[int, str]:
     """Run a command of ours; return its exit code and its standard error."""
     process = start(command, *arguments, **how)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE_S)
     return process.returncode, said.decode()
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert process.poll() is None, "it ended"
         assert time.monotonic() < deadline, "waited in vain"
@@ -121,7 +122,7 @@ def test_a_signal_leaves_the_old_file_and_nothing_else(
 ) -> None:
     endless.send_signal(number)
 
-    _, said = endless.communicate(timeout=60)
+    _, said = endless.communicate(timeout=PATIENCE_S)
 
     interrupted = number == signal.SIGINT
     assert endless.returncode == (1 if interrupted else -number)
@@ -131,7 +132,7 @@ def test_a_signal_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_file_that_is_complete_replaces_the_old_one(endless: subprocess.Popen[bytes], out: Path) -> None:
-    endless.communicate(timeout=60)
+    endless.communicate(timeout=PATIENCE_S)
 
     assert endless.returncode == 0
     assert "REFUND_WITHOUT_SALE" in (out / "alerts.jsonl").read_text()
@@ -148,7 +149,7 @@ def test_ctrl_c_in_a_simulation_keeps_the_old_world(layout: str, tmp_path: Path)
     wait_for(lambda: is_written(tmp_path), process)
 
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE_S)
 
     assert (process.returncode, said.decode()) == (1, "retail-datagen: stopped before the end\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == names
@@ -225,7 +226,7 @@ def ids_of(alerts: bytes) -> list[str]:
 def test_standard_output_by_its_path_is_written_directly(path: str, day: Path, tmp_path: Path) -> None:
     arguments = ["replay", day / "events.jsonl", "--output", path]
     piped = start("retail-anomaly", *arguments, stdout=subprocess.PIPE)
-    alerts, _ = piped.communicate(timeout=60)
+    alerts, _ = piped.communicate(timeout=PATIENCE_S)
     appended = tmp_path / "appended.jsonl"
     appended.write_text(OLD)
     with appended.open("ab") as file:
@@ -248,7 +249,7 @@ def test_a_fifo_hands_over_each_alert_and_stays_a_fifo(tmp_path: Path) -> None:
         process.stdin.write(LINE.encode() + LINE.replace("1760000", "1770000").replace('"t"', '"u"').encode())
         process.stdin.flush()
         first = reader.readline()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
 
     assert json.loads(first)["type"] == "REFUND_WITHOUT_SALE"
     assert process.returncode == 0

@@ -19,9 +19,10 @@ from retail_anomaly.sources import SourceError
 from retail_anomaly.workers import WorkerError, Workers, detectors_are_importable, echo
 from tests.support import works
 from tests.support.tuning import shop_events
+from tests.support.waiting import PATIENCE_S
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=PATIENCE_S):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -35,6 +35,7 @@ from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.cases import triage
 from retail_anomaly.frames.receipts_around import receipts_around, receipts_near
 from retail_anomaly.settings import Settings
+from tests.support.waiting import PATIENCE_S
 from tests.unit.cases.test_triage import HOUR, T0, alert
 
 NOW = 1_760_900_000_000
@@ -55,7 +56,7 @@ class OpenBoard:
         sent = {"Cookie": f"review-{self.port}={self.rules.token}", "Host": f"127.0.0.1:{self.port}"}
         if form is not None and "revision" not in form:
             form = {**form, "revision": self.revision(path, headers)}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         connection.request(
             "GET" if form is None else "POST",
             path,
@@ -314,12 +315,12 @@ def test_the_command_prints_the_address_and_ends_with_ctrl_c(command: subprocess
     line = command.stdout.readline()
     address = line.partition(" on ")[2].partition(" (")[0]
     url = urlsplit(address)
-    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=60)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=PATIENCE_S)
     connection.request("GET", f"/?{url.query}")
     status = connection.getresponse().status
     connection.close()
     command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=60)
+    _, errors = command.communicate(timeout=PATIENCE_S)
 
     assert line.startswith("1 open case on http://127.0.0.1:")
     assert status == 303  # the token becomes a cookie

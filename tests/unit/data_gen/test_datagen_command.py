@@ -18,6 +18,7 @@ from data_gen.cli import main
 from data_gen.kafka import KafkaWriter
 from retail_anomaly.core.codec import topic_of
 from retail_anomaly.core.events import INPUT_TOPICS
+from tests.support.waiting import PATIENCE_S
 
 
 def test_write(tmp_path, capsys):
@@ -131,7 +132,7 @@ def broker():
     """A broker inside the process: librdkafka's mock cluster lives as long as its producer."""
     kafka = pytest.importorskip("confluent_kafka")
     owner = kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
-    host = next(iter(owner.list_topics(timeout=60).brokers.values()))
+    host = next(iter(owner.list_topics(timeout=PATIENCE_S).brokers.values()))
     yield owner, f"{host.host}:{host.port}"
     owner.flush(1)
 
@@ -144,14 +145,14 @@ def test_missing_topics_are_named_with_the_remedy_and_not_made(broker, capsys):
         assert all(topic in out.err for topic in INPUT_TOPICS)
         assert "retail-streamer topics" in out.err
         assert out.err.count("\n") == 1
-    assert not set(INPUT_TOPICS) & set(owner.list_topics(timeout=60).topics)
+    assert not set(INPUT_TOPICS) & set(owner.list_topics(timeout=PATIENCE_S).topics)
 
 
 def test_stream_sends_everything_in_order(broker, tmp_path, capsys):
     kafka = pytest.importorskip("confluent_kafka")
     owner, address = broker
     for topic in INPUT_TOPICS:
-        owner.list_topics(topic, timeout=60)  # The mock makes a topic that is asked for.
+        owner.list_topics(topic, timeout=PATIENCE_S)  # The mock makes a topic that is asked for.
     truth = tmp_path / "incidents.jsonl"
     arguments = ["--stores", "1", "--seed", "7", "--incidents", str(truth)]
     assert main(["stream", "--broker", address, *arguments]) == 0
@@ -191,7 +192,7 @@ def test_no_broker_is_one_line_and_1(capsys, monkeypatch):
 def test_a_stopped_stream_counts_what_has_arrived_and_is_1(broker, tmp_path):
     owner, address = broker
     for topic in INPUT_TOPICS:
-        owner.list_topics(topic, timeout=60)
+        owner.list_topics(topic, timeout=PATIENCE_S)
     truth = tmp_path / "incidents.jsonl"
     command = [sys.executable, "-m", "data_gen", "stream", "--broker", address, "--rate", "200"]
     process = subprocess.Popen(
@@ -205,7 +206,7 @@ def test_a_stopped_stream_counts_what_has_arrived_and_is_1(broker, tmp_path):
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert error == "retail-datagen: stopped before the end\n"
     counted = [int(line.split(": ")[1]) for line in out.splitlines()]
@@ -218,7 +219,7 @@ def past(broker):
     """Run a command until it has sent the past, then stop it; give what it said."""
     owner, address = broker
     for topic in INPUT_TOPICS:
-        owner.list_topics(topic, timeout=60)
+        owner.list_topics(topic, timeout=PATIENCE_S)
 
     def run(*options: str) -> str:
         command = [sys.executable, "-m", "data_gen", "stream", "--broker", address, "--stores", "1", *options]
@@ -226,7 +227,7 @@ def past(broker):
             assert process.stdout is not None
             first = process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+            process.communicate(timeout=PATIENCE_S)
         return first
 
     return run

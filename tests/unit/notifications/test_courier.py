@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from retail_anomaly.notifications import AlertNote, Message
 from streamer.notify.courier import Courier, Couriers, Parcel
 from streamer.notify.delivery import Delivery
-
-PATIENCE_S = 30.0
+from tests.support.waiting import PATIENCE_S
 
 
 class ToldCarrier:

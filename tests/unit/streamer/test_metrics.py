@@ -26,6 +26,7 @@ from streamer.observe.metrics import Metrics
 from streamer.observe.status import Status, ask
 from tests.support.alerts import TIME, an_alert
 from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE_S
 
 
 def _statistics(join_state: str = "steady", **partition: Any) -> str:
@@ -63,7 +64,7 @@ def _serving(found: Metrics) -> Iterator[str]:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -24,6 +24,7 @@ from streamer.errors import StreamerError
 from tests.support.brokerless import BrokerlessPipeline, send_all
 from tests.support.events import HOUR, T0, count, refund, sale
 from tests.support.runs import engine_of
+from tests.support.waiting import PATIENCE_S
 
 GROUP = "test"
 
@@ -141,7 +142,7 @@ def test_state_in_use_is_not_read(tmp_path):
     holder.stdout.readline()
     with pytest.raises(StreamerError, match="in use by a running streamer: stop it first"):
         read_state(tmp_path, GROUP)
-    holder.communicate(b"\n", timeout=30)
+    holder.communicate(b"\n", timeout=PATIENCE_S)
     assert read_state(tmp_path, GROUP).stores
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from streamer import cli
 from streamer.cli.commands import app
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -97,7 +98,7 @@ def test_quix_entry_points_run_the_streamer(entry, tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1

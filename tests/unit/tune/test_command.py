@@ -20,6 +20,7 @@ from retail_anomaly.cli import main
 from retail_anomaly.detectors import REGISTRY
 from retail_anomaly.settings import load
 from tests.support.tuning import shops
+from tests.support.waiting import PATIENCE_S
 
 STRICT = {
     "detectors": {
@@ -142,12 +143,12 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_goes_on_with_it(folder, cap
     # A session of its own, as in a terminal, whose signal reaches the process group of the command.
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and (not study.exists() or study.stat().st_size < 20_000):
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -157,7 +158,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_goes_on_with_it(folder, cap
         said == f"retail-anomaly: stopped; {study} keeps the trials, and the same command goes on with them\n"
     )
     assert not output.exists()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while left := _alive_in_session(process.pid):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
