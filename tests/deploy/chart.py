@@ -79,3 +79,17 @@ def pods(manifests: tuple[Manifest, ...]) -> Iterator[tuple[str, Manifest, Manif
 def containers(spec: Manifest) -> list[Manifest]:
     """Return a pod's containers, those of its start included."""
     return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def selects(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Tell whether a selector has the labels of a pod."""
+    named = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return named and all(
+        labels.get(rule["key"]) in rule["values"] and rule["operator"] == "In"
+        for rule in selector.get("matchExpressions", [])
+    )
+
+
+def part_of(labels: dict[str, str]) -> str:
+    """Return the part of the application that labels name."""
+    return labels["app.kubernetes.io/component"]

@@ -11,7 +11,7 @@ import yaml
 from retail_anomaly.settings import Settings, flatten
 from streamer.kafka.connection import VARIABLES
 from streamer.sinks import influx_target
-from tests.deploy.chart import CASES, CHART, Manifest, containers, pick, pods, render
+from tests.deploy.chart import CASES, CHART, Manifest, containers, part_of, pick, pods, render, selects
 
 OURS = ("retail-anomaly:0.1.0", "retail-anomaly-board:0.1.0", "registry.example.com")
 # The environment of our image that is not a setting.
@@ -37,18 +37,6 @@ def manifests(helm, request) -> tuple[Manifest, ...]:
     return render(helm, CASES[request.param])
 
 
-def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
-    named = all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
-    return named and all(
-        labels.get(rule["key"]) in rule["values"] and rule["operator"] == "In"
-        for rule in selector.get("matchExpressions", [])
-    )
-
-
-def _part(labels: dict[str, str]) -> str:
-    return labels["app.kubernetes.io/component"]
-
-
 def test_names_are_unique_and_short(manifests):
     keys = [(m["kind"], m["metadata"]["name"]) for m in manifests]
     assert len(keys) == len(set(keys))
@@ -62,7 +50,7 @@ def test_workloads_select_their_own_pods_and_no_others(manifests):
     for manifest in manifests:
         if manifest["kind"] in {"StatefulSet", "Deployment"}:
             name = f"{manifest['kind']}/{manifest['metadata']['name']}"
-            assert [n for n, found in labels.items() if _selects(manifest["spec"]["selector"], found)] == [
+            assert [n for n, found in labels.items() if selects(manifest["spec"]["selector"], found)] == [
                 name
             ]
 
@@ -74,7 +62,7 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
             found = [
                 spec
                 for labels, spec in specs
-                if _selects({"matchLabels": manifest["spec"]["selector"]}, labels)
+                if selects({"matchLabels": manifest["spec"]["selector"]}, labels)
             ]
             assert len(found) == 1, manifest["metadata"]["name"]
             named = {port["name"] for c in found[0]["containers"] for port in c.get("ports", [])}
@@ -83,10 +71,10 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
             services = [
                 m
                 for m in manifests
-                if m["kind"] == "Service" and _selects(manifest["spec"]["selector"], m["metadata"]["labels"])
+                if m["kind"] == "Service" and selects(manifest["spec"]["selector"], m["metadata"]["labels"])
             ]
-            assert {_part(m["metadata"]["labels"]) for m in services} == {
-                _part(labels)
+            assert {part_of(m["metadata"]["labels"]) for m in services} == {
+                part_of(labels)
                 for labels, spec in specs
                 for c in spec["containers"]
                 if c.get("readinessProbe", {}).get("httpGet", {}).get("path") == "/readyz"
@@ -94,15 +82,15 @@ def test_services_budgets_and_monitors_select_pods_that_are_there(manifests):
             for endpoint in manifest["spec"]["endpoints"]:
                 assert all(endpoint["port"] in {p["name"] for p in m["spec"]["ports"]} for m in services)
         elif manifest["kind"] == "PodDisruptionBudget":
-            assert sum(_selects(manifest["spec"]["selector"], labels) for labels, _ in specs) == 1
+            assert sum(selects(manifest["spec"]["selector"], labels) for labels, _ in specs) == 1
         elif manifest["kind"] == "PodMonitor":
             watched = {
-                _part(labels): spec
+                part_of(labels): spec
                 for labels, spec in specs
-                if _selects(manifest["spec"]["selector"], labels)
+                if selects(manifest["spec"]["selector"], labels)
             }
             parts = {
-                _part(m["metadata"]["labels"])
+                part_of(m["metadata"]["labels"])
                 for m in manifests
                 if m["kind"] in {"StatefulSet", "Deployment"}
             }
@@ -160,7 +148,7 @@ def test_mounts_name_volumes_and_volumes_name_objects(manifests):
         for container in containers(spec):
             paths = [mount["mountPath"] for mount in container["volumeMounts"]]
             assert len(paths) == len(set(paths))
-            assert "/tmp" in paths or _part(owner["metadata"]["labels"]) == "influxdb-bootstrap"  # noqa: S108
+            assert "/tmp" in paths or part_of(owner["metadata"]["labels"]) == "influxdb-bootstrap"  # noqa: S108
         accounts = {n for kind, n in there if kind == "ServiceAccount"}
         assert spec["serviceAccountName"] in accounts
 
@@ -175,7 +163,7 @@ def test_each_variable_is_a_setting_or_known(manifests):
                 allowed = (
                     settings
                     | NAMES
-                    | (BOOTSTRAP if _part(metadata["labels"]) == "influxdb-bootstrap" else set())
+                    | (BOOTSTRAP if part_of(metadata["labels"]) == "influxdb-bootstrap" else set())
                 )
                 assert set(names) <= allowed
 
@@ -241,105 +229,6 @@ def test_one_pod_has_a_token_and_may_do_one_thing(helm):
     assert token == {"name": "shops-retail-anomaly-influxdb-tokens", "key": "INFLUXDB_TOKEN"}
 
 
-# From, to, port: the connections that are allowed when all runs in the release, and no others.
-TRAFFIC = {
-    *(
-        (part, "kafka", 9092)
-        for part in ("streamer", "store-metrics", "triage", "sink", "topics", "generator", "kafka-ui", "test")
-    ),
-    *((part, "influxdb", 8086) for part in ("sink", "grafana", "influxdb-bootstrap", "test")),
-    *(("test", part, 8080) for part in ("streamer", "store-metrics", "triage", "sink")),
-}
-
-
-def test_network_policies_let_through_what_is_needed_and_no_more(helm):
-    manifests = render(helm, CASES["values-dev"])
-    labels = {_part(metadata["labels"]): metadata["labels"] for _, metadata, _ in pods(manifests)}
-    policies = [m["spec"] for m in manifests if m["kind"] == "NetworkPolicy"]
-    ports = (53, 3000, 8080, 8086, 9092, 9093, 9094)
-
-    def lets(direction: str, mine: dict[str, str], other: dict[str, str], port: int) -> bool:
-        peer = {"Ingress": "from", "Egress": "to"}[direction]
-        mine_apply = [
-            p for p in policies if direction in p["policyTypes"] and _selects(p["podSelector"], mine)
-        ]
-        assert mine_apply, "no policy denies by default"
-        return any(
-            any(p["port"] == port for p in rule["ports"])
-            and (
-                peer not in rule
-                or any(_selects(x["podSelector"], other) for x in rule[peer] if "podSelector" in x)
-            )
-            for policy in mine_apply
-            for rule in policy.get(direction.lower(), [])
-        )
-
-    found = {
-        (source, target, port)
-        for source, mine in labels.items()
-        for target, theirs in labels.items()
-        for port in ports
-        if lets("Egress", mine, theirs, port) and lets("Ingress", theirs, mine, port)
-    }
-    assert found == TRAFFIC
-
-
-def test_only_notify_reaches_the_world_and_has_its_addresses(helm):
-    addresses = ("notify.enabled=true", "notify.existingSecret=retail-notify")
-    manifests = render(helm, CASES["external"], *addresses)
-    outside = [
-        policy
-        for policy in manifests
-        if policy["kind"] == "NetworkPolicy"
-        and any(port["port"] == 443 for rule in policy["spec"].get("egress", []) for port in rule["ports"])
-    ]
-    assert [policy["metadata"]["name"] for policy in outside] == ["shops-retail-anomaly-notify"]
-    peers = outside[0]["spec"]["podSelector"]["matchExpressions"]
-    assert peers == [{"key": "app.kubernetes.io/component", "operator": "In", "values": ["notify"]}]
-    with_secret = {
-        metadata["labels"]["app.kubernetes.io/component"]
-        for _, metadata, spec in pods(manifests)
-        for container in containers(spec)
-        if {"secretRef": {"name": "retail-notify"}} in container.get("envFrom", [])
-    }
-    assert with_secret == {"notify"}
-
-
-def test_only_the_proxy_reaches_the_board_which_reaches_kafka_alone(helm):
-    manifests = render(helm, CASES["board"])
-    (labels,) = [m["labels"] for name, m, _ in pods(manifests) if name.endswith("-board")]
-    applied = {
-        manifest["metadata"]["name"].removeprefix("shops-retail-anomaly-"): manifest["spec"]
-        for manifest in manifests
-        if manifest["kind"] == "NetworkPolicy" and _selects(manifest["spec"]["podSelector"], labels)
-    }
-    assert set(applied) == {"all", "kafka-clients", "board"}
-    proxy = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
-    assert applied["board"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8090}], "from": [proxy]}]
-    assert "ingress" not in applied["all"] | applied["kafka-clients"]
-
-
-def test_the_keys_of_pseudonyms_and_of_their_rotations_are_with_those_that_read_events_alone(helm):
-    manifests = render(helm, CASES["notify"], "returns.enabled=true")
-    found = {
-        metadata["labels"]["app.kubernetes.io/component"]: {
-            variable["name"]: variable["valueFrom"]["secretKeyRef"]
-            for container in containers(spec)
-            for variable in container.get("env", [])
-            if "PSEUDONYM" in variable["name"]
-        }
-        for _, metadata, spec in pods(manifests)
-    }
-    names = ("RETAIL_PSEUDONYM_KEY", "RETAIL_PSEUDONYM_KEY_2")
-    keys = {name: {"name": "retail-pseudonyms", "key": name} for name in names}
-    assert {part: each for part, each in found.items() if each} == {"streamer": keys, "returns": keys}
-    assert not any(
-        {"secretRef": {"name": "retail-pseudonyms"}} in container.get("envFrom", [])
-        for _, _, spec in pods(manifests)
-        for container in containers(spec)
-    )
-
-
 def test_changed_configuration_rolls_the_pods(helm):
     before, after, other = (
         render(
@@ -380,7 +269,7 @@ def test_processes_survive_a_node_and_end_in_peace(helm, part):
         "topology.kubernetes.io/zone",
     }
     assert all(
-        _selects(c["labelSelector"], workload["template"]["metadata"]["labels"])
+        selects(c["labelSelector"], workload["template"]["metadata"]["labels"])
         for c in pod["topologySpreadConstraints"]
     )
     assert pick(manifests, "PodDisruptionBudget", part)["spec"]["maxUnavailable"] == 1

@@ -17,8 +17,8 @@ from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.deploy.chart import CHART
 from tests.kafka import consume
 from tests.support.first_process import FirstProcess, can_be_first
+from tests.support.open_board import write_alerts
 from tests.support.waiting import PATIENCE_S
-from tests.unit.cases.test_review import write_alerts
 from tests.unit.cases.test_triage import alert
 
 FORCED = "ended 3 s after SIGTERM, in the midst of its work\n"

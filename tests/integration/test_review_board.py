@@ -11,7 +11,7 @@ import pytest
 from retail_anomaly.cli.review.access import Rules
 from retail_anomaly.cli.review.case_receipts import KeptReceipts
 from tests.support.browser import Browser, OpenPage
-from tests.unit.cases.test_review import OpenBoard, line, running, write_alerts
+from tests.support.open_board import OpenBoard, line, running, write_alerts
 from tests.unit.cases.test_triage import HOUR, alert
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">" + "x" * 120
