@@ -80,10 +80,10 @@ def sum_by_store(
     true_pairs = true_pairs.merge(raised[["alert_id", "run", "rank"]], on="alert_id")
     first = true_pairs.drop_duplicates(["run", "incident"])
     columns = _Columns(stores, runs)
-    _add_incidents(columns, incidents, first)
+    known = _Known(incidents, columns)
+    _add_incidents(columns, known, first["incident"].to_numpy(dtype="int64"))
     _add_alerts(columns, raised)
-    for k in ks:
-        _add_read(columns, k, raised, incidents, true_pairs)
+    _add_read(columns, ks, raised, known, true_pairs)
     detections = _detections(first, incidents, activity)
     return StoreSums(columns.frame(), detections, raised, pairs)
 
@@ -92,66 +92,77 @@ class _Columns:
     """Columns of sums, a row for each store."""
 
     def __init__(self, stores: Sequence[str], runs: int) -> None:
-        self._stores, self._runs = list(stores), runs
-        self._place = {store: index for index, store in enumerate(stores)}
+        self._stores, self._runs = pd.Index(list(stores), dtype=object), runs
         self._columns: dict[str, np.ndarray] = {}
 
-    def add(self, name: str, stores: "pd.Series[str]", values: np.ndarray | None = None) -> None:
-        """Add the sum of values, or the number of rows, for a mean run."""
-        self._columns[name] = self._sum(stores, values) / self._runs
+    def rows_of(self, stores: "pd.Series[str]") -> np.ndarray:
+        """Return the row of each store."""
+        return self._stores.get_indexer(pd.Index(stores, dtype=object))
 
-    def add_once(self, name: str, stores: "pd.Series[str]", values: np.ndarray | None = None) -> None:
+    def add(self, name: str, rows: np.ndarray, values: np.ndarray | None = None) -> None:
+        """Add the sum of values, or their number, of each row for a mean run."""
+        self._columns[name] = self._sum(rows, values) / self._runs
+
+    def add_once(self, name: str, rows: np.ndarray, values: np.ndarray | None = None) -> None:
         """Add sums that are the same in every run."""
-        self._columns[name] = self._sum(stores, values) / 1
+        self._columns[name] = self._sum(rows, values) / 1
 
-    def _sum(self, stores: "pd.Series[str]", values: np.ndarray | None) -> np.ndarray:
-        codes = stores.map(self._place).to_numpy(dtype="int64")
-        return np.bincount(codes, values, minlength=len(self._stores))
+    def _sum(self, rows: np.ndarray, values: np.ndarray | None) -> np.ndarray:
+        return np.bincount(rows, values, minlength=len(self._stores))
 
     def frame(self) -> pd.DataFrame:
         return pd.DataFrame(self._columns, index=self._stores)
 
 
-def _add_incidents(columns: _Columns, incidents: pd.DataFrame, first: pd.DataFrame) -> None:
+class _Known:
+    """The known incidents as arrays: row of the store, scenario, loss (0 if unknown), whether it is real."""
+
+    def __init__(self, incidents: pd.DataFrame, columns: _Columns) -> None:
+        self.rows = columns.rows_of(incidents["store_id"])
+        self.scenarios = incidents["scenario"].to_numpy(dtype=object)
+        self.losses = pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64")
+        self.real = ~np.asarray(distractors(incidents), dtype=bool)
+
+
+def _add_incidents(columns: _Columns, known: _Known, found: np.ndarray) -> None:
     """Add the real incidents and those found, in all and by scenario."""
-    known = _known(incidents)
-    real, found = known[~distractors(incidents)], known.iloc[first["incident"].to_numpy(dtype="int64")]
-    scenarios = [("", real, found)]
-    for name in dict.fromkeys(real["scenario"]):
-        of_scenario = real[real["scenario"] == name], found[found["scenario"] == name]
-        scenarios.append((f":{name}", *of_scenario))
-    for suffix, all_rows, found_rows in scenarios:
-        columns.add_once(f"incidents{suffix}", all_rows["store_id"])
-        columns.add_once(f"loss{suffix}", all_rows["store_id"], all_rows["loss"].to_numpy())
-        columns.add(f"found{suffix}", found_rows["store_id"])
-        columns.add(f"loss_found{suffix}", found_rows["store_id"], found_rows["loss"].to_numpy())
+    names = dict.fromkeys(known.scenarios[known.real])
+    of_names = [("", np.full(len(known.rows), fill_value=True))]
+    of_names += [(f":{name}", known.scenarios == name) for name in names]
+    for suffix, asked in of_names:
+        real, seen = known.real & asked, found[asked[found]]
+        columns.add_once(f"incidents{suffix}", known.rows[real])
+        columns.add_once(f"loss{suffix}", known.rows[real], known.losses[real])
+        columns.add(f"found{suffix}", known.rows[seen])
+        columns.add(f"loss_found{suffix}", known.rows[seen], known.losses[seen])
 
 
 def _add_alerts(columns: _Columns, raised: pd.DataFrame) -> None:
     """Add the alerts and those about an incident, in all and by detector."""
-    detectors = [("", raised), *((f":{name}", rows) for name, rows in raised.groupby("detector"))]
-    for suffix, rows in detectors:
-        columns.add(f"alerts{suffix}", rows["store_id"])
-        columns.add(f"true{suffix}", rows.loc[rows["true"], "store_id"])
+    rows, right = columns.rows_of(raised["store_id"]), raised["true"].to_numpy(dtype=bool)
+    detectors = raised["detector"].to_numpy(dtype=object)
+    of_detectors = [("", np.full(len(rows), fill_value=True))]
+    of_detectors += [(f":{name}", detectors == name) for name in sorted(set(detectors))]
+    for suffix, asked in of_detectors:
+        columns.add(f"alerts{suffix}", rows[asked])
+        columns.add(f"true{suffix}", rows[asked & right])
 
 
 def _add_read(
-    columns: _Columns, k: int, raised: pd.DataFrame, incidents: pd.DataFrame, true_pairs: pd.DataFrame
+    columns: _Columns, ks: Sequence[int], raised: pd.DataFrame, known: _Known, true_pairs: pd.DataFrame
 ) -> None:
     """Add the k alerts read on each store-day, and the incidents they find."""
-    read = raised[raised["rank"] < k]
-    columns.add(f"read_{k}", read["store_id"])
-    columns.add(f"true_{k}", read.loc[read["true"], "store_id"])
-    seen = true_pairs[true_pairs["rank"] < k].drop_duplicates(["run", "incident"])
-    found = _known(incidents).iloc[seen["incident"].to_numpy(dtype="int64")]
-    columns.add(f"found_{k}", found["store_id"])
-    columns.add(f"loss_found_{k}", found["store_id"], found["loss"].to_numpy())
-
-
-def _known(incidents: pd.DataFrame) -> pd.DataFrame:
-    """Return store, scenario and loss of each incident; an unknown loss is 0."""
-    known = incidents[["store_id", "scenario"]].reset_index(drop=True)
-    return known.assign(loss=pd.to_numeric(incidents["expected_loss"]).fillna(0.0).to_numpy(dtype="float64"))
+    rows, right = columns.rows_of(raised["store_id"]), raised["true"].to_numpy(dtype=bool)
+    ranks = raised["rank"].to_numpy()
+    # Each incident of a run is found when the first of its alerts is read.
+    found = true_pairs.sort_values("rank").drop_duplicates(["run", "incident"])
+    incidents, found_at = found["incident"].to_numpy(dtype="int64"), found["rank"].to_numpy()
+    for k in ks:
+        columns.add(f"read_{k}", rows[ranks < k])
+        columns.add(f"true_{k}", rows[(ranks < k) & right])
+        seen = incidents[found_at < k]
+        columns.add(f"found_{k}", known.rows[seen])
+        columns.add(f"loss_found_{k}", known.rows[seen], known.losses[seen])
 
 
 def _ranked(alerts: pd.DataFrame, zones: Zones) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from itertools import groupby
 from xdist.scheduler import LoadScopeScheduling
 
 # Their tests are long and share no costly fixture. One by one, the workers end at the same time.
-SINGLY = "tests/faults/"
+SINGLY = ("tests/faults/", "tests/contract/test_registry.py")
 
 
 def scopes_of(collection: list[str]) -> dict[str, str]:
