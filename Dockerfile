@@ -12,7 +12,8 @@ FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /source
-# Further libraries, with a blank between them: `--build-arg WITH=river` for models of River.
+# Further libraries, with a blank between them: `--build-arg WITH="river holidays"` for models of River and
+# the public holidays of regions.
 ARG WITH=
 # Install the dependencies first: this layer is built anew only when one of these files changes.
 COPY constraints.txt ./

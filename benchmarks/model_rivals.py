@@ -58,9 +58,9 @@ def our_sales(world: World, setting: Setting) -> Scores:
     class Listening(SalesModel, frozen=True):
         """A model that keeps the score of every quarter it judges."""
 
-        def pass_time(self, block: int, local: Any, store: SalesHistory) -> Any:
+        def pass_time(self, block: int, local: Any, store: SalesHistory, *days: Any) -> Any:
             quarter: JudgedQuarter
-            for quarter in super().pass_time(block, local, store):
+            for quarter in super().pass_time(block, local, store, *days):
                 scores[quarter.end] = -math.log10(max(min(quarter.drop, quarter.spike), 1e-300))
                 yield quarter
 

@@ -31,15 +31,22 @@ Write your own values into a YAML file and name it with `--config`. Copy from th
 """
 
 _STORES = """\
-`stores:` gives a store its time zone, and any parameter of a detector that differs there:
+`stores:` gives a store its time zone, its closed days, and any parameter of a detector that differs there:
 
 ```yaml
 stores:
-  berlin-1:
+  munich-1:
     time_zone: Europe/Berlin
+    closed: [DE-BY, 2026-12-24]                 # the public holidays of Bavaria, and Christmas Eve
+    holidays: [2026-12-31, 2027-01-02/2027-01-05] # open, with fewer customers than usual
     detectors:
       refund_burst: {amount: 50}
 ```
+
+`closed` and `holidays` list dates, ranges and regions. A region is a country of ISO 3166, with or without
+a subdivision, and stands for its public holidays: `GB-ENG`, `US-CA`, `FR`. They come from the library
+holidays (`pip install '.[holidays]'`), without a network. [models.md](models.md#closed-days-and-holidays)
+says how they are judged.
 
 A store that is not listed uses UTC. What a store does not give itself comes from `detectors:`.
 `retail-anomaly tune` looks for values of `detectors:` and leaves a store's own as they are.

@@ -38,6 +38,7 @@ from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.core.rotation import Rotation
 from retail_anomaly.core.taking_back import TAKING_BACK, take_back
+from retail_anomaly.core.trading_days import TradingDays
 
 _DAY: Final = 86_400_000
 _HOUR: Final = 3_600_000
@@ -59,6 +60,8 @@ class Engine:
         How long a repeated event id is recognised after it was first seen, in milliseconds.
     zone
         Returns a store's time zone by its id.
+    trading_days
+        Returns the days on which a store is closed or trades less, by its id.
     own_rules
         By store, the rules that run there in place of those among the detectors.
     in_stores
@@ -96,6 +99,7 @@ class Engine:
         max_late: int = _DAY,
         dedupe_memory: int = _DAY,
         zone: Callable[[str], ZoneInfo] = lambda store_id: UTC,
+        trading_days: Callable[[str], TradingDays] = lambda store_id: TradingDays(),
         own_rules: Mapping[str, Sequence[IndexedDetector[Any, Any]]] | None = None,
         in_stores: Mapping[str, "Engine"] | None = None,
         numbered_by: NumberedBy = "store",
@@ -106,6 +110,7 @@ class Engine:
         is_sure: Callable[[Alert], bool] | None = None,
     ) -> None:
         self._zone = zone
+        self._trading_days = trading_days
         self._is_sure = is_sure
         self._has_pseudonyms = pseudonyms is not None
         self._rotation = Rotation(pseudonyms) if pseudonyms is not None and pseudonyms.starts else None
@@ -518,6 +523,7 @@ class Engine:
             max_ahead=self.max_ahead,
             config_hashes=self.config_hashes,
             zone=self._zone(store_id),
+            trading_days=self._trading_days(store_id),
             has_pseudonyms=self._has_pseudonyms,
         )
         if INDEXED in states:

@@ -20,6 +20,7 @@ from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.core.state_header import StateHeader, read_header
 from retail_anomaly.core.store_clock import StoreClock
 from retail_anomaly.core.taking_back import TakenLine
+from retail_anomaly.core.trading_days import TradingDays
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 3_600_000
@@ -53,6 +54,8 @@ class StoreMemory(StoreClock):
         The steps of a line that is taken back, and of sales that are too old to be taken back.
     zone
         The store's time zone, which decides its days and hours.
+    trading_days
+        The days on which the store is closed or trades less; None: none is known.
     numbered_by
         What a transaction number is unique within.
     void_memory
@@ -113,6 +116,7 @@ class StoreMemory(StoreClock):
         "seen_security",
         "shifts",
         "store_id",
+        "trading_days",
         "void_memory",
         "written_with",
     )
@@ -130,6 +134,7 @@ class StoreMemory(StoreClock):
         on_forgotten: ForgottenSteps = (),
         config_hashes: dict[str, str] | None = None,
         zone: ZoneInfo = UTC,
+        trading_days: TradingDays | None = None,
         numbered_by: NumberedBy = "store",
         void_memory: int = 24 * _HOUR,
         max_ahead: int = _HOUR,
@@ -139,6 +144,7 @@ class StoreMemory(StoreClock):
         self.store_id = store_id
         self.has_pseudonyms = has_pseudonyms
         self.local = LocalTime(zone)
+        self.trading_days = trading_days or TradingDays()
         self.first_pos_time: int | None = None
         self.detectors = detectors
         self.on_sale = on_sale

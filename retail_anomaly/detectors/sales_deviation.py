@@ -96,8 +96,11 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
     ten times rarer. The alert ends with an hour without deviation, with the day, or when too few sales open
     an alert of their own.
 
-    Cannot see: holidays that follow no weekday (the silent store raises an alert); a slow decline, which is
-    learned; one till of many; whether all stores of the chain lost their trade together.
+    On the days under `stores.ID.closed` nothing is judged or learned. On those under `stores.ID.holidays` a
+    store should sell as on a Sunday or on this weekday, whichever is less, from its first sale on.
+
+    Cannot see: holidays that the configuration does not name (the silent store raises an alert); a slow
+    decline, which is learned; one till of many; whether all stores of the chain lost their trade together.
 
     Examples
     --------
@@ -169,7 +172,9 @@ class SalesDeviation(Detector[SalesDeviationParameters, SalesDeviationState]):
         alerts = []
         learned = history.days >= self.parameters.learn_days
         before = history.block
-        for quarter in self.model.pass_time(block, store.local, history):
+        for quarter in self.model.pass_time(block, store.local, history, store.trading_days):
+            if state.river is not None and quarter.is_holiday:
+                continue  # it has no place for a day that is not usual
             if state.river is not None:
                 quarter = state.river.judge(quarter, store.local, self.telling(store))  # noqa: PLW2901
                 self.undecided += Counter({"model failed": int(state.river.model.failed)})

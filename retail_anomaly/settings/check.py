@@ -1,6 +1,7 @@
 """The check of settings: from values with their sources to typed sections."""
 
 import typing
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -122,13 +123,20 @@ def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
     if not isinstance(given, Given):
         raise _wrong(path, first_source(given), "expected one value, got keys below it")
     try:
-        return msgspec.convert(given.value, kind, dec_hook=read_duration)
+        return msgspec.convert(_with_dates_as_text(given.value), kind, dec_hook=read_duration)
     except msgspec.ValidationError as error:
         expected = in_plain_words(str(error))
     if is_literal(kind):
         expected = f"expected one of {', '.join(typing.get_args(bare(kind)))}"
     expected = expected.partition(", got ")[0]
     raise _wrong(path, given.source, f"{expected[:1].lower()}{expected[1:]}, got {_shown(given.value)}")
+
+
+def _with_dates_as_text(value: object) -> object:
+    # YAML makes a date of 2026-12-24, which may stand in a list beside text.
+    if isinstance(value, list):
+        return [str(entry) if type(entry) is date else entry for entry in value]
+    return value
 
 
 def _wrong(path: tuple[str, ...], source: str, expected: str) -> SettingsError:

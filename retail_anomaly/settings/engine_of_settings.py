@@ -98,6 +98,7 @@ def build_engine(
             max_late=settings.max_late,
             dedupe_memory=settings.dedupe_memory,
             zone=settings.zone,
+            trading_days=settings.trading_days,
             numbered_by=settings.numbered_by,
             void_memory=settings.void_memory,
             max_ahead=settings.max_ahead,

@@ -15,6 +15,7 @@ from msgspec import Meta
 from retail_anomaly.core.durations import Duration
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.receipts import NumberedBy
+from retail_anomaly.core.trading_days import TradingDays
 from retail_anomaly.detectors import Parameters
 from retail_anomaly.rules import Rule, load_rules
 from retail_anomaly.settings.case_settings import CaseSettings
@@ -78,8 +79,8 @@ class Settings(Section, frozen=True):
     stores: Annotated[
         dict[str, StoreSettings],
         Meta(
-            description="Settings by store id: its time zone, its group, and what differs in its rules and "
-            "detectors."
+            description="Settings by store id: its time zone, its group, its closed days and holidays, and "
+            "what differs in its rules and detectors."
         ),
     ] = msgspec.field(default_factory=dict)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
@@ -113,6 +114,11 @@ class Settings(Section, frozen=True):
         """
         store = self.stores.get(store_id)
         return ZoneInfo(store.time_zone if store else "UTC")
+
+    def trading_days(self, store_id: str) -> TradingDays:
+        """Return the days on which a store is closed or trades less; of one not listed, none is known."""
+        store = self.stores.get(store_id)
+        return store.trading_days if store else TradingDays()
 
     def parameters(self, store_id: str) -> dict[str, Parameters]:
         """Return the parameters that a store has of its own: by detector all of them, where one differs.

@@ -152,15 +152,30 @@ def test_is_refused_with_the_reason(either_helm, case):
 
 def stores_of(helm, path, *keys):
     """Return what Helm says of store ids as they stand in the values, and the ids that the streamer reads."""
-    stores = "".join(f"    {key}: {{time_zone: Europe/Oslo}}\n" for key in keys)
-    path.write_text(f"config:\n  stores:\n{stores}")
+    said, settings = settings_of(helm, path, *(f"{key}: {{time_zone: Europe/Oslo}}" for key in keys))
+    return said, None if settings is None else set(settings.stores)
+
+
+def settings_of(helm, path, *stores):
+    """Return what Helm says of stores in the values, and the settings that the streamer reads."""
+    path.write_text("config:\n  stores:\n" + "".join(f"    {store}\n" for store in stores))
     sets = [part for text in GOOD for part in ("--set", text)]
     done = call(helm, "template", RELEASE, str(CHART), "--values", str(path), *sets)
     if done.returncode:
         return done.stderr, None
     config = pick(tuple(yaml.safe_load_all(done.stdout)), "ConfigMap", "config")["data"]["config.yaml"]
     path.write_text(config)
-    return done.stderr, set(load(path, environ={}).settings.stores)
+    return done.stderr, load(path, environ={}).settings
+
+
+def test_the_closed_days_of_a_store_reach_the_streamer_as_they_stand(helm, tmp_path):
+    days = "[2026-01-06, 2026-12-24/2026-12-26, DE-BY]"
+    said, settings = settings_of(
+        helm, tmp_path / "values.yaml", f"berlin-1: {{closed: {days}, holidays: [2026-10-11]}}"
+    )
+    store = settings.stores["berlin-1"]
+    assert (said, store.holidays) == ("", ("2026-10-11",))
+    assert store.closed == ("2026-01-06", "2026-12-24/2026-12-26", "DE-BY")
 
 
 @pytest.mark.parametrize("key", ["0012", "no", "12345678", "on", "1e3", "0x1F", "-7", "1.50", "Off"])

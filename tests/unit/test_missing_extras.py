@@ -15,6 +15,7 @@ USES = {
         "from retail_anomaly.models.estimators import RefundEstimator",
         "from retail_anomaly.models import river_choice; river_choice.RiverChoice('river.anomaly.X').make()",
     ],
+    "holidays": ["from retail_anomaly.settings import StoreSettings; StoreSettings(closed=('DE',))"],
     "optuna": ["from retail_anomaly.tune import tune", "from retail_anomaly.tune import Tuning"],
     "pyarrow": ["from retail_anomaly import replay; replay('tills.parquet')"],
     "confluent_kafka": ["from streamer.notebook import KafkaFeed"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -129,7 +130,14 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("stores: {a: {time_zone: Mars}}",
          "stores.a.time_zone: expected an IANA name such as Europe/Berlin, got 'Mars'"),
         ("stores: {a: {time_zone: Europe}}", "got 'Europe'"),
-        ("stores: {a: 1}", "stores.a: expected keys below it (time_zone, group, rules, detectors), got 1"),
+        ("stores: {a: {closed: [soon]}}", "stores.a.closed: expected dates such as 2026-12-24, ranges"),
+        ("stores: {a: {closed: 2026-12-24}}", "stores.a.closed: expected a list"),
+        ("stores: {a: {closed: [2026-12-26/2026-12-24]}}", "range of at most 366 days that begins with the"),
+        ("stores: {a: {holidays: [ZZ]}}",
+         "stores.a.holidays: expected the two letters of a country (ISO 3166), such as DE; got 'ZZ'"),
+        ("stores: {a: {holidays: [DE-BW, DE-BX]}}", "no holidays of 'DE-BX' are known; did you mean DE-"),
+        ("stores: {a: 1}",
+         "stores.a: expected keys below it (time_zone, group, closed, holidays, rules, detectors), got 1"),
         ("stores:\n a:\n  detectors:\n   refund_burst: {cuont: 3}\n",
          ":4: unknown key stores.a.detectors.refund_burst.cuont; did you mean count?"),
         ("stores: {a: {detectors: {refund_burst: {count: 0}}}}",
@@ -171,13 +179,33 @@ def test_a_missing_file(tmp_path):
         ("RETAIL__DETECTORS__REFUND_BURST__CUONT", "1", "did you mean count?"),
         ("RETAIL__DETECTORS", "1", "detectors: expected keys below it"),
         ("RETAIL__STREAMER__BROKER__X", "1", "streamer.broker: expected one value"),
-        ("RETAIL__STORES__a", "UTC", "stores.a: expected keys below it (time_zone, group, rules, detectors)"),
+        (
+            "RETAIL__STORES__a",
+            "UTC",
+            "stores.a: expected keys below it (time_zone, group, closed, holidays, rules, detectors)",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named(name, value, message):
     found = error_of(environ={name: value})
     assert found.startswith(f"environment {name}: ")
     assert message in found
+
+
+def test_a_store_lists_its_days_as_dates_ranges_and_regions(config):
+    path = config("stores: {a: {closed: [2026-12-24/2026-12-26, DE-BY], holidays: [2026-10-11]}}")
+    settings = load(path, environ={"RETAIL__STORES__b__CLOSED": "[2026-01-02]"}).settings
+
+    def closed(store, month, day):
+        return settings.trading_days(store).is_closed(date(2026, month, day).toordinal())
+
+    assert closed("a", 12, 25)
+    assert closed("a", 4, 3)  # Good Friday
+    assert not closed("a", 4, 2)
+    assert closed("b", 1, 2)
+    assert not closed("elsewhere", 4, 3)
+    assert settings.trading_days("a").is_holiday(date(2026, 10, 11).toordinal())
+    assert not settings.trading_days("a").is_usual(date(2026, 10, 11).toordinal())
 
 
 def test_a_store_has_its_own_parameters_over_those_of_all(config):

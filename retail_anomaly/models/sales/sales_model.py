@@ -6,19 +6,28 @@ from typing import Final
 import msgspec
 
 from retail_anomaly.core.local_time import QUARTER, QUARTERS, LocalTime
+from retail_anomaly.core.trading_days import TradingDays
 from retail_anomaly.models.sales.history import HORIZONS, SalesHistory, WindowQuarter
 from retail_anomaly.models.sales.level import day_factor, learn_level
 from retail_anomaly.models.sales.off_prices import decay_off_prices, learn_off_prices, off_price_tails
 from retail_anomaly.models.sales.profile import LARGEST_CELL, UsualReceipts, learn_profile, usual_receipts
 from retail_anomaly.models.sales.receipts import receipt_tails
 from retail_anomaly.models.sales.tickets import decay_tickets, learn_tickets, ticket_tails
-from retail_anomaly.models.sales.verdict import JudgedQuarter, SalesTails, chances, combined
+from retail_anomaly.models.sales.verdict import (
+    JudgedQuarter,
+    SalesTails,
+    chances,
+    chances_on_holiday,
+    combined,
+)
 
 _WINDOW: Final = 8  # quarters: two hours
 _WITHIN_DAY: Final = HORIZONS[:3]
 _CLOSED: Final = 0.05  # receipts
 _FOLLOWED_FOR: Final = 4 * QUARTERS  # a long weekend
 _STRAYS: Final = 50
+_SUNDAY: Final = 7  # as a day: the first one of the calendar
+_NO_DAYS: Final = TradingDays()
 _DECAY: Final = 0.97  # a day
 
 
@@ -61,8 +70,13 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- time ---
 
-    def pass_time(self, block: int, local: LocalTime, store: SalesHistory) -> Iterator[JudgedQuarter]:
+    def pass_time(
+        self, block: int, local: LocalTime, store: SalesHistory, days: TradingDays = _NO_DAYS
+    ) -> Iterator[JudgedQuarter]:
         """Judge and learn the quarters that are over once `block` is being counted.
+
+        A closed day is passed over. A holiday is judged by what it should sell at least, and teaches nothing
+        of how much is usual.
 
         After four days without a sale time is not followed until the next one (see `accepts`): the store
         is closed, or its tills are no longer heard of.
@@ -72,9 +86,13 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         while store.block < block and not self.is_dormant(store):
             day, quarter = local.of(store.block * QUARTER)
             if day != store.day:
-                self._begin_day(day, store)
-            usual = usual_receipts(day, quarter, store, self.prior_days)
+                self._begin_day(day, store, days)
             store.block += 1
+            if days.is_closed(day):
+                store.clear_quarter()
+                continue
+            is_holiday = days.is_holiday(day)
+            usual = self._usual(day, quarter, store, is_holiday=is_holiday)
             if not store.day_receipts and not store.day_usual:
                 store.trade_began = store.block - 1
             if usual.mean < _CLOSED and not store.receipts:
@@ -83,11 +101,19 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             _end_silence(store)
             tails = self.judge(usual, store)
-            fewer, drop, spike = chances(tails, store)
+            fewer, drop, spike = (chances_on_holiday if is_holiday else chances)(tails, store)
             rare = min(drop, spike) <= self.protect and store.days >= self.warm_up
-            self._close(quarter, usual.mean, store, tails, rare=rare)
+            self._close(quarter, usual.mean, store, tails, rare=rare, is_holiday=is_holiday)
             yield JudgedQuarter(
-                store.block * QUARTER, day, usual.mean, tails, drop, spike, store.trade_began * QUARTER, fewer
+                store.block * QUARTER,
+                day,
+                usual.mean,
+                tails,
+                drop,
+                spike,
+                store.trade_began * QUARTER,
+                fewer,
+                is_holiday=is_holiday,
             )
 
     def is_dormant(self, store: SalesHistory) -> bool:
@@ -111,6 +137,13 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- judging ---
 
+    def _usual(self, day: int, quarter: int, store: SalesHistory, *, is_holiday: bool) -> UsualReceipts:
+        usual = usual_receipts(day, quarter, store, self.prior_days)
+        if is_holiday:
+            # A store keeps its weekday's hours on a holiday, or Sunday's, or hours in between.
+            usual = min(usual, usual_receipts(_SUNDAY, quarter, store, self.prior_days))
+        return usual
+
     def judge(self, usual: UsualReceipts, store: SalesHistory) -> SalesTails:
         """Return how unusual the quarter that is over is, alone, with the two hours before, with the day."""
         window = [*store.window, _row(store, usual.mean)][-_WINDOW:]
@@ -120,19 +153,27 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
     # --- learning ---
 
     def _close(
-        self, quarter: int, mean: float, store: SalesHistory, tails: SalesTails, *, rare: bool
+        self,
+        quarter: int,
+        mean: float,
+        store: SalesHistory,
+        tails: SalesTails,
+        *,
+        rare: bool,
+        is_holiday: bool,
     ) -> None:
-        """Learn the quarter that is over, unless it was rare, and begin the next."""
+        """Learn the quarter that is over, unless it was rare or on a holiday, and begin the next."""
         # At first nothing is usual, and everything would be rare. A day on which nothing is sold teaches one
         # rare quarter: it would teach thirty, and hide the next outage for weeks.
         is_closed = rare and store.flagged and not store.receipts and not store.day_receipts
-        if store.days >= self.warm_up and (mean > 0.2 or store.receipts) and not is_closed:
+        is_telling = (mean > 0.2 or store.receipts) and not is_closed and not is_holiday
+        if store.days >= self.warm_up and is_telling:
             store.drop_rank.add(tails.drop)
             store.spike_rank.add(tails.spike)
             store.price_rank.add(tails.price)
         if rare:
             store.flagged += 1
-        else:
+        elif not is_holiday:
             for spread, horizon in zip(store.spreads, _WITHIN_DAY, strict=False):
                 if tails.expected[horizon] > 1:
                     spread.add_relative(tails.observed[horizon], tails.expected[horizon])
@@ -153,9 +194,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         store.silent = 0 if store.receipts else store.silent + 1
         store.clear_quarter()
 
-    def _begin_day(self, day: int, store: SalesHistory) -> None:
-        """Learn the day that is over and begin another."""
-        if store.day:
+    def _begin_day(self, day: int, store: SalesHistory, days: TradingDays) -> None:
+        """Learn the day that is over, if it was a usual one, and begin another."""
+        if store.day and days.is_usual(store.day):
             self._learn_day(store)
         store.day = day
         store.clear_day()

@@ -79,6 +79,8 @@ class JudgedQuarter(msgspec.Struct, frozen=True):
         When the day's trade began, in epoch milliseconds.
     fewer
         Calibrated p-value of too few receipts, whatever the tickets and prices are.
+    is_holiday
+        Whether it is on a holiday of the store.
     """
 
     end: int
@@ -89,6 +91,7 @@ class JudgedQuarter(msgspec.Struct, frozen=True):
     spike: float
     day_start: int
     fewer: float = 1.0
+    is_holiday: bool = False
 
 
 def combined(
@@ -133,3 +136,16 @@ def chances(tails: SalesTails, store: SalesHistory) -> Chances:
     if tails.cheap >= tails.dear:
         return Chances(fewer, min(drop, wrong), spike)
     return Chances(fewer, drop, min(spike, wrong))
+
+
+def chances_on_holiday(tails: SalesTails, store: SalesHistory) -> Chances:
+    """Rank a quarter of a holiday, of which only the least that the store should sell is known.
+
+    More sales than that are no news, and neither is a store that has sold nothing so far: it may be closed.
+    """
+    found = chances(tails, store)
+    wrong = min(1.0, _RANKS / 2 * store.price_rank.chance_of(tails.price))
+    cheap, dear = (wrong, 1.0) if tails.cheap >= tails.dear else (1.0, wrong)
+    has_sold = tails.observed["day"] > 0
+    fewer = found.fewer if has_sold else 1.0
+    return Chances(fewer, min(fewer, cheap), dear)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -8,13 +9,15 @@ import pytest
 
 from retail_anomaly.contract import Run, Step, TimePasses
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.detectors.sales_deviation import SalesDeviationParameters
 from retail_anomaly.replay import Replay
-from retail_anomaly.settings import Settings, StoreSettings, build_engine
+from retail_anomaly.settings import DetectorSettings, Settings, StoreSettings, build_engine
 from tests.support.events import DAY, HOUR, MINUTE
 from tests.support.runs import alerts_of, engine_of
 from tests.support.usual import MONDAY, STORE, weeks
 
 QUARTER = 15 * MINUTE
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 def drops(alerts):
@@ -120,6 +123,75 @@ def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
     days = {(alert.event_time - MONDAY) // DAY for alert in alerts}
     assert set(holiday) <= days
     assert days <= set(holiday)
+
+
+def date_of(day):
+    return date.fromordinal(EPOCH + (MONDAY // DAY) + day).isoformat()
+
+
+def days_of(alerts):
+    return {(alert.event_time - MONDAY) // DAY for alert in alerts}
+
+
+def alerts_of_store(events, **given):
+    settings = Settings(stores={STORE: StoreSettings(**given)})
+    return alerts_of(build_engine(settings, ["sales_deviation"]), *events)
+
+
+def without_days(events, days):
+    return [event for event in events if (event.event_time - MONDAY) // DAY not in days]
+
+
+@pytest.mark.parametrize("key", ["closed", "holidays"])
+def test_days_without_a_sale_that_the_configuration_names_alert_nobody_and_hide_no_outage(key):
+    noon = MONDAY + 40 * DAY + 12 * HOUR
+    events = without_days(without_sales(trade(41, lambda day: 12), noon, noon + HOUR), range(37, 40))
+    alerts = alerts_of_store(events, **{key: [f"{date_of(37)}/{date_of(39)}"]})
+    assert days_of(alerts) == {40}
+    assert noon < alerts[0].event_time <= noon + 30 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("on_holiday", "told"), [(range(9, 12), set()), (range(9, 20), set()), (range(11, 15), {37})]
+)
+def test_a_holiday_sells_at_least_what_a_sunday_sells(on_holiday, told):
+    """It may sell more, but a store that sold and goes silent in Sunday's hours alerts."""
+
+    def is_open(event):
+        day, time = divmod(event.event_time - MONDAY, DAY)
+        hours = on_holiday if day == 37 else range(9, 12) if day % 7 == 6 else range(9, 17)
+        return time // HOUR in hours
+
+    events = [event for event in trade(41, lambda day: 12, opens=9, closes=20) if is_open(event)]
+    if told:
+        late = MONDAY + 37 * DAY + 9 * HOUR
+        events += [PosEvent("first", STORE, "c-1", "sku", 9.0, "SALE", late)]
+        events.sort(key=lambda event: event.event_time)
+    assert days_of(alerts_of_store(events, holidays=[date_of(37)])) == told
+    if on_holiday != range(9, 17):
+        assert 37 in days_of(alerts_of_store(events))
+
+
+def test_wrong_prices_are_told_on_a_holiday_too():
+    def of(event):
+        day, time = divmod(event.event_time - MONDAY, DAY)
+        return msgspec.structs.replace(event, amount=0.9) if day == 37 and time > 12 * HOUR else event
+
+    alerts = alerts_of_store(map(of, trade(41, lambda day: 12)), holidays=[date_of(37)])
+    assert [alert.evidence["component"] for alert in alerts if alert.revision == 1][:1] == ["price"]
+
+
+def test_a_river_detector_is_not_asked_on_a_holiday():
+    river = SalesDeviationParameters(enabled=True, model="river.anomaly.GaussianScorer", learn_days=14)
+
+    def told(holidays):
+        stores = {STORE: StoreSettings(holidays=holidays)}
+        settings = Settings(detectors=DetectorSettings().replaced({"sales_deviation": river}), stores=stores)
+        engine = build_engine(settings, ["sales_deviation"])
+        return days_of(alerts_of(engine, *trade(18, lambda day: 0 if day == 16 else 4)))
+
+    assert 16 in told(())
+    assert 16 not in told([date_of(16)])
 
 
 def test_wrong_prices_of_every_day_do_not_hide_an_outage():
