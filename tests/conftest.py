@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -21,6 +22,9 @@ from tests.support.browser import Browser, find_browser
 pytest_plugins = ["tests.hosts"]
 
 ROOT = Path(__file__).parents[1]
+# Thousands of collected tests are garbage to nobody. Looking through them while they are made, and ever again
+# while they run, takes a quarter of the time of their collection.
+gc.disable()
 # For the processes that tests start: `tests.support`, and modules that start faster (see tests/light).
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT / "tests" / "light"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -64,6 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         _mark(item)
     yield
     items.sort(key=_rank)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but not among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def _mark(item: pytest.Item) -> None:
