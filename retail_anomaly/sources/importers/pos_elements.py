@@ -74,6 +74,10 @@ class PosRecord:
         self.parts: dict[str, list[PosRecord]] = {}
         self._ranks: dict[str, int] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was read, and not which place each text is from."""
+        return _record_of, (self.texts, self.parts)
+
     def keep(self, reads: Sequence[Read], text: str) -> None:
         """Keep the text of a place for its fields, where none that counts more is there."""
         for field, rank, wanted, mark, _ in reads:
@@ -85,6 +89,12 @@ class PosRecord:
             if rank < self._ranks.get(field, _LAST):
                 self.texts[field] = text if mark is None else mark
                 self._ranks[field] = rank
+
+
+def _record_of(texts: dict[str, str], parts: dict[str, list[PosRecord]]) -> PosRecord:
+    record = PosRecord()
+    record.texts, record.parts = texts, parts
+    return record
 
 
 class PosPlace:
@@ -168,7 +178,6 @@ class TransactionPaths:
 
     def __init__(self, dialect: Dialect) -> None:
         self.name = dialect.transaction
-        self._dialect = dialect
         self.outside = PosPlace("")
         self.outside.used = self.outside.leaf = True
         self.root = PosPlace(dialect.transaction, self.outside)
@@ -205,10 +214,6 @@ class TransactionPaths:
         ):
             _grow_part(self.root, *part)
         _mark_leaves(self.root)
-
-    def anew(self) -> "TransactionPaths":
-        """Return the places of the same dialect of which none has been met."""
-        return TransactionPaths(self._dialect)
 
     def unused(self) -> Counter[str]:
         """Return how often each path was met from which nothing is read, the outermost ones."""

@@ -1,20 +1,24 @@
 """Import ARTS POSLog, the XML in which many tills tell of their transactions."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from retail_anomaly.settings.model import Settings
-from retail_anomaly.sources.importers.dialect import SHIPPED, read_dialect
+from retail_anomaly.sources.importers.dialect import SHIPPED, Dialect, read_dialect
 from retail_anomaly.sources.importers.events_out import prepare, write_events
 from retail_anomaly.sources.importers.export_files import ExportError
-from retail_anomaly.sources.importers.pos_elements import PosRecord, TransactionPaths
+from retail_anomaly.sources.importers.pos_elements import TransactionPaths
+from retail_anomaly.sources.importers.pos_logs import LogEnd, read_logs
 from retail_anomaly.sources.importers.pos_reader import transactions
 from retail_anomaly.sources.importers.poslog_transactions import Transactions
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.importers.safe_xml import Malformed
+
+Reader: TypeAlias = tuple[Dialect, Transactions]
 
 
 def import_poslog(
@@ -52,7 +56,7 @@ def import_poslog(
     Raises
     ------
     ExportError
-        A file is no POSLog, or is not safe to read.
+        There is no file, a file is no POSLog, or it is not safe to read.
     UsageError
         There is no such dialect.
 
@@ -69,57 +73,59 @@ def import_poslog(
         return zone if zone is not None and store_id not in known.stores else known.zone(store_id)
 
     readers = [
-        (TransactionPaths(read), Transactions(read, zone_of, store, report))
+        (read, Transactions(read, zone_of, store, report))
         for read in map(read_dialect, SHIPPED if dialect is None else [dialect])
     ]
+    if not logs:
+        raise ExportError("no POSLog file: name one at least")
     for log in logs:
         if not Path(log).is_file():
             raise ExportError(f"{log}: no such file")
     file = prepare(Path(out))
-    write_events(_events(logs, readers, report), file, readers[0][0].name, report)
-    for paths, events in readers:
+    write_events(_events(logs, readers, report), file, readers[0][0].transaction, report)
+    for _, events in readers:
         events.close()
-        for path, count in paths.unused().items():
-            report.skip(path, count=count)
     return report
 
 
 def _events(
-    logs: Sequence[Path | str], readers: list[tuple[TransactionPaths, Transactions]], report: ImportReport
+    logs: Sequence[Path | str], readers: Sequence[Reader], report: ImportReport
 ) -> Iterator[dict[str, Any]]:
-    for log in logs:
-        paths, events = _fitting(log, readers)
-        for transaction in _transactions(log, paths, report):
-            yield from events.events(transaction)
+    fitting = [(str(log), *_fitting(log, readers)) for log in logs]
+    rest = iter(fitting)
+    log, dialect, events = next(rest)
+    count = 0
+    for read in read_logs([(log, dialect) for log, dialect, _ in fitting]):
+        if isinstance(read, LogEnd):
+            _check_end(read, count, log, dialect, report)
+            log, dialect, events = next(rest, fitting[-1])
+            count = 0
+        elif isinstance(read, Counter):
+            for path, times in read.items():
+                report.skip(path, count=times)
+        else:
+            count += len(read)
+            for transaction in read:
+                yield from events.events(transaction)
 
 
-def _fitting(
-    log: Path | str, readers: list[tuple[TransactionPaths, Transactions]]
-) -> tuple[TransactionPaths, Transactions]:
+def _fitting(log: Path | str, readers: Sequence[Reader]) -> Reader:
     """Return the first reader that finds the store of a file's first transaction."""
-    for paths, events in readers[1:] and readers:
+    for dialect, events in readers[1:] and readers:
         # What is met here is met again.
         with Path(log).open("rb") as file, suppress(Malformed):
-            first = next(transactions(file, str(log), paths.anew()), None)
+            first = next(transactions(file, str(log), TransactionPaths(dialect)), None)
             if first is not None and events.knows_store(first):
-                return paths, events
+                return dialect, events
     return readers[0]
 
 
-def _transactions(log: Path | str, paths: TransactionPaths, report: ImportReport) -> Iterator[PosRecord]:
-    count = 0
-    with Path(log).open("rb") as file:
-        try:
-            for transaction in transactions(file, str(log), paths):
-                count += 1
-                yield transaction
-        except Malformed as error:
-            if not count:
-                raise ExportError(
-                    f"{log}: expected POSLog, XML with {paths.name} elements: {error.msg}"
-                ) from None
-            report.skip(
-                Path(log).name, f"cut off or malformed after {count:,} transactions (line {error.lineno})"
-            )
+def _check_end(end: LogEnd, count: int, log: str, dialect: Dialect, report: ImportReport) -> None:
+    """Tell of a file that is cut off, and refuse one without a transaction."""
+    name = dialect.transaction
+    if end.error and not count:
+        raise ExportError(f"{log}: expected POSLog, XML with {name} elements: {end.error}")
     if not count:
-        raise ExportError(f"{log}: expected POSLog, found no {paths.name} element in it")
+        raise ExportError(f"{log}: expected POSLog, found no {name} element in it")
+    if end.error:
+        report.skip(Path(log).name, f"cut off or malformed after {count:,} transactions (line {end.line})")
