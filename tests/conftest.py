@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hypothesis import settings
 from retail_anomaly.core.registry import own_detectors, unregister
 from tests.kafka import KafkaServer, KafkaUnavailableError
 from tests.support.browser import Browser, find_browser
+from tests.support.proxy import Proxy
 
 pytest_plugins = ["tests.hosts"]
 
@@ -150,8 +151,8 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """
     servers: list[KafkaServer] = []
 
-    def make(properties: dict[str, str] | None = None) -> KafkaServer:
-        server = KafkaServer(Path(tmp_path_factory.mktemp("kafka")), properties)
+    def make(properties: dict[str, str] | None = None, *, doors: Sequence[Proxy] = ()) -> KafkaServer:
+        server = KafkaServer(Path(tmp_path_factory.mktemp("kafka")), properties, doors=doors)
         servers.append(server)
         try:
             return server.start()

@@ -7,21 +7,19 @@ import signal
 from pathlib import Path
 from random import Random
 
-import msgspec
 import pytest
 
 import retail_anomaly as ra
-from retail_anomaly.cases import Case
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.events import ALERTS
 from retail_anomaly.frames.cases import CaseBook
 from retail_anomaly.settings import Settings
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
-from streamer.kafka.topic_plan import ALERT_ACTIONS, ALERT_CASES, TRIAGED
+from streamer.kafka.topic_plan import ALERT_ACTIONS, TRIAGED
 from streamer.kafka.topics import TopicPlan, ensure_topics
-from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
-from tests.support.decisions import DAY, drawn_actions, drawn_alerts
+from tests.kafka import KafkaServer, Record, fresh_name, produce
+from tests.support.decisions import DAY, drawn_actions, drawn_alerts, last_cases
 from tests.support.faults import CRAWL, LONG, PARTITIONS, RETENTION_MS, wait_for
 from tests.support.processes import StreamerProcess
 
@@ -67,14 +65,6 @@ class Triages:
         assert [process.stop() for process in processes] == [0] * len(processes)
 
 
-def _last_cases(address: str) -> list[Case]:
-    newest: dict[str, tuple[int, Case]] = {}
-    for record in consume(address, ALERT_CASES):
-        case = msgspec.json.decode(record.value or b"", type=Case)
-        newest[case.case_id] = max(newest.get(case.case_id, (-1, case)), (record.offset or 0, case))
-    return [case for _, case in newest.values()]
-
-
 @pytest.mark.timeout(900)
 def test_kills_shuffled_and_repeated_actions_give_the_cases_of_a_notebook(
     broker: KafkaServer, tmp_path: Path
@@ -105,7 +95,7 @@ def test_kills_shuffled_and_repeated_actions_give_the_cases_of_a_notebook(
     here.walk()
     here.wait_until_done(first, second)
 
-    found = CaseBook.of(_last_cases(broker.address), Settings())
+    found = CaseBook.of(last_cases(broker.address), Settings())
     wanted = ra.triage(alerts, actions)
     assert {case.case_id: case for case in found.cases} == {case.case_id: case for case in wanted.cases}
     assert [case.case_id for case in found.reading_order()] == [

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.jars import find_jars, find_java
 from tests.support.cached import once
 from tests.support.ports import free_ports
+from tests.support.proxy import Proxy
 from tests.support.waiting import PATIENCE_S
 
 START_DEADLINE = PATIENCE_S
@@ -40,7 +42,6 @@ PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "PLAINTEXT",
     "num.partitions": "1",
     "auto.create.topics.enable": "false",
@@ -77,12 +78,18 @@ class KafkaServer:
         Where its properties, log and data live; the data stays there until you remove it.
     properties
         Broker properties over the ones above, such as `{"message.max.bytes": "2000"}`.
+    doors
+        Proxies in front of the broker. A client that gets a proxy's address sees the broker there alone: the
+        broker has a listener for each, which tells that address to its clients.
     """
 
-    def __init__(self, folder: Path, properties: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, properties: dict[str, str] | None = None, *, doors: Sequence[Proxy] = ()
+    ) -> None:
         self.folder = folder
         self.log = folder / "server.log"
         self._properties = PROPERTIES | (properties or {})
+        self._doors = doors
         self._data = folder / "data"
         self._config = folder / "server.properties"
         self._ports: list[int] | None = None
@@ -167,11 +174,19 @@ class KafkaServer:
         shutil.rmtree(self._data, ignore_errors=True)
         self.log.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        client, controller = self._ports = free_ports(2)
-        listeners = f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"
+        self._ports = free_ports(2 + len(self._doors))
+        client, controller, *behind = self._ports
+        listeners = [f"PLAINTEXT://127.0.0.1:{client}", f"CONTROLLER://127.0.0.1:{controller}"]
+        advertised, protocols = listeners[:], ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+        for number, (door, port) in enumerate(zip(self._doors, behind, strict=True)):
+            door.target = f"127.0.0.1:{port}"
+            listeners.append(f"DOOR{number}://{door.target}")
+            advertised.append(f"DOOR{number}://{door.address}")
+            protocols.append(f"DOOR{number}:PLAINTEXT")
         properties = {
-            "listeners": listeners,
-            "advertised.listeners": listeners,
+            "listeners": ",".join(listeners),
+            "advertised.listeners": ",".join(advertised),
+            "listener.security.protocol.map": ",".join(protocols),
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
             "log.dirs": str(self._data),
             **self._properties,

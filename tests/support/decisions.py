@@ -1,12 +1,16 @@
-"""Alerts of a month in several stores, and the decisions of people about them, drawn from a seed."""
+"""Alerts of a month in several stores, the decisions of people about them, and the cases of a topic."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Any
 
-from retail_anomaly.cases import Action, Scope
+import msgspec
+
+from retail_anomaly.cases import Action, Case, Scope
 from retail_anomaly.core.alerts import Alert
+from streamer.kafka.topic_plan import ALERT_CASES
+from tests.kafka import consume
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -62,3 +66,12 @@ def drawn_actions(alerts: list[Alert], count: int, seed: int) -> list[Action]:
             fields = {"scope": Scope(type=alert.type, **subject), "expires_at": at + 2 * DAY}
         actions.append(Action(f"d-{number}", at, "kim", kind, alert.store_id, "looked", **fields))
     return actions
+
+
+def last_cases(address: str) -> list[Case]:
+    """Return each case of `alert-cases` as its last record has it."""
+    newest: dict[str, tuple[int, Case]] = {}
+    for record in consume(address, ALERT_CASES):
+        case = msgspec.json.decode(record.value or b"", type=Case)
+        newest[case.case_id] = max(newest.get(case.case_id, (-1, case)), (record.offset or 0, case))
+    return [case for _, case in newest.values()]

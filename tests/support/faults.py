@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from data_gen import Simulation
@@ -93,6 +94,8 @@ class Scene:
         Another log, and the alerts that it must give.
     topic_config
         Of every topic.
+    ways
+        The way to the broker of processes that have another one than `kafka`, by name.
     """
 
     def __init__(
@@ -105,8 +108,10 @@ class Scene:
         given: Sequence[Record] | None = None,
         alerts: Content | None = None,
         topic_config: Mapping[str, str] | None = None,
+        ways: Mapping[str, Connection] | None = None,
     ) -> None:
         self.kafka = kafka
+        self._ways = ways or {}
         self.folder = folder
         self.gate = folder / "gate"
         self.gate.mkdir()
@@ -135,7 +140,7 @@ class Scene:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         process = StreamerProcess(
-            self.kafka,
+            self._ways.get(name, self.kafka),
             self.group,
             folder,
             *self._arguments,
@@ -193,7 +198,10 @@ class Scene:
         admin = AdminClient({"bootstrap.servers": self.address})
 
         def is_so() -> bool:
-            group = admin.describe_consumer_groups([self.group])[self.group].result(PATIENCE_S)
+            try:
+                group = admin.describe_consumer_groups([self.group])[self.group].result(PATIENCE_S)
+            except KafkaException:  # a broker that has just started does not coordinate yet
+                return False
             return (group.state.name, len(group.members)) == (state, members)
 
         wait_for(is_so, f"a group that is {state} with {members} members")

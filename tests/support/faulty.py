@@ -23,12 +23,15 @@ processes 50 a second, so that the log is never over before the test has seen it
 and 300 a second while ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
 
 With ``FAULT_WATCH=0.5`` it looks at the topics every half a second, and not every 15 s.
+
+With libfaketime's variables its clock steps while it runs.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -39,6 +42,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import quixstreams.internal_producer
 from quixstreams.checkpointing import Checkpoint
 from quixstreams.internal_consumer import InternalConsumer
 from quixstreams.internal_producer import InternalProducer
@@ -202,6 +206,15 @@ if _commit_every:
 if _pace != "0" or any(point.action == "crawl" for point in _points):
     # A process notices a rebalance only once it has processed the records it has read ahead.
     streamer.quix.application._BUFFERED_MESSAGES = 20  # type: ignore[misc]
+
+
+def _sleep(seconds: float) -> None:
+    select.select([], [], [], seconds)
+
+
+if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+    # libfaketime with a true monotonic clock refuses the call that `time.sleep` makes.
+    time.sleep = quixstreams.internal_producer.sleep = _sleep  # type: ignore[assignment,attr-defined]
 
 if "FAULT_WATCH" in os.environ:
     streamer.process.WATCH_SECONDS = float(os.environ["FAULT_WATCH"])  # type: ignore[attr-defined]

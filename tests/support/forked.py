@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from subprocess import TimeoutExpired
+from subprocess import DEVNULL, Popen, TimeoutExpired
 
 _FORKS = multiprocessing.get_context("forkserver")
 
@@ -77,6 +77,32 @@ class ForkedCommand:
     def kill(self) -> None:
         """End it as a crash does."""
         self.send_signal(signal.SIGKILL)
+
+
+class ExecutedCommand:
+    """The same as `ForkedCommand`, and started as a user does."""
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        folder: Path | None = None,
+    ) -> None:
+        with log.open("ab") as errors:
+            self._process = Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=DEVNULL,
+                stderr=errors,
+                env=dict(environment),
+                cwd=folder,
+            )
+        self.pid = self._process.pid
+        self.poll = self._process.poll
+        self.wait = self._process.wait
+        self.send_signal = self._process.send_signal
+        self.kill = self._process.kill
 
 
 def _run(

@@ -13,7 +13,7 @@ from typing import Any
 
 from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
-from tests.support.forked import ForkedCommand
+from tests.support.forked import ExecutedCommand, ForkedCommand
 from tests.support.waiting import PATIENCE_S, pauses
 
 
@@ -60,7 +60,9 @@ class StreamerProcess:
     ) -> None:
         self.log.touch()
         self._begin = self.log.stat().st_size
-        self._process = ForkedCommand(module, options, self.log, environment, cwd)
+        # A fork can't load a library before all others.
+        kind = ExecutedCommand if "LD_PRELOAD" in environment else ForkedCommand
+        self._process = kind(module, options, self.log, environment, cwd)
         # A test that fails half-way leaves nothing running.
         weakref.finalize(self, _end, self._process)
 
@@ -129,7 +131,7 @@ class StreamerProcess:
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
 
-def _end(process: ForkedCommand) -> None:
+def _end(process: ForkedCommand | ExecutedCommand) -> None:
     process.kill()
     process.wait(PATIENCE_S)
 
