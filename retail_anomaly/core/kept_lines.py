@@ -26,7 +26,10 @@ _SHIFT: Final = 8  # bits of a line's number that are its row
 _ROW_BITS: Final = ROWS - 1
 # A line and the two rows of its tokens are in one chunk, and never fill it: the number after the last row is
 # that of the first row of another chunk.
-_FULL: Final = ROWS - 3
+_SPARE: Final = 3
+_FULL: Final = ROWS - _SPARE
+# A store that has a few lines and no more, as one whose id somebody makes up, takes a kilobyte for them.
+_FIRST_ROOM: Final = 32
 _MOST_SKUS: Final = 65_536  # that a row can count
 _LINES_PER_SLOT: Final = 4
 _pack: Final = ROW.pack_into
@@ -69,6 +72,7 @@ class KeptLines:
     __slots__ = (
         "_chunks",
         "_dropped",
+        "_full",
         "_hash",
         "_heads",
         "_keep",
@@ -89,6 +93,7 @@ class KeptLines:
         self._keep = keep
         self._chunks: dict[int, Chunk] = {}
         self._open: Chunk | None = None
+        self._full = _FULL  # rows of the open chunk, from which on the next line finds no room
         self._next_line = ROWS  # 0 ends a list of the index
         self._heads = array("I", bytes(4 * 64))  # the newest line, by the last bits of a hash
         self._mask = 63
@@ -133,9 +138,10 @@ class KeptLines:
             self._number, self._hash = number, text_hash(number)
         chunk, line = self._open, self._next_line
         row = line & _ROW_BITS
-        if chunk is None or row >= _FULL:
-            chunk = self._begin(clock)
-            line, row = self._next_line, 0
+        if chunk is None or row >= self._full:
+            chunk = self._with_room(clock)
+            line = self._next_line
+            row = line & _ROW_BITS
         self._next_line, chunk.count = line + 1, row + 1
         time, quantity, amount, hashed = event.event_time, event.quantity, event.amount, self._hash
         sku = self._skus[event.sku]
@@ -260,7 +266,7 @@ class KeptLines:
                 own = [self._series[tuple(each)] for each in series]
                 rows["series"] = np.array(own, dtype=np.uint16)[rows["series"]]
             self._chunks[number] = chunk
-        self._open = self._chunks.get(self._next_line >> _SHIFT)
+        self._open, self._full = self._chunks.get(self._next_line >> _SHIFT), _FULL
         self._index()
 
     def records(self) -> Iterator[StateRecord]:
@@ -282,9 +288,19 @@ class KeptLines:
 
     # --- rows -------------------------------------------------------------------------------------
 
+    def _with_room(self, clock: int) -> Chunk:
+        """Let the open chunk grow if it is a small one, or begin another."""
+        if self._open is None or self._full == _FULL:
+            return self._begin(clock)
+        self._open.grow()
+        self._full = _FULL
+        return self._open
+
     def _begin(self, clock: int) -> Chunk:
         self._next_line = -(-self._next_line // ROWS) * ROWS
-        chunk = self._open = self._chunks[self._next_line >> _SHIFT] = Chunk(clock)
+        room = ROWS if self._chunks else _FIRST_ROOM
+        self._full = room - _SPARE
+        chunk = self._open = self._chunks[self._next_line >> _SHIFT] = Chunk(clock, room)
         if len(self._chunks) * ROWS > _LINES_PER_SLOT * len(self._heads):
             self._heads = array("I", bytes(8 * len(self._heads)))
             self._index()

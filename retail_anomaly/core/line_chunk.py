@@ -63,6 +63,8 @@ class Chunk:
     ----------
     base
         The store's clock at the first line; the times of the lines are counted from it, in milliseconds.
+    room
+        For how many rows it has memory; `grow` gives it that of all.
 
     Attributes
     ----------
@@ -84,14 +86,19 @@ class Chunk:
 
     __slots__ = ("_newest", "base", "count", "dirty", "odd", "rows", "written")
 
-    def __init__(self, base: int) -> None:
+    def __init__(self, base: int, room: int = ROWS) -> None:
         self.base = base
         self.count = 0
-        self.rows = bytearray(ROWS * SIZE)
+        self.rows = bytearray(room * SIZE)
         self.odd: dict[int, Odd] = {}
         self.dirty = False
         self.written = 0
         self._newest = (0, 0)
+
+    def grow(self) -> None:
+        """Have memory for as many rows as a chunk has at most."""
+        # Another bytearray: one that somebody views can't change its length.
+        self.rows = self.rows + bytes(ROWS * SIZE - len(self.rows))
 
     def newest(self) -> int:
         """Return the latest time of a line, or clock when it was processed: all are forgotten after it."""

@@ -14,6 +14,7 @@ Live objects must never be ahead of the last commit. They are dropped, and read 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -118,6 +119,10 @@ class LiveState(CommitStep):
         live = self._partition(partition)
         store = live.stores.get(store_id)
         if store is None:
+            surplus = self._surplus(live, len(live.stores) - len(live.touched))
+            # Dropping takes a look at all that are touched, so it pays for some at once only.
+            if surplus >= self._share(self._most_live // 20):
+                self._put_aside(live, surplus)
             get = self._reader(store_id, partition)
             parts = live.parts[store_id] = RecordParts(get)
             store = live.stores[store_id] = self._load_store(
@@ -235,7 +240,7 @@ class LiveState(CommitStep):
                 live.own.write(_RULES, live.book.packed(), own, self._most_bytes)
                 live.rules_changed = False
             live.own.write_counts(own)
-            self._put_aside(live)
+            self._put_aside(live, self._surplus(live, len(live.stores)))
             live.touched.clear()
         self._unwritten = 0
         # The messages and records of a commit interval have been freed. Kept by malloc, they would take as
@@ -273,23 +278,29 @@ class LiveState(CommitStep):
             empty=next(opened.iter_items(b""), None) is None,
         )
 
-    def _put_aside(self, live: PartitionState) -> None:
-        """Drop from memory the stores that had no event for longest, if there are too many."""
+    def _put_aside(self, live: PartitionState, count: int) -> None:
+        """Drop from memory the stores that had no event for longest; those touched come last."""
         for store_id in live.touched:
             live.stores[store_id] = live.stores.pop(store_id)  # to the end
-        most = max(1, self._most_live // max(1, len(self._live)))
-        surplus = list(live.stores)[: len(live.stores) - most] if len(live.stores) > most else []
+        surplus = list(islice(live.stores, count))
         if surplus and not self.put_aside:
             _log.warning(
                 "more stores than stay in memory: those quiet for longest are read from disk when they come "
                 "again. Does a producer make up store ids?",
                 stores=len(live.stores),
-                in_memory=most,
+                in_memory=self._share(self._most_live),
             )
         self.put_aside += len(surplus)
         for store_id in surplus:
             del live.stores[store_id], live.parts[store_id]
             live.entries.pop(store_id, None)
+
+    def _surplus(self, live: PartitionState, written: int) -> int:
+        """Count the stores too many in memory, of which only those whose changes are written can go."""
+        return max(0, min(written, len(live.stores) - self._share(self._most_live)))
+
+    def _share(self, count: int) -> int:
+        return max(1, count // max(1, len(self._live)))
 
     @property
     def live_stores(self) -> int:

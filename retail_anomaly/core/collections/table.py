@@ -1,7 +1,8 @@
 """Entries by key, written in pages."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, TypeVar
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -13,6 +14,12 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 _PAGE_ENTRIES: Final = 256
 
 E = TypeVar("E")
+
+
+@cache
+def _decoder(entry_type: object) -> Callable[[bytes], Any]:
+    # One for all stores: a decoder takes 300 bytes and more, and a store has a dozen tables.
+    return msgspec.msgpack.Decoder(dict[str, entry_type]).decode  # type: ignore[valid-type]
 
 
 class Table(Generic[E]):
@@ -58,7 +65,7 @@ class Table(Generic[E]):
         due: Callable[[E], int] | None = None,
         time: Callable[[E], int | None] | None = None,
     ) -> None:
-        self._decode = msgspec.msgpack.Decoder(dict[str, entry_type]).decode  # type: ignore[valid-type]
+        self._decode: Callable[[bytes], dict[str, E]] = _decoder(entry_type)  # type: ignore[arg-type]
         self._due = due
         self._time = time
         self._entries: dict[str, E] = {}

@@ -42,6 +42,20 @@ def test_stores_that_were_put_aside_go_on_as_if_they_had_stayed(tmp_path: Path, 
     assert (states[0].put_aside > 0) is (most_live < 6)
 
 
+def test_between_two_commits_new_stores_take_the_place_of_those_whose_changes_are_written(
+    tmp_path: Path,
+) -> None:
+    states: list[LiveState] = []
+    pipeline = BrokerlessPipeline(build_engine(Settings()), tmp_path, most_live=20, on_state=states.append)
+    counts = [CountEvent(f"s-{n}", "k", 20, 1_760_000_000_000) for n in range(60)]
+    send_all(pipeline, [(topic_of(event), encode(event)) for event in counts[:20]])
+    pipeline.commit()
+    for touched, event in enumerate(counts[20:], 1):
+        send_all(pipeline, [(topic_of(event), encode(event))])
+        assert states[0].live_stores <= max(21, touched + 1)
+    pipeline.close()
+
+
 def test_a_store_with_one_event_is_no_burden_for_a_replay_and_its_second_event_finds_all() -> None:
     replay = Replay(build_engine(Settings()))
     first = [CountEvent(f"s-{n}", "k", 20, 1_760_000_000_000) for n in range(500)]
