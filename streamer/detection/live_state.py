@@ -276,6 +276,7 @@ class LiveState(CommitStep):
                 if topic in self._topics and not (topic == self._ticks and stored is None)
             },
             empty=next(opened.iter_items(b""), None) is None,
+            has_changelog=opened.get_changelog_offset() is not None,
         )
 
     def _put_aside(self, live: PartitionState, count: int) -> None:

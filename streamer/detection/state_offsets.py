@@ -18,7 +18,12 @@ _WAY_OUT: Final = (
 
 
 def check_offsets(
-    partition: int, stored: Mapping[str, int] | None, committed: Mapping[str, Committed], *, empty: bool
+    partition: int,
+    stored: Mapping[str, int] | None,
+    committed: Mapping[str, Committed],
+    *,
+    empty: bool,
+    has_changelog: bool,
 ) -> None:
     """Check that a partition's state stands for the group's offsets.
 
@@ -32,6 +37,8 @@ def check_offsets(
         By topic, the group's offsets.
     empty
         Whether there is no state at all. State that does not tell was written by an older version.
+    has_changelog
+        Whether its changelog has records. Quix reads back only those that the group's offsets cover.
 
     Raises
     ------
@@ -40,11 +47,17 @@ def check_offsets(
 
     Examples
     --------
-    >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(7, end=9)}, empty=False)
-    >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(None, end=9)}, empty=False)
+    >>> state = {"empty": False, "has_changelog": True}
+    >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(7, end=9)}, **state)
+    >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(None, end=9)}, **state)
     Traceback (most recent call last):
     streamer.errors.StreamerError: pos-events[0]: the state stands for the records before 7, the group has ...
     """
+    # A process commits where it begins before it writes any state.
+    if empty and has_changelog and committed and all(found.offset is None for found in committed.values()):
+        raise StreamerError(
+            f"partition {partition}: the changelog has state, the group has committed no offset: {_WAY_OUT}"
+        )
     for topic, found in sorted(committed.items()):
         stands = None if stored is None else stored.get(topic)
         if max(found.offset or 0, stands or 0) > found.end:

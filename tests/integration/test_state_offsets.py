@@ -67,6 +67,10 @@ class Case:
     def delete_offsets(self) -> None:
         self.admin.delete_consumer_groups([self.group])[self.group].result(PATIENCE_S)
 
+    def leave_the_changelog(self) -> None:
+        self.delete_offsets()
+        shutil.rmtree(self.folder / "state")
+
     def lose_state(self) -> None:
         shutil.rmtree(self.folder / "state")
         names = [name for name in self.topics() if name.startswith(f"changelog__{self.group}")]
@@ -91,6 +95,7 @@ class Case:
 
 MISHAPS: dict[str, Callable[[Case], None]] = {
     "offsets deleted": Case.delete_offsets,
+    "offsets deleted, a new disk": Case.leave_the_changelog,
     "state lost": Case.lose_state,
 }
 
@@ -226,7 +231,17 @@ def test_which_state_stands_for_which_offset(
     stored: dict[str, int] | None, committed: Committed, empty: bool, fine: bool
 ) -> None:
     if fine:
-        check_offsets(0, stored, {"t": committed}, empty=empty)
+        check_offsets(0, stored, {"t": committed}, empty=empty, has_changelog=not empty)
     else:
         with pytest.raises(StreamerError):
-            check_offsets(0, stored, {"t": committed}, empty=empty)
+            check_offsets(0, stored, {"t": committed}, empty=empty, has_changelog=not empty)
+
+
+def test_a_changelog_that_no_offset_covers_is_not_passed_over() -> None:
+    topics = {"s": Committed(None), "t": Committed(None, end=9)}
+    with pytest.raises(StreamerError, match="the changelog has state"):
+        check_offsets(0, None, topics, empty=True, has_changelog=True)
+    check_offsets(0, None, topics, empty=True, has_changelog=False)
+    # A process that was killed in its first checkpoint.
+    begun = topics | {"t": Committed(0, BEGUN, end=9)}
+    check_offsets(0, None, begun, empty=True, has_changelog=True)
