@@ -76,6 +76,18 @@ def sales() -> Any:
             {"Time": "Time", "store": "Store", "detector": "Model", "silent": "Why"},
             width=10,
         ),
+        columns(
+            "Quarters of an hour with a score of 0.98 or more",
+            influx(
+                f'SELECT COUNT("score") AS "quarters" {judged("sales_deviation")} AND "score" >= 0.98 '
+                'GROUP BY time($__interval), "store" fill(0)',
+                alias="$tag_store",
+            ),
+            "Of a hundred quarters of honest trade four at most. If a store has far more for a week, its "
+            "trade is no longer as the model learned it: see `retail-anomaly drift`.",
+            every="1d",
+            width=24,
+        ),
         lines(
             "Sales of an interval, beside the range of all stores",
             influx(
