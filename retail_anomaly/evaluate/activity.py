@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from retail_anomaly.core.events import CountEvent, Event, PosEvent, ShiftEvent
+from retail_anomaly.core.events import REFUND, CountEvent, Event, PosEvent, ShiftEvent
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.store_calendar import local_days
 
@@ -28,8 +28,9 @@ class Activity:
     times
         By store the times of its POS events, counts and gate events, sorted, in epoch milliseconds.
     sample
-        Receipt lines and counts drawn at random, one row each: ``store_id``, ``employee_id``,
-        ``transaction_id`` (None for a count), ``sku``, ``event_time`` (epoch milliseconds).
+        REFUND lines and counts drawn at random, one row each: ``store_id``, ``employee_id``,
+        ``transaction_id`` (None for a count), ``sku``, ``event_time`` (epoch milliseconds). They are read by
+        somebody who has no alerts.
     zones
         Time zone of the stores.
 
@@ -64,7 +65,7 @@ class Activity:
         seed
             Seed of the sample.
         sample
-            How many receipt lines and counts are kept to draw random alerts from.
+            How many REFUND lines and counts are kept to draw random alerts from.
 
         Returns
         -------
@@ -76,7 +77,7 @@ class Activity:
         rng = Random(seed)
         seen = 0
         for event in events:
-            if isinstance(event, PosEvent | CountEvent):
+            if isinstance(event, CountEvent) or (isinstance(event, PosEvent) and event.event_type == REFUND):
                 # Reservoir sampling: the n-th event takes a place with the chance sample / n.
                 seen += 1
                 if len(drawn) < sample:

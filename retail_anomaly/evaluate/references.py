@@ -23,7 +23,9 @@ ALERT_COLUMNS: Final = (
 
 
 def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd.DataFrame:
-    """Draw alerts about random receipt lines and counts of the log.
+    """Draw alerts about random refunds and counts of the log, as many of either where there are both.
+
+    That is how somebody reads who has no alerts: sales are too many, and nearly all of them are honest.
 
     Parameters
     ----------
@@ -44,14 +46,18 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
     Examples
     --------
     >>> from retail_anomaly.core.events import PosEvent
-    >>> sale = PosEvent("t-1", "store-1", "c-1", "sku-1", 9.5, "SALE", 1_760_000_000_000)
-    >>> drawn = random_alerts(Activity.of([sale]), 2, runs=3, seed=0)
+    >>> refund = PosEvent("t-1", "store-1", "c-1", "sku-1", 9.5, "REFUND", 1_760_000_000_000)
+    >>> drawn = random_alerts(Activity.of([refund]), 2, runs=3, seed=0)
     >>> drawn["run"].tolist(), drawn["evidence"][0]
     ([0, 0, 1, 1, 2, 2], {'transactionId': 't-1', 'sku': 'sku-1'})
     """
     rng = np.random.default_rng(seed)
-    size = count * runs if len(activity.sample) else 0
-    rows = activity.sample.iloc[rng.integers(0, max(1, len(activity.sample)), size)]
+    sample = activity.sample
+    size = count * runs if len(sample) else 0
+    # A store counts more articles than it refunds: each kind has half of the chance.
+    is_count = sample["transaction_id"].isna()
+    weights = 1 / is_count.map(is_count.value_counts()).to_numpy(dtype="float64")
+    rows = sample.iloc[rng.choice(len(sample), size, p=weights / weights.sum()) if size else []]
     return pd.DataFrame(
         {
             "alert_id": [f"random-{number}" for number in range(size)],
@@ -64,7 +70,7 @@ def random_alerts(activity: Activity, count: int, *, runs: int, seed: int) -> pd
             "event_time": utc_times(rows["event_time"].to_numpy()),
             "opened_at": utc_times(rows["event_time"].to_numpy()),
             "evidence": [
-                {"transactionId": transaction, "sku": sku} if transaction else {"sku": sku}
+                {"transactionId": transaction, "sku": sku} if isinstance(transaction, str) else {"sku": sku}
                 for transaction, sku in zip(rows["transaction_id"], rows["sku"], strict=True)
             ],
             "run": np.repeat(np.arange(runs), count)[:size],

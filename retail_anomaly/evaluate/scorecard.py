@@ -48,8 +48,8 @@ _NO_ACTIVITY: Final = (
 class Scorecard:
     """The worth of alerts as DataFrames; a notebook shows them as tables.
 
-    The rows are ``Alerts`` (yours), ``Null`` (no alerts), ``Random`` (as many, about random receipt lines
-    and counts of the log; the mean of several drawings) and ``Perfect`` (one for each incident, at the first
+    The rows are ``Alerts`` (yours), ``Null`` (no alerts), ``Random`` (as many, about random refunds and
+    counts of the log; the mean of several drawings) and ``Perfect`` (one for each incident, at the first
     event that could show it). ``low`` to ``high`` is a 95 % bootstrap interval over the stores; with one
     store there is none. A figure that cannot be known is NaN.
 

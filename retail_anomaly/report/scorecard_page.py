@@ -76,7 +76,7 @@ def write_scorecard(card: Scorecard, path: Path | str, *, title: str = "Scorecar
         facts={name: measure_text(measure, card.value(measure)) for name, measure in _TILES.items()},
         sections=sections,
         footer="Intervals are 95 % bootstrap intervals over the stores. Each alert counts once, with its "
-        "last revision. Random: as many alerts, about receipt lines and counts drawn from the log. "
+        "last revision. Random: as many alerts, about refunds and counts drawn from the log. "
         "Perfect: one alert for each incident, at the first event that could show it.",
     )
 

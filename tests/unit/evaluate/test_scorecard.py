@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from retail_anomaly.cases import packaged_calibration
+from retail_anomaly.core.events import CountEvent, Event
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
+from retail_anomaly.evaluate.references import random_alerts
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.card_rows import row_of
 from tests.unit.evaluate.world import (
@@ -20,6 +22,7 @@ from tests.unit.evaluate.world import (
     alert,
     alerts,
     incident,
+    refund,
     sale,
 )
 
@@ -133,13 +136,26 @@ def test_a_part_of_the_activity():
 
 
 def test_the_sample_is_bounded_and_every_event_has_the_same_chance():
-    log = [sale("a", NOON + n, f"t{n}") for n in range(40)]
+    log = [refund("a", NOON + n, f"t{n}") for n in range(40)]
     drawn = pd.concat([Activity.of(log, seed=seed, sample=10).sample for seed in range(400)])
     assert len(drawn) == 4_000
     shares = drawn["transaction_id"].value_counts(normalize=True)
     assert len(shares) == 40
     # 100 of 4,000 each, give or take 4 standard deviations.
     assert shares.between(1 / 40 - 0.01, 1 / 40 + 0.01).all()
+
+
+def test_random_alerts_are_about_what_somebody_reads_who_has_none():
+    log: list[Event] = [sale("a", NOON, "s"), refund("a", NOON, "r"), CountEvent("a", "k", 3, NOON)]
+    drawn = Activity.of(log).sample["transaction_id"]
+    assert (len(drawn), drawn.dropna().tolist()) == (2, ["r"])
+
+
+def test_half_of_the_random_alerts_are_about_refunds_however_many_counts_there_are():
+    log: list[Event] = [refund("a", NOON, "r"), *(CountEvent("a", "k", n, NOON) for n in range(50))]
+    drawn = random_alerts(Activity.of(log), 400, runs=1, seed=0)
+    refunds = sum("transactionId" in evidence for evidence in drawn["evidence"])
+    assert 150 < refunds < 250
 
 
 def test_without_the_log_what_needs_it_is_missing_and_said():
@@ -216,7 +232,7 @@ def test_what_lacks_a_column_is_named():
 def test_random_alerts_find_as_often_as_chance_says():
     """One receipt in four is the incident's, and a run draws two alerts."""
 
-    log = [sale("a", NOON + n, f"t{n % 4}") for n in range(400)]
+    log = [refund("a", NOON + n, f"t{n % 4}") for n in range(400)]
     truth = incidents_frame([incident("i", "a", NOON, transactionIds=["t0"], expectedLoss=8.0)])
     raised = alerts_frame([alert(f"r{n}", "a", NOON, 0.5, {}) for n in range(2)])
     card = scorecard(raised, truth, activity=Activity.of(log), runs=4_000, resamples=0)

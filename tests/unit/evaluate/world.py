@@ -67,9 +67,13 @@ def sale(store: str, at: int, receipt: str = "t") -> PosEvent:
     return PosEvent(receipt, store, "c", "k", 9.5, "SALE", at)
 
 
+def refund(store: str, at: int, receipt: str = "t") -> PosEvent:
+    return PosEvent(receipt, store, "c", "k", 9.5, "REFUND", at)
+
+
 # Store a trades on one day, store b on two; a shift is no event of a day.
 EVENTS: list[Event] = [
-    *(sale("a", NOON + minute * MINUTE) for minute in (0, 1, 2, 3, 4, 8)),
+    *(refund("a", NOON + minute * MINUTE) for minute in (0, 1, 2, 3, 4, 8)),
     sale("b", NOON - DAY),
     *(sale("b", NOON + minute * MINUTE) for minute in (10, 20, 40)),
     CountEvent("b", "k", 3, NOON + 30 * MINUTE),
