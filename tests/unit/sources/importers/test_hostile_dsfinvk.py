@@ -1,0 +1,149 @@
+"""DSFinV-K from strangers: card numbers, zips and indexes that lead out or grow, exports that are cut off."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import pytest
+
+from retail_anomaly.sources.importers.dsfinvk import import_dsfinvk
+from retail_anomaly.sources.importers.export_files import ExportError
+from tests.support.dsfinvk import export_bytes, write_folder, write_zip
+from tests.support.till_export import line
+from tests.unit.sources.importers.read_dsfinvk import imported, read
+
+
+def test_a_card_number_comes_out_nowhere(tmp_path, till):
+    card = "4111111111111111"
+    till.receipt(
+        "1",
+        line("gift", 20.0, kind="MehrzweckgutscheinKauf", GUTSCHEIN_NR=card),
+        KUNDE_ID=card,
+        KUNDE_NAME=card,
+        BON_NOTIZ=card,
+    )
+    till.receipt("2", line("a", 20.0, kind=card))
+    till.receipt("3", line(card, 20.0, ARTIKELTEXT="Gutschein"))
+
+    events, report = imported(tmp_path, till)
+
+    assert [event["sku"] for event in events] == ["gift", "Gutschein"]
+    assert card not in json.dumps(events)
+    assert card not in "".join(report.lines())
+    assert report.unmapped["transactions.csv: KUNDE_ID that is a card number"] == 1
+
+
+def test_a_file_that_is_cut_off_gives_its_whole_rows(tmp_path, till):
+    for number in range(3):
+        till.receipt(str(number), line("a", 5.0))
+    files = export_bytes(till.tables)
+    files["lines.csv"] = files["lines.csv"][:-30]
+    export = write_folder(tmp_path / "in", files)
+
+    events, report = read(tmp_path, export)
+
+    assert len(events) == 2
+    assert report.unmapped == {
+        "lines.csv: a row with fewer fields than columns, as at the end of a cut file": 1,
+        "transactions.csv: receipts without lines": 1,
+    }
+
+
+def test_a_zip_that_is_cut_off_says_so(tmp_path, till):
+    till.receipt("1", line("a", 5.0))
+    whole = write_zip(tmp_path / "0.zip", export_bytes(till.tables))
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(whole.read_bytes()[:-40])
+
+    with pytest.raises(ExportError, match=r"cut\.zip: expected a folder or a whole zip file"):
+        import_dsfinvk([cut], tmp_path / "events")
+
+
+@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "C:\\evil.csv", "a\\..\\..\\evil.csv"])
+def test_a_zip_with_a_path_that_leads_out_is_refused(tmp_path, till, name):
+    files = export_bytes(till.tables) | {name: b"x"}
+
+    with pytest.raises(ExportError, match="leads out of the zip: refused"):
+        import_dsfinvk([write_zip(tmp_path / "0.zip", files)], tmp_path / "events")
+
+
+def test_a_zip_bomb_is_refused(tmp_path, till):
+    files = export_bytes(till.tables) | {"lines.csv": b"0" * 50_000_000}
+
+    with pytest.raises(ExportError, match="refused as a zip bomb"):
+        import_dsfinvk([write_zip(tmp_path / "0.zip", files)], tmp_path / "events")
+    assert not (tmp_path / "events").exists()
+
+
+def test_an_index_that_names_a_file_outside_is_refused(tmp_path, till):
+    till.receipt("1", line("a", 5.0))
+    files = export_bytes(till.tables)
+    files["index.xml"] = files["index.xml"].replace(b"<URL>lines.csv", b"<URL>../lines.csv")
+
+    with pytest.raises(ExportError, match=r"'\.\./lines\.csv' names no file of the export"):
+        import_dsfinvk([write_folder(tmp_path / "in", files)], tmp_path / "events")
+
+
+@pytest.mark.parametrize(
+    "entity",
+    ['<!ENTITY e SYSTEM "file:///etc/passwd">', '<!ENTITY a "ha"><!ENTITY e "&a;&a;&a;">'],
+)
+def test_an_index_with_entities_is_refused(tmp_path, till, entity):
+    files = export_bytes(till.tables)
+    files["index.xml"] = (
+        files["index.xml"]
+        .replace(b'SYSTEM "gdpdu-01-09-2004.dtd"', f"[{entity}]".encode())
+        .replace(b"<Name>Till</Name>", b"<Name>&e;</Name>")
+    )
+
+    with pytest.raises(ExportError, match="defines entities: refused"):
+        import_dsfinvk([write_folder(tmp_path / "in", files)], tmp_path / "events")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"lines.csv": b""}, "no index.xml in it; expected a DSFinV-K export"),
+        ({"index.xml": b"<DataSet>"}, "index.xml: expected XML"),
+        ({"index.xml": b"<DataSet/>"}, "expected the description of tables"),
+    ],
+)
+def test_something_else_than_an_export_is_one_line(tmp_path, files, said):
+    with pytest.raises(ExportError, match=said):
+        import_dsfinvk([write_folder(tmp_path / "in", files)], tmp_path / "events")
+
+
+def test_an_export_without_receipts_is_one_line(tmp_path, till):
+    only = {"vat.csv": [{"Z_KASSE_ID": "K1"}]}
+
+    with pytest.raises(ExportError, match=r"expected a table transactions\.csv, it lists vat\.csv"):
+        import_dsfinvk([write_folder(tmp_path / "in", export_bytes(only))], tmp_path / "events")
+
+
+def test_an_import_that_fails_leaves_the_old_events(tmp_path, till):
+    old = tmp_path / "events" / "pos-events.jsonl"
+    old.parent.mkdir()
+    old.write_text("old")
+
+    with pytest.raises(ExportError):
+        import_dsfinvk([tmp_path / "nowhere.zip"], old.parent)
+
+    assert old.read_text() == "old"
+
+
+def test_a_damaged_member_gives_the_rows_before_the_damage(tmp_path, till):
+    for number in range(2000):
+        till.receipt(str(number), line(f"article-{number * 7919 % 10007}", 5.0))
+    whole = write_zip(tmp_path / "0.zip", export_bytes(till.tables))
+    content = bytearray(whole.read_bytes())
+    with zipfile.ZipFile(whole) as archive:
+        info = archive.getinfo("lines.csv")
+    middle = info.header_offset + info.compress_size // 2
+    content[middle : middle + 200] = b"\xff" * 200
+    whole.write_bytes(content)
+
+    events, report = read(tmp_path, whole)
+
+    assert 0 < len(events) < 2000
+    assert any("lines.csv: damaged after row" in path for path in report.unmapped)
