@@ -44,7 +44,8 @@ stores:
 ```
 
 `closed` and `holidays` list dates, ranges and regions. A region is a country of ISO 3166, with or without
-a subdivision, and stands for its public holidays: `GB-ENG`, `US-CA`, `FR`. They come from the library
+a subdivision, and stands for its public holidays: `GB-ENG`, `US-CA`, `FR`. Norway needs quotes (`"NO"`), for
+YAML reads a bare `NO` as false. The holidays come from the library
 holidays (`pip install '.[holidays]'`), without a network. [models.md](models.md#closed-days-and-holidays)
 says how they are judged.
 
