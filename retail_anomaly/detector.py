@@ -24,13 +24,14 @@ from retail_anomaly.core.events import (
     TillEvent,
 )
 from retail_anomaly.core.forgotten_sales import ForgottenSales
-from retail_anomaly.core.kept_line import KeptLine
+from retail_anomaly.core.kept_line import KeptSale
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
 from retail_anomaly.core.receipts import Named, Receipt, agrees, series_hash, text_hash, token_hash
 from retail_anomaly.core.registry import register, unregister
+from retail_anomaly.core.sale_run import SaleRun
 from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine
 
@@ -47,7 +48,7 @@ __all__ = [
     "Event",
     "ForgottenSales",
     "GateData",
-    "KeptLine",
+    "KeptSale",
     "Margin",
     "MovementEvent",
     "Named",
@@ -56,6 +57,7 @@ __all__ = [
     "PosEvent",
     "Range",
     "Receipt",
+    "SaleRun",
     "Score",
     "SecurityEvent",
     "ShiftEvent",

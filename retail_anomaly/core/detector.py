@@ -13,6 +13,7 @@ from retail_anomaly.core.forgotten_sales import ForgottenSales
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import P, Parameters, checked
+from retail_anomaly.core.sale_run import SaleRun
 from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine
 
@@ -135,6 +136,13 @@ class Detector(ABC, Generic[P, S]):
     def on_sale(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
         """Look at a SALE line."""
         return ()
+
+    def on_sales(self, run: SaleRun, state: S, store: StoreMemory) -> None:
+        """Look at SALE lines after the fact, many at once, which costs less than `on_sale` for each.
+
+        They raise no alert. Your detector is shown nothing else between the lines of a run, and it has seen
+        all sales before whatever it is shown next. A detector that counts by days needs `on_sale`.
+        """
 
     def on_refund(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Alert]:
         """Look at a REFUND line."""

@@ -1,4 +1,4 @@
-"""One kept line of a receipt."""
+"""A kept line of a receipt."""
 
 from typing import NamedTuple
 
@@ -38,3 +38,21 @@ class KeptLine(NamedTuple):
     sku: str
     series: Identity
     receipt_first: int
+
+
+class KeptSale(NamedTuple):
+    """A SALE line that is kept, and of which something is left.
+
+    Parameters
+    ----------
+    number_hash
+        The `text_hash` of its transaction id.
+    time
+        Its event time, in epoch milliseconds.
+    series
+        The identity of its receipt without the number.
+    """
+
+    number_hash: int
+    time: int
+    series: Identity

@@ -1,7 +1,7 @@
 """The lines of a store's receipts, kept for as long as they can be taken back."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from struct import error as DoesNotFit  # noqa: N812 - it says what went wrong
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 from retail_anomaly.core.collections.collection import Load, StateRecord
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.forgotten_sales import ForgottenSales, forgotten_sales
-from retail_anomaly.core.kept_line import KeptLine
+from retail_anomaly.core.kept_line import KeptLine, KeptSale
 from retail_anomaly.core.line_chunk import KEY, ROW, ROWS, SIZE, UNKNOWN, Chunk, Odd, linked, unpack
 from retail_anomaly.core.numbered_names import NumberedNames
 from retail_anomaly.core.receipts import (
@@ -117,55 +117,68 @@ class KeptLines:
         return min(self._chunks) << _SHIFT if self._chunks else self._next_line
 
     def add(self, event: PosEvent, sign: int, clock: int) -> int:
-        """Keep a line.
+        """Keep a line, as `add_all` does; return its number."""
+        return self.add_all((event,), (clock,), sign)[0]
+
+    def add_all(self, events: Sequence[PosEvent], clocks: Sequence[int], sign: int = 1) -> list[int]:
+        """Keep lines.
 
         Parameters
         ----------
-        event
-            The line.
+        events
+            The lines, in the order in which they were processed.
+        clocks
+            The store's clock at each of them, in epoch milliseconds.
         sign
-            1 for a SALE line, -1 for a REFUND line.
-        clock
-            The store's clock, in epoch milliseconds.
+            1 for SALE lines, -1 for REFUND lines.
 
         Returns
         -------
-        int
-            The number of the line.
+        list of int
+            The numbers of the lines.
         """
-        number = event.transaction_id
-        if number != self._number:
-            self._number, self._hash = number, text_hash(number)
+        # Nearly every event is such a line: the loop calls few functions and looks few attributes up.
+        added: list[int] = []
+        number, hashed, plain, skus, whole = self._number, self._hash, self._plain, self._skus, 1000 * sign
         chunk, line = self._open, self._next_line
-        row = line & _ROW_BITS
-        if chunk is None or row >= self._full:
-            chunk = self._with_room(clock)
-            line = self._next_line
-            row = line & _ROW_BITS
-        self._next_line, chunk.count = line + 1, row + 1
-        time, quantity, amount, hashed = event.event_time, event.quantity, event.amount, self._hash
-        sku = self._skus[event.sku]
-        series = 0 if self._plain else self._series[self._numbering.series(event)]
         heads, slot = self._heads, hashed & self._mask
-        cents = round(amount * 100)
-        is_one = quantity == 1
-        mils = sign * 1000 if is_one else round(quantity * 1000) * sign
-        ahead, late = time - chunk.base, clock - time
-        try:
-            _pack(chunk.rows, row * SIZE, hashed, heads[slot], ahead, late, UNKNOWN, mils, cents, sku, series)
-            fits = cents / 100 == amount and (is_one or mils / 1000 == sign * quantity)
-        except DoesNotFit:
-            _pack(chunk.rows, row * SIZE, hashed, heads[slot], 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
-            fits = False
-        if not fits:
-            own_sku = event.sku if sku == _MOST_SKUS else None
-            chunk.odd[row] = Odd(time, clock, float(sign * quantity), amount, own_sku)
-        heads[slot] = line
-        if event.customer_token is not None:
-            self._add_token(chunk, line, token_hash("customer", event.customer_token, event.sku))
-        if event.card_token is not None:
-            self._add_token(chunk, line, token_hash("card", event.card_token, event.sku))
-        return line
+        series = 0
+        for event, clock in zip(events, clocks, strict=True):
+            if event.transaction_id != number:
+                number = event.transaction_id
+                hashed = text_hash(number)
+                slot = hashed & self._mask
+            row = line & _ROW_BITS
+            if row >= self._full or chunk is None:
+                self._next_line = line
+                chunk = self._with_room(clock)
+                line, heads, slot = self._next_line, self._heads, hashed & self._mask
+                row = line & _ROW_BITS
+            if not plain:
+                series = self._series[self._numbering.series(event)]
+            time, amount, sku = event.event_time, event.amount, skus[event.sku]
+            cents, is_one = round(amount * 100), event.quantity == 1
+            mils = whole if is_one else round(event.quantity * 1000) * sign
+            link, ahead, late = heads[slot], time - chunk.base, clock - time
+            try:
+                _pack(chunk.rows, row * SIZE, hashed, link, ahead, late, UNKNOWN, mils, cents, sku, series)
+                fits = cents / 100 == amount and (is_one or mils / 1000 == sign * event.quantity)
+            except DoesNotFit:
+                _pack(chunk.rows, row * SIZE, hashed, link, 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
+                fits = False
+            if not fits:
+                own_sku = event.sku if sku == _MOST_SKUS else None
+                chunk.odd[row] = Odd(time, clock, float(sign * event.quantity), amount, own_sku)
+            heads[slot] = line
+            added.append(line)
+            line += 1
+            chunk.count = row + 1
+            if event.customer_token is not None:
+                line = self._add_token(chunk, line, added[-1], "customer", event.customer_token, event.sku)
+            if event.card_token is not None:
+                line = self._add_token(chunk, line, added[-1], "card", event.card_token, event.sku)
+        self._number, self._hash, self._next_line = number, hashed, line
+        return added
 
     def of_number(self, number: str) -> list[KeptLine]:
         """Return the kept lines of all receipts with a number, in the order in which they were processed."""
@@ -173,26 +186,24 @@ class KeptLines:
         self._group(places)
         return [self._line(place) for place in places]
 
-    def of_token(self, hashed: int) -> list[KeptLine]:
-        """Return the kept lines with a token and a sku, found by their `token_hash`."""
-        rows = [(place, self._chunks[place >> _SHIFT]) for place in self._places(hashed)]
-        lines = [place - _row(chunk.rows, (place & _ROW_BITS) * SIZE)[6] for place, chunk in rows]
-        for line in lines:
-            self._find_receipt(line)
-        return [self._line(line) for line in lines]
+    def sales_of_number(self, number: str) -> Iterator[KeptSale]:
+        """Yield the SALE lines of a number of which something is left, the newest first."""
+        return self._sales(reversed(self._places(text_hash(number))))
+
+    def sales_of_token(self, hashed: int) -> Iterator[KeptSale]:
+        """Yield the SALE lines with a token and a sku, found by their `token_hash`, the newest first."""
+        chunks = self._chunks
+        for place in reversed(self._places(hashed)):
+            back = _row(chunks[place >> _SHIFT].rows, (place & _ROW_BITS) * SIZE)[6]
+            yield from self._sales((place - back,))
 
     def receipt(self, line: int, number: str) -> Receipt:
         """Return the receipt of a kept line, whose number the caller knows."""
         chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
-        hashed, link, ahead, _, first, _, _, _, series = _row(chunk.rows, row * SIZE)
+        hashed, _, ahead, _, first, _, _, _, series = _row(chunk.rows, row * SIZE)
         if first == UNKNOWN:
-            # Nearly all lines that are asked about are the first of their number.
-            if self._newest_place(hashed, link) is None:
-                first = 0
-                chunk.set_first(row, first)
-            else:
-                self._group(self._places(hashed))
-                first = _row(chunk.rows, row * SIZE)[4]
+            self._group(self._places(hashed))
+            first = _row(chunk.rows, row * SIZE)[4]
         odd = chunk.odd.get(row)
         time = odd.time if odd else chunk.base + ahead
         return Receipt((number, *self._series.names[series]), time + first)
@@ -306,34 +317,39 @@ class KeptLines:
             self._index()
         return chunk
 
-    def _add_token(self, chunk: Chunk, line: int, hashed: int) -> None:
-        """Add a row that leads from a token to a line: it holds how far before it the line is."""
-        place, slot = self._next_line, hashed & self._mask
+    def _add_token(self, chunk: Chunk, place: int, line: int, field: str, token: str, sku: str) -> int:
+        """Add a row that leads from a token to a line; return the place after it.
+
+        It holds how far before it the line is.
+        """
+        hashed = token_hash(field, token, sku)
+        slot = hashed & self._mask
         row = (hashed, self._heads[slot], 0, 0, 0, UNKNOWN, place - line, 0, 0)
-        _pack(chunk.rows, chunk.count * SIZE, *row)
+        _pack(chunk.rows, (place & _ROW_BITS) * SIZE, *row)
         self._heads[slot] = place
         chunk.count += 1
-        self._next_line = place + 1
+        return place + 1
 
     def _places(self, hashed: int) -> list[int]:
         """Return the lines with a number's hash, the oldest first."""
-        found = []
-        place = self._newest_place(hashed, self._heads[hashed & self._mask])
-        while place is not None:
-            found.append(place)
-            link = _key(self._chunks[place >> _SHIFT].rows, (place & _ROW_BITS) * SIZE)[1]
-            place = self._newest_place(hashed, link)
-        return found[::-1]
-
-    def _newest_place(self, hashed: int, line: int) -> int | None:
-        """Return the newest line with a number's hash in a list of the index from a line on."""
-        chunks = self._chunks
+        found, chunks = [], self._chunks
+        line = self._heads[hashed & self._mask]
         while line and (chunk := chunks.get(line >> _SHIFT)) is not None:
             number, link = _key(chunk.rows, (line & _ROW_BITS) * SIZE)
             if number == hashed:
-                return line
+                found.append(line)
             line = link
-        return None
+        found.reverse()
+        return found
+
+    def _sales(self, places: Iterable[int]) -> Iterator[KeptSale]:
+        for line in places:
+            chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
+            hashed, _, ahead, _, _, mils, _, _, series = _row(chunk.rows, row * SIZE)
+            odd = chunk.odd.get(row)
+            time, quantity = (chunk.base + ahead, mils) if odd is None else (odd.time, odd.quantity)
+            if quantity > 0:
+                yield KeptSale(hashed, time, self._series.names[series])
 
     def _line(self, line: int) -> KeptLine:
         chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
@@ -361,23 +377,22 @@ class KeptLines:
 
     # --- receipts ---------------------------------------------------------------------------------
 
-    def _find_receipt(self, line: int) -> None:
-        chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
-        hashed, _, _, _, first, *_ = _row(chunk.rows, row * SIZE)
-        if first == UNKNOWN:
-            self._group(self._places(hashed))
-
     def _group(self, places: list[int]) -> None:
         """Find the receipts of one number's lines: a line joins the receipt begun last that fits."""
         begun: dict[int, list[int]] = {}
         for line in places:
             chunk, row = self._chunks[line >> _SHIFT], line & _ROW_BITS
             _, _, ahead, _, offset, _, _, _, series = _row(chunk.rows, row * SIZE)
-            time = chunk.base + ahead if row not in chunk.odd else chunk.odd[row].time
-            firsts = begun.setdefault(series, [])
+            time = chunk.odd[row].time if row in chunk.odd else chunk.base + ahead
+            firsts = begun.get(series)
+            if firsts is None:
+                firsts = begun[series] = []
             if offset == UNKNOWN:
-                fitting = (first for first in reversed(firsts) if abs(time - first) <= _DAY)
-                offset = next(fitting, time) - time
+                offset = 0
+                for first in reversed(firsts):
+                    if abs(time - first) <= _DAY:
+                        offset = first - time
+                        break
                 chunk.set_first(row, offset)
             if time + offset not in firsts:
                 firsts.append(time + offset)

@@ -15,6 +15,7 @@ from retail_anomaly.core.kept_lines import KeptLines
 from retail_anomaly.core.ledger import Ledger
 from retail_anomaly.core.local_time import UTC, LocalTime
 from retail_anomaly.core.receipts import NumberedBy, Numbering, Receipt
+from retail_anomaly.core.sale_run import SaleRun
 from retail_anomaly.core.shifts import Shift, Shifts
 from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.core.state_header import StateHeader, read_header
@@ -29,6 +30,8 @@ _ACTIVE: Final = 30 * 24 * _HOUR
 
 
 Steps: TypeAlias = Sequence[tuple[Callable[[PosEvent, Any, "StoreMemory"], Sequence[Alert]], Any]]
+RunSteps: TypeAlias = Sequence[tuple[Callable[[SaleRun, Any, "StoreMemory"], None], Any]]
+TimedDetectors: TypeAlias = Sequence[tuple[Any, Any]]
 TakenSteps: TypeAlias = Sequence[tuple[Callable[[TakenLine, Any, "StoreMemory"], None], Any]]
 ForgottenSteps: TypeAlias = Sequence[tuple[Callable[[ForgottenSales, Any, "StoreMemory"], None], Any]]
 
@@ -48,6 +51,10 @@ class StoreMemory(StoreClock):
         The detectors' states by detector name.
     on_sale, on_refund
         The steps of a receipt line: for each detector, its method and its state of this store.
+    on_sales
+        The steps of a run of SALE lines.
+    on_time
+        The detectors that look at the time, each with its state of this store.
     config_hashes
         The hashes of the detectors' parameters by detector name; they are written with the state.
     on_taken_back, on_forgotten
@@ -67,12 +74,12 @@ class StoreMemory(StoreClock):
 
     Attributes
     ----------
+    gathered, clocks
+        The SALE lines that came last, and the clock at each: neither `lines` nor the detectors with
+        `on_sales` know them yet. `lines`, `line`, `detectors` and `collections` let the store catch up first,
+        so nobody sees a difference.
     numbering
         Tells the receipt of an event.
-    lines
-        The receipt lines that can still be taken back.
-    line
-        The number of the line that is being processed: a later line has a higher one.
     first_pos_time
         Event time of the store's first POS event.
     dispatch, indexed
@@ -96,21 +103,25 @@ class StoreMemory(StoreClock):
 
     __slots__ = (
         "_config_hashes",
+        "_detectors",
+        "_line",
+        "_lines",
         "_receipt",
         "active",
-        "detectors",
+        "clocks",
         "dispatch",
         "first_pos_time",
+        "gathered",
         "has_pseudonyms",
         "indexed",
-        "line",
-        "lines",
         "local",
         "numbering",
         "on_forgotten",
         "on_refund",
         "on_sale",
+        "on_sales",
         "on_taken_back",
+        "on_time",
         "seen_movements",
         "seen_pos",
         "seen_security",
@@ -130,6 +141,8 @@ class StoreMemory(StoreClock):
         detectors: dict[str, DetectorState],
         on_sale: Steps = (),
         on_refund: Steps = (),
+        on_sales: RunSteps = (),
+        on_time: TimedDetectors = (),
         on_taken_back: TakenSteps = (),
         on_forgotten: ForgottenSteps = (),
         config_hashes: dict[str, str] | None = None,
@@ -146,9 +159,13 @@ class StoreMemory(StoreClock):
         self.local = LocalTime(zone)
         self.trading_days = trading_days or TradingDays()
         self.first_pos_time: int | None = None
-        self.detectors = detectors
+        self._detectors = detectors
         self.on_sale = on_sale
         self.on_refund = on_refund
+        self.on_sales = on_sales
+        self.on_time = on_time
+        self.gathered: list[PosEvent] = []
+        self.clocks: list[int] = []
         self.dispatch: Any = None
         self.indexed: Any = None
         self.on_taken_back = on_taken_back
@@ -156,8 +173,8 @@ class StoreMemory(StoreClock):
         self.void_memory = void_memory
         self.numbering = Numbering(numbered_by, self.local)
         # As long as a late event may look for them, too.
-        self.lines = KeptLines(self.numbering, max(void_memory, max_late))
-        self.line = 0
+        self._lines = KeptLines(self.numbering, max(void_memory, max_late))
+        self._line = 0
         self._receipt = (0, Receipt(("",), 0))
         self.shifts = Shifts(max_late)
         self.active = Table(int, due=lambda seen: seen + _ACTIVE + max_late)
@@ -168,6 +185,46 @@ class StoreMemory(StoreClock):
         self.seen_movements = TimedIds(span, dedupe_memory)
         self._config_hashes = config_hashes or {}
         self.written_with: dict[str, str] = {}
+
+    @property
+    def lines(self) -> KeptLines:
+        """The receipt lines that can still be taken back."""
+        self.catch_up()
+        return self._lines
+
+    @property
+    def line(self) -> int:
+        """The number of the line that is being processed: a later line has a higher one."""
+        self.catch_up()
+        return self._line
+
+    @property
+    def detectors(self) -> dict[str, DetectorState]:
+        """The detectors' states by detector name."""
+        self.catch_up()
+        return self._detectors
+
+    def catch_up(self, steps: RunSteps | None = None) -> None:
+        """Keep the gathered lines, and show them to the detectors that look at runs.
+
+        Parameters
+        ----------
+        steps
+            The steps to take. None: all.
+        """
+        if not self.gathered:
+            return
+        events, clocks = self.gathered, self.clocks
+        self.gathered, self.clocks = [], []
+        run = SaleRun(events, clocks, self._lines.add_all(events, clocks))
+        self._line = run.lines[-1]
+        for step, state in self.on_sales if steps is None else steps:
+            step(run, state, self)
+
+    def keep_refund(self, event: PosEvent) -> None:
+        """Keep a REFUND line, which is then the one that is being processed."""
+        self.catch_up()
+        self._line = self._lines.add(event, -1, self.clock)
 
     def keep_shift(self, event: ShiftEvent, also: str | None = None) -> None:
         """Remember a shift as `Shifts.keep` does; it replaces one of the same employee and start."""

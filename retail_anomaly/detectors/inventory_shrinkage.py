@@ -18,6 +18,7 @@ from retail_anomaly.detector import (
     Parameters,
     PosEvent,
     Range,
+    SaleRun,
     StoreMemory,
     Table,
     TakenLine,
@@ -83,11 +84,9 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         """Return a store's state without sales."""
         return InventoryShrinkageState()
 
-    def on_sale(self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory) -> Sequence[Alert]:
+    def on_sales(self, run: SaleRun, state: InventoryShrinkageState, store: StoreMemory) -> None:
         """Count the pieces as sold."""
-        sold = state.sold
-        sold.put(event.sku, (sold.get(event.sku) or 0) + event.quantity)
-        return ()
+        state.sold.add([(event.sku, event.quantity) for event in run.events])
 
     def explain(
         self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory

@@ -30,6 +30,7 @@ from retail_anomaly.detector import (
     Parameters,
     PosEvent,
     Range,
+    SaleRun,
     StoreMemory,
     Table,
     TakenLine,
@@ -176,10 +177,11 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
         """Return a store's state with an empty ledger."""
         return RefundMatchState(self.parameters.sale_memory, self.max_late)
 
-    def on_sale(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Alert]:
-        """Enter the sale into the ledger."""
-        state.ledger.add(store.numbering.identity(event), event, 1, store.clock)
-        return ()
+    def on_sales(self, run: SaleRun, state: RefundMatchState, store: StoreMemory) -> None:
+        """Enter the sales into the ledger."""
+        add, identity = state.ledger.add, store.numbering.identity
+        for event, clock in zip(run.events, run.clocks, strict=True):
+            add(identity(event), event, 1, clock)
 
     def on_refund(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Alert]:
         """Compare the refund with its receipt, and book what it takes."""

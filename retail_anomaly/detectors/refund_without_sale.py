@@ -15,7 +15,7 @@ from retail_anomaly.detector import (
     DetectorState,
     Duration,
     ForgottenSales,
-    KeptLine,
+    KeptSale,
     Margin,
     Named,
     Parameters,
@@ -246,16 +246,15 @@ class RefundWithoutSale(Detector[RefundWithoutSaleParameters, RefundWithoutSaleS
         since = event.event_time - self.parameters.sale_memory
         reference = store.numbering.named(event)
         named: Named = reference or store.numbering.identity(event)
-        exchange = _OwnSales.of(event, store)
-        kept = [line for line in store.lines.of_number(named[0] or "") if agrees(named[1:], line.series)]
+        exchange, lines = _OwnSales.of(event, store), store.lines
+        for sale in lines.sales_of_number(named[0] or ""):
+            if sale.time >= since and agrees(named[1:], sale.series) and not exchange.holds(sale):
+                return True
         token = _token(event) if reference is None else None
         if token is not None:
-            kept += store.lines.of_token(token)
-        if any(
-            line.is_sale and line.quantity > 0 and line.time >= since and not exchange.holds(line)
-            for line in kept
-        ):
-            return True
+            for sale in lines.sales_of_token(token):
+                if sale.time >= since and not exchange.holds(sale):
+                    return True
         if len(state.sales):
             newest = state.sales.newest(named[0] or "")
             if newest is not None and newest >= since:
@@ -334,7 +333,7 @@ class _OwnSales(NamedTuple):
         times = event.event_time - within, event.event_time + within
         return cls(text_hash(number), tuple(series), times)
 
-    def holds(self, line: KeptLine) -> bool:
+    def holds(self, line: KeptSale) -> bool:
         if not self.times[0] <= line.time <= self.times[1]:
             return False
         return line.number_hash == self.number_hash and line.series == self.series

@@ -16,6 +16,7 @@ from retail_anomaly.detector import (
     Parameters,
     PosEvent,
     Range,
+    SaleRun,
     SecurityEvent,
     StoreMemory,
     Table,
@@ -112,25 +113,17 @@ class SecurityCorrelation(Detector[SecurityCorrelationParameters, SecurityCorrel
         """Return a store's state without sales."""
         return SecurityCorrelationState(self.parameters.window + self.max_late)
 
-    def on_sale(
-        self, event: PosEvent, state: SecurityCorrelationState, store: StoreMemory
-    ) -> Sequence[Alert]:
-        """Remember a high-value line."""
-        if not reaches(event.amount, self.parameters.amount):
-            return ()
-        minute = str(event.event_time // _MINUTE)
-        line = HighValueSale(
-            event.event_time,
-            event.transaction_id,
-            event.cashier_id,
-            event.amount,
-            store.line,
-            store.receipt(event).key,
-        )
-        sales = state.sales.get(minute) or []
-        sales.append(line)
-        state.sales.put(minute, sales)
-        return ()
+    def on_sales(self, run: SaleRun, state: SecurityCorrelationState, store: StoreMemory) -> None:
+        """Remember the high-value lines."""
+        limit = self.parameters.amount
+        for event, line in zip(run.events, run.lines, strict=True):
+            if reaches(event.amount, limit):
+                minute = str(event.event_time // _MINUTE)
+                receipt = store.lines.receipt(line, event.transaction_id).key
+                sale = HighValueSale(
+                    event.event_time, event.transaction_id, event.cashier_id, event.amount, line, receipt
+                )
+                state.sales.put(minute, [*(state.sales.get(minute) or ()), sale])
 
     def on_taken_back(self, taken: TakenLine, state: SecurityCorrelationState, store: StoreMemory) -> None:
         """Drop a line of which too little is left."""

@@ -16,6 +16,7 @@ from retail_anomaly.detector import (
     Parameters,
     PosEvent,
     Range,
+    SaleRun,
     StoreMemory,
     Table,
     TakenLine,
@@ -87,13 +88,14 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         """Return a store's state without counts."""
         return StockDiscrepancyState()
 
-    def on_sale(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
-        """Take the pieces off the stock of a counted sku."""
-        stock = state.stock.get(event.sku)
-        if stock is not None:
-            stock.sold += event.quantity
-            state.stock.put(event.sku, stock)
-        return ()
+    def on_sales(self, run: SaleRun, state: StockDiscrepancyState, store: StoreMemory) -> None:
+        """Take the pieces off the stock of counted skus."""
+        get = state.stock.get
+        for event in run.events:
+            stock = get(event.sku)
+            if stock is not None:
+                stock.sold += event.quantity
+                state.stock.put(event.sku, stock)
 
     def on_refund(self, event: PosEvent, state: StockDiscrepancyState, store: StoreMemory) -> Sequence[Alert]:
         """Put the pieces back into the stock."""

@@ -1,6 +1,6 @@
 """Entries by key, written in pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 from zlib import crc32
@@ -91,6 +91,18 @@ class Table(Generic[E]):
                 self._page(key).add(key)
             self._dirty.add(key)
         self._entries[key] = entry
+
+    def add(self, amounts: Iterable[tuple[str, Any]]) -> None:
+        """Add to entries that are numbers, each from 0 on."""
+        entries = self._entries
+        for key, amount in amounts:
+            known = entries.get(key)
+            if known is None:
+                self.put(key, 0 + amount)
+                continue
+            entries[key] = known + amount
+            if self._dirty is not None:
+                self._dirty.add(key)
 
     def drop(self, key: str) -> None:
         """Drop the entry of `key`, if there is one."""

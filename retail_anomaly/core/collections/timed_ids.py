@@ -106,25 +106,38 @@ class TimedIds:
         if not self._begin <= time < self._end:
             self._turn_to(time // self._span)
         if self._tracked:
-            bucket = self._bucket
-            pending = bucket.pending
-            if pending.get(name, 0) < time:
-                pending[name] = time
-                bucket.dirty = True
-                if len(pending) == CHUNK_IDS:
-                    bucket.seal()
+            self._note(name, time)
         if len(recent) > self._limit:
             self._compact()
 
+    def _note(self, name: str, time: int) -> None:
+        """Put an id into the bucket of its time, for the records."""
+        bucket = self._bucket
+        pending = bucket.pending
+        if pending.get(name, 0) < time:
+            pending[name] = time
+            bucket.dirty = True
+            if len(pending) == CHUNK_IDS:
+                bucket.seal()
+
     def add_unless_since(self, name: str, time: int, since: int) -> bool:
         """Note that an id was seen, unless it was seen at `since` or later; return whether it was noted."""
-        hashed = hash(name)
+        hashed, recent = hash(name), self._recent
         # Nearly all ids are new, and this test tells so without a search.
-        if hashed in self._recent or self._unread or self._present[hashed & self._mask]:
+        if hashed in recent or self._present[hashed & self._mask] or self._unread:
             newest = self.newest(name)
             if newest is not None and newest >= since:
                 return False
-        self._add(name, hashed, time)
+            self._add(name, hashed, time)
+            return True
+        # As `_add`, without the call.
+        recent[hashed] = time
+        if not self._begin <= time < self._end:
+            self._turn_to(time // self._span)
+        if self._tracked:
+            self._note(name, time)
+        if len(recent) > self._limit:
+            self._compact()
         return True
 
     def newest(self, name: str) -> int | None:
