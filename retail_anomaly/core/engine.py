@@ -30,7 +30,7 @@ from retail_anomaly.core.lineup import AnyDetector, Lineup
 from retail_anomaly.core.memory import Steps, StoreMemory
 from retail_anomaly.core.taking_back import TAKING_BACK, take_back
 
-# More would save little: a run mostly ends earlier, at a refund, a count or a gate. Each takes 600 bytes.
+# More would save little: a run mostly ends earlier, at a refund, a count or a gate. Each takes 0.8 kB.
 _MOST_GATHERED: Final = 16
 
 
