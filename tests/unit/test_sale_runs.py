@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -56,7 +57,7 @@ def sales(number: int, **fields: object) -> list[Event]:
     return [sale(n, transaction_id=f"t-{n}", **fields) for n in range(number)]
 
 
-def seen(events: list[Event], detector: type[Watching] = Watching, nobody: str = "") -> Seen:
+def seen(events: Sequence[Event], detector: type[Watching] = Watching, nobody: str = "") -> Seen:
     engine = Engine([detector(Parameters(), DAY)], nobody={nobody})
     store = engine.new_store("store-1")
     for event in events:
