@@ -6,7 +6,7 @@ event then refuses it. A bool is a number to Python, but not to a till.
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from numbers import Integral, Real
 from typing import Any, Final, TypeAlias
@@ -29,6 +29,9 @@ INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u061c"
 """Signs without a width, which programs leave around a cell and nobody sees."""
 ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 """A number as a spreadsheet shows a long one: its last digits are lost."""
+
+BEYOND: Final = (ValueError, OverflowError, NotImplementedError)
+"""The errors of libraries about a time that Python has none for."""
 
 _MOST_DIGITS: Final = 40
 # A float holds each whole number below; above, an id may have become its neighbour's.
@@ -255,7 +258,7 @@ def converter(
         Whether a row may lack the field.
     """
     read = reader_of(mapping.dates) if mapping.dates else None
-    convert = _converter(field, kind, mapping, form, clock, read)
+    convert = _refusing(_converter(field, kind, mapping, form, clock, read))
     if not is_optional:
         return lambda cell: None if is_absent(cell) else convert(cell)
 
@@ -271,6 +274,34 @@ def converter(
         return convert(cell)
 
     return optional
+
+
+def _refusing(convert: Convert) -> Convert:
+    """Make a cell that its own library can't show, such as a timestamp of the year 30000, one of no field."""
+
+    def converted(cell: Any) -> Any:
+        if getattr(cell, "ndim", 0):
+            return cell.tolist()  # an array, which can't be compared with a text
+        try:
+            value = convert(cell)
+        except BEYOND:
+            return beyond(cell)
+        # The timestamps of pandas are dates of Python also where Python has none, and then can't be written.
+        return beyond(cell) if isinstance(value, date) and not MINYEAR <= value.year <= MAXYEAR else value
+
+    return converted
+
+
+def beyond(cell: object = "") -> bytes:
+    """Return what stands for a cell that can't be shown: bytes, which no field takes.
+
+    Examples
+    --------
+    >>> beyond(date(1, 1, 1))
+    b'a date beyond the years 1 to 9999'
+    """
+    kind = type(cell).__name__ if cell != "" else "value"
+    return f"a {kind} beyond the years 1 to 9999".encode()
 
 
 def nulls_of(kind: Kind, mapping: TopicMapping) -> Collection[str]:

@@ -8,7 +8,7 @@ is a whole row by itself.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -67,6 +67,8 @@ class CsvRows:
         The number of the first of the lines.
     least
         How many cells a row has at least, where the header ends with empty names; None: `width`.
+    quote
+        The sign around a text; empty: none.
 
     Examples
     --------
@@ -88,9 +90,13 @@ class CsvRows:
         *,
         first_line: int,
         least: int | None = None,
+        quote: str = '"',
     ) -> None:
         self._lines = iter(lines)
         self._separator = separator
+        self._quote = quote
+        self._form: dict[str, Any] = {"delimiter": separator, "strict": True}
+        self._form |= {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
         self._width = width
         self._least = width if least is None else least
         self._line = first_line
@@ -115,7 +121,7 @@ class CsvRows:
     def _plain(self, block: list[str]) -> list[list[str]] | None:
         """Return the rows of lines that are one whole row each, or None if one of them is not."""
         try:
-            rows = list(csv.reader(block, delimiter=self._separator, strict=True))
+            rows = list(csv.reader(block, **self._form))
         except csv.Error:
             return None
         width = self._width
@@ -149,7 +155,7 @@ class CsvRows:
     def _cells(self, text: str) -> tuple[list[str] | None, str]:
         """Return the cells of a row, or None and the reason why it is none."""
         try:
-            rows = list(csv.reader([text], delimiter=self._separator, strict=True))
+            rows = list(csv.reader([text], **self._form))
         except csv.Error as error:
             said = str(error)
             if "unexpected end of data" in said:
@@ -170,10 +176,10 @@ class CsvRows:
         """Return the cells of a row that goes on in the next lines, and how many lines it takes."""
         text = block[place]
         for count, line in enumerate(block[place + 1 : place + _MOST_LINES], 2):
-            if self._width > 1 and '"' not in line and self._cells(line)[0] is not None:
+            if self._width > 1 and self._quote not in line and self._cells(line)[0] is not None:
                 break  # a row of its own, which the quote would swallow
             text += line
-            if '"' in line:
+            if self._quote in line:
                 cells, reason = self._cells(text)
                 if cells is not None:
                     return (None, 1) if self._swallows(cells) else (cells, count)

@@ -1,6 +1,7 @@
 """Parquet and Excel files as tables."""
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress, islice
@@ -230,7 +231,9 @@ class ExcelTable:
 
         with self._file.seekable() as content:
             try:
-                book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of parts that are not read, such as styles
+                    book = openpyxl.load_workbook(content, read_only=True, data_only=True)
             except Exception as error:  # noqa: BLE001 - a damaged file makes openpyxl raise anything
                 detail = " ".join(str(error).split()).rstrip(".")
                 raise SourceError(f"{self.name} can't be read as Excel ({detail}): is it complete?") from None
@@ -250,12 +253,20 @@ class ExcelTable:
                 book.close()
 
     def _shown_rows(self, sheet: Any) -> Iterator[Sequence[Any]]:
+        rows = iter(sheet.iter_rows())
         try:
-            for row in sheet.iter_rows():
+            while (row := _next_row(rows)) is not None:
                 yield [_shown(cell) for cell in row]
         except Exception as error:  # noqa: BLE001 - as above
             detail = " ".join(str(error).split()).rstrip(".")
             raise SourceError(f"{self.name} can't be read as Excel ({detail}): is it complete?") from None
+
+
+def _next_row(rows: Iterator[Sequence[Any]]) -> Sequence[Any] | None:
+    with warnings.catch_warnings():
+        # openpyxl warns of a number that is no date though its format says so. The row is refused for it.
+        warnings.simplefilter("ignore")
+        return next(rows, None)
 
 
 def _has_cells(row: Sequence[Any]) -> bool:

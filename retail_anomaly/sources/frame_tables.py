@@ -8,6 +8,7 @@ from typing import Any, Final
 from retail_anomaly.core.extras import require
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
+from retail_anomaly.sources.cells import BEYOND, beyond
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND, ForeignTable
 
 
@@ -237,8 +238,19 @@ class OtherFrame:
 def _cells_of(column: Any) -> list[Any]:
     import narwhals as nw
 
-    # See `_NARROW`.
-    return list(column.to_numpy()) if column.dtype == nw.Float32 else list(column.to_list())
+    if column.dtype == nw.Float32:
+        return list(column.to_numpy())  # see `_NARROW`
+    try:
+        return list(column.to_list())
+    except BEYOND:  # a time that Python has none for: only its own row is refused
+        return [_cell_of(column, place) for place in range(len(column))]
+
+
+def _cell_of(column: Any, place: int) -> Any:
+    try:
+        return column.item(place)
+    except BEYOND:
+        return beyond()
 
 
 class RelationTable:

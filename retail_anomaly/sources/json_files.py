@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, cast
 import msgspec
 
 from retail_anomaly.sources.base import SourceError
+from retail_anomaly.sources.json_parts import json_parts
 from retail_anomaly.sources.stored_file import StoredFile, form_in
 
 # Enough for a byte order mark and some blank lines.
@@ -84,10 +85,10 @@ def _enveloped(name: str, content: BinaryIO) -> list[bytes] | None:
     except _MALFORMED:
         content.seek(0)
         first = content.read().removeprefix(BOM_UTF8)
-        try:
-            found = _decode_object(first)
-        except _MALFORMED:
+        members = _members(first)
+        if members is None:
             return None
+        found = members
     if "topic" in found:  # the only line of an event log
         return [first]
     arrays = _arrays(found)
@@ -101,6 +102,25 @@ def _enveloped(name: str, content: BinaryIO) -> list[bytes] | None:
     return _elements(name, *arrays.values())
 
 
+def _members(raw: bytes) -> dict[str, msgspec.Raw] | None:
+    """Return the values in an object by their key; None if it is no whole object."""
+    try:
+        return _decode_object(raw)
+    except _MALFORMED:
+        pass
+    members = json_parts(raw)
+    if members is None or not raw.lstrip().startswith(b"{"):
+        return None
+    found = {}
+    for member in members:
+        key, _, value = member.partition(b":")
+        try:
+            found[msgspec.json.decode(key, type=str)] = msgspec.Raw(value.strip())
+        except _MALFORMED:
+            return None
+    return found
+
+
 def _arrays(found: dict[str, msgspec.Raw], above: str = "") -> dict[str, bytes]:
     """Return the arrays of objects in an object and the objects in it, by their path."""
     arrays: dict[str, bytes] = {}
@@ -109,7 +129,7 @@ def _arrays(found: dict[str, msgspec.Raw], above: str = "") -> dict[str, bytes]:
         if raw.startswith(b"[") and raw[1:].lstrip().startswith(b"{"):
             arrays[above + key] = raw
         elif raw.startswith(b"{") and above.count(".") < _DEPTH:
-            arrays |= _arrays(_decode_object(raw), f"{above}{key}.")
+            arrays |= _arrays(_members(raw) or {}, f"{above}{key}.")
     return arrays
 
 
@@ -119,5 +139,7 @@ def _elements(name: str, array: bytes) -> list[bytes]:
             bytes(raw) for raw in msgspec.json.decode(array.removeprefix(BOM_UTF8), type=list[msgspec.Raw])
         ]
     except _MALFORMED as error:
+        if (parts := json_parts(array.removeprefix(BOM_UTF8))) is not None:
+            return parts  # the broken one costs itself
         detail = str(error).removeprefix("JSON is malformed: ")
         raise SourceError(f"{name} can't be read as a JSON array ({detail}): is it complete?") from None

@@ -8,46 +8,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from openpyxl.utils.exceptions import IllegalCharacterError
 
 import retail_anomaly as ra
 from retail_anomaly.sources import SourceError, open_input
 from retail_anomaly.sources.unreadable import UnreadableError
-
-LONG = settings(
-    max_examples=int(os.environ.get("READER_EXAMPLES", "40")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-FIELDS = ("transactionId", "storeId", "cashierId", "sku", "amount", "eventType", "eventTime")
-GOOD = ("t", "s", "c", "k", "9.5", "SALE", "2025-10-09 08:53:20")
-WORDS = st.sampled_from(
-    ["", " ", "NULL", "-1", "1.120", "12,50", "\u20ac5", "1e400", "nan", "0012", '"', "a,b", "x;y", "REFUND",
-     "NO_SALE", "2025-10-09", "10/9/2025", "1760000000000", "20251009", "9" * 400, "\u0660", "\ud7ff", "\x00",
-     "4111111111111111"]
-)  # fmt: skip
-TEXTS = st.one_of(WORDS, st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
-CELLS = st.one_of(
-    TEXTS, st.none(), st.booleans(), st.integers(), st.floats(), st.decimals(), st.datetimes(), st.dates(),
-    st.lists(st.integers(), max_size=2),
-)  # fmt: skip
-ROWS = st.lists(
-    st.dictionaries(st.sampled_from([*FIELDS, "quantity", "registerId"]), CELLS), min_size=1, max_size=6
-)
-MAPPINGS = st.sampled_from(
-    [
-        None,
-        {"negative": "refund", "amount": "per_unit", "decimal": ","},
-        {"dates": ["MM/DD/YYYY", "epoch_s", "excel", "YYYYMMDD"], "minor_units": 2},
-        {"types": {"SALE": "REFUND"}, "nulls": ["x"], "trim": False, "time_zone": "Africa/Cairo"},
-    ]
-)
+from tests.support.odd_values import FIELDS, GOOD, LONG, MAPPINGS, ROWS, TEXTS
 
 
 def accounted(source: Any, mapping: Any) -> int:
@@ -58,6 +35,15 @@ def accounted(source: Any, mapping: Any) -> int:
         return sum(1 for _ in open_input(source, columns=mapped).events(bad.append)) + len(bad)
     except UnreadableError:
         return len(bad)
+
+
+def said(path: Any) -> str:
+    """Return the message with which a file is refused; empty if it is read."""
+    try:
+        list(open_input(path).events(lambda bad: None))
+    except SourceError as error:
+        return str(error)
+    return ""
 
 
 def whole(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,12 +88,7 @@ def test_a_slip_in_a_csv_file_costs_its_own_row(tmp_path, slips):
 def test_bytes_of_any_kind_are_read_or_refused_in_one_line(tmp_path, content):
     for name in ("a.csv", "a.jsonl", "a.json", "pos-events.jsonl", "a.csv.gz", "a.zip", "a.parquet"):
         (tmp_path / name).write_bytes(content)
-        said = ""
-        try:
-            list(open_input(tmp_path / name).events(lambda bad: None))
-        except SourceError as error:
-            said = str(error)
-        assert "\n" not in said
+        assert "\n" not in said(tmp_path / name)
 
 
 @LONG
@@ -121,3 +102,137 @@ def test_lines_of_json_are_events_or_reported(tmp_path, mapped, lines):
     (tmp_path / "pos-events.jsonl").write_bytes(written.encode("utf-8", "surrogatepass"))
     counted = sum(1 for line in written.encode("utf-8", "surrogatepass").split(b"\n") if line.strip())
     assert accounted(tmp_path / "pos-events.jsonl", {"negative": "refund"} if mapped else None) == counted
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(TEXTS, inner, max_size=2)),
+    max_leaves=4,
+)
+OBJECTS = st.dictionaries(st.sampled_from([*FIELDS, "quantity", "lineNumber"]), JSON)
+
+
+@LONG
+@given(
+    rows=st.lists(st.one_of(OBJECTS, JSON), max_size=6),
+    mapping=MAPPINGS,
+    envelope=st.sampled_from(["%s", '{"data": %s}', '{"ok": true, "page": {"rows": %s}}']),
+    indent=st.sampled_from([None, 2]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_elements_of_a_json_array_are_events_or_reported(tmp_path, rows, mapping, envelope, indent, encoding):
+    rows = whole(rows)
+    content = envelope % json.dumps(rows, indent=indent)
+    (tmp_path / "pos-events.json").write_bytes(content.encode(encoding))
+    assert accounted(tmp_path / "pos-events.json", mapping) == len(rows)
+
+
+KINDS: dict[Any, Any] = {
+    pa.string(): TEXTS,
+    pa.large_string(): TEXTS,
+    pa.dictionary(pa.int32(), pa.string()): TEXTS,
+    pa.binary(): st.binary(max_size=9),
+    pa.bool_(): st.booleans(),
+    pa.int8(): st.integers(-128, 127),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    pa.uint64(): st.integers(0, 2**64 - 1),
+    pa.float32(): st.floats(width=32),
+    pa.float64(): st.floats(),
+    pa.decimal128(20, 4): st.decimals(-(10**15), 10**15, places=4),
+    pa.decimal256(60, 0): st.integers(-(10**59), 10**59).map(Decimal),
+    pa.date32(): st.dates(),
+    pa.date64(): st.dates(),
+    pa.time64("us"): st.times(),
+    pa.duration("ms"): st.timedeltas(timedelta(-9), timedelta(9)).map(lambda d: timedelta(d.days)),
+    pa.null(): st.none(),
+    pa.list_(pa.int64()): st.lists(st.integers(0, 9), max_size=2),
+    pa.struct([("a", pa.string())]): st.fixed_dictionaries({"a": TEXTS}),
+    pa.map_(pa.string(), pa.string()): st.lists(st.tuples(TEXTS, TEXTS), max_size=2),
+    **{
+        pa.timestamp(unit, zone): st.integers(-(2**62), 2**62) | st.integers(0, 2 * 10**power)
+        for unit, power in (("s", 9), ("ms", 12), ("us", 15), ("ns", 18))
+        for zone in (None, "UTC", "Asia/Kolkata", "+05:30")
+    },
+}
+
+
+@st.composite
+def arrow_tables(draw: Any) -> pa.Table:
+    """A table of events whose columns are of any type."""
+    size = draw(st.integers(1, 5))
+    columns = {}
+    for field, good in zip(FIELDS, GOOD, strict=True):
+        kind = draw(st.sampled_from([None, *KINDS]))
+        if kind is None:
+            columns[field] = pa.array([good] * size)
+            continue
+        cells = draw(st.lists(st.none() | KINDS[kind], min_size=size, max_size=size))
+        columns[field] = pa.array(cells, kind)
+    return pa.table(columns)
+
+
+@LONG
+@given(table=arrow_tables(), mapping=MAPPINGS)
+def test_rows_of_a_parquet_file_are_events_or_reported(tmp_path, table, mapping):
+    try:
+        pq.write_table(table, tmp_path / "a.parquet")
+    except pa.ArrowException:
+        assume(False)  # such as seconds that no millisecond can hold
+    assert accounted(tmp_path / "a.parquet", mapping) == len(table)
+    assert accounted(table, mapping) == len(table)
+
+
+FORMATS = st.sampled_from(["General", "0000000", "@", "yyyy-mm-dd", "0.00E+00", "#,##0.00 [$EUR]", "[h]:mm"])
+EXCEL_CELLS = st.one_of(
+    TEXTS, st.none(), st.booleans(), st.integers(-(10**15), 10**15), st.floats(allow_nan=False),
+    st.dates(date(1900, 3, 1)), st.times(),
+    st.builds(datetime.combine, st.dates(date(1900, 3, 1)), st.times()),
+    st.timedeltas(timedelta(), timedelta(99)), st.just("=1/0"), st.just("#N/A"),
+)  # fmt: skip
+
+
+@LONG
+@given(
+    rows=st.lists(st.lists(st.tuples(EXCEL_CELLS, FORMATS), min_size=7, max_size=9), max_size=5),
+    titles=st.integers(0, 2),
+    mapping=MAPPINGS,
+)
+def test_rows_of_a_workbook_are_events_or_reported(tmp_path, rows, titles, mapping):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for _ in range(titles):
+        sheet.append(["Sales of a week"])
+    sheet.append(FIELDS)
+    sheet.append(GOOD)
+    try:
+        for number, row in enumerate(rows, titles + 3):
+            for place, (value, form) in enumerate(row, 1):
+                sheet.cell(number, place, value).number_format = form
+    except IllegalCharacterError:
+        assume(False)
+    book.save(tmp_path / "a.xlsx")
+    filled = sum(any(value not in (None, "", "=1/0") for value, _ in row) for row in rows)
+    assert accounted(tmp_path / "a.xlsx", mapping) == filled + 1
+
+
+SMALL = {
+    "a.parquet": pq.write_table,
+    "a.xlsx": lambda table, path: table.to_pandas().to_excel(path, index=False),
+}
+
+
+@LONG
+@given(
+    name=st.sampled_from(sorted(SMALL)),
+    slips=st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 9), st.binary(max_size=9)), min_size=1, max_size=4
+    ),
+)
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path, name, slips):
+    SMALL[name](pa.table(dict(zip(FIELDS, ([cell] * 3 for cell in GOOD), strict=True))), tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    for share, removed, added in slips:
+        place = int(share * len(content))
+        content = content[:place] + added + content[place + removed :]
+    (tmp_path / name).write_bytes(content)
+    assert "\n" not in said(tmp_path / name)

@@ -1,15 +1,16 @@
 """GDPdU's `index.xml`: which tables an export has, and how each is written."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
+from retail_anomaly.sources.csv_rows import CsvRows
 from retail_anomaly.sources.importers.export_files import DAMAGED, ExportError, ExportFiles, leads_out
 from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.report import ImportReport
@@ -131,49 +132,53 @@ def rows(
         Told of rows that are not whole, and of the row after which the file is damaged.
     """
     path = PurePosixPath(table.file).name
-    read = 0
     with export.open(table.file) as raw:
-        lines = TextIOWrapper(raw, table.encoding, errors="replace", newline="")
-        reader = csv.reader(lines, **_form(table))
-        try:
-            columns, first_row = _beginning(reader, table)
-            place = {column: index for index, column in enumerate(columns)}
-            pick = itemgetter(*(place.get(name, -1) for name in names))
-            for row in chain(first_row, reader):
-                read += 1
-                if len(row) != len(columns):
-                    if not row:
-                        continue
-                    if len(row) < len(columns):
-                        report.skip(path, "a row with fewer fields than columns, as at the end of a cut file")
-                        continue
-                    if any(row[len(columns) :]):
-                        report.skip(path, "a row with more fields than columns")
-                        continue
-                    del row[len(columns) :]
+        lines = _Undamaged(TextIOWrapper(raw, table.encoding, errors="replace", newline=""))
+        columns, first_line = _beginning(lines, table)
+        place = {column: index for index, column in enumerate(columns)}
+        pick = itemgetter(*(place.get(name, -1) for name in names))
+        parts = CsvRows(
+            chain(first_line, lines),
+            table.separator,
+            len(columns),
+            first_line=lines.read + 1 - len(first_line),
+            quote=table.quote,
+        )
+        for part in parts:
+            for broken in part.broken:
+                report.skip(path, broken.reason)
+            for row in part.rows:
                 row.append("")  # index -1: the cell of a column that this table lacks
                 yield list(map(str.strip, pick(row)))
-        except (*DAMAGED, csv.Error):
-            report.skip(path, f"damaged after row {read:,}; the rows before it were read")
+    if lines.damaged:
+        report.skip(path, f"damaged after line {lines.read:,}; the rows before it were read")
 
 
-def _beginning(reader: Iterator[list[str]], table: GdpduTable) -> tuple[Sequence[str], list[list[str]]]:
-    """Return the columns in the order of the file, and the first row if it is no header."""
-    for _ in range(table.first - 2):
-        next(reader, None)
-    row = next(reader, None)
-    if row is None:
-        return table.columns, []
+class _Undamaged:
+    """Lines of a file, up to the place where it is damaged."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.read = 0
+        self.damaged = False
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for line in self._lines:
+                self.read += 1
+                yield line
+        except DAMAGED:
+            self.damaged = True
+
+
+def _beginning(lines: Iterable[str], table: GdpduTable) -> tuple[Sequence[str], list[str]]:
+    """Return the columns in the order of the file, and the first line if it is no header."""
+    *_, line = ["", *islice(lines, max(1, table.first - 1))]
+    row = next(csv.reader([line], delimiter=table.separator, quotechar=table.quote or None), [])
     named = [cell.strip().lstrip("\ufeff").upper() for cell in row]
     if 2 * len(set(named) & set(table.columns)) >= len(table.columns):
         return named, []
-    return table.columns, [] if table.first > 1 else [row]
-
-
-def _form(table: GdpduTable) -> dict[str, Any]:
-    if not table.quote:
-        return {"delimiter": table.separator, "quoting": csv.QUOTE_NONE}
-    return {"delimiter": table.separator, "quotechar": table.quote}
+    return table.columns, [] if table.first > 1 else [line]
 
 
 def _table(table: Any, file_name: str, place: str) -> GdpduTable:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.pos_elements import PosRecord, TransactionPaths
 from retail_anomaly.sources.importers.pos_reader import transactions
-from retail_anomaly.sources.importers.safe_xml import Malformed
+from retail_anomaly.sources.importers.safe_xml import Malformed, told
 from retail_anomaly.workers import Channel, Workers, core_count
 
 # From so many bytes on a second process gains more time than its start takes.
@@ -74,7 +74,7 @@ def _read(logs: Sequence[tuple[str, Dialect]]) -> Iterator[Read]:
                         yield batch
                         batch = []
             except Malformed as error:
-                end = LogEnd(error.msg, error.lineno or 0)
+                end = LogEnd(told(error), error.lineno or 0)
         yield batch
         yield end
     unread: Counter[str] = Counter()

@@ -39,9 +39,23 @@ def read_xml(file: IO[bytes], name: str) -> Any:
     try:
         tree = etree.parse(file, etree.XMLParser(remove_comments=True, remove_pis=True, **_OPTIONS))
     except etree.XMLSyntaxError as error:
-        raise ExportError(f"{name}: expected XML: {error.msg}") from None
+        raise ExportError(f"{name}: expected XML: {told(error)}") from None
     _refuse_entities(tree, name)
     return tree.getroot()
+
+
+def told(error: Malformed) -> str:
+    """Return in one line where and why XML is malformed.
+
+    Examples
+    --------
+    >>> try:
+    ...     etree.fromstring("<a>&;</a>")
+    ... except Malformed as error:
+    ...     print(told(error))
+    xmlParseEntityRef: no name, line 1, column 5
+    """
+    return " ".join(error.msg.split()).replace(" ,", ",")
 
 
 class ElementTarget(Protocol):
