@@ -351,7 +351,7 @@ def _one_text(parts: Sequence[Any]) -> str | None:
     """Join a date and a time that stand in columns of their own."""
     texts = []
     for part in parts:
-        if is_absent(part) or getattr(part, "ndim", 0) or part == "":
+        if is_absent(part) or bool(getattr(part, "ndim", 0)) or part == "":
             continue
         text = _clock(part) if hasattr(part, "total_seconds") else str(part).strip()
         # A date that a sheet or a frame holds as a date and time: its time is midnight and stands elsewhere.
