@@ -6,6 +6,7 @@ from calendar import month_abbr, month_name
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from retail_anomaly.core.events import REFUND, SALE
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.cells import DATES, ROUNDED
 from retail_anomaly.sources.columns import TIMES, kind_of_field
@@ -84,7 +85,7 @@ def advised(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
         value = _inner(row, error.field)
     if value is None or isinstance(value, bool):
         return error
-    mend = _mend(error.field, value)
+    mend = _mend(error.field, value, is_line=str(row.get("eventType") or SALE).upper() in (SALE, REFUND))
     return InvalidEvent(error.field, f"{error.reason}; {mend}", error.kind) if mend else error
 
 
@@ -94,7 +95,7 @@ def _inner(row: Mapping[str, Any], path: str) -> Any:
     return inner.get(child) if isinstance(inner, Mapping) else None
 
 
-def _mend(field: str, value: Any) -> str | None:
+def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
     kind = kind_of_field(field)
     if (field in TIMES and isinstance(value, str) and ROUNDED.fullmatch(value)) or (
         kind == "text" and isinstance(value, float) and value.is_integer()
@@ -116,7 +117,7 @@ def _mend(field: str, value: Any) -> str | None:
         return f"a mapping with {lines} reads it"
     if field in MONEY or field == "quantity":
         if isinstance(value, int | float) and value < 0:
-            way = "as a refund" if field in ("amount", "quantity") else "without its sign"
+            way = "as a refund" if is_line and field in ("amount", "quantity") else "without its sign"
             return f"a mapping with `negative: refund` reads it {way}"
         if isinstance(value, str):
             return _mend_number(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
+from operator import ne
 from typing import Any
 
 import msgspec
@@ -92,6 +93,21 @@ class Batch:
     def times(self, name: str) -> tuple[Sequence[Any], bool] | None:
         """Return a column of times in milliseconds, and whether they are local; None for other cells."""
         return None
+
+    def without_repeats(self) -> "Batch":
+        """Return the rows without those that equal the row before, if each cell is a text.
+
+        Examples
+        --------
+        >>> times = Batch({"eventTime": ["1", "1", "2", "1"]}, range(1, 5), only_texts=True)
+        >>> times.without_repeats().column("eventTime")
+        ['1', '2', '1']
+        """
+        if not self.only_texts or not self._columns:
+            return self
+        columns = list(self._columns.values())
+        rows = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        return self.filtered([True, *map(ne, rows[1:], rows)][: len(rows)])
 
     def filtered(self, mask: Sequence[bool]) -> "Batch":
         """Return the rows for which the mask is true, and no broken ones."""

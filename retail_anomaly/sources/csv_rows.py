@@ -120,14 +120,18 @@ class CsvRows:
 
     def _plain(self, block: list[str]) -> list[list[str]] | None:
         """Return the rows of lines that are one whole row each, or None if one of them is not."""
+        text = "".join(block)
+        if not self._quote or self._quote not in text:  # then a third of the time will do
+            rows = [line.split(self._separator) for line in text.splitlines()]
+            return rows if self._are_whole(rows, block) else None
         try:
             rows = list(csv.reader(block, **self._form))
         except csv.Error:
             return None
-        width = self._width
-        if len(rows) != len(block) or any(len(row) != width for row in rows):
-            return None
-        return rows
+        return rows if self._are_whole(rows, block) else None
+
+    def _are_whole(self, rows: list[list[str]], block: list[str]) -> bool:
+        return len(rows) == len(block) and set(map(len, rows)) == {self._width}
 
     def _careful(self, block: list[str]) -> CsvBlock:
         """Take the rows one at a time; one that goes on after the block is read to its end."""

@@ -81,8 +81,24 @@ class RowEvents:
         base
             How many rows of other tables stand before those of this one.
         """
-        for _, event in self.numbered(batch, reject, base):
-            yield event
+        if batch.broken or (not self._topic and batch.column("topic") is not None):
+            for _, event in self.numbered(batch, reject, base):
+                yield event
+            return
+        # Most tables come here: plain events are handed on a part at a time.
+        self.look_at(batch)
+        topic = self._topic or next(iter(EVENT_TYPES))
+        start = 0
+        for rows in self._of_topic(topic).rows(batch):
+            made = _events(topic, rows)
+            if made[0] is not None:
+                yield from made  # type: ignore[misc] # then none of them is None
+            else:
+                for number, row in zip(batch.numbers[start:], rows, strict=False):
+                    single = self._single(topic, row, number, batch.label, reject, base)
+                    if single is not None:
+                        yield single
+            start += len(rows)
 
     def numbered(self, batch: Batch, reject: Reject, base: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield the events of a batch, each with the number of its row; otherwise as `events`."""
@@ -93,14 +109,9 @@ class RowEvents:
             while pending is not None and pending.number < number:
                 reject(self._of_broken(pending, base))
                 pending = next(broken, None)
-            try:
-                event = _event(topic, row) if made is None else made
-            except InvalidEvent as error:
-                error = advised(of_cell(error, row), row)
-                place = f"{batch.label}{number}"
-                reject(BadLine(place, base + number, topic, error, _raw(row), in_table=True))
-                continue
-            yield base + number, event
+            event = made or self._single(topic, row, number, batch.label, reject, base)
+            if event is not None:
+                yield base + number, event
         while pending is not None:
             reject(self._of_broken(pending, base))
             pending = next(broken, None)
@@ -137,6 +148,16 @@ class RowEvents:
                 for place, row in zip(places, own, strict=True):
                     rows[place] = row
         yield from zip(batch.numbers, names, rows, repeat(None), strict=False)
+
+    def _single(
+        self, topic: str, row: dict[str, Any], number: int, label: str, reject: Reject, base: int
+    ) -> Event | None:
+        try:
+            return _event(topic, row)
+        except InvalidEvent as error:
+            error = advised(of_cell(error, row), row)
+            reject(BadLine(f"{label}{number}", base + number, topic, error, _raw(row), in_table=True))
+            return None
 
     def _of_topic(self, topic: str) -> "_TopicRows":
         found = self._fields.get(topic)

@@ -134,7 +134,7 @@ class TableSource:
         rows = self._new_rows()
         newest = 0
         for batch, _ in self._batches([name for name in self._names if name in columns]):
-            for time in rows.values(batch, field):
+            for time in rows.values(batch.without_repeats(), field):
                 if isinstance(time, int):
                     if time < newest:
                         return False

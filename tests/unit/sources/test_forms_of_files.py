@@ -135,3 +135,23 @@ def test_no_command_writes_over_a_part_that_it_reads(tmp_path, capsys):
     before = (parts / "part-0.parquet").read_bytes()
     assert main(["replay", str(parts), "--output", str(parts / "part-0.parquet")]) == 2
     assert (parts / "part-0.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("envelope", ["%s", '{"data": %s}'])
+def test_a_broken_element_of_a_json_array_costs_itself(tmp_path, envelope):
+    values = [VALUES[0], {**VALUES[1], "amount": float("nan")}, VALUES[2]]
+    (tmp_path / "pos-events.json").write_text(envelope % json.dumps(values, indent=2))
+    bad = []
+    assert list(open_input(tmp_path / "pos-events.json").events(bad.append)) == [EVENTS[0], EVENTS[2]]
+    assert len(bad) == 1
+
+
+def test_a_number_in_the_format_of_a_date_costs_its_own_row_of_a_workbook(tmp_path):
+    frame = pd.DataFrame(VALUES)
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as writer:
+        frame.to_excel(writer, index=False)
+        cell = writer.sheets["Sheet1"].cell(3, 1 + list(frame).index("eventTime"))
+        cell.value, cell.number_format = 10**9, "yyyy-mm-dd"
+    bad = []
+    assert len(list(open_input(tmp_path / "a.xlsx").events(bad.append))) == 5
+    assert [str(line.place).rpartition(" ")[2] for line in bad] == ["3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,27 @@ def test_the_recipe_on_a_real_shop_names_first_what_an_analyst_reads(tmp_path, c
         "  read first: An unnamed cashier refunded 5942.57 for C570025, a sale that is not in this store's"
     )
     assert said[4].startswith("no rule looks at these event types: 'STOCK_ADJUST'")
+
+
+def test_alerts_about_codes_that_are_no_articles_name_the_setting_that_passes_them_over(tmp_path, capsys):
+    time = 1_760_000_000_000
+    rows = [
+        {"storeId": "s", "cashierId": "c", "sku": sku, "transactionId": f"{sku}{number}", "amount": 9.5}
+        | {"eventType": "REFUND", "eventTime": time + number * 3_600_000}
+        for number in range(25)
+        for sku in (("M", "k") if number < 3 else ("M",))
+    ]
+    log, config = tmp_path / "till.csv", tmp_path / "shop.yaml"
+    pd.DataFrame(rows).to_csv(log, index=False)
+    config.write_text(
+        "detectors: {refund_without_sale: {exempt_skus: [M]}, refund_match: {exempt_skus: [M]}}"
+    )
+    assert main(["replay", str(log), "--output", str(tmp_path / "a.jsonl")]) == 0
+    assert "many alerts are about refunds of M (25): if these are codes" in capsys.readouterr().err
+    assert main(["replay", str(log), "--config", str(config), "--output", str(tmp_path / "b.jsonl")]) == 0
+    assert "many alerts" not in capsys.readouterr().err
+    assert {row["sku"] for row in map(_evidence, (tmp_path / "b.jsonl").read_text().splitlines())} == {"k"}
+
+
+def _evidence(line: str) -> dict[str, object]:
+    return json.loads(line)["evidence"]

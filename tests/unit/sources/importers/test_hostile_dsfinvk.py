@@ -50,6 +50,19 @@ def test_a_file_that_is_cut_off_gives_its_whole_rows(tmp_path, till):
     }
 
 
+def test_a_stray_quote_costs_its_own_line(tmp_path, till):
+    for number in range(5):
+        till.receipt(str(number), line("a", 5.0))
+    files = export_bytes(till.tables)
+    first = files["lines.csv"].index(b"\n") + 1
+    files["lines.csv"] = files["lines.csv"][:first] + b'"' + files["lines.csv"][first:]
+
+    events, report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert len(events) == 4
+    assert report.unmapped["lines.csv: a quote opens a cell that no quote ends"] == 1
+
+
 def test_a_zip_that_is_cut_off_says_so(tmp_path, till):
     till.receipt("1", line("a", 5.0))
     whole = write_zip(tmp_path / "0.zip", export_bytes(till.tables))
