@@ -53,6 +53,9 @@ def dsfinvk_files() -> dict[str, bytes]:
 
 DSFINVK = dsfinvk_files()
 LINES = 9
+# A receipt that is left out is told of once, and has three lines at the most.
+HEADS = "transactions.csv"
+LEFT_OUT = 2
 TABLES = sorted(name for name in DSFINVK if name.endswith(".csv"))
 
 
@@ -89,7 +92,7 @@ def test_a_cell_of_a_dsfinv_k_export_costs_its_own_rows(tmp_path, cells):
         row[column % len(row)] = word
         files[name] = content(rows)
     report = import_dsfinvk([write_folder(tmp_path / "in", files)], tmp_path / "out")
-    assert accounted(tmp_path / "out", report) >= LINES
+    assert accounted(tmp_path / "out", report) >= LINES - LEFT_OUT * sum(c[0] == HEADS for c in cells)
 
 
 SLIPS = st.sampled_from(['"', '""', ';"', '";', ";", "\\", "\x00", "\r", "\n", "\ufeff", "\u20ac"])
@@ -106,7 +109,7 @@ def test_a_slip_in_a_dsfinv_k_table_costs_one_row(tmp_path, name, slip, share):
     place = first + int(share * (len(DSFINVK[name]) - first))
     slipped = DSFINVK[name][:place] + slip.encode() + DSFINVK[name][place:]
     report = import_dsfinvk([write_folder(tmp_path / "in", DSFINVK | {name: slipped})], tmp_path / "out")
-    assert accounted(tmp_path / "out", report) >= LINES
+    assert accounted(tmp_path / "out", report) >= LINES - LEFT_OUT * (name == HEADS)
     assert report.events.total() >= LINES - 3
 
 
