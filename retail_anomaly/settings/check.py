@@ -144,4 +144,6 @@ def _wrong(path: tuple[str, ...], source: str, expected: str) -> SettingsError:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, date):
+        return str(value)  # as it is written in YAML
     return "nothing" if value is None else repr(value)

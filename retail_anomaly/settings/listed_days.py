@@ -56,9 +56,9 @@ class ListedDays:
 
 
 def _range(entry: str) -> tuple[int, int]:
-    first, _, last = entry.partition("/")
+    first, slash, last = entry.partition("/")
     try:
-        begins, ends = (date.fromisoformat(text).toordinal() for text in (first, last or first))
+        begins, ends = (date.fromisoformat(text).toordinal() for text in (first, last if slash else first))
     except ValueError:
         raise ValueError(
             "expected dates such as 2026-12-24, ranges such as 2026-12-24/2026-12-31 and regions such as "

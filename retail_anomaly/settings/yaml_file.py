@@ -56,6 +56,18 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path) -> Tre
         try:
             value = loader.construct_object(value_node, deep=True)
         except ValueError as error:  # such as the date 2024-13-45
-            raise SettingsError(f"{source}: {key}: {error}") from None
+            raise SettingsError(f"{source}: {key}: {_unread(loader, value_node)}{error}") from None
         tree[key] = Given(value, source)
     return tree
+
+
+def _unread(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    """Return the value that cannot be read, of the many that a list may have."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            loader.construct_object(node)
+        except (ValueError, yaml.YAMLError):  # the second for one that has been tried
+            return f"{node.value}: "
+        return ""
+    found = (_unread(loader, child) for child in node.value if isinstance(child, yaml.Node))
+    return next(filter(None, found), "")
