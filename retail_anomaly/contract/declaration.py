@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from retail_anomaly.contract.subject import Check, ContractError, Subject, require
-from retail_anomaly.detectors import Parameters
+from retail_anomaly.detectors import Detector, Parameters
 from retail_anomaly.models.parameters import ModelParameters
 
 _OF_A_MODEL: Final = {
@@ -93,11 +93,20 @@ def _others(default: Parameters, field: str) -> list[dict[str, Any]]:
     return [{field: (*value, "x") if isinstance(value, tuple) else f"{value}x"}]
 
 
+def _sees_each_sale_of_a_day(subject: Subject) -> None:
+    in_runs = subject.detector.on_sales is not Detector.on_sales
+    require(
+        not (subject.detector.counts_days and in_runs),
+        "on_sales: a detector that counts by days needs on_sale, by which it sees lines that were held back",
+    )
+
+
 FORM: Final[Mapping[str, Check]] = {
     "has a name and a type of alert": _named,
     "says what it cannot see": _says_what_it_cannot_see,
     "describes its parameters": _describes_its_parameters,
     "takes what is in its ranges": _takes_what_is_in_its_ranges,
     "has a hash that every parameter changes": _hashes_every_parameter,
+    "sees each sale of a day that it counts": _sees_each_sale_of_a_day,
 }
 """Checks that need no events; each name says something that is true of a detector that passes."""

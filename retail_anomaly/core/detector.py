@@ -142,6 +142,9 @@ class Detector(ABC, Generic[P, S]):
 
         They raise no alert. Your detector is shown nothing else between the lines of a run, and it has seen
         all sales before whatever it is shown next. A detector that counts by days needs `on_sale`.
+
+        `store.line` and `store.receipt` are those of the last line, and the clock may have moved on. The run
+        has each line's own; `store.lines.receipt(line, event.transaction_id)` tells its receipt.
         """
 
     def on_refund(self, event: PosEvent, state: S, store: StoreMemory) -> Sequence[Alert]:

@@ -200,7 +200,7 @@ class StoreMemory(StoreClock):
 
     @property
     def detectors(self) -> dict[str, DetectorState]:
-        """The detectors' states by detector name."""
+        """The detectors' states by detector name; one that you keep lacks the sales gathered since."""
         self.catch_up()
         return self._detectors
 

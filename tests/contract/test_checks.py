@@ -89,6 +89,14 @@ class Hashless(Counting):
         self.config_hash = "0"
 
 
+class Hurried(Counting):
+    __doc__ = Counting.__doc__
+    counts_days = True
+
+    def on_sales(self, run: Any, state: Any, store: Any) -> None:
+        pass
+
+
 class Mute(Counting):
     __doc__ = Counting.__doc__
 
@@ -199,6 +207,7 @@ def test_a_sound_detector_passes_all_of_them():
         (Silent, "says what it cannot see"),
         (Undescribed, "describes its parameters"),
         (Hashless, "has a hash that every parameter changes"),
+        (Hurried, "sees each sale of a day that it counts"),
         (Mute, "raises alerts over these events"),
         (Fickle, "raises the same alerts again"),
         (Sure, "raises well-formed alerts"),
