@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from retail_anomaly.core.collections import Collection, Table, TimedIds
+from retail_anomaly.core.quantities import Number
 
 
 def write(collection: Collection, disk: dict[str, bytes]) -> list[str]:
@@ -47,6 +48,14 @@ def test_table_without_due_time_forgets_nothing():
     table.put("a", 0)
     table.sweep(10**15)
     assert table.get("a") == 0
+
+
+def test_whole_pieces_stay_whole_once_weighed_goods_are_gone():
+    table: Table[int | float] = Table(Number)
+    table.put("a", 0.0)
+    table.add([("a", 4), ("b", 1), ("b", 2.5)])
+    kept = [(name, table.get(name)) for name in "ab"]
+    assert repr(kept) == "[('a', 4), ('b', 3.5)]"
 
 
 def test_one_change_in_a_large_table_writes_one_page():

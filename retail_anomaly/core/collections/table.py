@@ -97,8 +97,8 @@ class Table(Generic[E]):
         entries = self._entries
         for key, amount in amounts:
             known = entries.get(key)
-            if known is None:
-                self.put(key, 0 + amount)
+            if not known:
+                self.put(key, 0 + amount)  # from a whole 0: pieces stay whole after weighed goods are gone
                 continue
             entries[key] = known + amount
             if self._dirty is not None:
