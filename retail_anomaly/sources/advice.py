@@ -19,6 +19,7 @@ _TIME: Final = (
     r"(?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<part>[.,]\d{1,6})?(?P<half> ?[AaPp][Mm])?)"
     r"(?P<zone> ?[+-]\d{2}:?\d{2})?)?"
 )
+_TIME_OF_DAY: Final = re.compile(r"(?:T| +|, ?)\d{1,2}:.*")
 _DATE: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4})" + _TIME  # 31.10.2025
 )
@@ -104,17 +105,13 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
     if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
         return f"a mapping with `nulls: [{value.strip()}]` reads it as nothing, where a row may lack it"
     if field in DATES:
-        forms = [form for form in date_forms_of(value) if not form.startswith(("epoch", "excel"))]
-        lines = " or ".join(f"`dates: [{form}]`" for form in forms)
-        return f"a mapping with {lines} reads it" if lines else None
+        return _mend_date(
+            value, [form for form in date_forms_of(value) if not form.startswith(("epoch", "excel"))]
+        )
     if kind == "flag" and isinstance(value, str):
         return f"a mapping with `flags: {{{value.strip()[:20]}: true}}`, or false, reads it"
     if field in TIMES:
-        forms = date_forms_of(value)
-        if not forms:
-            return None
-        lines = " or ".join(f"`dates: [{form}]`" for form in forms)
-        return f"a mapping with {lines} reads it"
+        return _mend_date(value, date_forms_of(value))
     if field in MONEY or field == "quantity":
         if isinstance(value, int | float) and value < 0:
             way = "as a refund" if is_line and field in ("amount", "quantity") else "without its sign"
@@ -122,6 +119,22 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
         if isinstance(value, str):
             return _mend_number(value)
     return None
+
+
+def _mend_date(value: Any, forms: Sequence[str]) -> str | None:
+    # A value may have a form and yet be no date, such as 31.02.2026: no mapping mends that.
+    reading = [form for form in forms if not isinstance(value, str) or _reads(form, value)]
+    if reading:
+        return f"a mapping with {' or '.join(f'`dates: [{form}]`' for form in reading)} reads it"
+    if not forms:
+        return None
+    day = _TIME_OF_DAY.sub("", value)
+    is_day = any(_reads(form, day) for form in date_forms_of(day))
+    return f"{value.strip()[:40]} is no {'time of a day' if is_day else 'day of the calendar'}"
+
+
+def _reads(form: str, text: str) -> bool:
+    return reader_of([form])(text.strip()) is not None
 
 
 def _mend_number(text: str) -> str | None:

@@ -20,6 +20,7 @@ from retail_anomaly.core.events import (
     TillEvent,
 )
 from retail_anomaly.core.receipts import NumberedBy
+from retail_anomaly.rules.choice import PACKAGED_TYPES
 from retail_anomaly.sources.mapping import NULL_WORDS
 
 # Lines of one receipt are minutes apart; a till that starts anew each day comes to a number again at about
@@ -145,13 +146,16 @@ class Findings(msgspec.Struct):
                 "could not be compared: order the logs by time over all stores"
             )
         unseen = Counter({name: n for name, n in self.types.items() if name not in seen_types})
-        if unseen:
-            named = ", ".join(f"{name!r} ({n:,})" for name, n in unseen.most_common(5))
-            more = f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else ""
-            first = unseen.most_common(1)[0][0]
+        if packaged := Counter({name: n for name, n in unseen.items() if name in PACKAGED_TYPES}):
             said.append(
-                f"no rule looks at these event types: {named}{more}; a mapping makes them ours, such as "
-                f"`types: {{{_yaml(first)}: REFUND}}`"
+                f"only packaged rules look at these event types: {_most_common(packaged)}; "
+                "`rules: {packs: [pos], choice: default}` in a configuration runs them"
+            )
+        if unknown := unseen - packaged:
+            first = unknown.most_common(1)[0][0]
+            said.append(
+                f"no rule looks at these event types: {_most_common(unknown)}; if one is a sale or a refund, "
+                f"say so in a mapping: `types: {{{_yaml(first)}: ...}}`"
             )
         for cashier, count in self.nobody.items():
             said.append(
@@ -211,6 +215,11 @@ def _is_exchange(refund: PosEvent, sold: int) -> bool:
 def _are_lines(*registers: str) -> bool:
     """Tell whether registers look like the numbers of a receipt's lines."""
     return all(name.isascii() and name.isdigit() and int(name) < _MOST_LINES for name in registers)
+
+
+def _most_common(types: Counter[str]) -> str:
+    named = ", ".join(f"{name!r} ({n:,})" for name, n in types.most_common(5))
+    return f"{named} and {len(types) - 5:,} more" if len(types) > 5 else named
 
 
 def _yaml(text: str) -> str:

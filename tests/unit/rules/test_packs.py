@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+import retail_anomaly as ra
+from retail_anomaly.core.events import TillEvent
 from retail_anomaly.rules import PACKS, Rule, load_rules
+from retail_anomaly.rules.choice import PACKAGED_TYPES
 from retail_anomaly.rules.examples import alerts_of_example, check_examples
 from retail_anomaly.rules.vocabulary import TEXT_KEYS
+from retail_anomaly.settings import load_settings
 
 POS = {rule.id: rule for rule in load_rules(packs=["pos"])}
 OTHERS = [
@@ -78,3 +83,34 @@ def test_a_packaged_rule_is_the_same_after_it_was_sent_as_json(pack: str) -> Non
         sent = json.loads(json.dumps({k: v for k, v in rule.written.items() if k != "examples"}))
 
         assert Rule.load(sent).config_hash == rule.config_hash
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_types_of_the_packaged_rules_are_those_that_their_files_name(pack: str) -> None:
+    tests = [
+        test
+        for rule in load_rules(packs=[pack])
+        for filters in rule.events.values()
+        for each in filters
+        for test in each.tests
+    ]
+
+    named = {
+        name for test in tests if (test.field, test.modifier) == ("eventType", "") for name in test.wanted
+    }
+
+    assert named == PACKAGED_TYPES
+
+
+def test_types_of_packaged_rules_are_remarked_on_with_the_setting_that_runs_these(tmp_path: Path) -> None:
+    till = sorted(PACKAGED_TYPES - {"SALE", "REFUND", "LINE_VOID", "VOID", "POST_VOID"})
+    log = [TillEvent("s", "c", name, 1_760_000_000_000) for name in till]
+    config = tmp_path / "shop.yaml"
+    config.write_text("rules: {packs: [pos], choice: default}")
+
+    without = " ".join(ra.replay(log).remarks)
+
+    assert "only packaged rules look at these event types: 'CASH_COUNT' (1)" in without
+    assert "`rules: {packs: [pos], choice: default}`" in without
+    assert "REFUND" not in without
+    assert ra.replay(log, settings=load_settings(config)).remarks == []

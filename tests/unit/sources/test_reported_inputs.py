@@ -93,6 +93,7 @@ def test_negative_amounts_are_dead_letters_that_name_the_option_and_refunds_with
 def test_types_that_no_rule_looks_at_are_named_and_a_mapping_maps_them():
     _, _, _, remarks = loaded("event_type_synonyms.jsonl")
     assert "no rule looks at these event types: 'RETURN' (2), ' REFUND ' (1)" in remarks
+    assert "if one is a sale or a refund, say so in a mapping: `types: {RETURN: ...}`" in remarks
     mapping = {"types": {"Return": "REFUND", "Refund": "REFUND"}}
     events = ra.load(INPUTS / "event_type_synonyms.jsonl", mapping=mapping)
     assert {event.event_type for event in all_of(events)} == {"REFUND"}
