@@ -19,7 +19,7 @@ from retail_anomaly.cases import (
 from retail_anomaly.cases.ordering import OpenCases
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
-from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.events import LATEST
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord, decode_record, without_value
@@ -49,6 +49,35 @@ class Records(Protocol):
 
 class CaseChangedError(RetailAnomalyError, ValueError):
     """A case is no longer as the person saw it who decides about it."""
+
+
+def require_alerts(alerts: Records, name: str) -> None:
+    """Refuse records none of which is an alert, such as a log of sales; none at all may still come.
+
+    Parameters
+    ----------
+    alerts
+        The records, of which nothing was read.
+    name
+        Their name for a person.
+
+    Raises
+    ------
+    UsageError
+        There are records and no alert.
+    """
+    first = None
+    for line in alerts.new_lines():
+        try:
+            _alert(line)
+        except InvalidRecord as error:
+            first = first or f"{alerts.place}: {without_value(error.reason)}"
+        else:
+            return
+    if first is not None:
+        raise UsageError(
+            f"{name}: no line is an alert: {first}; make alerts with `retail-anomaly replay --output`"
+        )
 
 
 class BoardCases:

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from retail_anomaly.cases import Action, Case
 from retail_anomaly.cases.actions import Verdict
-from retail_anomaly.cli.review.board_cases import BoardCases, CaseChangedError
+from retail_anomaly.cli.review.board_cases import BoardCases, CaseChangedError, require_alerts
 from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, receipt_rows
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.events import Event
@@ -66,6 +66,8 @@ class CaseDesk:
     ------
     MissingExtraError
         The notebook extra is not installed.
+    UsageError
+        The file has lines, and none is an alert.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class CaseDesk:
         settings: Settings | None = None,
     ) -> None:
         self.actions = actions or alerts.with_suffix(".actions.jsonl")
+        require_alerts(GrowingFile(alerts), str(alerts))
         self.shown: str | None = None
         self._revision = 0  # of the case that is shown
         self._cases = BoardCases(GrowingFile(alerts), GrowingFile(self.actions), settings or Settings())

@@ -85,6 +85,8 @@ def review(
         raise UsageError(f"--host {host}: everybody could act under your name; give --user-header too")
     if (alerts is None) == (broker is None):
         raise UsageError("review takes a file of alerts or --broker, one of them")
+    from retail_anomaly.cli.review.board_cases import require_alerts
+
     if alerts is None:
         if actions is not None:
             raise UsageError("--actions goes with a file of alerts; with --broker decisions go to Kafka")
@@ -99,6 +101,7 @@ def review(
         require_writable(file)
         with alerts.open("rb"):
             pass  # The error names the file.
+        require_alerts(GrowingFile(alerts), str(alerts))
         topics, kept = files_of(alerts, file), str(file)
         receipts = None if events is None else Log(events, mapping)
     serve_board(

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from retail_anomaly.cli import main
+from retail_anomaly.cli.review.board_cases import require_alerts
+from retail_anomaly.cli.review.growing_file import GrowingFile
 from tests.support.open_board import write_alerts
 from tests.support.waiting import PATIENCE_S
 from tests.unit.cases.test_triage import alert
@@ -54,6 +56,8 @@ def test_the_command_prints_the_address_and_ends_with_ctrl_c(command: subprocess
     ("arguments", "said"),
     [
         (["nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
+        (["sales.csv"], "sales.csv: no line is an alert: sales.csv:1: expected a JSON object"),
+        (["events.jsonl"], "events.jsonl: no line is an alert: events.jsonl:1: alertId: expected text"),
         (["alerts.jsonl", "--host", "192.0.2.1"], "everybody could act under your name"),
         (["alerts.jsonl", "--actions", "no/such/folder.jsonl"], "no/such/folder.jsonl: No such file"),
         (["alerts.jsonl", "--port", "1x"], "--port"),
@@ -69,8 +73,22 @@ def test_a_board_that_cannot_start_is_one_line(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     write_alerts(tmp_path, alert("a"))
+    (tmp_path / "sales.csv").write_text("store;time;amount\nberlin;09.10.2025;3,50\n")
+    (tmp_path / "events.jsonl").write_text('{"storeId": "s"}\n' * 3)
     monkeypatch.chdir(tmp_path)
 
     assert main(["review", *arguments]) in {1, 2}
     [line] = capfd.readouterr().err.splitlines()
     assert said in line
+
+
+@pytest.mark.parametrize("before", [b"", b"no alert\n{}\n", b'{"alertId": "half'])
+def test_a_file_without_lines_may_grow_and_one_alert_makes_a_file_of_alerts(
+    tmp_path: Path, before: bytes
+) -> None:
+    path = tmp_path / "alerts.jsonl"
+    path.write_bytes(before)
+    if before.endswith(b"\n"):
+        write_alerts(tmp_path, alert("a"))
+
+    require_alerts(GrowingFile(path), path.name)
