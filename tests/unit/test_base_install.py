@@ -57,6 +57,7 @@ MAY_NEED = [
 OTHER_EXTRAS = {
     "cloud": "retail-anomaly replay memory://tills.csv",
     "excel": "retail-anomaly replay tills.xlsx",
+    "holidays": "retail-anomaly config check holidays.yaml",
     "review": "retail-anomaly review alerts.jsonl",
     "river": "retail-anomaly config check river.yaml",
     "tune": "retail-anomaly tune log.jsonl --incidents incidents.jsonl --output tuned.yaml",
@@ -66,6 +67,7 @@ TILLS = """\
 transactionId,storeId,cashierId,sku,amount,eventType,eventTime
 t1,store-1,anna,4711,20.0,REFUND,2025-10-09T10:00:00Z
 """
+HOLIDAYS = "stores: {store-1: {closed: [DE-BY]}}"
 RIVER = "detectors: {refund_deviation: {enabled: true, model: river.anomaly.HalfSpaceTrees}}"
 FOR_DEVELOPERS = {"all", "dev", "docs"}
 _REQUIREMENT = re.compile(r"^(?P<name>[\w-]+)[^;]*(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
@@ -93,6 +95,7 @@ def with_inputs(folder):
     (folder / "folder").mkdir()
     (folder / "folder/pos-events.parquet").touch()
     (folder / "river.yaml").write_text(RIVER)
+    (folder / "holidays.yaml").write_text(HOLIDAYS)
     return folder
 
 
