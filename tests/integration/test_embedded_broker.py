@@ -45,7 +45,7 @@ def count(value, state):
     return number
 
 app.dataframe(raw).apply(count, stateful=True).to_topic(counts)
-app.run(count=expected, timeout=PATIENCE_S, collect=False)
+app.run(count=expected, timeout=300, collect=False)
 """
 
 
