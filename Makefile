@@ -133,19 +133,19 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
-	@echo "Installing the package and the streamer (once; about a minute)"
+	@echo "Installing the package and the streamer (once; how long depends on your network)"
 	@$(INSTALL) hatchling editables
 	@$(INSTALL) --no-build-isolation --editable '.[streamer,review]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.created pyproject.toml constraints.txt
-	@echo "Installing the package and MkDocs (once; about a minute)"
+	@echo "Installing MkDocs and the packages that the API reference reads (once)"
 	@$(INSTALL) hatchling editables
-	@$(INSTALL) --no-build-isolation --editable '.[docs,tune]'
+	@$(INSTALL) --no-build-isolation --editable '.[docs,notebook,streamer,tune]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
-	@echo "Installing the package with Jupyter and the development tools (once; about two minutes)"
+	@echo "Installing the package with Jupyter and the development tools (once; how long depends on your network)"
 	@$(INSTALL) hatchling editables
 	@$(INSTALL) --no-build-isolation --editable '.[all,docs,dev]'
 	@touch $@ $(VENV)/.demo $(VENV)/.docs
