@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from retail_anomaly.cli.demo.outcome import DemoOutcome, replay_command
+from retail_anomaly.cli.demo.outcome import DemoOutcome, moved_aside, replay_command
 from retail_anomaly.cli.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.cli.demo.screen import Screen
 from retail_anomaly.cli.demo.simulated_day import counts_of, last_report
@@ -94,6 +94,18 @@ def test_the_last_line_names_a_program_that_the_shell_finds(tmp_path, monkeypatc
     assert subprocess.run([program, "--version"], check=True, capture_output=True).stdout
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert replay_command(tmp_path).startswith("retail-anomaly replay ")
+
+
+def test_the_decisions_of_earlier_runs_are_kept(tmp_path):
+    actions = tmp_path / "alerts.actions.jsonl"
+    assert moved_aside(actions) is None
+    for run in ("first", "second"):
+        actions.write_text(run)
+        moved_aside(actions)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "alerts.actions.1.jsonl": "first",
+        "alerts.actions.2.jsonl": "second",
+    }
 
 
 def test_alerts_are_a_table_on_a_terminal():

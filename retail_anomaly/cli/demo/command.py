@@ -52,7 +52,13 @@ def demo(
     require("quixstreams")
     from rich.console import Console
 
-    from retail_anomaly.cli.demo.outcome import ACTIONS_FILE, ALERTS_FILE, EVENTS_FILE, write_outcome
+    from retail_anomaly.cli.demo.outcome import (
+        ACTIONS_FILE,
+        ALERTS_FILE,
+        EVENTS_FILE,
+        moved_aside,
+        write_outcome,
+    )
     from retail_anomaly.cli.demo.screen import Screen
     from retail_anomaly.cli.demo.simulated_day import DemoPlan, run_day
 
@@ -85,6 +91,7 @@ def demo(
 
         # The decisions on an earlier demo's alerts would be about other cases.
         actions = output / ACTIONS_FILE
-        actions.unlink(missing_ok=True)
+        if aside := moved_aside(actions):
+            screen.say(f"The decisions of the run before are kept in {aside}")
         log = Log(str(output / EVENTS_FILE))
         serve_board(files_of(output / ALERTS_FILE, actions), str(actions), receipts=log)

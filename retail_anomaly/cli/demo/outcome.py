@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -133,6 +134,22 @@ def write_outcome(outcome: DemoOutcome, folder: Path) -> Iterator[RenderableType
     yield f"  {escape(review_command(folder))}"
     yield "or replay the same day:"
     yield f"  {escape(replay_command(folder))}"
+
+
+def moved_aside(path: Path) -> Path | None:
+    """Move a file of an earlier run to the first number that is free: `alerts.actions.1.jsonl`.
+
+    Returns
+    -------
+    pathlib.Path or None
+        Its new place; None if there was no file, or nothing in it.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return None
+    aside = next(
+        place for n in count(1) if not (place := path.with_name(f"{path.stem}.{n}{path.suffix}")).exists()
+    )
+    return path.rename(aside)
 
 
 def replay_command(folder: Path) -> str:
