@@ -25,7 +25,10 @@ demo: $(VENV)/.demo ## a simulated store day through the real streamer, on an em
 	@$(BIN)/retail-anomaly demo $(ARGS)
 
 # The board of cases runs outside the containers: their image has none of its libraries.
-up: ## the whole stack in containers with simulated stores; prints the links when they answer (needs Docker)
+up: ## the whole stack in containers with simulated stores; prints the links when they answer (needs Docker with Compose)
+	@$(COMPOSE) version >/dev/null 2>&1 || { \
+	    echo "'$(COMPOSE)' does not run: install Docker and its Compose plugin," \
+	        "https://docs.docker.com/compose/install/" >&2; exit 1; }
 	@test -e .env || $(MAKE) --no-print-directory secrets
 	@$(COMPOSE) up --build --detach
 	@$(PYTHON) helm/links.py \

@@ -106,6 +106,15 @@ def test_make_up_prints_the_addresses_of_the_published_ports():
     assert board[1] in {json.loads(p.read_text())["uid"] for p in (CHART / "dashboards").glob("*.json")}
 
 
+def test_make_up_without_compose_says_what_to_install():
+    done = subprocess.run(
+        ["make", "up", "COMPOSE=false"],
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode
+    assert "install Docker and its Compose plugin" in done.stderr.splitlines()[0]
+
+
 def test_make_up_waits_for_each_link_and_names_the_one_that_stays_away(capfd):
     links = runpy.run_path(str(ROOT / "helm" / "links.py"))["main"]
 
