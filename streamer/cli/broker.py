@@ -11,6 +11,7 @@ def broker() -> None:
     """Run the demo's broker until you stop it. The first line that it prints is its address.
 
     It is librdkafka's mock cluster: in memory, on the loopback interface, for a demo and nothing more.
+    Give its address to the other commands: --broker ADDRESS --embedded-broker.
 
     Example: retail-streamer broker
     """

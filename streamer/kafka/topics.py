@@ -257,6 +257,9 @@ def _refused(name: str, plan: TopicPlan, connection: Connection, error: KafkaErr
         )
     elif error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
         advice = f"choose a --replication-factor below {plan.replication_factor}"
+    elif error.code() == KafkaError._TIMED_OUT and not connection.embedded:
+        # Librdkafka's mock cluster has no controller.
+        advice = "is it `retail-streamer broker`? Then add --embedded-broker"
     raise StreamerError(f"{name} can't be created ({error.str()}): {advice}")
 
 

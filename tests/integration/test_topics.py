@@ -259,6 +259,11 @@ def test_embedded_broker_is_served_by_the_same_command(embedded, capsys):
     assert ensure_topics(embedded, TopicPlan(8, 1, 3650 * DAY), create=False)[0].fine
 
 
+def test_an_embedded_broker_taken_for_a_kafka_is_suspected(embedded):
+    with pytest.raises(StreamerError, match=r"is it `retail-streamer broker`\? Then add --embedded-broker"):
+        check_topics(Connection(embedded.broker), PLAN, create=True)
+
+
 def test_topics_that_were_not_created_here_are_left_alone(fresh):
     create_topics(fresh, ["other"])
     reports = check_topics(Connection(fresh), PLAN, create=True)
