@@ -10,6 +10,7 @@ from retail_anomaly.settings import load
 from streamer.errors import StreamerError
 from streamer.kafka.connection import VARIABLES, Connection, resolve, security, with_quix_names
 
+ROOT = Path(__file__).parents[3]
 SASL = {
     "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
     "KAFKA_SASL_MECHANISM": "scram-sha-512",
@@ -110,6 +111,11 @@ def test_every_variable_is_a_property_that_quix_knows():
     from quixstreams.kafka import ConnectionConfig
 
     assert {name.replace(".", "_") for name in VARIABLES.values()} <= set(ConnectionConfig.model_fields)
+
+
+def test_the_page_that_the_help_names_has_every_variable():
+    page = (ROOT / "docs/operations.md").read_text()
+    assert [name for name, prop in VARIABLES.items() if f"| `{name}` | `{prop}` |" not in page] == []
 
 
 def test_nothing_secret_is_shown():
