@@ -136,9 +136,9 @@ class Findings(msgspec.Struct):
         if self.refunds and not self.matched and (detectors is None or "refund_without_sale" in detectors):
             within = " within one store" if self.elsewhere else ""
             said.append(
-                f"none of the refunds ({self.refunds:,}){within} names a sale: refund_without_sale says "
-                "nothing here; map the number of the sale to originalTransactionId or a customer to "
-                "customerToken, or switch the rule off"
+                f"none of the refunds ({self.refunds:,}){within} names a sale: refund_without_sale "
+                "alerts on every refund that it judges here, which tells you nothing; map the number of the "
+                "sale to originalTransactionId or a customer to customerToken, or switch the rule off"
             )
         if self.late:
             said.append(
