@@ -24,6 +24,7 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.records import InvalidRecord, decode_record, record_from
+from retail_anomaly.core.registry import known_detectors
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import epoch_millis, utc_times
@@ -35,6 +36,7 @@ Alerts: TypeAlias = "pd.DataFrame | Iterable[Alert] | str | Path"
 Actions: TypeAlias = "Iterable[Action | Mapping[str, Any]] | str | Path"
 _TIMES: Final = ("event_time", "opened_at", "detected_at")
 _SHOWN_ROWS: Final = 10
+_COUNTS: Final = {"counts", "recounts"}  # the needs of detectors whose alerts begin with a count
 
 
 class CaseBook:
@@ -139,7 +141,7 @@ class CaseBook:
         waiting = self.reading_order()
         rows = [
             (
-                case.subject.id,
+                heading_of(case),
                 case.store_id,
                 f"{case.priority:.2f}",
                 f"{case.expected_loss:,.2f}",
@@ -246,6 +248,24 @@ def _row(case: Case) -> tuple[object, ...]:
         *(case.priority, case.expected_loss, len(case.alerts), types),
         *(case.opened_at, case.newest_at, _said(case)),
     )
+
+
+def heading_of(case: Case) -> str:
+    """Return whom or what a case is about, as its heading says it.
+
+    The employee of a stock alert is the one who counted: a witness, and no suspect.
+
+    Examples
+    --------
+    >>> from retail_anomaly.cases.case import CaseSubject
+    >>> alert = CaseAlert("a", 1, "SHRINKAGE", "inventory_shrinkage", "m-2", 1.0, "10 pieces.", 1, 1)
+    >>> subject = CaseSubject("employee", "m-2")
+    >>> heading_of(Case("c", 1, "store-1", subject, 1, 1, "open", None, (alert,), ()))
+    'Stock counted by m-2'
+    """
+    stock = {name for name, known in known_detectors().items() if not _COUNTS.isdisjoint(known.needs)}
+    counted = case.subject.type == "employee" and {alert.detector for alert in case.alerts} <= stock
+    return f"Stock counted by {case.subject.id}" if counted else case.subject.id
 
 
 def _said(case: Case) -> str:

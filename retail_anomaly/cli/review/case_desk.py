@@ -21,6 +21,7 @@ from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.records import record_from
 from retail_anomaly.frames.alert_tables import alerts_table
 from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.frames.cases import heading_of
 from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.receipts_around import NearReceipt, receipts_around
@@ -242,9 +243,7 @@ class CaseDesk:
 
 
 def _title(number: int, case: Case) -> str:
-    return (
-        f"{number}. {case.subject.id} in {case.store_id}: {percent(case.priority)}, {case.expected_loss:,.2f}"
-    )
+    return f"{number}. {heading_of(case)} in {case.store_id}: {percent(case.priority)}, {case.expected_loss:,.2f}"
 
 
 def _output(figure: go.Figure) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from retail_anomaly.core.errors import RetailAnomalyError
 from retail_anomaly.core.records import record_from
 from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.stakes import at_stake
+from retail_anomaly.frames.cases import heading_of
 from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.receipts_around import receipts_near
 from retail_anomaly.frames.shown_times import local_text
@@ -111,6 +112,7 @@ class ReviewBoard:
         pages.globals |= {
             "RECEIPT_HEAD": RECEIPT_HEAD,
             "plural": plural,
+            "heading_of": heading_of,
             "types_of": _types,
             "outcome_of": _outcome,
         }
