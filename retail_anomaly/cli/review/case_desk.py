@@ -243,7 +243,8 @@ class CaseDesk:
 
 
 def _title(number: int, case: Case) -> str:
-    return f"{number}. {heading_of(case)} in {case.store_id}: {percent(case.priority)}, {case.expected_loss:,.2f}"
+    about = f"{number}. {heading_of(case)} in {case.store_id}"
+    return f"{about}: {percent(case.priority)}, {case.expected_loss:,.2f}"
 
 
 def _output(figure: go.Figure) -> dict[str, Any]:
