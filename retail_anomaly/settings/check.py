@@ -129,7 +129,14 @@ def _single(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:
     if is_literal(kind):
         expected = f"expected one of {', '.join(typing.get_args(bare(kind)))}"
     expected = expected.partition(", got ")[0]
-    raise _wrong(path, given.source, f"{expected[:1].lower()}{expected[1:]}, got {_shown(given.value)}")
+    expected = f"{expected[:1].lower()}{expected[1:]}, got {_shown(given.value)}"
+    if expected.startswith("expected text") and _has_flag(given.value):
+        expected += '; YAML reads no, yes, on and off as true or false: put the word in quotes, such as "NO"'
+    raise _wrong(path, given.source, expected)
+
+
+def _has_flag(value: object) -> bool:
+    return any(isinstance(each, bool) for each in (value if isinstance(value, list) else [value]))
 
 
 def _with_dates_as_text(value: object) -> object:

@@ -138,6 +138,10 @@ def test_store_ids_are_taken_as_they_stand(config):
         ("stores: {a: {holidays: [ZZ]}}",
          "stores.a.holidays: expected the two letters of a country (ISO 3166), such as DE; got 'ZZ'"),
         ("stores: {a: {holidays: [DE-BW, DE-BX]}}", "no holidays of 'DE-BX' are known; did you mean DE-"),
+        ("stores: {a: {closed: [DE, NO]}}",
+         "expected text, got ['DE', False]; YAML reads no, yes, on and off as true or false: put the word in "
+         'quotes, such as "NO"'),
+        ("stores: {a: {time_zone: on}}", "expected text, got True; YAML reads no, yes, on and off as"),
         ("stores: {a: 1}",
          "stores.a: expected keys below it (time_zone, group, closed, holidays, rules, detectors), got 1"),
         ("stores:\n a:\n  detectors:\n   refund_burst: {cuont: 3}\n",
