@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -100,6 +100,11 @@ class Replay:
     def store_count(self) -> int:
         """How many stores there are."""
         return len(self.stores) + len(self._once)
+
+    @property
+    def store_ids(self) -> Set[str]:
+        """The ids of the stores."""
+        return self.stores.keys() | self._once.keys()
 
     @property
     def held(self) -> int:

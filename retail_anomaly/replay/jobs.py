@@ -19,9 +19,9 @@ import msgspec
 from retail_anomaly.core.alerts import Alert, ShadowAlert
 from retail_anomaly.core.dispatch import Dispatch
 from retail_anomaly.core.events import POS_EVENTS
-from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay.driver import Order, Replay
+from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
 from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.replay.share_replay import ShareCounts, ShareReport, ShareTask, replay_share
@@ -144,7 +144,7 @@ def open_replay(  # noqa: PLR0913 - most by name only
         dispatches += outcome.rules
         rules = RunningRules(configured, rules_log)
     names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
-    about = _About(said, names, dispatches, settings.numbered_by)
+    about = _About(said, names, dispatches, settings)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
         run = Replay(engine, shadow, rules, return_stores=return_stores)
         watch = Watch(mapping.nobody, settings.numbered_by, return_stores=return_stores)
@@ -179,14 +179,15 @@ class _About:
         The detectors that run.
     rules
         The rules that run, or come in force within the log.
-    numbered_by
-        The setting.
+    settings
+        The settings.
     """
 
     def __init__(
-        self, said: list[str], names: Collection[str], rules: Sequence[Dispatch], numbered_by: NumberedBy
+        self, said: list[str], names: Collection[str], rules: Sequence[Dispatch], settings: Settings
     ) -> None:
-        self._numbered_by = numbered_by
+        self.configured: Collection[str] = settings.stores
+        self._numbered_by = settings.numbered_by
         self._said = said
         self._names = names
         self._rules = rules
@@ -195,9 +196,10 @@ class _About:
         """Add notes that only reading gave, such as a decimal comma."""
         self._said += [note for note in notes if note not in self._said]
 
-    def remarks(self, findings: Findings) -> list[str]:
+    def remarks(self, findings: Findings, stores: NamedStores) -> list[str]:
         seen = {kind for kind in findings.types if any(each.steps(POS_EVENTS, kind) for each in self._rules)}
-        return [*self._said, *findings.remarks(self._names, seen, self._numbered_by)]
+        said = findings.remarks(self._names, seen, self._numbered_by)
+        return [*self._said, *said, *stores.remarks(self.configured)]
 
 
 class _ReplayHere:
@@ -212,7 +214,8 @@ class _ReplayHere:
     @property
     def remarks(self) -> list[str]:
         self._about.add_notes(self._source.notes)
-        return self._about.remarks(self._watch.findings)
+        stores = NamedStores.of(self._replay.store_ids, self._about.configured)
+        return self._about.remarks(self._watch.findings, stores)
 
     @property
     def events(self) -> Counter[str]:
@@ -243,6 +246,7 @@ class _ReplayInWorkers:
         self._shadow = shadow
         self._about = about
         self._findings = Findings()
+        self._stores = NamedStores()
         self.events: Counter[str] = Counter()
         self.undecided: Counter[tuple[str, str]] = Counter()
         self.held = 0
@@ -273,11 +277,12 @@ class _ReplayInWorkers:
 
     @property
     def remarks(self) -> list[str]:
-        return self._about.remarks(self._findings)
+        return self._about.remarks(self._findings, self._stores)
 
     def _add(self, counts: ShareCounts) -> None:
         self.events += counts.events
         self.undecided += counts.undecided
+        self._stores.add(counts.named_stores)
         self.held += counts.held
         self.store_count += counts.stores
         self._findings.add(counts.findings)

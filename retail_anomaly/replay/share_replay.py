@@ -9,6 +9,7 @@ import msgspec
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import Event
 from retail_anomaly.replay.driver import Order, Replay
+from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Place, Share, open_input
@@ -64,6 +65,7 @@ class ShareCounts(msgspec.Struct):
     findings: Findings
     undecided: Counter[tuple[str, str]]
     notes: list[str]
+    named_stores: NamedStores
 
 
 def replay_share(channel: Channel, task: ShareTask) -> None:
@@ -104,6 +106,9 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     for order, alert in run.placed_alerts(events(), task.share.owns):
         report.items.append((order, alert))
     send_report()
+    stores = NamedStores.of(run.store_ids, task.settings.stores)
     channel.send(
-        ShareCounts(run.events, run.held, run.store_count, watch.findings, run.undecided, source.notes)
+        ShareCounts(
+            run.events, run.held, run.store_count, watch.findings, run.undecided, source.notes, stores
+        )
     )
