@@ -21,7 +21,7 @@ from data_gen.writers import FORMATS, write_files
 from retail_anomaly.cli.frame import new_app, run_command
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.whole_file import NamedFile, write_whole
 
 # Width of the tables where no terminal says how wide it is.

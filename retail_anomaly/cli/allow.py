@@ -7,8 +7,8 @@ import typer
 
 from retail_anomaly.cli.options import AlertsFile, ConfigFile
 from retail_anomaly.core.errors import UsageError
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.records import InvalidRecord
-from retail_anomaly.frames.words import plural
 
 allow_app = typer.Typer(rich_markup_mode=None, help="Check allow entries before you take them.")
 

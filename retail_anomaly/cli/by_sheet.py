@@ -11,7 +11,7 @@ from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import ConfigFile
 from retail_anomaly.cli.review.growing_file import GrowingFile
 from retail_anomaly.core.codec import encode
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.whole_file import refuse_to_overwrite
 
 if TYPE_CHECKING:

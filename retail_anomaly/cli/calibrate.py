@@ -8,7 +8,7 @@ import typer
 from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import INCIDENTS_HELP, AlertsFile, Verdicts
 from retail_anomaly.core.errors import UsageError
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.whole_file import refuse_to_overwrite, write_whole
 
 

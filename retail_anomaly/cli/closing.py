@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import typer
 
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.sources.event_log import BadLines
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from retail_anomaly.core.errors import RetailAnomalyError, UsageError
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.whole_file import write_whole
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]

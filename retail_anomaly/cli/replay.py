@@ -15,7 +15,8 @@ from retail_anomaly.cli.read_first import ReadFirst
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.events import INPUT_TOPICS
-from retail_anomaly.frames.words import plural, undecided_lines
+from retail_anomaly.core.quantities import plural
+from retail_anomaly.frames.words import undecided_lines
 from retail_anomaly.replay import Pass, open_replay
 from retail_anomaly.replay.rules_log import read_rules_log
 from retail_anomaly.settings import load

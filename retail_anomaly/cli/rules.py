@@ -74,8 +74,8 @@ def try_out(
     Example: retail-anomaly rules test my-rules/drawer.yaml log.jsonl
     """
     from retail_anomaly.cli.closing import say_how_read
+    from retail_anomaly.core.quantities import plural
     from retail_anomaly.evaluate.backtest import rules_alone
-    from retail_anomaly.frames.words import plural
     from retail_anomaly.replay import open_replay
     from retail_anomaly.sources.event_log import BadLines
 
@@ -112,8 +112,8 @@ def backtest(
     All packaged rules: retail-anomaly rules backtest pos log.jsonl --incidents incidents.jsonl
     """
     from retail_anomaly.cli.closing import say_how_read
+    from retail_anomaly.core.quantities import plural
     from retail_anomaly.evaluate.backtest import backtest as judged
-    from retail_anomaly.frames.words import plural
     from retail_anomaly.sources.loaded import Events
 
     refuse_to_overwrite({"--html": html}, [rules, *files_of(log), config, against, incidents, mapping])

@@ -1,4 +1,4 @@
-"""Quantities of pieces and of weighed goods: whole ones are integers."""
+"""Quantities of pieces and of weighed goods: whole ones are integers. Counts with their nouns."""
 
 from typing import Any, Final
 
@@ -29,3 +29,14 @@ def rounded(total: int | float) -> int | float:
     (0.3, 3, 12)
     """
     return total if isinstance(total, int) else whole(round(total, PLACES))
+
+
+def plural(count: int | float, noun: str) -> str:
+    """Return a count or a quantity with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "store"), plural(1200, "alert"), plural(0.42, "piece")
+    ('1 store', '1,200 alerts', '0.42 pieces')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

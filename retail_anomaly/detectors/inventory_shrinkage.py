@@ -130,6 +130,9 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         if not reaches(difference, threshold):
             return ()
         came = f" and {received} received" if received else ""
+        counted = rounded(event.counted_qty)
+        gone = f"1 piece of {sku} was" if sold == 1 else f"{sold} pieces of {sku} were"
+        rest = "1 piece is" if difference == 1 else f"{difference} pieces are"
         return (
             self.alert(
                 event,
@@ -137,14 +140,14 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
                 employee_id=event.manager_id,
                 risk=min(1.0, difference / (2 * threshold)),
                 message=(
-                    f"{sold} pieces of {sku} were sold{came} since the last count, but only "
-                    f"{rounded(event.counted_qty)} are counted: {difference} pieces are unexplained."
+                    f"{gone} sold{came} since the last count, but only "
+                    f"{counted} {'is' if counted == 1 else 'are'} counted: {rest} unexplained."
                 ),
                 evidence={
                     "sku": sku,
                     "sold": sold,
                     "received": received,
-                    "counted": rounded(event.counted_qty),
+                    "counted": counted,
                     "difference": difference,
                 },
             ),

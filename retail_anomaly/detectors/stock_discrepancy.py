@@ -150,6 +150,9 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         if not reaches(missing, threshold):
             return ()
         came = f" and {moved} moved" if moved else ""
+        was = "was" if expected == 1 else "were"
+        lack = "is" if missing == 1 else "are"
+        found = f"1 piece of {event.sku} is" if counted == 1 else f"{counted} pieces of {event.sku} are"
         return (
             self.alert(
                 event,
@@ -157,8 +160,8 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
                 employee_id=event.manager_id,
                 risk=min(1.0, missing / (2 * threshold)),
                 message=(
-                    f"{counted} pieces of {event.sku} are counted where {expected} were expected after "
-                    f"{sold} sold and {refunded} refunded{came}: {missing} are missing."
+                    f"{found} counted where {expected} {was} expected after "
+                    f"{sold} sold and {refunded} refunded{came}: {missing} {lack} missing."
                 ),
                 evidence={
                     "sku": event.sku,

@@ -23,12 +23,12 @@ from retail_anomaly.cases import (
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.records import InvalidRecord, decode_record, record_from
 from retail_anomaly.core.registry import known_detectors
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.json_lines import read_json_lines
 from retail_anomaly.frames.times import epoch_millis, utc_times
-from retail_anomaly.frames.words import plural
 from retail_anomaly.settings import NO_PSEUDONYMS, PrivacySettings, Settings
 from retail_anomaly.settings.hidden_scopes import HideScope, scope_hider
 

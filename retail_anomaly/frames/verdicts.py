@@ -8,9 +8,9 @@ import pandas as pd
 from retail_anomaly.cases import Case, CaseAlert
 from retail_anomaly.cases.precision import money_of
 from retail_anomaly.core.incidents import Incident
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.cases import Actions, Alerts, CaseBook, triage
 from retail_anomaly.frames.incidents import incidents_frame
-from retail_anomaly.frames.words import plural
 from retail_anomaly.settings import Settings
 
 _NOTE: Final = (

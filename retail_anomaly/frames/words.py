@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.undecided import WHY_UNDECIDED
 
 
@@ -17,17 +18,6 @@ def label_of(alert_type: str) -> str:
     ('Refund without sale', 'Stock discrepancy')
     """
     return alert_type.replace("_", " ").capitalize()
-
-
-def plural(count: int | float, noun: str) -> str:
-    """Return a count or a quantity with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "store"), plural(1200, "alert"), plural(0.42, "piece")
-    ('1 store', '1,200 alerts', '0.42 pieces')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(share: float, places: int = 0) -> str:

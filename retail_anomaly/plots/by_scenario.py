@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.card_rows import row_of
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.card_style import ROW_COLOURS, ROW_SYMBOLS, error_bars, interval_texts
 from retail_anomaly.plots.style import INK, MUTED, PERCENT, QUIET, styled
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.shown_times import Zones, day_text
-from retail_anomaly.frames.words import label_of, natural_order, plural
+from retail_anomaly.frames.words import label_of, natural_order
 from retail_anomaly.plots.clock import day_ticks, on_store_clocks
 from retail_anomaly.plots.style import BLUES, colour_of, styled, type_counts_text, types_in_order
 

@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 import plotly.graph_objects as go
 
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.plots.style import COLOURS, INK, MUTED, PERCENT, styled
 
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
-from retail_anomaly.frames.words import label_of, percent, plural
+from retail_anomaly.frames.words import label_of, percent
 from retail_anomaly.models.tails import poisson_interval
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled
 

@@ -5,10 +5,11 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.store_calendar import days_on_clock
-from retail_anomaly.frames.words import percent, plural
+from retail_anomaly.frames.words import percent
 from retail_anomaly.plots.clock import day_ticks
 from retail_anomaly.plots.style import PERCENT, QUIET, colour_of, styled
 

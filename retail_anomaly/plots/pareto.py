@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.alerts import last_revisions, named_employees
 from retail_anomaly.frames.evidence import money_once
-from retail_anomaly.frames.words import label_of, percent, plural
+from retail_anomaly.frames.words import label_of, percent
 from retail_anomaly.plots.style import INK, PERCENT, colour_of, styled, types_in_order
 
 _SHARE: Final = 0.8

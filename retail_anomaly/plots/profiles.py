@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import SALE
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.shown_times import Zones
-from retail_anomaly.frames.words import natural_order, percent, plural
+from retail_anomaly.frames.words import natural_order, percent
 from retail_anomaly.plots.clock import day_ticks, on_store_clocks
 from retail_anomaly.plots.style import BLUES, MUTED, PERCENT, QUIET, colour_of, styled
 

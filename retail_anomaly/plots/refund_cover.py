@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.durations import Duration
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.words import plural
 from retail_anomaly.plots.style import INK, MUTED, QUIET, colour_of, styled
 
 _FIRST: Final = ("covered", "in question")

@@ -8,11 +8,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame
 from retail_anomaly.frames.shown_times import Zones, day_text, local_text, zone_of
 from retail_anomaly.frames.store_calendar import on_clock
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.clock import OF_A_DAY
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, QUIET, colour_of, styled

@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.registry import known_detectors
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.store_calendar import on_clock
-from retail_anomaly.frames.words import plural
 from retail_anomaly.plots.clock import name_time_axis
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import AREA, INK, QUIET, colour_of, styled, symbol_of

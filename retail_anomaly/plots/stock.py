@@ -8,13 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND, SALE
-from retail_anomaly.core.quantities import PLACES, rounded
+from retail_anomaly.core.quantities import PLACES, plural, rounded
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, count_frame, movement_frame, pos_frame
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
 from retail_anomaly.frames.store_calendar import on_clock
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.clock import name_time_axis
 from retail_anomaly.plots.hover import alert_hover
 from retail_anomaly.plots.style import INK, MUTED, colour_of, styled, symbol_of, types_in_order

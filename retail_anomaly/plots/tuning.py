@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.columns import expect_columns
-from retail_anomaly.frames.words import label_of, percent, plural
+from retail_anomaly.frames.words import label_of, percent
 from retail_anomaly.plots.style import GRID, INK, MUTED, PERCENT, QUIET, styled
 
 _BEST: Final = "#0068b5"

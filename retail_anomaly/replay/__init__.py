@@ -12,8 +12,9 @@ from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.score import Score
-from retail_anomaly.frames.words import plural, undecided_lines
+from retail_anomaly.frames.words import undecided_lines
 from retail_anomaly.replay.driver import Replay
 from retail_anomaly.replay.jobs import Pass, open_replay
 from retail_anomaly.replay.progress import tracked

@@ -9,6 +9,7 @@ import pandas as pd
 
 from retail_anomaly import plots
 from retail_anomaly.core.markup import html_paragraph
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.alerts import named_employees
 from retail_anomaly.frames.cases import CaseBook
@@ -17,7 +18,7 @@ from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
 from retail_anomaly.frames.shown_times import Zones, common_zone, day_text, zone_of
 from retail_anomaly.frames.store_calendar import days_on_clock
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.report.alert_list import alert_list
 from retail_anomaly.report.evidence import top_alerts
 from retail_anomaly.report.html import figure, section, write_page

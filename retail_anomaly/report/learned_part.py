@@ -3,10 +3,11 @@
 from typing import Final
 
 from retail_anomaly.core.markup import html_paragraph
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.cases import CaseBook
 from retail_anomaly.frames.learned import last_reasons, poor_types, verdicts_by_week
 from retail_anomaly.frames.shown_times import day_text
-from retail_anomaly.frames.words import label_of, percent, plural
+from retail_anomaly.frames.words import label_of, percent
 from retail_anomaly.report.html import table
 
 _MOST_ROWS: Final = 40

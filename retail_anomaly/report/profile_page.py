@@ -14,11 +14,12 @@ from retail_anomaly.core.errors import RetailAnomalyError, UsageError
 from retail_anomaly.core.events import REFUND, SALE, Event, PosEvent, TillEvent
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.core.nearest import nearest
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.frames.alert_tables import alerts_table
 from retail_anomaly.frames.alerts import last_revisions
 from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.events import receipts_by
-from retail_anomaly.frames.words import percent, plural
+from retail_anomaly.frames.words import percent
 from retail_anomaly.replay import replay
 from retail_anomaly.report.html import figure, section, table, write_page
 from retail_anomaly.settings import PrivacySettings, Settings, pseudonyms_of

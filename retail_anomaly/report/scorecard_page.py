@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from retail_anomaly import plots
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_text
-from retail_anomaly.frames.words import plural
 from retail_anomaly.report.html import figure, frame_table, section, write_page
 
 _TILES = {

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.undecided import WHY_UNDECIDED
 from retail_anomaly.frames.events import receipts_by
 from retail_anomaly.frames.shown_times import Zones, local_text, zone_of
-from retail_anomaly.frames.words import label_of, natural_order, percent, plural
+from retail_anomaly.frames.words import label_of, natural_order, percent
 from retail_anomaly.plots.style import type_counts_text, types_in_order
 from retail_anomaly.report.html import table
 

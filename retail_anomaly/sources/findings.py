@@ -19,6 +19,7 @@ from retail_anomaly.core.events import (
     SecurityEvent,
     TillEvent,
 )
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.rules.choice import PACKAGED_TYPES
 from retail_anomaly.sources.mapping import NULL_WORDS
@@ -159,17 +160,21 @@ class Findings(msgspec.Struct):
             )
         for cashier, count in self.nobody.items():
             said.append(
-                f"{count:,} events have the cashier {cashier!r} of a constant, who is nobody: rules per "
+                f"{_events_have(count)} the cashier {cashier!r} of a constant, who is nobody: rules per "
                 "cashier (refund_burst, refund_deviation) skip them"
             )
         for word, count in self.nothings.items():
             said.append(
-                f"{count:,} events have the cashier {word!r}, which is a word for nothing: a mapping with "
+                f"{_events_have(count)} the cashier {word!r}, which is a word for nothing: a mapping with "
                 "`constants: {cashierId: unknown}` makes them nobody's, and rules per cashier skip them"
             )
         if self.repeated:
             said.append(
-                f"{self.repeated:,} events repeat an event id of their store and change nothing"
+                (
+                    "1 event repeats an event id of its store and changes nothing"
+                    if self.repeated == 1
+                    else f"{self.repeated:,} events repeat an event id of their store and change nothing"
+                )
                 + (
                     "; if each register counts its own ids, set `numbered_by: register`"
                     if numbered_by == "store"
@@ -190,8 +195,8 @@ class Findings(msgspec.Struct):
         on_days = self.on_days if numbered_by != "register_day" else 0
         if self.on_lines * 2 > self.on_registers:
             yield (
-                f"registerId differs between the lines of {self.on_lines:,} receipts: if its column numbers "
-                "their lines, map it to lineNumber"
+                f"registerId differs between the lines of {plural(self.on_lines, 'receipt')}: if its column "
+                "numbers their lines, map it to lineNumber"
             )
             on_registers = 0
         used = [
@@ -215,6 +220,10 @@ def _is_exchange(refund: PosEvent, sold: int) -> bool:
 def _are_lines(*registers: str) -> bool:
     """Tell whether registers look like the numbers of a receipt's lines."""
     return all(name.isascii() and name.isdigit() and int(name) < _MOST_LINES for name in registers)
+
+
+def _events_have(count: int) -> str:
+    return f"{plural(count, 'event')} {'has' if count == 1 else 'have'}"
 
 
 def _most_common(types: Counter[str]) -> str:

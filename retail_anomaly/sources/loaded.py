@@ -13,6 +13,7 @@ from retail_anomaly.core.codec import encode, topic_of
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.local_time import utc_text
 from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources import Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
@@ -67,8 +68,8 @@ class LoadSummary(msgspec.Struct, frozen=True):
             if self.first is None or self.last is None
             else f", {utc_text(self.first)} to {utc_text(self.last)}"
         )
-        stores = "1 store" if self.stores == 1 else f"{self.stores:,} stores"
-        return [f"{self.events.total():,} events of {stores} ({topics}){span}", *self.unread, *self.remarks]
+        events, stores = plural(self.events.total(), "event"), plural(self.stores, "store")
+        return [f"{events} of {stores} ({topics}){span}", *self.unread, *self.remarks]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

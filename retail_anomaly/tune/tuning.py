@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 
 from retail_anomaly.cases import Prior
 from retail_anomaly.core.markup import html_paragraph, html_table
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import Scorecard
 from retail_anomaly.evaluate.words import measure_label, measure_text
 from retail_anomaly.frames.card_rows import row_of
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 from retail_anomaly.plots.tuning import parameter_slices, recall_and_alert_rate
 from retail_anomaly.settings import Settings, flatten
 from retail_anomaly.sources.event_log import BadLine

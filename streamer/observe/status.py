@@ -11,7 +11,7 @@ import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 from urllib3.exceptions import HTTPError
 
-from retail_anomaly.frames.words import plural
+from retail_anomaly.core.quantities import plural
 from streamer.errors import StreamerError
 
 _TIMEOUT_SECONDS: Final = 10.0

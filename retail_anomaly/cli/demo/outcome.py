@@ -16,10 +16,10 @@ from rich.table import Table
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import encode
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import match_incidents, refund_cover
 from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.quality import data_quality
-from retail_anomaly.frames.words import plural
 from retail_anomaly.plots import pos_frame
 from retail_anomaly.plots.style import type_counts_text
 from retail_anomaly.report.alerts_page import write_report

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from retail_anomaly.core.alerts import Alert
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.registry import look_of
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 
 _ROWS_AROUND = 12  # lines of the terminal that the table leaves to the other output
 

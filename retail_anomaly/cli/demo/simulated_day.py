@@ -14,8 +14,8 @@ from retail_anomaly.cli.demo.processes import Process, ProcessError, Processes
 from retail_anomaly.cli.demo.screen import Screen
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import read_incidents
-from retail_anomaly.frames.words import plural
 from retail_anomaly.settings import load_settings
 
 # A simulated day begins with the rota, published at night, and ends with the stock counts of the evening.

@@ -165,7 +165,7 @@ def serve_board(
     from retail_anomaly.cli.review.access import Rules
     from retail_anomaly.cli.review.board_cases import BoardCases
     from retail_anomaly.cli.review.web import new_board
-    from retail_anomaly.frames.words import plural
+    from retail_anomaly.core.quantities import plural
     from retail_anomaly.settings import load
 
     settings = load(config).settings

@@ -20,6 +20,7 @@ from retail_anomaly.cli.review.board_cases import BoardCases, CaseChangedError
 from retail_anomaly.cli.review.case_receipts import RECEIPT_HEAD, NoReceipts, ReceiptSource, receipt_rows
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.errors import RetailAnomalyError
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.records import record_from
 from retail_anomaly.core.registry import look_of
 from retail_anomaly.core.stakes import at_stake
@@ -28,7 +29,7 @@ from retail_anomaly.frames.evidence import evidence_items
 from retail_anomaly.frames.receipts_around import receipts_near
 from retail_anomaly.frames.shown_times import local_text
 from retail_anomaly.frames.times import utc_times
-from retail_anomaly.frames.words import label_of, plural
+from retail_anomaly.frames.words import label_of
 
 PAGE: Final = 50
 VERDICTS: Final = {

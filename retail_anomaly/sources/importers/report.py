@@ -5,6 +5,8 @@ from collections import Counter
 from functools import lru_cache
 from typing import Final
 
+from retail_anomaly.core.quantities import plural
+
 _MOST_PATHS: Final = 1_000
 _LONGEST: Final = 60
 # A value of the export may stand in a path; a card number may not.
@@ -56,8 +58,7 @@ class ImportReport:
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
-        total = self.events.total()
-        found = [f"{total:,} events of {self.receipts:,} receipts"]
+        found = [f"{plural(self.events.total(), 'event')} of {plural(self.receipts, 'receipt')}"]
         found += [f"  {count:>9,} {kind}" for kind, count in self.events.most_common()]
         if self.training:
             found.append(f"  {self.training:>9,} of these are training")

@@ -51,3 +51,19 @@ def test_refunds_do_not_count():
 
 def test_count_without_manager_is_about_nobody():
     assert alerts(sale(quantity=9), count(1, 0, manager=None))[0].employee_id is None
+
+
+@pytest.mark.parametrize(
+    ("sold", "counted", "said"),
+    [
+        (
+            1,
+            0,
+            "1 piece of sku-1 was sold since the last count, but only 0 are counted: 1 piece is unexplained.",
+        ),
+        (6, 1, "6 pieces of sku-1 were sold since the last count, but only 1 is counted: 5 pieces are unexp"),
+    ],
+)
+def test_one_piece_is_said_as_one(sold, counted, said):
+    (alert,) = alerts(sale(quantity=sold), count(1, counted), threshold=1)
+    assert alert.message.startswith(said)

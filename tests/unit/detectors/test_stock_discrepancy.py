@@ -62,3 +62,28 @@ def test_order_of_processing_decides_not_time():
 
 def test_more_sold_than_there_was_is_no_discrepancy():
     assert alerts(count(0, 5), sale(1, quantity=20), count(2, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "counted", "said"),
+    [
+        (
+            6,
+            1,
+            "1 piece of sku-1 is counted where 6 were expected after 0 sold and 0 refunded: 5 are missing.",
+        ),
+        (
+            1,
+            0,
+            "0 pieces of sku-1 are counted where 1 was expected after 0 sold and 0 refunded: 1 is missing.",
+        ),
+        (
+            1.5,
+            0.5,
+            "0.5 pieces of sku-1 are counted where 1.5 were expected after 0 sold and 0 refunded: 1 is",
+        ),
+    ],
+)
+def test_one_piece_is_said_as_one(before, counted, said):
+    (alert,) = alerts(count(0, before), count(1, counted), threshold=1)
+    assert alert.message.startswith(said)

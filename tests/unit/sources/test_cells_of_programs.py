@@ -204,7 +204,7 @@ def test_a_type_is_the_same_with_its_accents_apart():
 @pytest.mark.parametrize("word", ["NULL", "null", r"\N", "nan", "None", "-", "<NA>", "(null)", "#N/A"])
 def test_a_cashier_who_is_a_word_for_nothing_is_said_and_a_constant_takes_the_place(word):
     rows = [{**LINE, "cashierId": word}]
-    assert f"1 events have the cashier {word!r}, which is a word for nothing" in str(ra.load(rows).summary)
+    assert f"1 event has the cashier {word!r}, which is a word for nothing" in str(ra.load(rows).summary)
     events = ra.load(rows, constants={"cashierId": "unknown"})
     assert {event.cashier_id for event in events if isinstance(event, PosEvent)} == {"unknown"}
     assert not any("a word for nothing" in remark for remark in events.summary.remarks)

@@ -113,3 +113,13 @@ def test_a_line_that_came_twice_is_told_from_a_second_piece() -> None:
     assert "2, the first of receipt t-1 (s)" in remark
     again.add(Findings.of([piece, piece]))
     assert (again.copies, again.first_copy) == (3, "t-1 (s)")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 event has the cashier"), (2, "2 events have the cashier")]
+)
+def test_one_event_is_said_as_one(count: int, said: str) -> None:
+    events = [replace(line(number=str(n)), cashier_id="NULL") for n in range(count)]
+
+    assert Findings.of(events).remarks()[0].startswith(said)
+    assert str(ra.load(events).summary).startswith(f"{said.partition(' ha')[0]} of 1 store (")

@@ -110,7 +110,7 @@ def test_a_date_without_a_time_is_the_stores_midnight():
     [
         ("receipt_number_shared_by_tills.jsonl", "`numbered_by: register`"),
         ("receipt_number_restarts_daily.jsonl", "`numbered_by: register_day`"),
-        ("event_id_per_till_counter.jsonl", "1 events repeat an event id"),
+        ("event_id_per_till_counter.jsonl", "1 event repeats an event id of its store and changes"),
     ],
 )
 def test_numbers_that_repeat_across_registers_are_said(name, said):
