@@ -259,7 +259,7 @@ def _refused(name: str, plan: TopicPlan, connection: Connection, error: KafkaErr
         advice = f"choose a --replication-factor below {plan.replication_factor}"
     elif error.code() == KafkaError._TIMED_OUT and not connection.embedded:
         # Librdkafka's mock cluster has no controller.
-        advice = "is it `retail-streamer broker`? Then add --embedded-broker"
+        advice = "is it `retail-streamer broker`? Then add --embedded-broker; else try again"
     raise StreamerError(f"{name} can't be created ({error.str()}): {advice}")
 
 
