@@ -69,7 +69,6 @@ t1,store-1,anna,4711,20.0,REFUND,2025-10-09T10:00:00Z
 """
 HOLIDAYS = "stores: {store-1: {closed: [DE-BY]}}"
 RIVER = "detectors: {refund_deviation: {enabled: true, model: river.anomaly.HalfSpaceTrees}}"
-HOLIDAYS = "stores: {berlin-1: {closed: [DE-BE]}}"
 FOR_DEVELOPERS = {"all", "dev", "docs"}
 _REQUIREMENT = re.compile(r"^(?P<name>[\w-]+)[^;]*(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
 
