@@ -276,7 +276,9 @@ class LiveState(CommitStep):
                 if topic in self._topics and not (topic == self._ticks and stored is None)
             },
             empty=next(opened.iter_items(b""), None) is None,
-            has_changelog=opened.get_changelog_offset() is not None,
+            # A first checkpoint of ticks alone commits where these begin, and no other topic.
+            uncovered=opened.get_changelog_offset() is not None
+            and all(found.offset is None for found in committed.values()),
         )
 
     def _put_aside(self, live: PartitionState, count: int) -> None:

@@ -23,7 +23,7 @@ def check_offsets(
     committed: Mapping[str, Committed],
     *,
     empty: bool,
-    has_changelog: bool,
+    uncovered: bool,
 ) -> None:
     """Check that a partition's state stands for the group's offsets.
 
@@ -37,8 +37,9 @@ def check_offsets(
         By topic, the group's offsets.
     empty
         Whether there is no state at all. State that does not tell was written by an older version.
-    has_changelog
-        Whether its changelog has records. Quix reads back only those that the group's offsets cover.
+    uncovered
+        Whether its changelog has records, and the group has committed no offset of any topic. Quix reads back
+        only the records that offsets cover.
 
     Raises
     ------
@@ -47,14 +48,14 @@ def check_offsets(
 
     Examples
     --------
-    >>> state = {"empty": False, "has_changelog": True}
+    >>> state = {"empty": False, "uncovered": False}
     >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(7, end=9)}, **state)
     >>> check_offsets(0, {"pos-events": 7}, {"pos-events": Committed(None, end=9)}, **state)
     Traceback (most recent call last):
     streamer.errors.StreamerError: pos-events[0]: the state stands for the records before 7, the group has ...
     """
     # A process commits where it begins before it writes any state.
-    if empty and has_changelog and committed and all(found.offset is None for found in committed.values()):
+    if empty and uncovered:
         raise StreamerError(
             f"partition {partition}: the changelog has state, the group has committed no offset: {_WAY_OUT}"
         )

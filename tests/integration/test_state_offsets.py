@@ -231,17 +231,17 @@ def test_which_state_stands_for_which_offset(
     stored: dict[str, int] | None, committed: Committed, empty: bool, fine: bool
 ) -> None:
     if fine:
-        check_offsets(0, stored, {"t": committed}, empty=empty, has_changelog=not empty)
+        check_offsets(0, stored, {"t": committed}, empty=empty, uncovered=False)
     else:
         with pytest.raises(StreamerError):
-            check_offsets(0, stored, {"t": committed}, empty=empty, has_changelog=not empty)
+            check_offsets(0, stored, {"t": committed}, empty=empty, uncovered=False)
 
 
 def test_a_changelog_that_no_offset_covers_is_not_passed_over() -> None:
     topics = {"s": Committed(None), "t": Committed(None, end=9)}
     with pytest.raises(StreamerError, match="the changelog has state"):
-        check_offsets(0, None, topics, empty=True, has_changelog=True)
-    check_offsets(0, None, topics, empty=True, has_changelog=False)
+        check_offsets(0, None, topics, empty=True, uncovered=True)
+    check_offsets(0, None, topics, empty=True, uncovered=False)
     # A process that was killed in its first checkpoint.
     begun = topics | {"t": Committed(0, BEGUN, end=9)}
-    check_offsets(0, None, begun, empty=True, has_changelog=True)
+    check_offsets(0, None, begun, empty=True, uncovered=False)
