@@ -27,9 +27,9 @@ from retail_anomaly.rules.load import load_rules
 from retail_anomaly.rules.model import EventFilter, FieldTest, Rule
 from retail_anomaly.settings import Settings
 from retail_anomaly.sources import Where
-from retail_anomaly.sources.findings import Watch
 from retail_anomaly.sources.loaded import Events, load
 from retail_anomaly.sources.mapping_file import AnyMapping
+from retail_anomaly.sources.watch import Watch
 
 _DAY: Final = 86_400_000
 _WEEKS: Final = 28 * _DAY  # of history, before the models say much

@@ -29,10 +29,11 @@ from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
-from retail_anomaly.sources.findings import Findings, Watch
+from retail_anomaly.sources.findings import Findings
 from retail_anomaly.sources.loaded import Events
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.unreadable import Unreadable
+from retail_anomaly.sources.watch import Watch
 from retail_anomaly.workers import Workers, core_count, detectors_are_importable
 
 _AFTER_ALL: Final = (sys.maxsize, 0, 0, 0)

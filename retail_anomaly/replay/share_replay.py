@@ -14,8 +14,9 @@ from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Place, Share, open_input
 from retail_anomaly.sources.event_log import BadLine
-from retail_anomaly.sources.findings import Findings, Watch
+from retail_anomaly.sources.findings import Findings
 from retail_anomaly.sources.mapping import EventMapping
+from retail_anomaly.sources.watch import Watch
 from retail_anomaly.workers import Channel
 
 _REPORT_EVERY: Final = 4_096

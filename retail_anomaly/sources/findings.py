@@ -1,40 +1,14 @@
 """The remarks about a log that a person should read before its alerts."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterator
+from typing import Final
 
 import msgspec
 
-from retail_anomaly.core.events import (
-    LINE_VOID,
-    POS_EVENTS,
-    POST_VOID,
-    REFUND,
-    SALE,
-    VOID,
-    Event,
-    MovementEvent,
-    PosEvent,
-    SecurityEvent,
-    TillEvent,
-)
 from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.rules.choice import PACKAGED_TYPES
-from retail_anomaly.sources.mapping import NULL_WORDS
-
-# Lines of one receipt are minutes apart; a till that starts anew each day comes to a number again at about
-# the same hour, so somewhat less than a day later as well.
-_ANOTHER_DAY: Final = 12 * 3_600_000
-_EXCHANGE: Final = 30 * 60_000
-# Beyond it memory would grow with the log; a remark is then about the events up to here.
-_MOST_IDS: Final = 300_000
-_LOOKED_AT: Final = frozenset({SALE, REFUND, LINE_VOID, VOID, POST_VOID})
-_MOST_TYPES: Final = 1_000
-_MOST_LINES: Final = 100
-# Not every form of them: Nan is a name as well.
-_NOTHINGS: Final = frozenset({*map(str.upper, NULL_WORDS), *NULL_WORDS, "NaN", "None", "\\N"})
 
 
 class Findings(msgspec.Struct):
@@ -71,8 +45,7 @@ class Findings(msgspec.Struct):
 
     Examples
     --------
-    >>> refund = PosEvent("t-9", "s", "c", "k", 20.0, "REFUND", 1_760_000_000_000)
-    >>> Findings.of([refund]).remarks()[0][:56]
+    >>> Findings(refunds=1).remarks()[0][:56]
     'none of the refunds (1) names a sale: refund_without_sal'
     """
 
@@ -89,16 +62,6 @@ class Findings(msgspec.Struct):
     on_registers: int = 0
     on_days: int = 0
     on_lines: int = 0
-
-    @classmethod
-    def of(
-        cls, events: Iterable[Event], nobody: Collection[str] = (), numbered_by: NumberedBy = "store"
-    ) -> "Findings":
-        """Return the findings about events."""
-        watch = Watch(nobody, numbered_by)
-        for _ in watch.passed(events):
-            pass
-        return watch.findings
 
     def add(self, other: "Findings") -> None:
         """Add the findings about other stores."""
@@ -211,17 +174,6 @@ class Findings(msgspec.Struct):
             )
 
 
-def _is_exchange(refund: PosEvent, sold: int) -> bool:
-    """Tell whether a sale line of the refund's own receipt was rung up with it, which is no earlier sale."""
-    apart = _EXCHANGE if refund.line_number is not None else 0
-    return abs(refund.event_time - sold) <= apart
-
-
-def _are_lines(*registers: str) -> bool:
-    """Tell whether registers look like the numbers of a receipt's lines."""
-    return all(name.isascii() and name.isdigit() and int(name) < _MOST_LINES for name in registers)
-
-
 def _events_have(count: int) -> str:
     return f"{plural(count, 'event')} {'has' if count == 1 else 'have'}"
 
@@ -240,192 +192,3 @@ def _yaml(text: str) -> str:
 
 
 _YAML_WORDS: Final = frozenset({"YES", "NO", "ON", "OFF", "TRUE", "FALSE", "NULL", "Y", "N"})
-
-
-class Watch:
-    """Takes note of events as they pass.
-
-    Parameters
-    ----------
-    nobody
-        Cashiers that a constant filled in.
-    numbered_by
-        The setting, which says what an event id is unique within.
-    return_stores
-        Whether refunds are compared with receipts of other stores.
-
-    Attributes
-    ----------
-    findings
-        The findings so far.
-    """
-
-    def __init__(
-        self,
-        nobody: Collection[str] = (),
-        numbered_by: NumberedBy = "store",
-        *,
-        return_stores: bool = False,
-    ) -> None:
-        self.findings = Findings()
-        self._return_stores = return_stores
-        # By the hash of store and number: the newest refund that came before its receipt, and how many did.
-        self._early: dict[int, tuple[int, int]] = {}
-        self._ids_by_register = numbered_by != "store"
-        self._nobody = frozenset(nobody)
-        self._unnamed = self._nobody | _NOTHINGS
-        self._ids: set[int] = set()
-        self._lines: set[int] = set()
-        # By number: the time of its first sale and the register, then those of other registers.
-        self._receipts: dict[int, tuple[Any, ...]] = {}
-        # Numbers of two registers, and of two days; and the articles sold under a number, where a register
-        # is known.
-        self._on_registers: set[int] = set()
-        self._on_days: set[int] = set()
-        self._sold: set[int] = set()
-        self._bought: set[int] = set()
-
-    def passed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield the events."""
-        take, returns = self.take, self._return_stores
-        for event in events:
-            take(event)
-            if returns:
-                self.take_return(event)
-            yield event
-
-    def take(self, event: Event) -> None:
-        """Take note of one event."""
-        if not isinstance(event, PosEvent):
-            self._take_other(event)
-            return
-        if event.training:
-            return
-        if event.event_id is not None:
-            self._take_id(event, event.event_id)
-        elif event.line_number is not None:
-            self._take_line(event)
-        if event.cashier_id in self._unnamed:
-            self._take_unnamed(event.cashier_id)
-        name = event.event_type
-        if name == SALE:
-            self._take_sale(event)
-            return
-        name = name.upper()
-        if name == SALE:
-            self._take_sale(event)
-        elif name == REFUND:
-            self._take_refund(event)
-        else:
-            self._take_type(name)
-
-    def take_return(self, event: Event) -> None:
-        """Take note of a refund in any store whose receipt is one of another store."""
-        if not isinstance(event, PosEvent) or not event.names_receipt_elsewhere:
-            return
-        key = hash((event.original_store_id, event.original_transaction_id))
-        if key not in self._receipts and (key in self._early or len(self._early) < _MOST_IDS):
-            newest, count = self._early.get(key, (0, 0))
-            self._early[key] = max(newest, event.event_time), count + 1
-
-    def _take_sale(self, event: PosEvent) -> None:
-        number = event.store_id, event.transaction_id
-        key = hash(number)
-        known = self._receipts.get(key)
-        if self._early:
-            newest, count = self._early.pop(key, (0, 0))
-            self.findings.late += count if event.event_time <= newest else 0
-        if known is None:
-            if len(self._receipts) < _MOST_IDS:
-                self._receipts[key] = (event.event_time, event.register_id)
-        elif self._is_of_another(event, key, known):
-            self._receipts[key] = (*known, event.event_time, event.register_id)
-        if event.register_id is not None and len(self._sold) < _MOST_IDS:
-            self._sold.add(hash((number, event.sku)))
-        token = event.customer_token or event.card_token
-        if token is not None and not self.findings.matched and len(self._bought) < _MOST_IDS:
-            self._bought.add(hash((event.store_id, token, event.sku)))
-
-    def _take_refund(self, event: PosEvent) -> None:
-        elsewhere = event.names_receipt_elsewhere
-        self.findings.elsewhere += elsewhere
-        self.findings.refunds += not elsewhere
-        number = event.store_id, event.transaction_id
-        key = hash(number)
-        known = self._receipts.get(key)
-        if (
-            known is not None
-            and event.original_transaction_id is None
-            and event.register_id is not None
-            # Many tills ring a refund under the number of its sale, at any register and on any day.
-            and hash((number, event.sku)) not in self._sold
-            and len(self._sold) < _MOST_IDS
-        ):
-            self._is_of_another(event, key, known)
-        if self.findings.matched or elsewhere:
-            return
-        named = event.original_transaction_id
-        token = event.customer_token or event.card_token
-        self.findings.matched = (
-            hash((event.store_id, named)) in self._receipts
-            if named
-            else known is not None and not _is_exchange(event, known[0])
-        ) or hash((event.store_id, token, event.sku)) in self._bought
-        if self.findings.matched:
-            self._bought.clear()
-
-    def _is_of_another(self, event: PosEvent, key: int, known: tuple[Any, ...]) -> bool:
-        """Count a number that comes again, once; tell whether a further register uses it."""
-        register = event.register_id
-        for n in range(0, len(known), 2):
-            if known[n + 1] == register:
-                if abs(event.event_time - known[n]) >= _ANOTHER_DAY and key not in self._on_days:
-                    self._on_days.add(key)
-                    self.findings.on_days += 1
-                return False
-        if register is None or known[1] is None:
-            return False
-        if key not in self._on_registers:
-            self._on_registers.add(key)
-            self.findings.on_registers += 1
-            self.findings.on_lines += event.event_time == known[0] and _are_lines(register, known[1])
-        return True
-
-    def _take_other(self, event: Event) -> None:
-        if isinstance(event, TillEvent):
-            if event.event_id is not None:
-                self._take_id(event, event.event_id)
-            if event.cashier_id in self._unnamed:
-                self._take_unnamed(event.cashier_id)
-            self._take_type(event.event_type.upper())
-        elif isinstance(event, SecurityEvent):
-            self._take_id(event, event.event_id)
-        elif isinstance(event, MovementEvent) and event.movement_id is not None:
-            self._take_id(event, event.movement_id)
-
-    def _take_unnamed(self, cashier: str) -> None:
-        counts = self.findings.nobody if cashier in self._nobody else self.findings.nothings
-        counts[cashier] += 1
-
-    def _take_type(self, name: str) -> None:
-        types = self.findings.types
-        if name not in _LOOKED_AT and (name in types or len(types) < _MOST_TYPES):
-            types[name] += 1
-
-    def _take_line(self, line: PosEvent) -> None:
-        key = hash(line)
-        if key in self._lines:
-            self.findings.copies += 1
-            self.findings.first_copy = self.findings.first_copy or f"{line.transaction_id} ({line.store_id})"
-        elif len(self._lines) < _MOST_IDS:
-            self._lines.add(key)
-
-    def _take_id(self, event: Event, event_id: str) -> None:
-        kind: Any = type(event)
-        if isinstance(event, PosEvent | TillEvent):
-            kind = event.register_id if self._ids_by_register else POS_EVENTS
-        key = hash((event.store_id, kind, event_id))
-        if key in self._ids:
-            self.findings.repeated += 1
-        elif len(self._ids) < _MOST_IDS:
-            self._ids.add(key)

@@ -18,11 +18,11 @@ from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySetti
 from retail_anomaly.sources import Input, Where, open_input
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines, Reject
-from retail_anomaly.sources.findings import Watch
 from retail_anomaly.sources.frame_tables import reads_once
 from retail_anomaly.sources.input import Stream
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.mapping_file import AnyMapping, read_mapping
+from retail_anomaly.sources.watch import Watch
 
 _SPOOLED: Final = 8 * 1024 * 1024
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from msgspec.structs import replace
 import retail_anomaly as ra
 from data_gen import Simulation
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.sources.findings import Findings
+from retail_anomaly.sources.watch import Watch
 
 T = 1_760_000_000_000
 HOUR = 3_600_000
@@ -21,8 +24,15 @@ def line(kind: str = "SALE", number: str = "42", at: int = 0, **fields: Any) -> 
     return PosEvent(number, "s", "c", sku, 5.0, kind, T + at, **{"register_id": "r-1", **fields})
 
 
+def findings(events: Iterable[PosEvent], numbered_by: NumberedBy = "store") -> Findings:
+    watch = Watch((), numbered_by)
+    for _ in watch.passed(events):
+        pass
+    return watch.findings
+
+
 def said(*events: PosEvent, numbered_by: Any = "store") -> str:
-    return " ".join(Findings.of(events, (), numbered_by).remarks((), (), numbered_by))
+    return " ".join(findings(events, numbered_by).remarks((), (), numbered_by))
 
 
 @pytest.mark.parametrize(
@@ -83,9 +93,9 @@ def test_a_simulated_log_is_told_its_own_numbering(numbered_by: Any) -> None:
 
 def test_refunds_of_another_stores_receipt_are_none_that_name_no_sale() -> None:
     elsewhere = line("REFUND", "r", original_transaction_id="42", original_store_id="another")
-    assert "names a sale" not in " ".join(Findings.of([line(), elsewhere]).remarks())
+    assert "names a sale" not in " ".join(findings([line(), elsewhere]).remarks())
     own = line("REFUND", "r-2", original_transaction_id="41")
-    said = Findings.of([line(), elsewhere, own]).remarks()[0]
+    said = findings([line(), elsewhere, own]).remarks()[0]
     assert said.startswith("none of the refunds (1) within one store names a sale: ")
 
 
@@ -106,12 +116,12 @@ def test_a_line_that_came_twice_is_told_from_a_second_piece() -> None:
     unnumbered = replace(first, line_number=None)
 
     for honest in ([first, piece], [unnumbered, unnumbered], [first, sent_again]):
-        assert not Findings.of(honest).copies
-    again = Findings.of([first, piece, first, first])
+        assert not findings(honest).copies
+    again = findings([first, piece, first, first])
     assert again.copies == 2
     (remark,) = again.remarks()
     assert "2, the first of receipt t-1 (s)" in remark
-    again.add(Findings.of([piece, piece]))
+    again.add(findings([piece, piece]))
     assert (again.copies, again.first_copy) == (3, "t-1 (s)")
 
 
@@ -121,5 +131,5 @@ def test_a_line_that_came_twice_is_told_from_a_second_piece() -> None:
 def test_one_event_is_said_as_one(count: int, said: str) -> None:
     events = [replace(line(number=str(n)), cashier_id="NULL") for n in range(count)]
 
-    assert Findings.of(events).remarks()[0].startswith(said)
+    assert findings(events).remarks()[0].startswith(said)
     assert str(ra.load(events).summary).startswith(f"{said.partition(' ha')[0]} of 1 store (")
