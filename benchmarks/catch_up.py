@@ -1,9 +1,10 @@
 """One process of a catch-up.
 
-    python -m benchmarks.catch_up BROKER decode|unaligned|rules|all GROUP [SETTING=VALUE...]
+    python -m benchmarks.catch_up BROKER decode|rows|unaligned|rules|all GROUP [SETTING=VALUE...]
 
-`rules` and `all` are the streamer, with the five rules and with the models too. Two floors stand beside it:
-`decode` is the same aligned reading with decoding alone, and `unaligned` a bare loop of confluent-kafka,
+`rules` and `all` are the streamer, with the rules and with the models too. Three floors stand beside it:
+`decode` is the same aligned reading with decoding alone; `rows` is an application of Quix as its users write
+it, aligned by Quix's own loop, that decodes and does no more; `unaligned` is a bare loop of confluent-kafka,
 decoding and the engine, which takes the topics as they come, keeps no state and commits once at its end.
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, Message, Producer
@@ -82,14 +83,20 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
         connection = Connection(broker)
         if mode == "unaligned":
             read_unaligned(connection, group, build_engine(settings), clock)
-        elif mode != "decode":
+        elif mode not in ("decode", "rows"):
             only = list(REGISTRY) if mode == "all" else None
             build(detection_process(settings, only), connection, counts=clock).run()
         else:
             app = new_application(settings, connection=connection, counts=clock)
             frames = [app.dataframe(raw_topic(app, name)) for name in INPUT_TOPICS]
+            if mode == "rows":
+                frames = [
+                    frame.apply(partial(codec.decode, name))
+                    for name, frame in zip(INPUT_TOPICS, frames, strict=True)
+                ]
+            else:
+                app.read_in_runs({name: decode_only(name) for name in INPUT_TOPICS})
             reduce(StreamingDataFrame.concat, frames).filter(lambda _value: False)
-            app.read_in_runs({name: decode_only(name) for name in INPUT_TOPICS})
             app.run()
     print(
         json.dumps(
