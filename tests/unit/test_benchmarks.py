@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks import partition_balance
+from benchmarks import partition_balance, return_lags
 
 
 def test_the_page_on_scale_shows_what_its_command_prints(capsys: pytest.CaptureFixture[str]):
@@ -21,6 +21,16 @@ def test_the_page_on_scale_shows_what_its_command_prints(capsys: pytest.CaptureF
     printed = [line for line in capsys.readouterr().out.splitlines() if line]
     assert len(printed) > 10
     assert not [line for line in printed if line not in page.splitlines()]
+
+
+def test_the_page_on_the_simulator_compares_its_returns_with_the_real_ones(
+    capsys: pytest.CaptureFixture[str],
+):
+    page = (Path(benchmarks.__file__).parents[1] / "docs" / "simulator.md").read_text("utf-8").splitlines()
+    return_lags.main()
+    printed = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("| lines")]
+    assert len(printed) > 6
+    assert not [line for line in printed if line not in page]
 
 
 def test_the_unit_figures_are_those_of_the_pages():
