@@ -16,6 +16,7 @@ from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import Settings, with_parameters
 from retail_anomaly.sources import Where
+from retail_anomaly.sources.loaded import Events, load
 
 CHANGES: Final = ("kept", "moved", "appeared", "vanished")
 """The ways in which an alert can change under another configuration."""
@@ -106,8 +107,9 @@ def near_misses(
     ['16 pieces of k are counted where 20 were expected after 0 sold and 0 refunded: 4 are missing.']
     """
     settings = settings or Settings()
-    as_it_is = _alerts(source, settings, detector)
-    found = compare_alerts(as_it_is, _alerts(source, _changed(settings, detector, looser), detector))
+    events = load(source, zones=settings.zones, privacy=settings.privacy)
+    as_it_is = _alerts(events, settings, detector)
+    found = compare_alerts(as_it_is, _alerts(events, _changed(settings, detector, looser), detector))
     appeared = found[found["change"] == "appeared"]
     return appeared.drop(columns=["change", "risk_before"]).reset_index(drop=True)
 
@@ -145,10 +147,11 @@ def alerts_by_value(
     9           0     0      0         0         1
     """
     settings = settings or Settings()
-    before = _alerts(source, settings, detector)
+    events = load(source, zones=settings.zones, privacy=settings.privacy)
+    before = _alerts(events, settings, detector)
     rows = []
     for value in values:
-        after = _alerts(source, _changed(settings, detector, {parameter: value}), detector)
+        after = _alerts(events, _changed(settings, detector, {parameter: value}), detector)
         changes = compare_alerts(before, after)["change"].value_counts()
         counts = [int(changes.get(change, 0)) for change in CHANGES]
         rows.append(
@@ -194,8 +197,8 @@ def differing_alerts(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["alert_id", "revision", "only_in"], ignore_index=True)
 
 
-def _alerts(source: Where, settings: Settings, detector: str) -> pd.DataFrame:
-    return replay(source, settings=settings, detectors=[detector], progress=False).alerts
+def _alerts(events: Events, settings: Settings, detector: str) -> pd.DataFrame:
+    return replay(events, settings=settings, detectors=[detector], progress=False).alerts
 
 
 def _changed(settings: Settings, detector: str, parameters: Mapping[str, Any]) -> Settings:

@@ -9,13 +9,15 @@ import pandas as pd
 
 from retail_anomaly.core.markup import html_paragraph
 from retail_anomaly.detectors import REGISTRY
-from retail_anomaly.frames.events import AnyEvents, pos_frame
+from retail_anomaly.frames.events import pos_frame
 from retail_anomaly.frames.shown_times import zone_of
 from retail_anomaly.frames.store_calendar import local_days
 from retail_anomaly.frames.times import epoch_millis
 from retail_anomaly.frames.words import natural_order
 from retail_anomaly.replay import replay
 from retail_anomaly.settings import Settings
+from retail_anomaly.sources import Where
+from retail_anomaly.sources.loaded import load
 
 MODELS: Final = tuple(name for name, detector in REGISTRY.items() if detector.counts_days)
 # The rest of the ranks hold no meaning: most intervals have nothing unusual, and all of these are equal.
@@ -69,7 +71,7 @@ class Drift:
         return "\n".join([html_paragraph(self.lines()[0]), *(_shown(f).to_html(index=False) for f in frames)])
 
 
-def drift(events: AnyEvents, *, settings: Settings | None = None) -> Drift:
+def drift(events: Where, *, settings: Settings | None = None) -> Drift:
     """Compare the ranks of the models with the shares that they promise.
 
     Each model ranks an interval among recent ones; of honest intervals one in a hundred should have a rank of
@@ -78,7 +80,7 @@ def drift(events: AnyEvents, *, settings: Settings | None = None) -> Drift:
     Parameters
     ----------
     events
-        `Events`, as `load` returns them, or a list of events.
+        A log or events, as `replay` takes them; read twice.
     settings
         The models' parameters and the stores' time zones. All models run, whether they are enabled or not.
 
@@ -101,6 +103,7 @@ def drift(events: AnyEvents, *, settings: Settings | None = None) -> Drift:
     ['No model has learned long enough to alert: give a longer log.']
     """
     settings = settings or Settings()
+    events = load(events, zones=settings.zones, privacy=settings.privacy)  # read twice
     result = replay(events, settings=settings, detectors=list(MODELS), scores=True)
     assert result.scores is not None  # noqa: S101 - asked for
     return drift_of_scores(result.scores, _worked(pos_frame(events), settings), settings)

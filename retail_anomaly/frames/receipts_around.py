@@ -72,7 +72,7 @@ def receipts_around(
     alert
         One alert: a row of an alert frame, as a dictionary.
     events
-        `Events`, or POS events as `pos_frame` returns them.
+        Any source of events, or POS events as `pos_frame` returns them.
     around
         How much time to take before and after the alert, for example ``2h``. By default 30 minutes; 12 hours
         for an article, whose count comes after the tills have closed.

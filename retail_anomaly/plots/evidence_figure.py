@@ -7,11 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.events import REFUND
-from retail_anomaly.frames.events import AnyEvents, count_frame, movement_frame, pos_frame
+from retail_anomaly.frames.events import AnyEvents, is_pos_frame
 from retail_anomaly.frames.shown_times import Zones
 from retail_anomaly.plots.components import score_components
 from retail_anomaly.plots.refunds import refund_window
 from retail_anomaly.plots.stock import stock_walk
+from retail_anomaly.sources.loaded import load
 
 
 def evidence_figure(
@@ -28,7 +29,8 @@ def evidence_figure(
     alert
         One alert: a row of an alert frame, as a dictionary.
     events
-        `Events`, with the stock counts and movements; or a frame of POS events, which shows refunds only.
+        Any source of events, with the stock counts and movements; or a frame as `pos_frame` returns it,
+        which shows refunds only.
     alerts
         Alerts to mark beside it on the figure of an article's stock.
     zones
@@ -54,18 +56,14 @@ def evidence_figure(
     evidence = alert["evidence"]
     if evidence.get("pValues"):
         return score_components(alert, zones=zones)
-    if (
-        isinstance(evidence.get("sku"), str)
-        and "counted" in evidence
-        and not isinstance(events, pd.DataFrame)
-    ):
-        events = list(events)
+    if isinstance(evidence.get("sku"), str) and "counted" in evidence and not is_pos_frame(events):
+        read = load(events, zones=zones)  # an iterator too can then be read by topic
         return stock_walk(
-            pos_frame(events),
-            count_frame(events),
+            read,
+            read,
             store_id=alert["store_id"],
             sku=evidence["sku"],
-            movements=movement_frame(events),
+            movements=read,
             alerts=alerts,
             zones=zones,
         )

@@ -34,8 +34,8 @@ def cashier_ladder(events: AnyEvents, alerts: pd.DataFrame | None = None, *, mos
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
-        ``event_type`` and ``amount``.
+        Any source of events, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``,
+        ``event_time``, ``event_type`` and ``amount``.
     alerts
         Alerts, as `replay` returns them: a cashier whom one about refunds names is marked.
     most

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retail_anomaly.core.quantities import plural
+from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.events import AnyEvents, pos_frame, receipts_by
 from retail_anomaly.frames.shown_times import Zones, zone_of
 from retail_anomaly.frames.store_calendar import days_on_clock
@@ -24,8 +25,8 @@ def refunds_over_time(
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time`` and
-        ``event_type``.
+        Any source of events, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``,
+        ``event_time`` and ``event_type``.
     store_id, employee_id
         The store, and the cashier.
     zones
@@ -38,7 +39,8 @@ def refunds_over_time(
     >>> refunds_over_time(events, store_id="s", employee_id="b").layout.title.text
     'b refunds 100.0 % of 1 receipt, all others of the store 0.0 %'
     """
-    own_store = pos_frame(events)
+    own_store = pos_frame(events, zones=zones)
+    expect_columns(own_store, ("store_id", "cashier_id", "event_time"), "events")
     own_store = own_store[own_store["store_id"] == store_id].reset_index(drop=True)
     days = days_on_clock(own_store["event_time"], zone_of(store_id, zones))
     weekly = len(days) > 0 and (days.max() - days.min()).days > _MOST_DAYS

@@ -29,7 +29,7 @@ def sales_by_hour(events: AnyEvents, *, zones: Zones = "UTC") -> go.Figure:
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``event_time`` and ``event_type``.
+        Any source of events, or POS events with ``store_id``, ``event_time`` and ``event_type``.
     zones
         Time zone of the stores, whose own clocks count.
 
@@ -40,7 +40,7 @@ def sales_by_hour(events: AnyEvents, *, zones: Zones = "UTC") -> go.Figure:
     >>> figure.layout.title.text
     'Most is sold on Thursday from 12 to 13 h: 1 line a store'
     """
-    sales = _sales(pos_frame(events), ("store_id", "event_time", "event_type"), zones)
+    sales = _sales(pos_frame(events, zones=zones), ("store_id", "event_time", "event_type"), zones)
     days = sales.assign(day=sales["local"].dt.normalize()).drop_duplicates(["store_id", "day"])
     store_days = days["local"].dt.day_of_week.value_counts()
     lines = sales.groupby([sales["local"].dt.day_of_week, sales["local"].dt.hour]).size()
@@ -87,7 +87,7 @@ def sales_by_day(events: AnyEvents, *, zones: Zones = "UTC", most: int = 12) -> 
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``event_time`` and ``event_type``.
+        Any source of events, or POS events with ``store_id``, ``event_time`` and ``event_type``.
     zones
         Time zone of the stores, which decides their days.
     most
@@ -100,7 +100,7 @@ def sales_by_day(events: AnyEvents, *, zones: Zones = "UTC", most: int = 12) -> 
     >>> sales_by_day(sales).layout.title.text
     '1 of 3 store-days is without a sale'
     """
-    sales = _sales(pos_frame(events), ("store_id", "event_time", "event_type"), zones)
+    sales = _sales(pos_frame(events, zones=zones), ("store_id", "event_time", "event_type"), zones)
     days = sales["local"].dt.normalize()
     lines = sales.groupby(["store_id", days]).size().unstack(0)
     if len(lines):
@@ -149,8 +149,8 @@ def refund_shares(events: AnyEvents, *, by: str = "cashier_id", noun: str | None
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``transaction_id``, ``event_time``, ``event_type`` and
-        `by`.
+        Any source of events, or POS events with ``store_id``, ``transaction_id``, ``event_time``,
+        ``event_type`` and `by`.
     by
         ``cashier_id`` or ``store_id``.
     noun

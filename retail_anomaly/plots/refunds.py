@@ -38,8 +38,8 @@ def refund_window(
     alert
         One alert: a row of an alert frame, as a dictionary.
     events
-        `Events`, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``, ``event_time``,
-        ``event_type`` and ``amount``; other events and columns are ignored.
+        Any source of events, or POS events with ``store_id``, ``cashier_id``, ``transaction_id``,
+        ``event_time``, ``event_type`` and ``amount``; other events and columns are ignored.
     around
         How much time to show before and after, for example ``30min``.
     zones
@@ -54,7 +54,7 @@ def refund_window(
     >>> refund_window(alert, pd.DataFrame([refund])).layout.title.text
     '1 of 1 refund of c-1 is evidence'
     """
-    events = pos_frame(events)
+    events = pos_frame(events, zones=zones)
     expect_columns(events, _COLUMNS, "events")
     zone = zone_of(alert["store_id"], zones)
     own = events[(events["event_type"].str.upper() == REFUND) & (events["store_id"] == alert["store_id"])]

@@ -44,7 +44,7 @@ def stock_walk(
     Parameters
     ----------
     events
-        `Events`, or POS events with ``store_id``, ``sku``, ``cashier_id``, ``transaction_id``,
+        Any source of events, or POS events with ``store_id``, ``sku``, ``cashier_id``, ``transaction_id``,
         ``event_time``, ``event_type`` and ``quantity``, in the order in which they came.
     counts
         Stock counts as `count_frame` returns them: ``store_id``, ``sku``, ``counted_qty``,
@@ -79,8 +79,8 @@ def stock_walk(
     [20, 20, 17, 17, 10]
     """
     zone = zone_of(store_id, zones)
-    booked = None if movements is None else movement_frame(movements)
-    walk = _walk(pos_frame(events), count_frame(counts), booked, store_id, sku)
+    booked = None if movements is None else movement_frame(movements, zones=zones)
+    walk = _walk(pos_frame(events, zones=zones), count_frame(counts, zones=zones), booked, store_id, sku)
     counted = walk[walk["counted"].notna()]
     figure = go.Figure()
     # A count is drawn twice: the stock expected there, then the stock counted.

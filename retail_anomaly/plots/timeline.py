@@ -36,8 +36,8 @@ def timeline(alerts: pd.DataFrame, events: AnyEvents | None = None, *, zones: Zo
     alerts
         Alerts, as `replay` returns them.
     events
-        `Events`, or POS events with ``store_id``, ``event_time``, ``event_type`` and ``amount``; other events
-        and columns are ignored.
+        Any source of events, or POS events with ``store_id``, ``event_time``, ``event_type`` and ``amount``;
+        other events and columns are ignored.
     zones
         Time zone of the stores. The axis is in UTC where they differ.
 
@@ -56,7 +56,7 @@ def timeline(alerts: pd.DataFrame, events: AnyEvents | None = None, *, zones: Zo
     ['Refund burst (1)', 'Shrinkage (1)']
     """
     shown = last_revisions(alerts)
-    sales = None if events is None else _sales(pos_frame(events))
+    sales = None if events is None else _sales(pos_frame(events, zones=zones))
     counts = shown["store_id"].value_counts()
     stores = natural_order({*shown["store_id"], *(() if sales is None else sales["store_id"])})
     stores.sort(key=lambda store: -int(counts.get(store, 0)))

@@ -13,6 +13,7 @@ from retail_anomaly.core.quantities import plural
 from retail_anomaly.evaluate import match_incidents
 from retail_anomaly.frames.alerts import named_employees
 from retail_anomaly.frames.cases import CaseBook
+from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.confidence import confidence_of
 from retail_anomaly.frames.events import AnyEvents
 from retail_anomaly.frames.evidence import money_once
@@ -66,8 +67,8 @@ def write_report(  # noqa: PLR0913 - by name only
         The cases of the alerts, as `triage` returns them with the decisions: the page then says what the
         verdicts taught.
     events
-        `Events`, or POS events as `pos_frame` returns them: the page then has the sales behind the alerts,
-        alerts per store-day, and each employee's receipts and refunds beside the peers'.
+        Any source of events, or POS events as `pos_frame` returns them: the page then has the sales behind
+        the alerts, alerts per store-day, and each employee's receipts and refunds beside the peers'.
     quality
         The checks of the events, as `data_quality` returns them.
     refunds
@@ -96,7 +97,9 @@ def write_report(  # noqa: PLR0913 - by name only
     >>> "2 alerts in 1 store" in page, "<script src" in page
     (True, False)
     """
-    events = None if events is None else plots.pos_frame(events)
+    events = None if events is None else plots.pos_frame(events, zones=zones)
+    if events is not None:
+        expect_columns(events, ("store_id", "event_time", "event_type", "amount"), "events")
     shown = plots.last_revisions(alerts)
     shown = confidence_of(shown).assign(money=money_once(shown))
     matched = None

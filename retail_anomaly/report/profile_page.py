@@ -162,6 +162,9 @@ def _hidden(employee_id: str, privacy: PrivacySettings, people: Mapping[str, set
 
 def _store(people: Mapping[str, set[str]], employee_id: str | None, store_id: str | None) -> str:
     """Return the store; an employee is one of a store."""
+    if not people:
+        whose = f"employee {employee_id}" if employee_id is not None else f"store {store_id}"
+        raise ProfileError(f"{whose}: the source has no events; give one with sales and refunds")
     if store_id is not None and store_id not in people:
         raise ProfileError(
             f"store {store_id}: no event is of this store; {_advice(store_id, sorted(people))}"
