@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta
 
 from retail_anomaly.core.alerts import Alert
@@ -12,6 +13,7 @@ from retail_anomaly.core.detector import Detector
 from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import PosEvent
+from retail_anomaly.core.ledger import RefundLink
 from retail_anomaly.core.local_time import date_of
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.core.parameters import Range
@@ -21,14 +23,16 @@ from retail_anomaly.models.prices import SkuPrices
 from retail_anomaly.models.refunds import (
     DAY,
     CashierHistory,
+    LinkCounts,
     RefundLine,
     RefundModel,
     RefundTails,
     StoreRefunds,
+    p_of_links,
 )
 from retail_anomaly.models.refunds.explanation import evidence, message
 from retail_anomaly.models.river_judges import REFUND_FEATURES, RiverRefunds
-from retail_anomaly.models.tails import band
+from retail_anomaly.models.tails import band, strength
 
 _STORE: Final = "store"
 _PRICE_BUCKETS: Final = 64  # 512 articles in four kilobytes
@@ -97,6 +101,13 @@ class RefundDeviationState(DetectorState):
             due=lambda episode: episode.opened_at + 2 * DAY + max_late,
             time=lambda episode: episode.opened_at,
         )
+        # How refunds stand to their sales: today's counts of each cashier, and the store's past.
+        self.links: Table[LinkCounts] = Table(
+            LinkCounts,
+            due=lambda counts: (counts.day - _EPOCH) * DAY + _FORGOTTEN_AFTER,
+            time=lambda counts: (counts.day - _EPOCH) * DAY,
+        )
+        self.usual_links: Table[LinkCounts] = Table(LinkCounts)
         self.level: Table[StoreRefunds] = Table(StoreRefunds)
         self.prices: Table[SkuPrices] = Table(SkuPrices)
 
@@ -106,9 +117,10 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
 
     It counts the refunds of the hour, the day, the last five and the last fifteen worked days, and those that
     are made off shift, exceed the known price, stay just under a limit, name no sale, repeat an article or a
-    sale, or are paid in cash. Each count is compared with its expectation. The score is 1 minus the share of
-    cashier days that were as unusual. There is one alert a cashier and day, revised when it gets ten times
-    rarer.
+    sale, or are paid in cash. Where `refund_match` runs too, it also counts those of the cashier's own sales
+    within half an hour, those in cash of sales that were not, and those above what was sold. Each count is
+    compared with its expectation. The score is 1 minus the share of cashier days that were as unusual. There
+    is one alert a cashier and day, revised when it gets ten times rarer.
 
     Cannot see: a habit that a cashier has had from the first day on; a level that rises over months;
     refunds spread over many cashiers; in a small store, less than about three refunds more a day.
@@ -167,9 +179,14 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         shift = store.shift_at(event.cashier_id, event.event_time)
         if shift is not None:
             cashier.change_role(shift.role)
+        receipts = cashier.refunds
         cashier.count_refund(self._line(event, state, store))
+        if cashier.refunds > receipts:
+            _count_link(event, cashier, state, store)
         tails = self.model.judge(event.event_time, cashier, level)
-        if state.river is not None:
+        if state.river is None:
+            tails = _with_links(event.cashier_id, tails, state)
+        else:
             tell = self.telling(store)
             tails = state.river.judge(event.event_time, store.local, cashier, tails, tell)
             self.undecided += Counter({"model failed": int(state.river.model.failed)})
@@ -191,9 +208,23 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             return cashier
         cashier = cashier or CashierHistory()
         level = state.level.get(_STORE) or StoreRefunds()
+        over, is_rare = cashier.day, self.model.is_rare(cashier, level)
         counts = self.model.begin_day(day, cashier, level)
         state.level.put(_STORE, level)
+        if counts:
+            self._learn_links(event.cashier_id, over, state, is_rare=is_rare)
         return cashier if counts else None
+
+    def _learn_links(self, cashier_id: str, day: int, state: RefundDeviationState, *, is_rare: bool) -> None:
+        """Learn how the refunds of a day that is over stood to their sales, unless it was too rare."""
+        today = state.links.get(cashier_id)
+        if today is None:
+            return
+        state.links.drop(cashier_id)
+        if today.day == day and not is_rare:
+            past = state.usual_links.get(_STORE) or LinkCounts()
+            past.learn(today, self.model.half_life)
+            state.usual_links.put(_STORE, past)
 
     def _line(self, event: PosEvent, state: RefundDeviationState, store: StoreMemory) -> RefundLine:
         prices = state.prices.get(_STORE)
@@ -284,3 +315,24 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             silent,
             date_of(cashier.relearned) if cashier.relearned else None,
         )
+
+
+def _count_link(
+    event: PosEvent, cashier: CashierHistory, state: RefundDeviationState, store: StoreMemory
+) -> None:
+    """Count how the refund stands to its sale, if `refund_match`, which saw it first, found one."""
+    link: RefundLink | None = getattr(store.detectors.get("refund_match"), "link", None)
+    if link is not None and link.line == store.line:
+        today = state.links.get(event.cashier_id) or LinkCounts(cashier.day)
+        today.count(link)
+        state.links.put(event.cashier_id, today)
+
+
+def _with_links(cashier_id: str, tails: RefundTails, state: RefundDeviationState) -> RefundTails:
+    """Return the tails with those of the links; without `refund_match` there are none."""
+    today, past = state.links.get(cashier_id), state.usual_links.get(_STORE)
+    if today is None and past is None:
+        return tails
+    links = p_of_links(today, past or LinkCounts(), tails.expected, tails.shape)
+    p_values = {**tails.p_values, **dict(links)}
+    return msgspec.structs.replace(tails, p_values=p_values, strength=strength(p_values.values()))

@@ -11,11 +11,13 @@ from retail_anomaly.core.ledger import (
     Elsewhere,
     Ledger,
     Match,
+    RefundLink,
     SoldReceipt,
     Tolerances,
     coverage,
     match,
     mismatch_message,
+    refund_link,
 )
 from retail_anomaly.core.quantities import rounded
 from retail_anomaly.core.undecided import WHY_UNDECIDED
@@ -114,6 +116,8 @@ class RefundMatchState(DetectorState):
     """The ledger, and the open alerts of refund receipts."""
 
     def __init__(self, sale_memory: int, max_late: int) -> None:
+        # Of the refund line that was judged last, for the models that see it next. Not stored.
+        self.link: RefundLink | None = None
         # The lines of a receipt are at most two days apart.
         keep = sale_memory + 2 * _DAY + max_late
         self.ledger = Ledger(keep, max_late)
@@ -199,6 +203,7 @@ class RefundMatch(Detector[RefundMatchParameters, RefundMatchState]):
             return ()
         covered = coverage(event, found.receipt, self._tolerances)
         state.ledger.book(place, found.receipt, event.sku, covered.booked)
+        state.link = refund_link(store.line, event, found.receipt, covered)
         receipt, stores = found.receipt, state.elsewhere.stores(found.receipt, event.sku)
         if not covered.losses and stores:
             # What this store can't see: another one has refunded the goods before.

@@ -31,6 +31,9 @@ _LABELS: Final = {
     "cash": "Refunds in cash",
     "same_sku": "Refunds of the same article",
     "same_sale": "Refunds of the same sale",
+    "same_cashier": "Refunds of own sales within half an hour",
+    "tender_switch": "Refunds in cash of sales that were not",
+    "not_covered": "Refunds above what was sold",
     "amount": "Amounts of the refunds",
     "model": "Score of the chosen model",
 }

@@ -9,6 +9,7 @@ from retail_anomaly.core.ledger.coverage import WEIGHTS, Coverage, Tolerances, c
 from retail_anomaly.core.ledger.elsewhere import Elsewhere, TakenElsewhere
 from retail_anomaly.core.ledger.ledger import Ledger
 from retail_anomaly.core.ledger.matching import Match, match
+from retail_anomaly.core.ledger.refund_link import RefundLink, refund_link
 from retail_anomaly.core.ledger.sold_receipt import Article, Exchange, SoldReceipt
 from retail_anomaly.core.ledger.wording import mismatch_message
 
@@ -22,10 +23,12 @@ __all__ = [
     "LedgerLine",
     "Match",
     "Place",
+    "RefundLink",
     "SoldReceipt",
     "TakenElsewhere",
     "Tolerances",
     "coverage",
     "match",
     "mismatch_message",
+    "refund_link",
 ]

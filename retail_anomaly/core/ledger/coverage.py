@@ -134,7 +134,7 @@ def _price_losses(
 def _suspicions(event: PosEvent, article: Article, rule: Tolerances) -> list[str]:
     sale, age = article.newest, event.event_time - article.newest.time
     found = []
-    if rule.tender_switch and _is_cash(event.tender) and sale.tender and not _is_cash(sale.tender):
+    if rule.tender_switch and is_cash(event.tender) and sale.tender and not is_cash(sale.tender):
         found.append("TENDER")
     if 0 < rule.return_window < age:
         found.append("TOO_OLD")
@@ -143,5 +143,6 @@ def _suspicions(event: PosEvent, article: Article, rule: Tolerances) -> list[str
     return found
 
 
-def _is_cash(tender: str | None) -> bool:
+def is_cash(tender: str | None) -> bool:
+    """Tell whether a tender is cash, in any case."""
     return tender is not None and tender.lower() == _CASH

@@ -1,6 +1,7 @@
 """Refunds of a cashier: how many are usual for the cashier, for the role and for the store."""
 
 from retail_anomaly.models.refunds.cashier import DAY, HOUR, MARKS, CashierHistory, RefundLine
+from retail_anomaly.models.refunds.links import LinkCounts, p_of_links
 from retail_anomaly.models.refunds.refund_model import RefundModel
 from retail_anomaly.models.refunds.store_level import StoreRefunds
 from retail_anomaly.models.refunds.verdict import RefundTails
@@ -10,8 +11,10 @@ __all__ = [
     "HOUR",
     "MARKS",
     "CashierHistory",
+    "LinkCounts",
     "RefundLine",
     "RefundModel",
     "RefundTails",
     "StoreRefunds",
+    "p_of_links",
 ]

@@ -20,6 +20,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "cash": "paid out in cash",
     "same_sku": "of the same article",
     "same_sale": "of the same sale again",
+    "same_cashier": "of the cashier's own sales within half an hour",
+    "tender_switch": "cash for sales that were not paid in cash",
+    "not_covered": "of more, dearer or other goods than were sold",
     "amount": "of unusually high amounts",
     "model": "unlike what the chosen model has seen",
 }

@@ -162,13 +162,17 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         """Learn the day that is over, of the cashier and for the store."""
         exposure = cashier.sales + store.base_exposure
         expected = self._rate(cashier, store)[0] * exposure
-        rare = store.days >= self.warm_up and store.rank.chance_of(cashier.strongest) <= self.protect
+        rare = self.is_rare(cashier, store)
         # One cashier's streak is one deviation: it must not teach the rank that such days are common.
         if store.days >= self.warm_up and not (rare and cashier.streak):
             store.rank.add(cashier.strongest)
         self._learn_cashier(WorkedDay(cashier.refunds, exposure, rare), cashier, store)
         if not rare:
             self._learn_store(exposure, expected, cashier, store)
+
+    def is_rare(self, cashier: CashierHistory, store: StoreRefunds) -> bool:
+        """Tell whether the cashier's day is too rare to be learned."""
+        return store.days >= self.warm_up and store.rank.chance_of(cashier.strongest) <= self.protect
 
     def _learn_cashier(self, today: WorkedDay, cashier: CashierHistory, store: StoreRefunds) -> None:
         cashier.streak = cashier.streak + 1 if today.rare else max(0, cashier.streak - 1)
