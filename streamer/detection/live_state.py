@@ -38,6 +38,7 @@ from streamer.kafka.record_limits import USUAL
 from streamer.observe.heap_memory import return_freed
 from streamer.quix.checkpoints import commit_soon, processed_offsets
 from streamer.quix.commit_step import CommitStep
+from streamer.quix.passed_over import has_passed_over
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -216,7 +217,7 @@ class LiveState(CommitStep):
 
     def flush(self) -> None:
         """Put the changes into the state transactions of the checkpoint that is being committed."""
-        self._note_offsets()
+        noted = self._note_offsets()
         for partition, live in list(self._live.items()):
             if live.source is not self._opened.get(partition):
                 del self._live[partition]
@@ -242,6 +243,9 @@ class LiveState(CommitStep):
             live.own.write_counts(own)
             self._put_aside(live, self._surplus(live, len(live.stores)))
             live.touched.clear()
+        # Last: a process that dies while it writes must not leave offsets that are ahead of the state.
+        for partition in noted:
+            self._write_offsets(partition)
         self._unwritten = 0
         # The messages and records of a commit interval have been freed. Kept by malloc, they would take as
         # much memory as the state itself.
@@ -277,7 +281,7 @@ class LiveState(CommitStep):
             },
             empty=next(opened.iter_items(b""), None) is None,
             # A first checkpoint of ticks alone commits where these begin, and no other topic.
-            uncovered=opened.get_changelog_offset() is not None
+            uncovered=(has_passed_over(opened) or opened.get_changelog_offset() is not None)
             and all(found.offset is None for found in committed.values()),
         )
 
@@ -357,8 +361,8 @@ class LiveState(CommitStep):
             return self._engine.load_store(store_id, load)
         return self._rules.engine.load_store(store_id, load, book.dispatch(store_id))
 
-    def _note_offsets(self) -> None:
-        """Have the state of each partition say which records it has."""
+    def _note_offsets(self) -> list[int]:
+        """Note which records the state of each partition has; return the partitions with new ones."""
         done: defaultdict[int, dict[str, int]] = defaultdict(dict)
         for (topic, partition), offset in processed_offsets(self._context).items():
             if topic in self._topics and partition in self._opened:
@@ -366,9 +370,13 @@ class LiveState(CommitStep):
         for partition, offsets in done.items():
             live = self._partition(partition)
             live.offsets = (live.offsets or {}) | offsets
-            live.written = self._transaction(partition)
-            packed = msgspec.msgpack.encode(live.offsets)
-            live.own.write(OFFSETS, packed, self._state("", partition), self._most_bytes)
+        return list(done)
+
+    def _write_offsets(self, partition: int) -> None:
+        live = self._partition(partition)
+        live.written = self._transaction(partition)
+        packed = msgspec.msgpack.encode(live.offsets)
+        live.own.write(OFFSETS, packed, self._state("", partition), self._most_bytes)
 
     def _note_due(self, live: PartitionState) -> None:
         if not (self._engine.needs_ticks or live.needs_time or live.due):

@@ -24,6 +24,7 @@ from streamer.kafka.commit_notes import BEGUN, Committed
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
 from streamer.quix.member_consumer import MemberConsumer
+from streamer.quix.passed_over import leave_unmarked
 from streamer.quix.record_runs import BeginRun, RecordRuns
 from streamer.quix.watermarks import at_hand, watermarks
 
@@ -171,6 +172,7 @@ class MemberApplication(Application):
 
     def _assign_and_check(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
         super()._on_assign(consumer, topic_partitions)
+        leave_unmarked(self._state_manager)
         if self._check is None:
             return
         data = self._topic_manager.non_changelog_topics

@@ -20,7 +20,7 @@ from streamer.kafka.connection import Connection
 from streamer.kafka.topic_watch import WATCH_SECONDS
 from streamer.kafka.topics import TopicPlan, ensure_topics
 from tests.integration.test_stored_state import EVERYTHING, PARTITIONS, THIRD, WORLD, add_partitions, refused
-from tests.kafka import fresh_name, produce
+from tests.kafka import consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected
 from tests.support.waiting import PATIENCE_S
@@ -73,8 +73,10 @@ class Case:
 
     def lose_state(self) -> None:
         shutil.rmtree(self.folder / "state")
-        names = [name for name in self.topics() if name.startswith(f"changelog__{self.group}")]
-        self.delete(names)
+        self.delete(self.changelogs())
+
+    def changelogs(self) -> list[str]:
+        return [name for name in self.topics() if name.startswith(f"changelog__{self.group}")]
 
     def delete(self, names: list[str]) -> None:
         for future in self.admin.delete_topics(names).values():
@@ -132,6 +134,44 @@ def test_deleted_offsets_are_adopted_from_the_state(
     case.process(EVERYTHING[2 * THIRD :])
 
     assert alerts_in(address) == expected(WORLD)
+
+
+@pytest.mark.parametrize("disk", ["the same", "new", "old"])
+@pytest.mark.parametrize("guarantee", BOTH)
+def test_offsets_are_adopted_after_a_start_that_was_refused(
+    clean_kafka: Connection, address: str, tmp_path: Path, guarantee: str, disk: str
+) -> None:
+    case = Case(clean_kafka, tmp_path, guarantee)
+    case.process(EVERYTHING[:THIRD])
+    shutil.copytree(tmp_path / "state", tmp_path / "old")
+    case.process(EVERYTHING[THIRD : 2 * THIRD])
+    case.delete_offsets()
+    if disk != "the same":
+        shutil.rmtree(tmp_path / "state")
+    if disk == "old":
+        shutil.copytree(tmp_path / "old", tmp_path / "state")
+
+    assert "retail-streamer state adopt" in refused(case.start())
+    assert case.command("adopt") == 0
+    case.process(EVERYTHING[2 * THIRD :])
+
+    assert alerts_in(address) == expected(WORLD)
+
+
+@pytest.mark.parametrize("guarantee", BOTH)
+def test_a_checkpoint_writes_its_offsets_after_all_its_state(
+    clean_kafka: Connection, address: str, tmp_path: Path, guarantee: str
+) -> None:
+    case = Case(clean_kafka, tmp_path, guarantee)
+    case.process(EVERYTHING)
+
+    checkpoints: dict[object, list[bytes | None]] = {}
+    for record in consume(address, case.changelogs()):
+        if record.value is not None:
+            checkpoints.setdefault((record.partition, record.headers), []).append(record.key)
+
+    assert any(len(keys) > 1 for keys in checkpoints.values())
+    assert {keys[-1] for keys in checkpoints.values()} == {b"offsets"}
 
 
 def test_lost_state_is_adopted_by_going_on_without(

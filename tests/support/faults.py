@@ -196,6 +196,13 @@ class Scene:
 
     def wait_for_group(self, state: str, members: int) -> None:
         """Wait until the group is in a state of Kafka's, with so many processes."""
+        self._wait_for_group(f"{state} with {members} members", lambda *found: found == (state, members))
+
+    def wait_until_left(self) -> None:
+        """Wait until the group has no members; it may not have begun, or be deleted."""
+        self._wait_for_group("without members", lambda state, _: state in ("EMPTY", "DEAD"))
+
+    def _wait_for_group(self, wanted: str, is_wanted: Callable[[str, int], bool]) -> None:
         admin = AdminClient({"bootstrap.servers": self.address})
 
         def is_so() -> bool:
@@ -203,9 +210,9 @@ class Scene:
                 group = admin.describe_consumer_groups([self.group])[self.group].result(PATIENCE_S)
             except KafkaException:  # a broker that has just started does not coordinate yet
                 return False
-            return (group.state.name, len(group.members)) == (state, members)
+            return is_wanted(group.state.name, len(group.members))
 
-        wait_for(is_so, f"a group that is {state} with {members} members")
+        wait_for(is_so, f"a group {wanted}")
 
     def wait_for_progress(self, more: int = 200) -> None:
         """Wait until so many more records are committed by processes that crawl; they walk meanwhile."""

@@ -25,7 +25,7 @@ def delete(stage: Stage) -> None:
         stage.say(f"{how} {name}")
         getattr(stage, how)(name)
     scene = stage.scene
-    scene.wait_for_group("EMPTY", 0)
+    scene.wait_until_left()
     with GroupOffsets(scene.kafka.properties(), scene.group) as offsets:
         if not offsets.progress().processed:
             return
@@ -41,7 +41,7 @@ def delete(stage: Stage) -> None:
     # A reset raises past alerts again, which exactly-once forbids to the harness and not to a person.
     way = "adopt" if stage.exactly_once else stage.rng.choice(ways)
     stage.say(f"state {way}")
-    scene.wait_for_group("EMPTY", 0)
+    scene.wait_until_left()
     _command(stage, way)
 
 
