@@ -49,5 +49,5 @@ def convert(
     counts = write(events.read(show=lambda line: typer.echo(str(line), err=True)), out)
     for file, count in counts.items():
         typer.echo(f"Written: {file} ({count:,} events)", err=True)
-    say_how_read(events.notes, events.unread)
+    say_how_read([*events.notes, *events.hints], events.unread)
     return strict_code(events.unread.count) if strict else 0

@@ -153,7 +153,7 @@ def _summary(
     ]
     if types.total() > _FEW:
         lines += first.lines()
-    lines += run.remarks
+    lines += [*run.remarks, *run.hints]
     lines += [f"  {count:>9,} {name}" for name, count in types.most_common()]
     lines += bad.lines("; --dead-letters keeps all of them" if bad.count > bad.shown else "")
     lines += undecided_lines(run.undecided)

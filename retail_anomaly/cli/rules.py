@@ -87,7 +87,7 @@ def try_out(
         typer.echo(encode(alert).decode())
         count += alert.revision == 1
     typer.echo(f"{plural(run.events.total(), 'event')}: {plural(count, 'alert')}", err=True)
-    say_how_read(run.remarks, bad)
+    say_how_read([*run.remarks, *run.hints], bad)
 
 
 @rules_app.command()

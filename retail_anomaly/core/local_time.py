@@ -1,9 +1,12 @@
 """The store's own days and quarter hours."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from retail_anomaly.core.errors import UsageError
 
 UTC: Final = ZoneInfo("UTC")
 QUARTER: Final = 900_000
@@ -79,6 +82,41 @@ class LocalTime:
         return self._place
 
 
+def known_zone(name: str, store_id: str | None = None) -> str:
+    """Return a time zone's name; refuse one that there is not.
+
+    Parameters
+    ----------
+    name
+        The name.
+    store_id
+        The store that has it; None: all.
+
+    Examples
+    --------
+    >>> known_zone("Europe/Berlin")
+    'Europe/Berlin'
+    >>> known_zone("Berlin", "s-1")
+    Traceback (most recent call last):
+    retail_anomaly.core.errors.UsageError: time zone of s-1: expected an IANA name ..., got 'Berlin'
+    """
+    if store_id == "*":
+        raise UsageError(f"zones: '*' is no store; one zone of all stores is given as text: {name!r}")
+    if not _is_zone(name):
+        whose = "" if store_id is None else f" of {store_id}"
+        raise UsageError(f"time zone{whose}: expected an IANA name such as Europe/Paris, got {name!r}")
+    return name
+
+
+@lru_cache
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError, TypeError):
+        return False
+    return True
+
+
 class WallClock:
     """Times without a zone, as a store's clock on the wall shows them.
 
@@ -114,6 +152,12 @@ class WallClock:
                 self._offsets.clear()
             offset = self._offsets[block] = self._offset(block)
         return local - offset
+
+    def all_utc(self, local: Sequence[int | None]) -> Sequence[int | None]:
+        """Return the epoch milliseconds of times on the clock; None stays."""
+        if self.zone.key == "UTC":
+            return local
+        return [time if time is None else self.utc(time) for time in local]
 
     def _offset(self, block: int) -> int:
         try:

@@ -19,6 +19,7 @@ from retail_anomaly.core.events import (
 from retail_anomaly.frames.columns import expect_columns
 from retail_anomaly.frames.times import utc_times
 from retail_anomaly.sources import Where, open_input
+from retail_anomaly.sources.clocks import NO_ZONES
 from retail_anomaly.sources.event_log import BadLine
 from retail_anomaly.sources.mapping import EventMapping
 
@@ -28,7 +29,7 @@ _Kind: TypeAlias = type[PosEvent] | type[CountEvent] | type[MovementEvent]
 _TOPICS: Final = {kind: topic for topic, kind in EVENT_TYPES.items()}
 
 
-def pos_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = "UTC") -> pd.DataFrame:
+def pos_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = NO_ZONES) -> pd.DataFrame:
     """Return the POS events among events, as a frame to draw sales and refunds from.
 
     Parameters
@@ -64,7 +65,7 @@ def is_pos_frame(events: AnyEvents) -> TypeGuard[pd.DataFrame]:
     return _is_ours(events, PosEvent)
 
 
-def count_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = "UTC") -> pd.DataFrame:
+def count_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = NO_ZONES) -> pd.DataFrame:
     """Return the stock counts among events, as a frame to draw a sku's stock from.
 
     Parameters
@@ -85,7 +86,7 @@ def count_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = "UTC") ->
     return _frame_of(CountEvent, events, zones)
 
 
-def movement_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = "UTC") -> pd.DataFrame:
+def movement_frame(events: AnyEvents, *, zones: Mapping[str, str] | str = NO_ZONES) -> pd.DataFrame:
     """Return the stock movements among events, as a frame to draw a sku's stock from.
 
     Parameters

@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from retail_anomaly.core.local_time import known_zone
+
 Zones: TypeAlias = str | Mapping[str, str]
 """An IANA time zone for all stores, or one by store id; a store that is not named has UTC."""
 
@@ -20,7 +22,11 @@ def zone_of(store_id: str, zones: Zones = "UTC") -> str:
     >>> zone_of("store-2", {"store-1": "Europe/Berlin"})
     'UTC'
     """
-    return zones if isinstance(zones, str) else zones.get(store_id, "UTC")
+    if isinstance(zones, str):
+        return known_zone(zones)
+    if "*" in zones:
+        known_zone(zones["*"], "*")
+    return known_zone(zones.get(store_id, "UTC"), store_id)
 
 
 def common_zone(stores: Iterable[str], zones: Zones = "UTC") -> str:

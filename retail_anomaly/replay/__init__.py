@@ -270,5 +270,5 @@ def replay(  # noqa: PLR0913 - by name only
         scores=scores_frame(judged) if scores else None,
         shadow=alerts_frame(shadow, calibration),
         first_bad_line=None if bad.first is None else str(bad.first),
-        remarks=run.remarks,
+        remarks=[*run.remarks, *run.hints],
     )

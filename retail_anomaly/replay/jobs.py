@@ -62,6 +62,10 @@ class Pass(Protocol):
     def remarks(self) -> list[str]:
         """Sentences about the data that a person should read before the alerts."""
 
+    @property
+    def hints(self) -> list[str]:
+        """What was assumed about the data, such as the time zone."""
+
     def alerts(self, reject: Reject, progress: bool | None) -> Iterator[Alert]:
         """Yield the alerts; pass bad lines to `reject`; show a progress bar (None: on a terminal)."""
 
@@ -219,6 +223,10 @@ class _ReplayHere:
         return self._about.remarks(self._watch.findings, stores)
 
     @property
+    def hints(self) -> list[str]:
+        return self._source.hints
+
+    @property
     def events(self) -> Counter[str]:
         return self._replay.events
 
@@ -248,6 +256,7 @@ class _ReplayInWorkers:
         self._about = about
         self._findings = Findings()
         self._stores = NamedStores()
+        self.hints: list[str] = []
         self.events: Counter[str] = Counter()
         self.undecided: Counter[tuple[str, str]] = Counter()
         self.held = 0
@@ -288,6 +297,7 @@ class _ReplayInWorkers:
         self.store_count += counts.stores
         self._findings.add(counts.findings)
         self._about.add_notes(counts.notes)
+        self.hints = counts.hints or self.hints
 
 
 class _Merged:

@@ -66,6 +66,7 @@ class ShareCounts(msgspec.Struct):
     findings: Findings
     undecided: Counter[tuple[str, str]]
     notes: list[str]
+    hints: list[str]
     named_stores: NamedStores
 
 
@@ -110,6 +111,13 @@ def replay_share(channel: Channel, task: ShareTask) -> None:
     stores = NamedStores.of(run.store_ids, task.settings.stores)
     channel.send(
         ShareCounts(
-            run.events, run.held, run.store_count, watch.findings, run.undecided, source.notes, stores
+            run.events,
+            run.held,
+            run.store_count,
+            watch.findings,
+            run.undecided,
+            source.notes,
+            source.hints,
+            stores,
         )
     )

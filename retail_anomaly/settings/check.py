@@ -21,6 +21,7 @@ from retail_anomaly.settings.kinds import (
 )
 from retail_anomaly.settings.model import SettingsError
 from retail_anomaly.settings.store_parameters import OwnParameters
+from retail_anomaly.settings.store_settings import StoreSettings
 
 
 def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), default: Any = None) -> Any:
@@ -47,13 +48,15 @@ def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), defaul
         if tree.value in (None, {}):  # a heading whose keys are all commented out
             return default
         known = ", ".join(fields_of(section))
-        raise _wrong(path, tree.source, f"expected keys below it ({known}), got {tree.value!r}")
+        said = f"expected keys below it ({known}), got {tree.value!r}"
+        raise _wrong(path, tree.source, said + (_below_a_store(path[-1]) if path[0] == "stores" else ""))
     hints = fields_of(section)
     values: dict[str, Any] = {}
     for key, given in tree.items():
         at = (*path, key)
         if key not in hints:
-            raise SettingsError(f"{first_source(given)}: unknown key {'.'.join(at)}; {nearest(key, hints)}")
+            said = (_below_a_store(key) if not path else "") or f"; {nearest(key, hints)}"
+            raise SettingsError(f"{first_source(given)}: unknown key {'.'.join(at)}{said}")
         values[key] = _checked_value(hints[key], given, at)
     try:
         if isinstance(default, DetectorSettings):
@@ -63,6 +66,14 @@ def checked(section: Any, tree: Tree | Given, path: tuple[str, ...] = (), defaul
         name, _, expected = str(error).partition(": ")
         given = tree.get(name)
         raise _wrong((*path, name), first_source(given) if given else DEFAULT, expected) from None
+
+
+def _below_a_store(key: str) -> str:
+    """Return where a key belongs that stands above the stores; nothing if it is no key of a store."""
+    plain = key.lower().replace("_", "")
+    meant = [name for name in fields_of(StoreSettings) if name.replace("_", "") == plain]
+    meant += ["time_zone"] if plain in ("tz", "zone") else []
+    return f"; each store has its own: stores: {{ID: {{{meant[0]}: ...}}}}" if meant else ""
 
 
 def _checked_value(kind: Any, given: Tree | Given, path: tuple[str, ...]) -> Any:

@@ -92,7 +92,17 @@ class Settings(Section, frozen=True):
 
     def __post_init__(self) -> None:
         self.require_positive("max_late", "max_ahead", "dedupe_memory", "void_memory")
-        for name in self.stores:
+        for name, store in self.stores.items():
+            if not isinstance(store, StoreSettings):
+                raise SettingsError(
+                    f"stores: {name}: expected StoreSettings, got {type(store).__name__}; `load_settings` "
+                    "reads a file"
+                )
+            if "*" in name:
+                raise ValueError(
+                    f"stores: {name!r} is one store, not all of them: list each store. `time_zone` in a "
+                    "mapping is the zone of a file's times for all stores"
+                )
             self.parameters(name)
         if self.streamer.rekey and self.privacy.pseudonyms != "none":
             raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from retail_anomaly.core.events import EVENT_TYPES, INPUT_TOPICS, TillEvent
 from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources.base import Source, SourceError
-from retail_anomaly.sources.clocks import Clocks
+from retail_anomaly.sources.clocks import NO_ZONES, Clocks
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.frame_tables import EXPECTED, DictTable, FrameStream, first_of, is_frame
 from retail_anomaly.sources.input import Input, Stream
@@ -53,7 +53,7 @@ def open_input(
     where: Where,
     topic: str | None = None,
     columns: Columns | EventMapping | None = None,
-    zones: Mapping[str, str] | str = "UTC",
+    zones: Mapping[str, str] | str = NO_ZONES,
     privacy: PrivacySettings = NO_PSEUDONYMS,
 ) -> Input:
     """Open a source of events.
@@ -98,9 +98,11 @@ def open_input(
     if isinstance(where, Reopened):
         return where.open_again(zones, privacy)
     mapping = EventMapping.of(columns)
+    clocks = Clocks(zones)
     return Input(
-        _sources(where, topic, Places(topic, mapping, Clocks(zones))),
+        _sources(where, topic, Places(topic, mapping, clocks)),
         pseudonyms_of(privacy, nobody=mapping.nobody),
+        clocks,
     )
 
 

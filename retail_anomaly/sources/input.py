@@ -8,6 +8,7 @@ from itertools import groupby
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.sources.base import Source
+from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.hidden import HiddenEmployees
 from retail_anomaly.sources.order import RejectAt, merged, merged_places
@@ -24,10 +25,15 @@ class Input:
         In the order in which they were given.
     pseudonyms
         Those that stand for the ids of employees; None: the ids stay.
+    clocks
+        The stores' clocks, which the sources read.
     """
 
-    def __init__(self, sources: Sequence[Source], pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self, sources: Sequence[Source], pseudonyms: Pseudonyms | None = None, clocks: Clocks | None = None
+    ) -> None:
         self._sources = sources
+        self._clocks = clocks or Clocks()
         if pseudonyms is not None:
             self._sources = [
                 HiddenEmployees(source, pseudonyms, is_shared=isinstance(source, Stream))
@@ -38,6 +44,11 @@ class Input:
     def notes(self) -> list[str]:
         """The findings about the form of the files, such as another separator."""
         return list(dict.fromkeys(note for source in self._sources for note in source.notes))
+
+    @property
+    def hints(self) -> list[str]:
+        """What was assumed about the events that were read, such as their time zone."""
+        return self._clocks.notes
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield every event once; pass bad lines to `reject`.

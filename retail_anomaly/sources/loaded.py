@@ -16,6 +16,7 @@ from retail_anomaly.core.markup import html_paragraph, html_table
 from retail_anomaly.core.quantities import plural
 from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings, pseudonyms_of
 from retail_anomaly.sources import Input, Where, open_input
+from retail_anomaly.sources.clocks import NO_ZONES
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, BadLines, Reject
 from retail_anomaly.sources.frame_tables import reads_once
@@ -91,6 +92,8 @@ class Events:
         The lines or rows that the newest pass could not read.
     notes
         Findings about the form of the source, such as sheets that were not read.
+    hints
+        What the newest pass assumed, such as that times without a zone are UTC.
 
     Examples
     --------
@@ -116,6 +119,7 @@ class Events:
         self._log: IO[bytes] | None = None
         self._bad: list[BadLine] = []
         self.notes: list[str] = []
+        self.hints: list[str] = []
         self.unread = BadLines()
         self._summary: LoadSummary | None = None
         if reads_once(where):
@@ -128,7 +132,7 @@ class Events:
 
     def read(
         self,
-        zones: Mapping[str, str] | str = "UTC",
+        zones: Mapping[str, str] | str = NO_ZONES,
         show: Reject | None = None,
         privacy: PrivacySettings = NO_PSEUDONYMS,
     ) -> Iterator[Event]:
@@ -145,9 +149,10 @@ class Events:
         opened = self.open_again(zones, privacy)
         yield from opened.events(bad)
         self.notes = opened.notes or self.notes
+        self.hints = opened.hints or self.hints
 
     def open_again(
-        self, zones: Mapping[str, str] | str = "UTC", privacy: PrivacySettings = NO_PSEUDONYMS
+        self, zones: Mapping[str, str] | str = NO_ZONES, privacy: PrivacySettings = NO_PSEUDONYMS
     ) -> Input:
         """Open the source once more.
 
@@ -188,7 +193,7 @@ class Events:
         )
 
     def _opened(
-        self, zones: Mapping[str, str] | str = "UTC", privacy: PrivacySettings = NO_PSEUDONYMS
+        self, zones: Mapping[str, str] | str = NO_ZONES, privacy: PrivacySettings = NO_PSEUDONYMS
     ) -> Input:
         return open_input(
             self.where,
@@ -205,7 +210,7 @@ class Events:
         opened = self._opened()
         for event in opened.events(self._bad.append):
             self._log.write(topic_of(event).encode() + b" " + encode(event) + b"\n")
-        self.notes = opened.notes
+        self.notes, self.hints = opened.notes, opened.hints
 
     def _kept(self) -> Iterator[Event]:
         assert self._log is not None  # noqa: S101 - for the type checker
@@ -242,7 +247,7 @@ class Events:
             reasons=bad.reasons,
             first_unreadable=None if bad.first is None else str(bad.first),
             unread=bad.lines(),
-            remarks=[*self.notes, *watch.findings.remarks()],
+            remarks=[*self.notes, *self.hints, *watch.findings.remarks()],
         )
 
 

@@ -12,6 +12,7 @@ from retail_anomaly.core.event_checks import checked
 from retail_anomaly.core.event_mapping import from_mapping
 from retail_anomaly.core.events import EVENT_TYPES, REFUND, SALE, Event
 from retail_anomaly.core.invalid import InvalidEvent
+from retail_anomaly.core.local_time import WallClock
 from retail_anomaly.sources.advice import advised, of_cell
 from retail_anomaly.sources.batches import Batch, Broken
 from retail_anomaly.sources.bulk_cells import bulk_values
@@ -226,7 +227,7 @@ class _TopicRows:
         self._mapping = mapping
         self._form = form
         self._clocks = Clocks(mapping.time_zone) if mapping.time_zone else clocks
-        self._memos: dict[tuple[str, str], Memo] = {}
+        self._memos: dict[tuple[str, WallClock], Memo] = {}
         self._signed = mapping.negative is not None or mapping.amount == "per_unit"
 
     def rows(self, batch: Batch) -> Iterator[list[dict[str, Any]]]:
@@ -291,7 +292,7 @@ class _TopicRows:
         if not are_local:
             return millis
         if (only := self._clocks.only) is not None:
-            return millis if only.zone.key == "UTC" else [m if m is None else only.utc(m) for m in millis]
+            return only.all_utc(millis)
         stores = self.values(batch, "storeId") or [None] * len(batch)
         clock = self._clocks.of
         return [m if m is None else clock(s).utc(m) for m, s in zip(millis, stores, strict=True)]
@@ -303,12 +304,10 @@ class _TopicRows:
         by_text = batch.only_texts or all(type(cell) is str for cell in cells)
         only = self._clocks.only
         if field not in TIMES or only is not None:
-            memo = self._memo(field, only.zone.key if only is not None else "UTC")
+            memo = self._memo(field, self._clocks.of("") if only is None else only)
             return list(map(memo.__getitem__ if by_text else memo.convert, cells))
         stores = self.values(batch, "storeId") or [None] * len(batch)
-        memos = {
-            store: self._memo(field, self._clocks.of(store).zone.key) for store in set(map(_key, stores))
-        }
+        memos = {store: self._memo(field, self._clocks.of(store)) for store in set(map(_key, stores))}
         pairs = zip(cells, map(_key, stores), strict=True)
         if by_text:
             return [memos[store][cell] for cell, store in pairs]
@@ -331,19 +330,19 @@ class _TopicRows:
             cells, kind, nulls=nulls_of(kind, mapping) if field in self._may_lack else None, trim=mapping.trim
         )
 
-    def _memo(self, field: str, zone: str) -> Memo:
-        memo = self._memos.get((field, zone))
+    def _memo(self, field: str, clock: WallClock) -> Memo:
+        memo = self._memos.get((field, clock))
         if memo is None:
-            memo = self._memos[field, zone] = Memo(self._converter(field, zone))
+            memo = self._memos[field, clock] = Memo(self._converter(field, clock))
         return memo
 
-    def _converter(self, field: str, zone: str) -> Convert:
+    def _converter(self, field: str, clock: WallClock) -> Convert:
         return converter(
             field,
             self._kinds[field],
             self._mapping,
             self._form,
-            Clocks(zone).of(""),
+            clock,
             is_optional=field in self._may_lack,
         )
 

@@ -15,6 +15,7 @@ from retail_anomaly.core.extras import MissingExtraError
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.core.records import InvalidRecord
 from retail_anomaly.core.state_errors import NamesChangedError, NumberingChangedError, StateFormatError
+from retail_anomaly.frames.columns import MissingColumnsError
 from retail_anomaly.rules.written import RuleError
 from retail_anomaly.settings import SettingsError
 from retail_anomaly.settings.privacy_settings import KeyMissingError
@@ -88,6 +89,6 @@ def test_a_wrong_request_exits_with_2_and_a_failure_with_1():
             RuleError,
             MissingExtraError,
         ),
-        *(MissingExtraError, DisclosureError, KeyMissingError),
+        *(MissingExtraError, DisclosureError, KeyMissingError, MissingColumnsError),
     }
     assert set(codes.values()) == {1, 2}
