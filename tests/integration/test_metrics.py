@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_gen import Simulation
+from retail_anomaly.replay import replay
 from streamer.errors import StreamerError
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TopicPlan, ensure_topics
@@ -49,6 +50,9 @@ def test_the_streamer_tells_what_it_did(clean_kafka: Connection, tmp_path: Path)
     assert found is not None
     assert sum(found.by("retail_alerts_total", "type").values()) == len(expected(WORLD))
     assert found.by("retail_alerts_total", "type").keys() == {a["type"] for a in expected(WORLD).values()}
+    judged = replay(WORLD.events(), detectors=["refund_match"]).undecided
+    assert judged
+    assert found.by("retail_undecided_total", "reason") == {reason: n for (_, reason), n in judged.items()}
     assert found.value("retail_alert_latency_seconds_count") == len(expected(WORLD))
     assert found.value("retail_processing_seconds_count") == len(everything) // 64
     assert found.value("retail_checkpoint_seconds_count") >= 1

@@ -67,6 +67,19 @@ def test_a_revision_counts_as_the_same_alert(log, capsys):
     assert "  1 REFUND_BURST" in captured.err
 
 
+def test_refunds_that_could_not_be_judged_are_in_the_summary_by_reason(log, capsys):
+    for number in range(1, 4):
+        elsewhere = {"originalStoreId": "other"} if number == 3 else {}
+        refund = REFUND | {"transactionId": f"t{number}", "originalTransactionId": f"o{number}"} | elsewhere
+        add(log, json.dumps({"topic": "pos-events", "value": refund}) + "\n")
+    assert main(["replay", str(log), "--detectors", "refund_match"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "4 refunds that refund_match could not judge: 3 because the receipt may be older than the log" in said
+    )
+    assert "1 because the receipt is one of another store" in said
+
+
 def test_alerts_go_to_a_file(log, capsys, tmp_path):
     assert main(["replay", str(log), "--output", "alerts.jsonl"]) == 0
     assert capsys.readouterr().out == ""

@@ -25,7 +25,9 @@ from streamer.observe.health import served
 from streamer.observe.metrics import Metrics
 from streamer.observe.status import Status, ask
 from tests.support.alerts import TIME, an_alert
+from tests.support.events import refund
 from tests.support.ports import free_ports
+from tests.support.runs import alerts_of, engine_of
 from tests.support.waiting import PATIENCE_S
 
 
@@ -270,3 +272,20 @@ def http_server() -> Iterator[Callable[[bytes], str]]:
     for server in started:
         server.shutdown()
         server.server_close()
+
+
+def test_refunds_that_could_not_be_judged_are_counted_by_reason():
+    engine = engine_of("refund_match")
+    found = Metrics("run", "g")
+    found.undecided = lambda: engine.undecided
+    alerts_of(
+        engine,
+        refund(transaction_id="r-1", original_transaction_id="t-1"),
+        refund(1, transaction_id="r-2", original_transaction_id="t-2", original_store_id="elsewhere"),
+        refund(2, transaction_id="r-3", original_transaction_id="t-3"),
+    )
+    counts = {
+        reason: _value(found, "retail_undecided_total", detector="refund_match", reason=reason)
+        for reason in ("young log", "other store", "no receipt")
+    }
+    assert counts == {"young log": 2, "other store": 1, "no receipt": None}
