@@ -184,22 +184,29 @@ def date_forms_of(value: Any) -> list[str]:
     return [f"{date}{_time_form(found)}" for date in dates]
 
 
-def date_ways_of(texts: Sequence[str]) -> list[list[str]]:
-    """Return the lists of forms of which each reads all of some texts, the likeliest first.
+def date_ways_of(texts: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+    """Return the lists of forms that read the most of some texts, the likeliest first, and the other texts.
 
     A column may hold several forms, such as times with and without seconds; day and month stand in one order.
 
     Examples
     --------
     >>> date_ways_of(["31.10.2025 8:50", "1.11.2025 08:50:12"])
-    [['DD.MM.YYYY HH:mm', 'DD.MM.YYYY HH:mm:ss']]
-    >>> date_ways_of(["1/2/26", "2/2/26"]), date_ways_of(["1/2/26", "soon"])
-    ([['MM/DD/YY'], ['DD/MM/YY']], [])
+    ([['DD.MM.YYYY HH:mm', 'DD.MM.YYYY HH:mm:ss']], [])
+    >>> date_ways_of(["1/2/26", "2/2/26", "soon"]), date_ways_of(["soon"])
+    (([['MM/DD/YY'], ['DD/MM/YY']], ['soon']), ([], ['soon']))
     """
-    forms = list(dict.fromkeys(form for text in texts for form in date_forms_of(text)))
+    forms = list(dict.fromkeys(form for text in dict.fromkeys(texts) for form in date_forms_of(text)))
     orders = dict.fromkeys(form[0] for form in forms)
-    ways = [[form for form in forms if form[0] == order] for order in orders]
-    return [way for way in ways if all(reader_of(way)(text.strip()) is not None for text in texts)]
+    unread = []
+    for order in orders:
+        way = [form for form in forms if form[0] == order]
+        read = reader_of(way)
+        unread.append((way, [text for text in texts if read(text.strip()) is None]))
+    if not unread:
+        return [], list(texts)
+    fewest = min((left for _, left in unread), key=len)
+    return [way for way, left in unread if len(left) == len(fewest)], fewest
 
 
 def _forms_with_month(text: str) -> list[str]:

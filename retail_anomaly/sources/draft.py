@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from retail_anomaly.core.events import POS_EVENTS
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.sources.advice import date_ways_of
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
 from retail_anomaly.sources.csv_form import OTHER_ENCODINGS
@@ -224,18 +225,28 @@ def _dates(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Ite
             for cells in zip(*parts, strict=False)
             if all(_is_text(c) for c in cells)
         ]
-        unread = [text for text in dict.fromkeys(texts) if not _is_readable(text)]
+        unread = [text for text in texts if not _is_readable(text)]
         if not unread:
             continue
-        fitting = date_ways_of(unread)
-        if not fitting:
-            shown = _short(next((text for text in unread if not date_ways_of([text])), unread[0]))
-            yield f"# dates: ['DD.MM.YYYY HH:mm']  # no form fits all values, such as {shown}"
-            continue
-        yield f"dates: {_list(fitting[0])}  # the first value is {_short(unread[0])}"
+        fitting, unfit = date_ways_of(unread)
+        if fitting:
+            yield f"dates: {_list(fitting[0])}  # the first value is {_short(_first_other(unread, unfit))}"
         for other in fitting[1:]:
             yield f"# dates: {_list(other)}  # fits as well: choose one"
-        return
+        if not fitting and len(unread) == len(texts):
+            yield f"# dates: ['DD.MM.YYYY HH:mm']  # no form fits, such as {_short(unfit[0])}"
+        elif unfit:
+            verb = "does" if len(unfit) == 1 else "do"
+            yield (
+                f"# {len(unfit):,} of the first {plural(len(texts), 'row')} {verb} not fit, such as "
+                f"{_short(unfit[0])}: a replay reports such rows and reads the others"
+            )
+        if fitting:
+            return
+
+
+def _first_other(texts: Sequence[str], others: Sequence[str]) -> str:
+    return next(text for text in texts if text not in others)
 
 
 def _is_readable(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import retail_anomaly as ra
 from retail_anomaly.cli import main
 from retail_anomaly.sources.draft import draft_mapping
 from retail_anomaly.sources.frame_tables import DictTable
@@ -136,3 +137,42 @@ def test_strict_says_why_it_fails(
     assert capsys.readouterr().err.splitlines()[-1] == (
         "--strict: exit code 1 because of 2 lines that could not be read, see above"
     )
+
+
+DATES: dict[str, tuple[list[str], str, str]] = {
+    "a date that there is not": (
+        ["31.10.2025"] * 8 + ["31.02.2025"],
+        "['DD.MM.YYYY']",
+        "1 of the first 9 rows does",
+    ),
+    "words among dates": (
+        ["31.10.2025 8:50"] * 7 + ["soon", "-"],
+        "['DD.MM.YYYY HH:mm']",
+        "2 of the first 9 rows do",
+    ),
+    "the other order": (["13/1/26"] * 5 + ["1/13/26"], "['DD/MM/YY']", "1 of the first 6 rows does"),
+    "more words than dates": (["-", "-", "-", "31.10.2025"], "['DD.MM.YYYY']", "3 of the first 4 rows do"),
+    "a zero date": (["31.10.2025", "00.00.0000"], "['DD.MM.YYYY']", "1 of the first 2 rows does"),
+}
+
+
+@pytest.mark.parametrize("name", DATES)
+def test_a_bad_date_does_not_spoil_the_form_of_the_others(tmp_path: Path, name: str) -> None:
+    times, form, said = DATES[name]
+    plain = {"Filiale": "s", "Kassierer": "c", "Artikel": "k", "Betrag": "9.50", "Vorgang": "SALE"}
+    rows = [{**plain, "Bon-Nr": str(n), "Datum": time} for n, time in enumerate(times)]
+    draft = draft_mapping(DictTable(rows))
+    assert [line for line in draft.splitlines() if line.startswith(f"dates: {form}")]
+    (comment,) = [line for line in draft.splitlines() if "not fit" in line]
+    assert comment.startswith(f"# {said} not fit, such as ")
+    (tmp_path / "m.yaml").write_text(draft, encoding="utf-8")
+    summary = ra.load(rows, mapping=tmp_path / "m.yaml").summary
+    assert summary.unreadable == int(said.split()[0])
+    assert summary.events["pos-events"] == len(times) - summary.unreadable
+
+
+def test_a_word_among_dates_in_iso_needs_no_form() -> None:
+    rows = [{"Bon-Nr": "1", "Datum": time} for time in ["2025-10-09", "2025-10-09", "n/a"]]
+    draft = draft_mapping(DictTable(rows))
+    assert "\n# 1 of the first 3 rows does not fit, such as n/a: " in draft
+    assert "\ndates:" not in draft
