@@ -1,6 +1,10 @@
 """REFUND_BURST: one cashier makes many high refunds within minutes; off shift, the risk is higher."""
 
+from bisect import bisect_left, insort_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +30,9 @@ from retail_anomaly.detector import (
 
 _MINUTE: Final = 60_000
 _TINY: Final = 1e-9
+# From so many refunds on, what they come to is kept from one to the next instead of counted anew.
+_MANY: Final = 32
+_time: Final = attrgetter("time")
 
 
 class RefundBurstParameters(Parameters, frozen=True):
@@ -122,12 +129,89 @@ class BurstEpisode(Episode):
     risk: float
 
 
-class Cashier(msgspec.Struct, array_like=True):
+class Cashier(msgspec.Struct, array_like=True, dict=True):
     """One cashier's refunds within the window before the newest of them."""
 
     newest: int
     refunds: list[ReceiptRefund]
     episode: BurstEpisode | None = None
+
+    def tally(self, amount: float) -> "_Tally":
+        """Return what the refunds come to; those of this amount or more are high."""
+        kept = vars(self)  # not stored with the fields
+        tally: _Tally | None = kept.get("counted")
+        if tally is None:
+            tally = _Tally(self.refunds, amount)
+            if len(self.refunds) >= _MANY:
+                kept["counted"] = tally
+        return tally
+
+    def count_anew(self) -> None:
+        """Forget what the refunds came to, because one of them has changed."""
+        vars(self).pop("counted", None)
+
+
+class _Tally:
+    """What refunds come to, so that one more costs little, however many there are."""
+
+    def __init__(self, refunds: list[ReceiptRefund], amount: float) -> None:
+        self._refunds, self._amount = refunds, amount
+        self._of_receipt = {refund.receipt: refund for refund in refunds if refund.receipt}
+        self._without_receipt = [refund for refund in refunds if not refund.receipt]  # stored by version 1
+        self._in_order = all(a.time <= b.time for a, b in pairwise(refunds))
+        self.high = sum(map(self._is_high, refunds))
+        self._off_shift = Counter(refund.off_shift for refund in refunds)
+
+    @property
+    def off_shift(self) -> bool | None:
+        """Whether one of them was made off shift; None if that is known of none."""
+        return True if self._off_shift[True] else False if self._off_shift[False] else None
+
+    def leave(self, oldest: int) -> None:
+        """Let the refunds before a time leave."""
+        refunds = self._refunds
+        if self._in_order:
+            gone = refunds[: bisect_left(refunds, oldest, key=_time)]
+            del refunds[: len(gone)]
+        else:
+            gone = [refund for refund in refunds if refund.time < oldest]
+            refunds[:] = [refund for refund in refunds if refund.time >= oldest]
+        for refund in gone:
+            self._count(refund, -1)
+            if refund.receipt:
+                del self._of_receipt[refund.receipt]
+            else:
+                self._without_receipt.remove(refund)
+
+    def join(self, event: PosEvent, receipt: Receipt, line: LineRefund) -> None:
+        """Add a line to its receipt's refund, or begin one."""
+        key = receipt.key
+        known = self._of_receipt.get(key) or self._of_version_1(event)
+        if known is not None:
+            self._count(known, -1)
+            known.add(line)
+            self._count(known, 1)
+            return
+        begun = ReceiptRefund(event.transaction_id, line.time, line.amount, line.off_shift, key, [line])
+        if not self._in_order:
+            self._refunds.sort(key=_time)
+            self._in_order = True
+        insort_right(self._refunds, begun, key=_time)
+        self._of_receipt[key] = begun
+        self._count(begun, 1)
+
+    def _of_version_1(self, event: PosEvent) -> ReceiptRefund | None:
+        for refund in self._without_receipt:
+            if refund.time == event.event_time and refund.transaction_id == event.transaction_id:
+                return refund
+        return None
+
+    def _count(self, refund: ReceiptRefund, by: int) -> None:
+        self.high += by * self._is_high(refund)
+        self._off_shift[refund.off_shift] += by
+
+    def _is_high(self, refund: ReceiptRefund) -> bool:
+        return reaches(refund.amount, self._amount)
 
 
 class RefundBurstState(DetectorState):
@@ -185,20 +269,20 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         cashier = state.cashiers.get(event.cashier_id) or Cashier(time, [])
         cashier.newest = max(cashier.newest, time)
         oldest = cashier.newest - rule.window
-        cashier.refunds = [refund for refund in cashier.refunds if refund.time >= oldest]
+        tally = cashier.tally(rule.amount)
+        tally.leave(oldest)
         joined = time >= oldest
         if joined:
             line = LineRefund(store.line, time, event.amount, store.off_shift(event.cashier_id, time))
-            _join(cashier.refunds, event, store.receipt(event), line)
+            tally.join(event, store.receipt(event), line)
         state.cashiers.put(event.cashier_id, cashier)
 
-        high = [refund for refund in cashier.refunds if reaches(refund.amount, rule.amount)]
         episode = cashier.episode
-        if episode and (len(high) < rule.count or cashier.newest > episode.opened_at + rule.window):
+        if episode and (tally.high < rule.count or cashier.newest > episode.opened_at + rule.window):
             episode = cashier.episode = None
-        if not joined or len(high) < rule.count:
+        if not joined or tally.high < rule.count or (episode and not self._is_worse(1.0, episode)):
             return ()
-        return self._decide(event, cashier, high, store)
+        return self._decide(event, cashier, tally, store)
 
     def on_taken_back(self, taken: TakenLine, state: RefundBurstState, store: StoreMemory) -> None:
         """Take the line off its refund; that alone raises and ends nothing."""
@@ -209,6 +293,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
                 if any(line.line == taken.line for line in refund.lines):
                     if refund.take_back(taken):
                         cashier.refunds.remove(refund)
+                    cashier.count_anew()
                     state.cashiers.put(name, cashier)
                     return
 
@@ -224,12 +309,11 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
         return Margin("amount of this refund", own, rule.amount), Margin(of_cashier, high, rule.count)
 
     def _decide(
-        self, event: PosEvent, cashier: Cashier, high: list[ReceiptRefund], store: StoreMemory
+        self, event: PosEvent, cashier: Cashier, tally: _Tally, store: StoreMemory
     ) -> Sequence[Alert]:
-        rule, refunds, episode = self.parameters, cashier.refunds, cashier.episode
+        refunds, episode, off_shift = cashier.refunds, cashier.episode, tally.off_shift
         average = sum(refund.amount for refund in refunds) / len(refunds)
-        off_shift = _any_off_shift(refunds)
-        risk = self._risk(len(high), average, off_shift is True)
+        risk = self._risk(tally.high, average, off_shift is True)
         if episode is None:
             episode = cashier.episode = BurstEpisode(
                 alert_id=self.alert_id(event, event.event_time),
@@ -237,12 +321,11 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
                 revision=1,
                 risk=risk,
             )
-        elif reaches(risk, episode.risk + rule.revise_by) or (
-            reaches(risk, 1.0) and not reaches(episode.risk, 1.0)
-        ):
+        elif self._is_worse(risk, episode):
             episode.revise(risk)
         else:
             return ()
+        high = [refund for refund in refunds if reaches(refund.amount, self.parameters.amount)]
         return (
             self.alert(
                 event,
@@ -253,6 +336,12 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
                 evidence=self._evidence(event, refunds, high, average, off_shift, store),
                 episode=episode,
             ),
+        )
+
+    def _is_worse(self, risk: float, episode: BurstEpisode) -> bool:
+        """Tell whether a risk raises the next revision; at 1.0, whether any risk does."""
+        return reaches(risk, episode.risk + self.parameters.revise_by) or (
+            reaches(risk, 1.0) and not reaches(episode.risk, 1.0)
         )
 
     def _risk(self, high: int, average: float, off_shift: bool) -> float:
@@ -292,23 +381,6 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
                 "role": shift.role,
             }
         return evidence
-
-
-def _join(refunds: list[ReceiptRefund], event: PosEvent, receipt: Receipt, line: LineRefund) -> None:
-    """Add a line to its receipt's refund, or begin one."""
-    key = receipt.key
-    for refund in refunds:
-        known = refund.receipt == key if refund.receipt else _was_one_in_version_1(refund, event)
-        if known:
-            refund.add(line)
-            return
-    refunds.append(ReceiptRefund(event.transaction_id, line.time, line.amount, line.off_shift, key, [line]))
-    # The list is nearly always in order already: this sort is then a single pass.
-    refunds.sort(key=lambda refund: refund.time)
-
-
-def _was_one_in_version_1(refund: ReceiptRefund, event: PosEvent) -> bool:
-    return refund.time == event.event_time and refund.transaction_id == event.transaction_id
 
 
 def _either(one: bool | None, other: bool | None) -> bool | None:

@@ -17,10 +17,11 @@ from retail_anomaly.contract import RestartingRun
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.codec import decode
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.settings import build_engine, load_settings
+from retail_anomaly.settings import build_engine, load, load_settings
 from tests.golden import cases
 from tests.naive.run import naive_alerts
 from tests.support import store_days
+from tests.support.events import T0
 
 RULES = (
     "refund_burst",
@@ -48,6 +49,34 @@ def test_rules_raise_what_the_contract_says(
     raised = alerts_of(log, build_engine(load_settings(file), RULES), restart_every)
 
     assert cases.brief(raised) == plainly_read(log, config)
+
+
+@pytest.mark.parametrize("restart_every", [10**6, 40], ids=["one run", "restarts"])
+@settings(EXAMPLES, max_examples=40)
+@given(rng=st.randoms(use_true_random=False))
+def test_a_desk_that_refunds_all_day_is_read_as_the_contract_says(rng: Random, restart_every: int) -> None:
+    count = rng.choice((2, 3, 20))
+    log = [("pos-events", refund_or_void(rng, number)) for number in range(150)]
+    flags = {"detectors.refund_burst.count": count, "detectors.refund_burst.window": "5m"}
+
+    raised = alerts_of(log, build_engine(load(environ={}, flags=flags).settings, RULES[:1]), restart_every)
+
+    config = {"detectors": {"refund_burst": {"count": count, "window": "5m"}}}
+    found = plainly_read(log, config)
+    assert cases.brief(raised) == Counter({key: n for key, n in found.items() if "REFUND_BURST" in key})
+
+
+def refund_or_void(rng: Random, number: int) -> dict[str, Any]:
+    """Return a line of one of the last receipts of a desk, a little late at times; or a void of a line."""
+    return {
+        "storeId": "store-1",
+        "cashierId": "desk",
+        "eventType": rng.choice(["REFUND"] * 12 + ["LINE_VOID", "POST_VOID"]),
+        "transactionId": f"r-{number - rng.choice((0, 0, 0, 1, 40))}",
+        "sku": f"k-{rng.randrange(2)}",
+        "amount": rng.choice((5.0, 60.0, 120.0)),
+        "eventTime": T0 + number * 2_000 + rng.choice((0, 0, 0, -2_000, -90_000, -400_000)),
+    }
 
 
 def alerts_of(log: Iterable[store_days.Record], engine: Engine, restart_every: int) -> list[Alert]:
