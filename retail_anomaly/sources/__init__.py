@@ -99,11 +99,9 @@ def open_input(
         return where.open_again(zones, privacy)
     mapping = EventMapping.of(columns)
     clocks = Clocks(zones)
-    return Input(
-        _sources(where, topic, Places(topic, mapping, clocks)),
-        pseudonyms_of(privacy, nobody=mapping.nobody),
-        clocks,
-    )
+    places = Places(topic, mapping, clocks)
+    sources = _sources(where, topic, places)
+    return Input(sources, pseudonyms_of(privacy, nobody=mapping.nobody), clocks, said=places.notes)
 
 
 def _sources(where: Where, topic: str | None, places: Places) -> list[Source]:

@@ -4,11 +4,12 @@ import math
 import re
 from calendar import month_abbr, month_name
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from typing import Any, Final
 
 from retail_anomaly.core.events import REFUND, SALE
 from retail_anomaly.core.invalid import InvalidEvent
-from retail_anomaly.sources.cells import DATES, ROUNDED
+from retail_anomaly.sources.cells import DATES, FORMULA_ERRORS, ROUNDED
 from retail_anomaly.sources.columns import TIMES, kind_of_field
 from retail_anomaly.sources.date_forms import reader_of
 from retail_anomaly.sources.mapping import MONEY, NULL_WORDS
@@ -28,6 +29,7 @@ _DAY_MONTH: Final = re.compile(rf"\d{{1,2}}(?P<one>[ ./-]){_MONTH}(?P<two>[ ./-]
 _MONTH_DAY: Final = re.compile(rf"{_MONTH}(?P<one> )\d{{1,2}}(?P<two>,? )(?P<c>\d{{2,4}}){_TIME}")
 _MONTHS: Final = {name.lower() for name in month_name if name}
 _SHORT_MONTHS: Final = {name.lower() for name in month_abbr if name}
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _MOST_DIGITS: Final = 30
 _SECONDS: Final = range(946_684_800, 4_102_444_800)
 
@@ -102,6 +104,16 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
         kind == "text" and isinstance(value, float) and value.is_integer()
     ):
         return "its last digits are lost: export the column as text"
+    if kind == "text" and isinstance(value, bytes):
+        return (
+            "it is an error of a spreadsheet: mend the formula"
+            if value.decode("utf-8", "replace").upper() in FORMULA_ERRORS
+            else "it is not UTF-8: `encoding` in a mapping names the encoding of a file"
+        )
+    if kind == "text" and isinstance(value, date) and field not in DATES:
+        return "a spreadsheet made a date of it: export the column as text"
+    if field in TIMES and isinstance(value, time):
+        return f"a mapping with `columns: {{{field}: [DATE, TIME]}}` joins a time of day with its date"
     if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
         return f"a mapping with `nulls: [{value.strip()}]` reads it as nothing, where a row may lack it"
     if field in DATES:
@@ -163,8 +175,8 @@ def date_forms_of(value: Any) -> list[str]:
     digits = value.strip() if isinstance(value, str) else ""
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return _number_forms(int(value))
-    if digits.isascii() and digits.isdecimal() and len(digits) < _MOST_DIGITS:
-        return _number_forms(int(digits))
+    if digits.isascii() and _NUMBER.fullmatch(digits) and len(digits) < _MOST_DIGITS:
+        return _number_forms(int(digits.partition(".")[0]))
     if not isinstance(value, str):
         return []
     text = value.strip()
@@ -181,6 +193,8 @@ def date_forms_of(value: Any) -> list[str]:
         dates = month_first + day_first if sep == "/" else day_first + month_first
         if sep == ".":
             dates = day_first or month_first
+        elif year == "YY" and int(a) > 12 and int(b) <= 12:
+            dates += [f"YY{sep}MM{sep}DD"]
     return [f"{date}{_time_form(found)}" for date in dates]
 
 

@@ -55,9 +55,10 @@ def _texts(cells: Sequence[Any], nulls: Collection[str] | None, trim: bool) -> S
     stripped = list(map(str.strip, found))
     values: list[Any] = found
     if trim:
-        # Of the others, the conversion of a single cell makes something else: 7.0, ="007", 4.01E+12.
+        # Of the others, the conversion of a single cell makes something else: 7.0, ="007", 4.01E+12, #REF!.
         values = [
-            text if text[-1:] not in '0"' and "E+" not in text else text_cell(text) for text in stripped
+            text if text[-1:] not in '0"!?\x00' and "E+" not in text and text[:1] != "#" else text_cell(text)
+            for text in stripped
         ]
     if nulls is not None:
         words = {"", *nulls}

@@ -30,6 +30,9 @@ INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u061c"
 ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 """A number as a spreadsheet shows a long one: its last digits are lost."""
 
+FORMULA_ERRORS: Final = frozenset({"#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!"})
+"""What a spreadsheet writes in the place of a formula's value."""
+
 BEYOND: Final = (ValueError, OverflowError, NotImplementedError)
 """The errors of libraries about a time that Python has none for."""
 
@@ -61,7 +64,8 @@ def text_cell(cell: Any) -> Any:
     """Return a text without the blanks around it; a whole number is the text of its digits.
 
     A program that keeps ids as numbers with decimals writes ``7.0``, and one that wants a spreadsheet to keep
-    the zeros in front of an id writes ``="007"``. A number that has lost digits is no id.
+    the zeros in front of an id writes ``="007"``. A number that has lost digits is no id, nor is the error of
+    a formula. A date stays one: the id was 3-4 before a spreadsheet made a date of it.
 
     Examples
     --------
@@ -74,17 +78,15 @@ def text_cell(cell: Any) -> Any:
         return _id_text(_stripped(cell))
     if isinstance(cell, bool):
         return cell
-    if isinstance(cell, Integral):
+    if _is_whole(cell):
         return str(int(cell))
     # Warehouses keep numbers as decimals; without the limit 1E+999999 would become a million digits.
     if isinstance(cell, Decimal):
         is_short = cell.is_finite() and cell.adjusted() < _MOST_DIGITS
         return str(int(cell)) if is_short and cell == int(cell) else cell
-    if isinstance(cell, Real):  # NumPy's among them
+    if isinstance(cell, Real) and not _is_duration(cell):  # NumPy's among them
         exact = _EXACT_IN_32_BITS if type(cell).__name__ in ("float32", "float16") else _EXACT
         return str(int(float(cell))) if float(cell).is_integer() and abs(float(cell)) <= exact else cell
-    if isinstance(cell, date):
-        return cell.isoformat()
     if isinstance(cell, UUID):
         return str(cell)
     if isinstance(cell, bytes):  # Parquet files and warehouses do not always say that bytes are text
@@ -95,8 +97,19 @@ def text_cell(cell: Any) -> Any:
     return str(cell).strip() if isinstance(cell, str) else cell
 
 
+def _is_whole(cell: Any) -> bool:
+    return isinstance(cell, Integral) and not _is_duration(cell)
+
+
+def _is_duration(cell: Any) -> bool:
+    # Those of NumPy call themselves whole numbers.
+    return type(cell).__name__ == "timedelta64"
+
+
 def _stripped(text: str) -> str:
     text = text.strip()
+    if text[-1:] == "\x00":  # a database fills up its cells
+        text = text.rstrip("\x00 ")
     # A sign without a width is no blank to Python, and blanks may stand within it.
     return text if text.isascii() else text.strip(INVISIBLE).strip()
 
@@ -108,6 +121,8 @@ def _id_text(text: str) -> str | bytes | float:
         text = found[1]
     elif "E+" in text and ROUNDED.fullmatch(text):
         return float(text.replace(",", "."))  # refused: other ids have become the same
+    elif text[:1] == "#" and text.upper() in FORMULA_ERRORS:
+        return text.encode()  # refused
     return _writable(text)
 
 
@@ -137,7 +152,7 @@ def integer_cell(cell: Any, form: NumberForm = NumberForm()) -> Any:  # noqa: B0
                 return int(cell)
         except ValueError:
             pass
-    elif isinstance(cell, Integral):
+    elif _is_whole(cell):
         return int(cell)
     number = number_cell(cell, form)
     return int(number) if isinstance(number, float) and number.is_integer() else cell
@@ -284,7 +299,7 @@ def _refusing(convert: Convert) -> Convert:
             return cell.tolist()  # an array, which can't be compared with a text
         try:
             value = convert(cell)
-        except BEYOND:
+        except (*BEYOND, TypeError):  # of NumPy's durations, which call themselves numbers
             return beyond(cell)
         # The timestamps of pandas are dates of Python also where Python has none, and then can't be written.
         return beyond(cell) if isinstance(value, date) and not MINYEAR <= value.year <= MAXYEAR else value
@@ -377,9 +392,9 @@ def date_text(cell: Any, read: Callable[[str], Moment | None] | None = None) -> 
     >>> date_text("2026-02-01 00:00:00"), date_text(20260201), date_text("01.02.2026")
     ('2026-02-01', '2026-02-01', '01.02.2026')
     """
+    if isinstance(cell, date):
+        return (cell.date() if isinstance(cell, datetime) else cell).isoformat()
     text = text_cell(cell)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat()
     if type(cell).__name__ in ("datetime64", "Period"):
         return str(cell)[:10]
     if not isinstance(text, str):

@@ -83,7 +83,7 @@ def frame_table(frame: Any) -> ForeignTable:
         raise SourceError(f"{name} is a single column: pass the frame that it is of")
     try:
         native = nw.from_native(_as_table(frame))
-        return OtherFrame(native.collect() if isinstance(native, nw.LazyFrame) else native, name)
+        return OtherFrame(_collected(native, name) if isinstance(native, nw.LazyFrame) else native, name)
     except nw.exceptions.DuplicateError as error:
         detail = " ".join(str(error).split())
         raise SourceError(
@@ -91,6 +91,14 @@ def frame_table(frame: Any) -> ForeignTable:
         ) from None
     except TypeError:
         raise SourceError(f"{name} can't be read: {EXPECTED}") from None
+
+
+def _collected(frame: Any, name: str) -> Any:
+    try:
+        return frame.collect()
+    except Exception as error:  # noqa: BLE001 - the library computes what the frame asks for, such as a file
+        detail = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise SourceError(f"{name} can't be computed ({detail}): mend the query") from None
 
 
 def _as_table(frame: Any) -> Any:

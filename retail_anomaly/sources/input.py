@@ -27,12 +27,20 @@ class Input:
         Those that stand for the ids of employees; None: the ids stay.
     clocks
         The stores' clocks, which the sources read.
+    said
+        Findings before any of them is read, such as folders that are left out.
     """
 
     def __init__(
-        self, sources: Sequence[Source], pseudonyms: Pseudonyms | None = None, clocks: Clocks | None = None
+        self,
+        sources: Sequence[Source],
+        pseudonyms: Pseudonyms | None = None,
+        clocks: Clocks | None = None,
+        *,
+        said: Sequence[str] = (),
     ) -> None:
         self._sources = sources
+        self._said = said
         self._clocks = clocks or Clocks()
         if pseudonyms is not None:
             self._sources = [
@@ -43,7 +51,9 @@ class Input:
     @property
     def notes(self) -> list[str]:
         """The findings about the form of the files, such as another separator."""
-        return list(dict.fromkeys(note for source in self._sources for note in source.notes))
+        return list(
+            dict.fromkeys([*self._said, *(note for source in self._sources for note in source.notes)])
+        )
 
     @property
     def hints(self) -> list[str]:

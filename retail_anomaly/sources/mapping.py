@@ -8,7 +8,8 @@ import msgspec
 from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.sources.columns import FIELDS, Columns
 
-NULL_WORDS: Final = frozenset({"null", "(null)", "\\n", "nan", "<na>", "#n/a", "none", "-"})
+_ERRORS: Final = ("#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!")
+NULL_WORDS: Final = frozenset({"null", "(null)", "\\n", "nan", "<na>", "#n/a", "none", "-", *_ERRORS})
 """Words for an absent optional text, in lower case. NA is not one: it can be a store."""
 FLAG_WORDS: Final[Mapping[str, bool]] = {
     "true": True,

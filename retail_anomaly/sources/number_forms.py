@@ -12,8 +12,10 @@ from unicodedata import decimal
 import msgspec
 
 _BLANKS: Final = re.compile(r"[\s\u00a0\u202f\u2009]+")
-_SIGNS: Final = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20ba\u20a9\u20aa\u20ab\u20b4\u0e3f\u20a6\u20b1"
-_WORDS: Final = r"[A-Z]{3}|(?:US|CA|AU|NZ|[ACRS])(?=\$)|K\u010d|z\u0142|kr\.?|Fr\.?|Ft|lei"
+_SIGNS: Final = (
+    "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20ba\u20a9\u20aa\u20ab\u20b4\u0e3f\u20a6\u20b1\uffe5\u5186\u5143\uffe6"
+)
+_WORDS: Final = r"[A-Z]{3}|(?:US|CA|AU|NZ|[ACRS])(?=\$)|K\u010d|z\u0142|kr\.?|Fr\.?|Rs\.?|Ft|lei"
 _CODE: Final = re.compile(rf"^(?:{_WORDS})(?=[\s\d.,$-])|(?<=[\s\d.,-])(?:{_WORDS})$")
 _APOSTROPHES: Final = str.maketrans("", "", "'\u2019\u02bc`")
 _ARABIC: Final = str.maketrans({"\u066b": ".", "\u066c": ",", "\u061c": "", "\u200e": "", "\u200f": ""})

@@ -54,6 +54,7 @@ _OTHER_FORMS: Final = {
 _MARKS: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 _BETWEEN_CELLS: Final = (b",", b";", b"\t", b"|")
 _PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
+_MOST_NAMED: Final = 5
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -68,12 +69,18 @@ class Places:
         How foreign data is read.
     clocks
         The stores' clocks, for times without a zone.
+
+    Attributes
+    ----------
+    notes
+        What of the places is not read, for a person.
     """
 
     def __init__(self, topic: str | None, mapping: EventMapping, clocks: Clocks) -> None:
         self._topic = topic
         self._mapping = mapping
         self._clocks = clocks
+        self.notes: list[str] = []
 
     def opened(self, place: Any) -> list[Source]:
         """Return the sources of one place.
@@ -139,6 +146,7 @@ class Places:
                 "deltalake and pass `DeltaTable(...).to_pyarrow_dataset()`"
             )
         if parts := parts_of(folder):
+            self.notes += _folders_left_out(folder, parts)
             return self._of_files([StoredFile(part) for part in parts], folder, folder)
         names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
         raise SourceError(f"{folder} has none of {names} (or .parquet, .csv): name the files in it")
@@ -227,7 +235,8 @@ def parts_of(folder: Path) -> list[Path]:
     """Return the files in a folder that was written as one table, in the order of their names.
 
     Parquet and CSV files count, also in folders below, such as ``store=berlin/``, and files of JSON lines
-    named ``part-...``. Those whose names begin with a dot or an underscore do not.
+    named ``part-...``. Those whose names begin with a dot or an underscore do not, nor
+    the locks of a spreadsheet that is open (``~$sales.xlsx``).
 
     Examples
     --------
@@ -237,7 +246,7 @@ def parts_of(folder: Path) -> list[Path]:
     found = []
     for file in folder.rglob("*"):
         below = file.relative_to(folder).parts
-        if not file.is_file() or any(name.startswith((".", "_")) for name in below):
+        if not file.is_file() or any(name.startswith((".", "_", "~$")) for name in below):
             continue
         form = form_of(file)
         in_partition = any(_PARTITION.fullmatch(name) for name in below[:-1])
@@ -246,6 +255,20 @@ def parts_of(folder: Path) -> list[Path]:
         if form in _TABLES or (form in _LINES and (in_partition or file.name.startswith("part-"))):
             found.append(file)
     return sorted(found)
+
+
+def _folders_left_out(folder: Path, parts: Sequence[Path]) -> list[str]:
+    """Return a sentence about the folders below whose tables are no parts."""
+    inner = sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
+    )
+    left = [
+        below.name for below in inner if parts_of(below) and not any(below in part.parents for part in parts)
+    ]
+    if not left:
+        return []
+    named = ", ".join(left[:_MOST_NAMED]) + (" and others" if len(left) > _MOST_NAMED else "")
+    return [f"{folder}: the tables in its folders are not read ({named}): name these folders too"]
 
 
 def form_of(file: Path) -> str:

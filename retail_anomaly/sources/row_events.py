@@ -210,6 +210,10 @@ def _event(topic: str, row: dict[str, Any]) -> Event:
 
 
 def _raw(row: dict[str, Any]) -> bytes:
+    row = {
+        name: cell.decode("utf-8", "backslashreplace") if type(cell) is bytes else cell
+        for name, cell in row.items()
+    }
     try:
         return msgspec.json.encode(row, enc_hook=str)
     except (ValueError, OverflowError, RecursionError):  # half a surrogate pair, a huge number

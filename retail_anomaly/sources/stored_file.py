@@ -63,6 +63,8 @@ class StoredFile:
             raise SourceError(f"{self.name}: {path.suffix} files are not read: {mend} first")
         self.compression = COMPRESSION.get(suffix)
         inner = path.with_suffix("") if self.compression else path
+        if self.compression and inner.suffix.lower() == ".tar":
+            raise SourceError(f"{self.name}: .tar{path.suffix} files are not read: unpack it first")
         self.stem, self.form = inner.stem, inner.suffix.lower()
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from retail_anomaly.sources.row_events import RowEvents
 from retail_anomaly.sources.store_share import Share
 
 _OF_LINES: Final = frozenset({"transactionId", "sku", "amount"})
+_ONE_COLUMN: Final = "; if that is several names, `separator` in a mapping is the sign between them"
 _LINE_TYPES: Final = frozenset({SALE, REFUND, LINE_VOID})
 
 
@@ -215,6 +216,7 @@ class TableSource:
                 f"{lacking[0]}=COLUMN, or give a constant with {lacking[0]}=:VALUE, or begin with the draft "
                 f"of `retail-anomaly mapping`; its columns are {names}"
                 + ("" if are_names(self._names) else ", which look like a row: write a line of names above")
+                + (_ONE_COLUMN if len(self._names) == 1 else "")
             )
 
     def _needs_no_lines(self, lacking: Sequence[str]) -> bool:

@@ -1,0 +1,170 @@
+"""Cells that another program spoilt, and files beside the tables: read rightly, or refused in one line."""
+
+from __future__ import annotations
+
+import bz2
+import datetime as dt
+import gzip
+import io
+import tarfile
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import retail_anomaly as ra
+from retail_anomaly.core.events import PosEvent
+from retail_anomaly.sources.number_forms import NumberForm
+
+np = pytest.importorskip("numpy")
+TEN = 1_769_940_000_000  # 2026-02-01 10:00 UTC
+LINE: dict[str, Any] = {"transactionId": "t1", "storeId": "s", "cashierId": "c", "sku": "k", "amount": 9.5,
+                        "eventType": "SALE", "eventTime": TEN}  # fmt: skip
+
+
+def read(source: Any, mapping: Any = None) -> tuple[list[Any], list[str]]:
+    """Return the events of a source, and the reason of each bad row."""
+    bad: list[Any] = []
+    try:
+        events = list(ra.load(source, mapping=mapping).open_again().events(bad.append))
+    except ra.SourceError as error:
+        return [], [line.error.reason for line in bad] or [str(error)]
+    return events, [line.error.reason for line in bad]
+
+
+def of(**cells: Any) -> list[dict[str, Any]]:
+    return [{**LINE, **cells}]
+
+
+DAY = dt.date(2026, 3, 4)
+
+
+@pytest.mark.parametrize("cell", [DAY, dt.datetime(2026, 3, 4), pd.Timestamp(DAY)], ids=repr)  # noqa: DTZ001
+@pytest.mark.parametrize("field", ["transactionId", "sku", "storeId", "registerId"])
+def test_an_id_of_which_a_spreadsheet_made_a_date_is_refused(tmp_path, field, cell):
+    pytest.importorskip("openpyxl")
+    frame = pd.DataFrame(of(**{field: cell}), dtype="object")
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    for source in (of(**{field: cell}), frame, tmp_path / "a.xlsx"):
+        events, (said,) = read(source)
+        assert events == []
+        assert said.endswith("; a spreadsheet made a date of it: export the column as text")
+
+
+def test_a_business_date_may_be_a_date():
+    (event,), _ = read(of(businessDate=DAY))
+    assert event.business_date == "2026-03-04"
+
+
+@pytest.mark.parametrize("word", ["#REF!", "#VALUE!", "#name?", "#DIV/0!", "#NUM!", "#NULL!"])
+def test_the_error_of_a_formula_is_no_id_and_nothing_where_a_row_may_lack_it(tmp_path, word):
+    frame = pd.DataFrame([{**LINE, "sku": word}, {**LINE, "registerId": word}, LINE])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for source in (frame, tmp_path / "a.csv"):
+        events, (said,) = read(source)
+        assert [event.register_id for event in events] == [None, None]
+        assert "sku: expected text, got" in said
+        assert said.endswith("; it is an error of a spreadsheet: mend the formula")
+    with pytest.raises(ra.SourceError, match=rf'its value is "{word}"'.replace("?", r"\?")):
+        list(ra.load(of(sku=word)))
+    (event,), _ = read(of(cashierId=word), {"constants": {"cashierId": "unknown"}})
+    assert event.cashier_id == "unknown"
+
+
+@pytest.mark.parametrize("cell", ["k\0", "k\0\0 ", " k \0"])
+def test_zeros_with_which_a_database_fills_up_a_cell_are_no_part_of_it(tmp_path, cell):
+    pd.DataFrame(of(sku=cell)).to_csv(tmp_path / "a.csv", index=False)
+    for source in (of(sku=cell), pd.DataFrame(of(sku=cell)), tmp_path / "a.csv"):
+        (event,), _ = read(source)
+        assert event.sku == "k"
+
+
+@pytest.mark.parametrize("field", ["eventTime", "sku", "amount", "quantity", "lineNumber"])
+@pytest.mark.parametrize("cell", [np.timedelta64(1, "D"), np.timedelta64(5, "ns"), dt.timedelta(1)], ids=repr)
+def test_a_duration_is_a_bad_row_of_any_field(field, cell):
+    events, (said,) = read(of(**{field: cell}))
+    assert events == []
+    assert said.startswith(f"{field}: expected ")
+
+
+def test_bytes_that_are_not_utf8_name_the_option():
+    _, (said,) = read(of(sku="\u00fc".encode("latin-1")))
+    assert said.endswith("; it is not UTF-8: `encoding` in a mapping names the encoding of a file")
+
+
+@pytest.mark.parametrize(
+    ("cell", "mend"),
+    [
+        (
+            dt.time(10),
+            "a mapping with `columns: {eventTime: [DATE, TIME]}` joins a time of day with its date",
+        ),
+        ("1769940000.123", "a mapping with `dates: [epoch_s]` reads it"),
+        ("46054.41667", "a mapping with `dates: [excel]` reads it"),
+        ("26-02-01", "a mapping with `dates: [DD-MM-YY]` or `dates: [YY-MM-DD]` reads it"),
+        ("26/02/01 10:00", "`dates: [DD/MM/YY HH:mm]` or `dates: [YY/MM/DD HH:mm]` reads it"),
+    ],
+)
+def test_a_time_names_each_form_that_reads_it(cell, mend):
+    _, (said,) = read(of(eventTime=cell))
+    assert said.endswith(mend)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("\uffe5950", 950), ("950\u5186", 950), ("Rs.9.50", 9.5), ("Rs 1,234.50", 1234.5)]
+)
+def test_more_signs_of_a_currency_are_no_part_of_a_number(text, amount):
+    assert NumberForm().parsed(text) == amount
+
+
+def test_a_query_that_fails_is_one_line():
+    polars = pytest.importorskip("polars")
+    for query in (polars.LazyFrame(of()).select("colour"), polars.scan_csv("missing.csv")):
+        with pytest.raises(
+            ra.SourceError, match=r"the LazyFrame of polars can't be computed \(.*\): mend"
+        ) as caught:
+            ra.load(query)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_lock_of_an_open_spreadsheet_is_no_table(tmp_path):
+    pd.DataFrame(of()).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "~$a.xlsx").write_bytes(b"\0")
+    assert len(read(tmp_path)[0]) == 1
+
+
+def test_the_folders_of_a_folder_that_are_not_read_are_named(tmp_path):
+    for name in (".", "archive", "2025", ".hidden", "notes"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        if name != "notes":
+            pd.DataFrame(of()).to_csv(tmp_path / name / "a.csv", index=False)
+    events = ra.load(tmp_path)
+    assert events.summary.events["pos-events"] == 1
+    (said,) = [remark for remark in events.summary.remarks if "folders" in remark]
+    assert (
+        said == f"{tmp_path}: the tables in its folders are not read (2025, archive): name these folders too"
+    )
+    (tmp_path / "storeId=s").mkdir()
+    pd.DataFrame(of()).to_csv(tmp_path / "storeId=s" / "a.csv", index=False)
+    assert "storeId=s" not in " ".join(ra.load(tmp_path).summary.remarks)
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".TAR.GZ"])
+def test_an_archive_is_refused_in_one_line(tmp_path, suffix):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.csv"), io.BytesIO())
+    pack = bz2.compress if suffix.endswith("bz2") else gzip.compress
+    (tmp_path / f"a{suffix}").write_bytes(pack(content.getvalue()))
+    with pytest.raises(ra.SourceError, match=r"files are not read: unpack it first"):
+        ra.load(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("sign", ["^", "~", ":"])
+def test_a_table_of_one_column_names_the_option_for_its_sign(tmp_path, sign):
+    (tmp_path / "a.csv").write_text(f"{sign.join(LINE)}\n{sign.join(map(str, LINE.values()))}\n")
+    with pytest.raises(ra.SourceError, match="`separator` in a mapping is the sign between them"):
+        ra.load(tmp_path / "a.csv")
+    (event,) = ra.load(tmp_path / "a.csv", mapping={"separator": sign})
+    assert isinstance(event, PosEvent)
+    assert event.sku == "k"
