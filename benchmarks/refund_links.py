@@ -24,7 +24,7 @@ from retail_anomaly.core.events import PosEvent, ShiftEvent
 from retail_anomaly.core.memory import StoreMemory
 from retail_anomaly.detectors import REGISTRY
 
-SEEDS: Final = (8821, 8822, 8823, 8824)
+SEEDS: Final = (8831, 8832, 8833, 8834)
 LEARNED: Final = 16
 """Days that do not count."""
 STORES, DAYS = 3, 56

@@ -330,9 +330,9 @@ def _count_link(
 
 def _with_links(cashier_id: str, tails: RefundTails, state: RefundDeviationState) -> RefundTails:
     """Return the tails with those of the links; without `refund_match` there are none."""
-    today, past = state.links.get(cashier_id), state.usual_links.get(_STORE)
-    if today is None and past is None:
+    past = state.usual_links.get(_STORE) or LinkCounts()
+    links = dict(p_of_links(state.links.get(cashier_id), past, tails.expected, tails.shape))
+    if not links:
         return tails
-    links = p_of_links(today, past or LinkCounts(), tails.expected, tails.shape)
-    p_values = {**tails.p_values, **dict(links)}
+    p_values = {**tails.p_values, **links}
     return msgspec.structs.replace(tails, p_values=p_values, strength=strength(p_values.values()))

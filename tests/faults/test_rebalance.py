@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.faults import CRAWL, LARGE, LONG, MEDIUM, Scene, log, variants
+from tests.support.faults import CRAWL, LARGE, LONG, MEDIUM, Scene, alerts_of, log, variants
 
 BOTH = ["--at-least-once", "--exactly-once"]
 # Nothing but time brings the next commit on.
@@ -22,7 +22,8 @@ ROUNDS = 3 if LONG else 1
 def test_processes_that_join_leave_and_die_share_the_work_without_loss(
     scene: Callable[..., Scene], guarantee: str
 ) -> None:
-    here = scene(guarantee, world=LARGE if LONG else MEDIUM)
+    world = LARGE if LONG else MEDIUM
+    here = scene(guarantee, world=world)
     here.start("a", pace=CRAWL)
     here.wait_for_progress()
     for _ in range(ROUNDS):
@@ -41,6 +42,8 @@ def test_processes_that_join_leave_and_die_share_the_work_without_loss(
     here.finish()
 
     assert here.restarts == 0
+    # These compare a refund with a receipt that another process has written to the ledger of the store.
+    assert any(alert["type"] == "REFUND_MISMATCH" for alert in alerts_of(world).values())
 
 
 @pytest.mark.timeout(900)
