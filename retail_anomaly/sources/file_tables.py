@@ -143,7 +143,7 @@ def pyarrow_types() -> Any:
 
 
 class ExcelTable:
-    """The first sheet of an Excel file.
+    """The first sheet of an Excel file that is not hidden.
 
     Parameters
     ----------
@@ -245,9 +245,10 @@ class ExcelTable:
                     raise SourceError(
                         f"{self.name} has no sheet {self._sheet}; its sheets are {', '.join(names)}"
                     )
-                sheet = book[self._sheet or names[0]]
-                if self._sheet is None and len(names) > 1:
-                    self._note_sheet(names)
+                shown = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"] or names
+                sheet = book[self._sheet or shown[0]]
+                if self._sheet is None and len(shown) > 1:
+                    self._note_sheet(shown)
                 yield self._shown_rows(sheet)
             finally:
                 book.close()

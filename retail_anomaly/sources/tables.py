@@ -217,6 +217,7 @@ class TableSource:
                 f"of `retail-anomaly mapping`; its columns are {names}"
                 + ("" if are_names(self._names) else ", which look like a row: write a line of names above")
                 + (_ONE_COLUMN if len(self._names) == 1 else "")
+                + "".join(f"; {note}" for note in self._tables[0].notes[:1])
             )
 
     def _needs_no_lines(self, lacking: Sequence[str]) -> bool:

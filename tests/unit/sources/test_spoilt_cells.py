@@ -168,3 +168,25 @@ def test_a_table_of_one_column_names_the_option_for_its_sign(tmp_path, sign):
     (event,) = ra.load(tmp_path / "a.csv", mapping={"separator": sign})
     assert isinstance(event, PosEvent)
     assert event.sku == "k"
+
+
+def test_the_first_sheet_that_is_not_hidden_is_read(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(list(LINE))
+    book.active.append(list(LINE.values()))
+    lists = book.create_sheet("Lists", 0)
+    lists.append(["colour"])
+    lists.append(["red"])
+    book.save(tmp_path / "b.xlsx")
+    with pytest.raises(
+        ra.SourceError, match="the first of 2 sheets, Lists, was read; a mapping with `sheet: Lists`"
+    ):
+        ra.load(tmp_path / "b.xlsx")
+    lists.sheet_state = "hidden"
+    book.save(tmp_path / "a.xlsx")
+    events = ra.load(tmp_path / "a.xlsx")
+    assert events.summary.events["pos-events"] == 1
+    assert "sheet" not in str(events.summary)
+    with pytest.raises(ra.SourceError, match="no column for"):
+        ra.load(tmp_path / "a.xlsx", mapping={"sheet": "Lists"})
