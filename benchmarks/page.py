@@ -56,7 +56,10 @@ def _add_lines(chart: go.Figure, figures: list[Figure], x_name: str) -> None:
             floors = [figure.floor for figure in line]
             dash = {"dash": "dot", "color": _FLOOR}
             chart.add_scatter(x=places, y=floors, name=f"floor of {what}", line=dash, showlegend=False)
-    chart.update_xaxes(title=x_name, type="log", dtick=1)
+    if x_name == "seconds":
+        chart.update_xaxes(title=x_name)
+    else:
+        chart.update_xaxes(title=x_name, type="log", dtick=1)
     chart.update_yaxes(title=figures[0].unit, type="log" if figures[0].part == "memory" else "linear")
     if figures[0].part != "memory":
         chart.update_yaxes(rangemode="tozero")
