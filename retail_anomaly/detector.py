@@ -27,6 +27,7 @@ from retail_anomaly.core.forgotten_sales import ForgottenSales
 from retail_anomaly.core.kept_line import KeptSale
 from retail_anomaly.core.margins import Margin
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.most_ids import MOST_CASHIERS, MOST_SKUS
 from retail_anomaly.core.parameters import Parameters, Range
 from retail_anomaly.core.quantities import Number, rounded
 from retail_anomaly.core.receipts import Named, Receipt, agrees, series_hash, text_hash, token_hash
@@ -36,6 +37,8 @@ from retail_anomaly.core.score import Score
 from retail_anomaly.core.taking_back import TakenLine
 
 __all__ = [
+    "MOST_CASHIERS",
+    "MOST_SKUS",
     "REFUND",
     "SALE",
     "AgedIds",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from retail_anomaly.core.alerts import Alert, alert_id, config_hash, interval_alert_id
+from retail_anomaly.core.collections import Table
 from retail_anomaly.core.detector_state import DetectorState
 from retail_anomaly.core.episode import Episode
 from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, SecurityEvent
@@ -33,6 +34,7 @@ def reaches(value: float, limit: float) -> bool:
 
 
 S = TypeVar("S", bound=DetectorState)
+E = TypeVar("E")
 
 
 class Detector(ABC, Generic[P, S]):
@@ -123,6 +125,36 @@ class Detector(ABC, Generic[P, S]):
         """Return what takes a line about a store's model, or None if the host has set no `tell`."""
         tell, store_id = self.tell, store.store_id
         return None if tell is None else lambda said: tell(store_id, said)
+
+    def shed(
+        self, table: Table[E], most: int, worth: Callable[[E], Any], store: StoreMemory
+    ) -> Sequence[str]:
+        """Bound what somebody who makes up ids can fill memory with, as `Table.shed` does, and tell of it.
+
+        Parameters
+        ----------
+        table, most, worth
+            Of these entries the most that are kept, far more than any shop has; `worth` tells which go first.
+            Choose it so that what is forgotten costs an alert at most, and raises none.
+        store
+            The store.
+
+        Returns
+        -------
+        sequence of str
+            The keys that were forgotten.
+        """
+        if len(table) <= most:
+            return ()
+        gone = table.shed(most, worth)
+        if self.tell and not self.undecided["too many ids"]:
+            self.tell(
+                store.store_id,
+                f"the store sends more than {most:,} cashiers or articles: those that matter least are "
+                "forgotten. Does a producer make up ids?",
+            )
+        self.undecided["too many ids"] += len(gone)
+        return gone
 
     @property
     def needs_time(self) -> bool:

@@ -10,5 +10,6 @@ WHY_UNDECIDED: Final[Mapping[str, str]] = {
     "several receipts": "the number names several receipts",
     "other store": "the receipt is one of another store",
     "model failed": "the model failed",
+    "too many ids": "more ids came than are kept of a store",
 }
 """By reason, as metrics and counts name it."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    MOST_SKUS,
     SALE,
     Alert,
     CountEvent,
@@ -75,6 +76,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
     name = "inventory_shrinkage"
     alert_type = "SHRINKAGE"
     needs = ("sales", "counts")
+    most_skus = MOST_SKUS
     better_with = ("movements",)
     colour = "#00846b"
     symbol = "triangle-up"
@@ -86,7 +88,14 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
 
     def on_sales(self, run: SaleRun, state: InventoryShrinkageState, store: StoreMemory) -> None:
         """Count the pieces as sold."""
-        state.sold.add([(event.sku, event.quantity) for event in run.events])
+        sold = [(event.sku, event.quantity) for event in run.events]
+        if len(state.sold) + len(sold) <= self.most_skus:
+            state.sold.add(sold)
+            return
+        for one in sold:  # how many are in a run must not decide what is forgotten
+            state.sold.add([one])
+            # Those that sold least are furthest from an alert.
+            self.shed(state.sold, self.most_skus, float, store)
 
     def explain(
         self, event: PosEvent, state: InventoryShrinkageState, store: StoreMemory
@@ -113,6 +122,8 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         """Count the pieces that come in as received."""
         if event.quantity > 0 and not event.is_of_tills:
             state.received.put(event.sku, (state.received.get(event.sku) or 0) + event.quantity)
+            for sku in self.shed(state.received, self.most_skus, float, store):
+                state.sold.drop(sku)  # or what came in would seem to be missing
         return ()
 
     def on_count(
@@ -125,6 +136,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         state.received.drop(sku)
         if len(store.lines):
             state.counted.put(sku, store.lines.newest)
+            self.shed(state.counted, self.most_skus, int, store)
         difference = rounded(sold - received - event.counted_qty)
         threshold = self.parameters.threshold
         if not reaches(difference, threshold):

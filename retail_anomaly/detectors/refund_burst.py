@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    MOST_CASHIERS,
     REFUND,
     Alert,
     Detector,
@@ -33,6 +34,7 @@ _TINY: Final = 1e-9
 # From so many refunds on, what they come to is kept from one to the next instead of counted anew.
 _MANY: Final = 32
 _time: Final = attrgetter("time")
+_newest: Final = attrgetter("newest")
 
 
 class RefundBurstParameters(Parameters, frozen=True):
@@ -254,6 +256,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
     needs = ("refunds", "cashiers")
     better_with = ("shifts",)
     per_cashier = True
+    most_cashiers = MOST_CASHIERS
     colour = "#d1495b"
     symbol = "circle"
     Parameters = RefundBurstParameters
@@ -276,6 +279,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
             line = LineRefund(store.line, time, event.amount, store.off_shift(event.cashier_id, time))
             tally.join(event, store.receipt(event), line)
         state.cashiers.put(event.cashier_id, cashier)
+        self.shed(state.cashiers, self.most_cashiers, _newest, store)
 
         episode = cashier.episode
         if episode and (tally.high < rule.count or cashier.newest > episode.opened_at + rule.window):

@@ -1,12 +1,14 @@
 """STOCK_DISCREPANCY: pieces disappeared between two counts without a sale."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from retail_anomaly.detector import (
+    MOST_SKUS,
     Alert,
     CountEvent,
     Detector,
@@ -23,6 +25,8 @@ from retail_anomaly.detector import (
     reaches,
     rounded,
 )
+
+_line: Final = attrgetter("line")
 
 
 class StockDiscrepancyParameters(Parameters, frozen=True):
@@ -79,6 +83,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     name = "stock_discrepancy"
     alert_type = "STOCK_DISCREPANCY"
     needs = ("recounts",)
+    most_skus = MOST_SKUS
     better_with = ("sales", "movements")
     colour = "#8e5bb5"
     symbol = "triangle-down"
@@ -140,6 +145,8 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
         """Compare the count with the expected stock."""
         stock = state.stock.get(event.sku)
         state.stock.put(event.sku, SkuStock(event.counted_qty, line=store.lines.newest))
+        # The next count of a forgotten one is a first count, which raises nothing.
+        self.shed(state.stock, self.most_skus, _line, store)
         if stock is None:
             return ()
         sold, refunded, moved = rounded(stock.sold), rounded(stock.refunded), rounded(stock.moved)

@@ -52,7 +52,7 @@ def undecided_lines(undecided: Mapping[tuple[str, str], int]) -> list[str]:
             f"{count:,} because {WHY_UNDECIDED.get(reason, reason)}"
             for reason, count in reasons.most_common()
         )
-        noun = "event" if "model failed" in reasons else "refund"
+        noun = "event" if reasons.keys() & {"model failed", "too many ids"} else "refund"
         lines.append(f"{plural(reasons.total(), noun)} that {detector} could not judge: {told}")
     return lines
 

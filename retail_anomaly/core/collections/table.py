@@ -110,6 +110,29 @@ class Table(Generic[E]):
             self._page(key).discard(key)
             self._dirty.add(key)
 
+    def shed(self, most: int, worth: Callable[[E], Any]) -> list[str]:
+        """Drop the entries that are worth least once there are more than `most`, a tenth at once.
+
+        Parameters
+        ----------
+        most
+            How many may be kept.
+        worth
+            Returns by how much an entry is worth keeping. Of equal ones the first by key go.
+
+        Returns
+        -------
+        list of str
+            The keys that were dropped; they depend on the entries alone.
+        """
+        if len(self._entries) <= most:
+            return []
+        by_worth = sorted((worth(entry), key) for key, entry in self._entries.items())
+        gone = [key for _, key in by_worth[: len(by_worth) - most + most // 10]]
+        for key in gone:
+            self.drop(key)
+        return gone
+
     def items(self) -> Iterator[tuple[str, E]]:
         """Iterate over keys and entries."""
         return iter(self._entries.items())
