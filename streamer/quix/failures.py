@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
-from quixstreams.checkpointing.exceptions import InvalidStoredOffset
+from quixstreams.checkpointing.exceptions import (
+    CheckpointConsumerCommitError,
+    CheckpointProducerTimeout,
+    InvalidStoredOffset,
+)
 from quixstreams.error_callbacks import default_on_processing_error
 from quixstreams.exceptions import QuixException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError, KafkaProducerDeliveryError
@@ -35,6 +39,7 @@ _ADVICE: tuple[tuple[type[QuixException], str], ...] = (
         TopicConfigurationMismatch,
         PARTITIONS_CHANGED,
     ),
+    (CheckpointProducerTimeout, "is Kafka up? Start the streamer again: it goes on from its last commit"),
     (InvalidStoredOffset, f"a topic {MADE_ANEW}"),
     (
         InvalidStoreChangelogOffset,
@@ -75,6 +80,10 @@ def explained() -> Iterator[None]:
     ...     raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
     Traceback (most recent call last):
     streamer.errors.OvertakenError: the group gave this process up (UNKNOWN_MEMBER_ID): ...
+    >>> with explained():
+    ...     raise CheckpointConsumerCommitError(KafkaError(KafkaError.ILLEGAL_GENERATION))
+    Traceback (most recent call last):
+    streamer.errors.OvertakenError: the group gave this process up (ILLEGAL_GENERATION): ...
     """
     try:
         yield
@@ -86,6 +95,13 @@ def explained() -> Iterator[None]:
         if refused.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             advice = "a topic's max.message.bytes was lowered meanwhile: raise it, or " + advice
         raise StreamerError(f"{refused.str()}: {advice}") from error
+    except (KafkaException, CheckpointConsumerCommitError) as error:  # of a transaction, or of offsets
+        refusal: KafkaError = error.args[0]
+        if refusal.code() in _OVERTAKEN:
+            raise OvertakenError(refusal.name()) from error
+        raise StreamerError(
+            f"{refusal.str()}: start the streamer again, it goes on from its last commit"
+        ) from error
     except QuixException as error:
         advice = next(
             (text for kind, text in _ADVICE if isinstance(error, kind)),
@@ -93,13 +109,6 @@ def explained() -> Iterator[None]:
         )
         said = " ".join(str(error.__cause__ or error).split()).rstrip(".") or type(error).__name__
         raise StreamerError(f"{said}: {advice}") from error
-    except KafkaException as error:  # from a transaction
-        refusal: KafkaError = error.args[0]
-        if refusal.code() in _OVERTAKEN:
-            raise OvertakenError(refusal.name()) from error
-        raise StreamerError(
-            f"{refusal.str()}: start the streamer again, it goes on from its last commit"
-        ) from error
     except Exception as error:
         # RocksDB's errors have no type of their own.
         if not str(error).startswith("IO error"):
