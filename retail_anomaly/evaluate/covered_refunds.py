@@ -45,7 +45,8 @@ class _Recording(RefundMatch):
 
     def __init__(self, parameters: RefundMatchParameters, max_late: int) -> None:
         super().__init__(parameters, max_late)
-        self.rows: list[JudgedRefund] = []
+        # By store and line: a replay may process the first event of a store again.
+        self.rows: dict[tuple[str, int], JudgedRefund] = {}
 
     def on_refund(self, event: PosEvent, state: RefundMatchState, store: StoreMemory) -> Sequence[Alert]:
         """Judge the line, and keep the verdict."""
@@ -57,19 +58,17 @@ class _Recording(RefundMatch):
         receipt = found.receipt if unknown is None else None
         article = receipt.articles.get(event.sku) if receipt is not None else None
         verdict = unknown or (IN_QUESTION if alerts else COVERED if receipt is not None else EXEMPT)
-        self.rows.append(
-            JudgedRefund(
-                event.store_id,
-                event.transaction_id,
-                event.sku,
-                event.event_time,
-                event.amount,
-                verdict,
-                loss,
-                found.matched_by if receipt is not None else None,
-                receipt.number if receipt is not None else None,
-                event.event_time - article.newest.time if article is not None else None,
-            )
+        self.rows[event.store_id, store.line] = JudgedRefund(
+            event.store_id,
+            event.transaction_id,
+            event.sku,
+            event.event_time,
+            event.amount,
+            verdict,
+            loss,
+            found.matched_by if receipt is not None else None,
+            receipt.number if receipt is not None else None,
+            event.event_time - article.newest.time if article is not None else None,
         )
         return alerts
 
@@ -119,7 +118,7 @@ def refund_cover(
         load(source, mapping=mapping, zones=settings.zones, privacy=settings.privacy), engine
     ):
         pass
-    frame = pd.DataFrame(rule.rows, columns=list(JudgedRefund._fields))
+    frame = pd.DataFrame(rule.rows.values(), columns=list(JudgedRefund._fields))
     return frame.assign(
         event_time=utc_times(frame["event_time"]),
         age=pd.to_timedelta(pd.to_numeric(frame["age"]), unit="ms"),
