@@ -62,10 +62,10 @@ class Release:
             env={"PATH": "/usr/bin:/bin", "HOME": str(self._helm.parent)},
         )
 
-    def install(self, values: Path, *sets: str) -> None:
+    def install(self, values: Path, *sets: str, chart: Path = CHART) -> None:
         """Install the chart or upgrade to other values, and wait until all of it is ready."""
         self._make_secrets(values, sets)
-        done = self.helm("upgrade", str(CHART), "--install", *self._options(values, sets))
+        done = self.helm("upgrade", str(chart), "--install", *self._options(values, sets))
         assert done.returncode == 0, f"{done.stderr}\n{self.story()}"
 
     def apply(self, values: Path, *sets: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.api import Object
 from tests.cluster.nodes import OUTCOME
 from tests.cluster.release import Release
-from tests.deploy.chart import CASES, RELEASE
+from tests.deploy.chart import CASES, PREVIOUS, RELEASE
 
 # One after another in one release. Files with volumes of another size or class would need a workload deleted.
 UPGRADES = [
@@ -39,6 +39,17 @@ def test_a_release_is_upgraded_and_rolled_back(release: Release, chain: list[str
 
     release.wait(lambda: _lasting(release) == before)
     release.succeeds("test", "--timeout", "120s")
+
+
+def test_the_chart_of_before_is_upgraded_and_comes_back(release: Release) -> None:
+    release.install(CASES["values-prod"], chart=PREVIOUS)
+    before = _lasting(release)
+
+    release.install(CASES["values-prod"])
+    release.succeeds("test", "--timeout", "120s")
+    release.succeeds("rollback", "1", "--wait", "--timeout", "240s")
+
+    release.wait(lambda: _lasting(release) == before)
 
 
 def _lasting(release: Release) -> list[str]:
