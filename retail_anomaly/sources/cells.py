@@ -19,6 +19,7 @@ from retail_anomaly.sources.columns import TIMES, Kind
 from retail_anomaly.sources.date_forms import Moment, iso_moment, reader_of
 from retail_anomaly.sources.mapping import MONEY, NULL_WORDS, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm
+from retail_anomaly.sources.shown_numbers import ShownNumber
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -79,7 +80,7 @@ def text_cell(cell: Any) -> Any:
     if isinstance(cell, bool):
         return cell
     if _is_whole(cell):
-        return str(int(cell))
+        return cell.shown if isinstance(cell, ShownNumber) else str(int(cell))
     # Warehouses keep numbers as decimals; without the limit 1E+999999 would become a million digits.
     if isinstance(cell, Decimal):
         is_short = cell.is_finite() and cell.adjusted() < _MOST_DIGITS

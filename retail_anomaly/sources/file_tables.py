@@ -13,6 +13,7 @@ from retail_anomaly.sources.batches import Batch, splits
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND
 from retail_anomaly.sources.frame_tables import PandasBatch
 from retail_anomaly.sources.header import header_at, named
+from retail_anomaly.sources.shown_numbers import ShownNumber, shown_number
 from retail_anomaly.sources.stored_file import StoredFile
 
 _LOOKED_AT: Final = 25
@@ -275,10 +276,10 @@ def _has_cells(row: Sequence[Any]) -> bool:
 
 
 def _shown(cell: Any) -> Any:
-    """Return a cell's value; a whole number that its format fills up with zeros is an id, as it is shown."""
+    """Return a cell's value, and with it how a format of zeros and fixed signs shows a whole number."""
     value = cell.value
     if type(value) in (int, float) and value == value // 1 and value >= 0:
-        zeros = cell.number_format
-        if len(zeros) > 1 and not zeros.strip("0"):
-            return str(int(value)).zfill(len(zeros))
+        shown = shown_number(int(value), cell.number_format)
+        if shown is not None:
+            return ShownNumber(int(value), shown)
     return value

@@ -190,3 +190,26 @@ def test_the_first_sheet_that_is_not_hidden_is_read(tmp_path):
     assert "sheet" not in str(events.summary)
     with pytest.raises(ra.SourceError, match="no column for"):
         ra.load(tmp_path / "a.xlsx", mapping={"sheet": "Lists"})
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "shown"),
+    [
+        (12, '"R-"0000', "R-0012"), (1234567, "000-0000", "123-4567"), (12, r"\R\-0000", "R-0012"),
+        (123456, '"R-"0000', "R-123456"), (7, "0000;-0000", "0007"), (12, "#,##0", "12"),
+        (12, '0" pcs"', "12 pcs"), (12, "0%", "12"), (12, "[Red]0000", "12"), (12, "General", "12"),
+    ],
+)  # fmt: skip
+def test_an_id_in_a_sheet_is_the_text_that_its_format_shows(tmp_path, number, form, shown):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append([*LINE, "quantity"])
+    sheet.append([*{**LINE, "sku": number}.values(), 3])
+    sheet.cell(2, 4).number_format = sheet.cell(2, 5).number_format = form
+    sheet.cell(2, 5).value = number
+    sheet.cell(2, 8).number_format = form
+    book.save(tmp_path / "a.xlsx")
+    (event,), bad = read(tmp_path / "a.xlsx")
+    assert bad == []
+    assert (event.sku, event.amount, event.quantity) == (shown, number, 3)

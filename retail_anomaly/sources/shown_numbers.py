@@ -1,0 +1,61 @@
+"""Numbers of a spreadsheet whose format shows them as an id: R-0012 where 12 stands."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+_PART: Final = re.compile(r'"([^"]*)"|\\(.)|([- ()])|(0)')
+
+
+class ShownNumber(int):
+    """A whole number, and the text that its format makes of it.
+
+    Examples
+    --------
+    >>> number = ShownNumber(12, "R-0012")
+    >>> number + 1, number.shown
+    (13, 'R-0012')
+    """
+
+    shown: str
+
+    def __new__(cls, value: int, shown: str) -> "ShownNumber":
+        """Make one of a number and its text."""
+        number = super().__new__(cls, value)
+        number.shown = shown
+        return number
+
+
+def shown_number(value: int, form: str) -> str | None:
+    """Return a number as a format of zeros and fixed signs shows it; None for any other format.
+
+    Examples
+    --------
+    >>> shown_number(12, '"R-"0000'), shown_number(1234567, "000-0000"), shown_number(12, "0000")
+    ('R-0012', '123-4567', '0012')
+    >>> shown_number(12, "General"), shown_number(12, "0"), shown_number(12, "0.00"), shown_number(12, "@")
+    (None, None, None, None)
+    """
+    parts = _parts(form)
+    zeros = parts.count(None)
+    if not zeros or len(parts) == 1:
+        return None
+    digits = list(str(value).zfill(zeros))
+    surplus = "".join(digits[: len(digits) - zeros])  # stand before the first zero of the format
+    places = iter(digits[len(digits) - zeros :])
+    shown = []
+    for part in parts:
+        shown.append(surplus + next(places) if part is None else part)
+        if part is None:
+            surplus = ""
+    return "".join(shown)
+
+
+@lru_cache
+def _parts(form: str) -> tuple[str | None, ...]:
+    """Return the fixed signs of a format, and None for each of its zeros; nothing if it has other parts."""
+    first = form.partition(";")[0]  # that of numbers which are not negative
+    found = list(_PART.finditer(first))
+    if "".join(match[0] for match in found) != first:
+        return ()
+    return tuple(None if match[4] else match[1] or match[2] or match[3] or "" for match in found)
