@@ -23,6 +23,7 @@ from streamer.errors import OvertakenError, StreamerError
 from streamer.kafka.commit_notes import BEGUN, Committed
 from streamer.quix.checkpoints import Observe, time_checkpoints
 from streamer.quix.commit_step import CommitStep
+from streamer.quix.lasting_stop import LastingStop
 from streamer.quix.member_consumer import MemberConsumer
 from streamer.quix.passed_over import leave_unmarked
 from streamer.quix.record_runs import BeginRun, RecordRuns
@@ -53,6 +54,7 @@ class MemberApplication(Application):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._run_tracker = LastingStop()
         self._refused: Exception | None = None
         self._at_stop: list[Callable[[], None]] = []
         self._check: TakeOverCheck | None = None

@@ -43,3 +43,12 @@ def test_a_signal_ends_it_with_a_last_checkpoint(
 
     assert alerts_in(address) == expected(WORLD)
     assert len(consume(address, ALERTS)) == len(expected(WORLD)), "an alert came twice"
+
+
+def test_a_signal_while_it_connects_is_not_forgotten(clean_kafka: Connection, tmp_path: Path) -> None:
+    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
+    streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
+    streamer.wait_for(lambda: "Starting the Application" in streamer.log.read_text())
+
+    assert streamer.stop() == 0
+    assert streamer.last_word()["event"] == "stopped"
