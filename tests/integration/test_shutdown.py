@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from data_gen import Simulation
 from retail_anomaly.core.events import ALERTS
 from streamer.kafka.connection import Connection
 from streamer.kafka.topics import TopicPlan, ensure_topics
+from streamer.quix.membership import MemberApplication
 from tests.kafka import consume, fresh_name, produce
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import alerts_in, expected, records
@@ -45,10 +47,20 @@ def test_a_signal_ends_it_with_a_last_checkpoint(
     assert len(consume(address, ALERTS)) == len(expected(WORLD)), "an alert came twice"
 
 
-def test_a_signal_while_it_connects_is_not_forgotten(clean_kafka: Connection, tmp_path: Path) -> None:
-    ensure_topics(clean_kafka, TopicPlan(4, 1, 3650 * 86_400_000), create=True)
-    streamer = StreamerProcess(clean_kafka, fresh_name("group"), tmp_path)
-    streamer.wait_for(lambda: "Starting the Application" in streamer.log.read_text())
+class AskedEarly(MemberApplication):
+    """Is asked to stop as soon as a signal can reach it, before it has connected."""
 
-    assert streamer.stop() == 0
-    assert streamer.last_word()["event"] == "stopped"
+    def _setup_signal_handlers(self) -> None:
+        self.stop()
+
+
+def test_a_signal_while_it_connects_is_not_forgotten(clean_kafka: Connection, tmp_path: Path) -> None:
+    address = clean_kafka.properties()["bootstrap.servers"]
+    app = AskedEarly(address, consumer_group=fresh_name("group"), state_dir=tmp_path, loglevel=None)
+    app.dataframe(app.topic(fresh_name("topic")))
+    running = threading.Thread(target=app.run, daemon=True)
+    running.start()
+
+    running.join(60)
+
+    assert not running.is_alive()

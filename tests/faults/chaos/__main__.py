@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ def main() -> int:
         scene = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
         try:
             _run(seed, options.minutes, scene)
-        except AssertionError as error:
+        except (AssertionError, subprocess.TimeoutExpired) as error:  # or it did not end when it was asked
             failed.append(seed)
             print(f"seed {seed} failed, its logs are in {scene}: {error}", file=sys.stderr)
         else:
