@@ -15,8 +15,8 @@ PACKAGES := retail_anomaly streamer data_gen
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check test image-test cluster-test soak chaos lint types style format bench docs site wheel pictures \
-    gallery secrets lock clean
+.PHONY: help demo up check test image-test cluster-test kubelet-test soak chaos lint types style format bench docs site wheel \
+    pictures gallery secrets lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -47,6 +47,9 @@ image-test: $(VENV)/.dev ## build the image with podman and try it in containers
 
 cluster-test: $(VENV)/.dev ## install the chart in a real control plane; needs Go, etcd and, once, minutes
 	@CLUSTER=1 $(BIN)/python -m pytest -n 0 tests/cluster $(ARGS)
+
+kubelet-test: $(VENV)/.dev ## stream a day through the chart on a real node; as root, with podman, containerd and runc
+	@KUBELET=1 $(BIN)/python -m pytest -n 0 -rP tests/kubelet $(ARGS)
 
 soak: $(VENV)/.dev ## each fault in its long form, then ten minutes at an hour a second; takes over an hour
 	@FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults tests/unit/sources/importers/test_worlds.py $(ARGS)

@@ -6,12 +6,12 @@ import json
 import secrets
 import subprocess
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 
 from tests.cluster.api import Api
+from tests.cluster.guarded import Guarded
 from tests.support.ports import free_ports
 from tests.support.waiting import PATIENCE_S
 
@@ -32,8 +32,7 @@ class ControlPlane:
     def __init__(self, folder: Path, program: Path, etcd: Path, openssl: Path) -> None:
         self._folder, self._program = folder, str(program)
         self._etcd, self._openssl = str(etcd), str(openssl)
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._guards: list[subprocess.Popen[bytes]] = []
+        self._running = Guarded(folder)
         self._token = secrets.token_urlsafe()
         self._key, self._certificate = folder / "key.pem", folder / "certificate.pem"
         self.kubeconfig = folder / "kubeconfig"
@@ -43,7 +42,7 @@ class ControlPlane:
         database, peers, port, controllers, scheduler = free_ports(5)
         api = self._prepare(port)
         store, peer = f"http://127.0.0.1:{database}", f"http://127.0.0.1:{peers}"
-        self._run(
+        self._running.run(
             [
                 *(
                     self._etcd,
@@ -57,7 +56,7 @@ class ControlPlane:
             ],
             "etcd",
         )
-        self._run(
+        self._running.run(
             [
                 *(self._program, "kube-apiserver", f"--etcd-servers={store}", f"--secure-port={port}"),
                 *(
@@ -81,7 +80,7 @@ class ControlPlane:
                 f"--{use}kubeconfig={self.kubeconfig}" for use in ("", "authentication-", "authorization-")
             ]
             listens = ["--bind-address=127.0.0.1", f"--secure-port={number}", "--leader-elect=false"]
-            self._run(
+            self._running.run(
                 [
                     *(self._program, name, *access, *listens),
                     *(["--use-service-account-credentials=true", *own] if "controller" in name else []),
@@ -92,13 +91,7 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End all of it: what is in it is lost."""
-        for process in reversed(self._processes):
-            process.kill()
-            process.wait()
-        for guard in self._guards:
-            guard.communicate()
-        self._processes.clear()
-        self._guards.clear()
+        self._running.stop()
 
     def _prepare(self, port: int) -> Api:
         names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc"]
@@ -124,29 +117,12 @@ class ControlPlane:
         self.kubeconfig.chmod(0o600)
         return Api(url, self._token, self._certificate)
 
-    def _run(self, command: Sequence[str], name: str) -> None:
-        with (self._folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-            )
-        self._processes.append(process)
-        # However pytest dies, the pipe closes and the program ends.
-        self._guards.append(
-            subprocess.Popen(
-                ["sh", "-c", 'read -r _; kill -9 "$0" 2>/dev/null', str(process.pid)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        )
-
     def _wait_until_ready(self, api: Api) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             with suppress(URLError, ConnectionError):  # HTTPError is a URLError
                 if api.call("GET", "/readyz") == "ok":
                     return
-            log = self._folder / "apiserver.log"
-            assert all(process.poll() is None for process in self._processes), log.read_text()[-3000:]
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            assert self._running.all_run, self._running.tail("apiserver")
+            assert time.monotonic() < deadline, self._running.tail("apiserver")
             time.sleep(0.2)

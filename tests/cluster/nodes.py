@@ -11,11 +11,11 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.error import HTTPError
 
 from tests.cluster.api import MERGE, STATUS, Api, Object
+from tests.cluster.volumes import give_volumes, make_classes
 
 LOOK_S = 0.1
 BEAT_S = 10.0
@@ -24,7 +24,6 @@ TOKENS = ("INFLUXDB_TOKEN", "GRAFANA_INFLUXDB_TOKEN")
 # In each of two zones a node for anybody, and two for those who ask for them by the labels of `ci/`.
 ZONES, POOLS = ("a", "b"), ("any", "shops", "shops-fast")
 DEDICATED = {"key": "dedicated", "value": "shops", "effect": "NoSchedule"}
-CLASSES = ("standard", "fast")
 OUTCOME = "example.com/outcome"  # "failure": the pod's containers end with code 1
 
 
@@ -55,11 +54,7 @@ class Nodes:
             self._api.call(
                 "POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": labels}, "spec": spec}
             )
-        for name in CLASSES:
-            default = {"storageclass.kubernetes.io/is-default-class": "true"} if name == CLASSES[0] else {}
-            about = {"name": name, "annotations": default}
-            made = {"metadata": about, "provisioner": "example.com/none", "allowVolumeExpansion": True}
-            self._api.call("POST", "/apis/storage.k8s.io/v1/storageclasses", made)
+        make_classes(self._api)
         self._thread.start()
 
     def stop(self) -> None:
@@ -76,7 +71,7 @@ class Nodes:
                 if time.monotonic() - beaten > BEAT_S:
                     self._beat()
                     beaten = time.monotonic()
-                self._give_volumes()
+                give_volumes(self._api)
                 for pod in self._api.items("/api/v1/pods"):
                     if pod["spec"].get("nodeName") in self._names:
                         self._step(pod)
@@ -93,28 +88,6 @@ class Nodes:
         for name in self._names:
             status = {"capacity": ROOM, "allocatable": ROOM, "conditions": [ready | times]}
             self._api.call("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, STATUS)
-
-    def _give_volumes(self) -> None:
-        for claim in self._api.items("/api/v1/persistentvolumeclaims"):
-            about, spec = claim["metadata"], claim["spec"]
-            if claim["status"].get("phase") != "Pending" or spec.get("storageClassName") not in CLASSES:
-                continue
-            volume = {
-                "metadata": {"name": f"volume-{about['uid']}"},
-                "spec": {
-                    "capacity": spec["resources"]["requests"],
-                    "accessModes": spec["accessModes"],
-                    "storageClassName": spec["storageClassName"],
-                    "claimRef": {
-                        "apiVersion": "v1",
-                        "kind": "PersistentVolumeClaim",
-                        **{key: about[key] for key in ("namespace", "name", "uid")},
-                    },
-                    "hostPath": {"path": "/nowhere"},
-                },
-            }
-            with suppress(HTTPError):  # made already, and not bound yet
-                self._api.call("POST", "/api/v1/persistentvolumes", volume)
 
     def _step(self, pod: Object) -> None:
         about, spec = pod["metadata"], pod["spec"]

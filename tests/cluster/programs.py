@@ -44,31 +44,34 @@ def kubernetes_version() -> str:
 
 def control_plane() -> Path:
     """Return the path of apiserver, controller manager and scheduler in one program."""
+    return _built("control-plane", ".")
+
+
+def kubelet() -> Path:
+    """Return the path of the kubelet: a minute of CPU once the control plane is built."""
+    return _built("kubelet", "kubelet")
+
+
+def _built(name: str, package: str) -> Path:
     version = kubernetes_version()
-    content = b"".join((SOURCE / name).read_bytes() for name in ("go.mod", "go.sum", "main.go"))
+    content = b"".join((SOURCE / file).read_bytes() for file in ("go.mod", "go.sum", f"{package}/main.go"))
     return once(
-        f"control-plane-{version}-{hashlib.sha256(content).hexdigest()[:12]}",
-        "control-plane",
-        lambda folder: _build(folder / "control-plane", version),
+        f"{name}-{version}-{hashlib.sha256(content).hexdigest()[:12]}",
+        name,
+        lambda folder: _build(folder / name, version, package),
         CACHE,
     )
 
 
-def _build(program: Path, version: str) -> None:
+def _build(program: Path, version: str, package: str) -> None:
     major, minor = version.removeprefix("v").split(".")[:2]
     # Without these the API server says that it is version 0.0.0, and Helm refuses the chart.
     facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     flags = ["-s", "-w", *(f"-X k8s.io/component-base/version.{key}={said}" for key, said in facts.items())]
     tools.run(
         [
-            tools.go(),
-            "build",
-            "-C",
-            str(SOURCE),
-            "-trimpath",
-            f"-ldflags={' '.join(flags)}",
-            "-o",
-            str(program),
+            *(tools.go(), "build", "-C", str(SOURCE), "-trimpath", f"-ldflags={' '.join(flags)}"),
+            *("-o", str(program), f"./{package}"),
         ],
         patience=BUILD_PATIENCE_S,
         CGO_ENABLED="0",

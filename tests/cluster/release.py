@@ -6,8 +6,9 @@ import base64
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import HTTPError
 
 import yaml
@@ -41,10 +42,18 @@ class Release:
         The program.
     kubeconfig
         Tells Helm where the cluster is.
+    secrets
+        What is in the Secrets whose content matters, by name and key.
     """
 
-    def __init__(self, api: Api, helm: Path, kubeconfig: Path) -> None:
-        self._api, self._helm, self._kubeconfig = api, helm, kubeconfig
+    def __init__(
+        self,
+        api: Api,
+        helm: Path,
+        kubeconfig: Path,
+        secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
+        self._api, self._helm, self._kubeconfig, self._secrets = api, helm, kubeconfig, secrets
         self.namespace = f"shops-{uuid.uuid4().hex[:8]}"
         enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
         metadata = {"name": self.namespace, "labels": enforced}
@@ -97,6 +106,10 @@ class Release:
         """Change an object of the namespace, as somebody else than Helm does."""
         self._api.call("PATCH", self._path(kind, name), change, MERGE)
 
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object of the namespace."""
+        self._api.call("DELETE", self._path(kind, name))
+
     def jobs(self) -> dict[str, Object]:
         """Return the Jobs of the release by name."""
         found = self._api.items(self._path("batch/v1/jobs"))
@@ -110,10 +123,13 @@ class Release:
 
     def pods(self) -> dict[str, str]:
         """Return the id of each pod that runs, by name."""
-        found = self._api.items(self._path("v1/pods"))
-        return {
-            p["metadata"]["name"]: p["metadata"]["uid"] for p in found if p["status"]["phase"] == "Running"
-        }
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in self.running()}
+
+    def running(self, part: str = "") -> list[Object]:
+        """Return the pods that run, all or those of a part."""
+        selector = f"?labelSelector=app.kubernetes.io/component={part}" if part else ""
+        found = self._api.items(self._path("v1/pods") + selector)
+        return [pod for pod in found if pod["status"]["phase"] == "Running"]
 
     def says_of_a_pod(self, **security: bool) -> str:
         """Return what the cluster says to a pod that asks for this, or nothing if it takes the pod."""
@@ -169,10 +185,10 @@ class Release:
             for kind, name, key in needs(spec):
                 if kind == "secrets" and name not in own:
                     wanted.setdefault(name, set()).add(key or "KAFKA_SASL_PASSWORD")
-        value = base64.b64encode(b"secret").decode()
         for name, keys in wanted.items():
             path = self._path("v1/secrets")
-            data = dict.fromkeys(keys, value)
+            content = self._secrets.get(name) or dict.fromkeys(keys, "secret")
+            data = {key: base64.b64encode(value.encode()).decode() for key, value in content.items()}
             if self._api.find(f"{path}/{name}") is None:
                 self._api.call("POST", path, {"metadata": {"name": name}, "data": data})
             else:

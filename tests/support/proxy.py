@@ -19,12 +19,15 @@ class Proxy:
     ----------
     target
         `host:port` behind the proxy; None until somebody sets it.
+    host
+        The address of this machine that it listens on.
     """
 
-    def __init__(self, target: str | None = None) -> None:
+    def __init__(self, target: str | None = None, host: str = "127.0.0.1") -> None:
         self.target = target
+        self._host = host
         (self.port,) = free_ports(1)
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
         self._flows = threading.Event()
         self._flows.set()
         self._lock = threading.Lock()
@@ -59,7 +62,7 @@ class Proxy:
     def accept(self) -> None:
         """Accept connections again."""
         if self._listener is None:
-            self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+            self._listener = socket.create_server((self._host, self.port), backlog=64)
             threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:
