@@ -123,7 +123,7 @@ def _refund_twice(shop: Shop, cashier: str) -> None:
             store_id="store-1",
             cashier_id=cashier,
             transaction_id=f"{cashier}-{number}",
-            amount=90.0,
+            amount=190.0,
         )
         for number in range(2)
     ]
