@@ -29,7 +29,7 @@ def figures(*, records: int, repeat: int) -> Iterator[Figure]:
                 full=partial(_rate, _replayed, log, lines),
             )
             yield Figure(
-                "replay", "five rules; floor: decoding alone", "events/s",
+                "replay", "all that is on by default; floor: decoding alone", "events/s",
                 runs["full"]["rate"], runs["floor"]["rate"], lines, "events",
             )  # fmt: skip
     yield from model_costs.figures(repeat=repeat)
