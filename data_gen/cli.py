@@ -158,7 +158,8 @@ def stream(
         past = plural(writer.acknowledged.total(), "event")
         typer.echo(f"{past} of the past sent; each later one is sent at its own time")
 
-    wait = RealTime(say_live).wait if history else Pace(rate, speedup).wait
+    real_time = RealTime(say_live) if history else None
+    wait = real_time.wait if real_time else Pace(rate, speedup).wait
     try:
         with ExitStack() as stack:
             truth = None
@@ -167,6 +168,8 @@ def stream(
                 # Written directly and unbuffered, so that you can read the file while the stream runs.
                 truth = stack.enter_context(NamedFile(incidents, "wb"))
             send_paced(simulation, writer, wait, truth, sent_until)
+        if real_time:
+            real_time.end()
     finally:
         # After an error as well: these records are in the topics.
         counts = writer.acknowledged

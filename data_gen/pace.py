@@ -57,7 +57,7 @@ class RealTime:
     Parameters
     ----------
     on_live
-        Called once, before the first event that has to wait.
+        Called once, before the first event that has to wait, or by `end` if none had to.
     clock
         Seconds since 1970.
 
@@ -78,7 +78,12 @@ class RealTime:
     def wait(self, event_time: int) -> float:
         """Return for how many seconds the event still lies in the future."""
         ahead = event_time / 1000 - self._clock()
-        if ahead > 0 and not self._is_live:
+        if ahead > 0:
+            self.end()
+        return max(0.0, ahead)
+
+    def end(self) -> None:
+        """Tell that the past is over, if that was not told: at night a world's last day may be."""
+        if not self._is_live:
             self._is_live = True
             self._on_live()
-        return max(0.0, ahead)

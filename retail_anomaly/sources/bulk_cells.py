@@ -9,6 +9,7 @@ from retail_anomaly.sources.cells import text_cell
 from retail_anomaly.sources.columns import Kind
 
 _TEXTS: Final = ({str}, {str, type(None)})
+_MOST_WHOLE: Final = 2**53  # a decimal of more is the nearest float
 
 
 def bulk_values(
@@ -37,11 +38,15 @@ def bulk_values(
     [2, 0.5]
     >>> bulk_values(["9.50"], "number", nulls=None, trim=True) is None
     True
+    >>> bulk_values([2**53 + 1], "decimal", nulls=None, trim=True) is None
+    True
     """
     types = set(map(type, cells))
     if kind == "text":
         return _texts(cells, nulls, trim) if types in _TEXTS else None
     if types == {int}:
+        if kind == "decimal" and not -_MOST_WHOLE <= min(cells) <= max(cells) <= _MOST_WHOLE:
+            return None
         return list(map(float, cells)) if kind == "number" else cells if kind != "flag" else None
     if types == {float} and kind in ("number", "decimal") and not any(map(isnan, cells)):
         return cells if kind == "number" else list(map(whole, cells))

@@ -125,6 +125,16 @@ class ArrowBatch(Batch):
         column = self._column(name)
         if column is None:
             return None
+        try:
+            return self._cells_of(name, column)
+        except sys.modules["pyarrow"].ArrowException as error:
+            # Of a damaged file: a text that is not one in UTF-8.
+            detail = " ".join(str(error).split()).rstrip(".")
+            raise SourceError(
+                f"{self.label}{self.numbers[0]}: column {name} can't be read ({detail}): is it complete?"
+            ) from None
+
+    def _cells_of(self, name: str, column: Any) -> Sequence[Any] | None:
         types, kind = pyarrow_types(), column.type
         is_whole = (types.is_integer(kind) or types.is_boolean(kind)) and not column.null_count
         if is_whole or types.is_string(kind) or types.is_large_string(kind) or types.is_float64(kind):

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from retail_anomaly.sources.cells import INVISIBLE
+from retail_anomaly.sources.cells import FORMULA_ERRORS, INVISIBLE
 
 _LOOKED_AT: Final = 20
+_NO_NAMES: Final = FORMULA_ERRORS | {"#N/A"}
 
 
 def header_at(rows: Sequence[Sequence[Any]]) -> int:
@@ -35,12 +36,12 @@ def header_at(rows: Sequence[Sequence[Any]]) -> int:
 
 
 def are_names(row: Sequence[Any]) -> bool:
-    """Tell whether each filled cell of a row is a name: a text of more letters than digits.
+    """Tell whether each filled cell of a row is a name: more letters than digits, and no error of a formula.
 
     Examples
     --------
-    >>> are_names(["Receipt", None, "VAT 19"]), are_names(["t-1", "2026-02-01"])
-    (True, False)
+    >>> are_names(["Receipt", None, "VAT 19"]), are_names(["t-1", "2026-02-01"]), are_names(["#N/A", "#REF!"])
+    (True, False, False)
     """
     return all(_is_name(cell) for cell in row if _is_filled(cell))
 
@@ -58,7 +59,7 @@ def named(cells: Sequence[Any]) -> list[str]:
 
 
 def _is_name(cell: Any) -> bool:
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or cell.strip() in _NO_NAMES:
         return False
     return sum(map(str.isalpha, cell)) > sum(map(str.isdigit, cell))
 

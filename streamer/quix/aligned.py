@@ -26,6 +26,7 @@ from retail_anomaly.core.wrong_times import AHEAD
 from streamer.kafka.topic_plan import RULES
 from streamer.quix.head_times import TopicBuffer, TopicGroup
 
+_CHANGELOG: Final = "changelog__"  # how Quix begins the names of such topics
 _ROOM: Final = 4  # feeds
 _UNKNOWN: Final = -1001  # Quix's value for an end of a partition that is not known
 
@@ -68,7 +69,10 @@ class AlignedBuffer(InternalConsumerBuffer):
         positions: dict[tuple[str, int], int] | None = None,
     ) -> None:
         """Take records, and the end of each partition as far as it is known."""
-        super().feed(messages, high_watermarks, positions)
+        # A poll in which a partition is assigned may bring a record of its changelog, before Quix reads state
+        # back. That begins with a seek, so this record comes again.
+        data = (each for each in messages if not each.topic().startswith(_CHANGELOG))
+        super().feed(data, high_watermarks, positions)
         for group in self._partition_groups.values():
             for buffer in group.buffers:
                 buffer.judge_head()

@@ -213,3 +213,21 @@ def test_an_id_in_a_sheet_is_the_text_that_its_format_shows(tmp_path, number, fo
     (event,), bad = read(tmp_path / "a.xlsx")
     assert bad == []
     assert (event.sku, event.amount, event.quantity) == (shown, number, 3)
+
+
+def test_a_row_of_formula_errors_names_no_columns(tmp_path):
+    rows = pd.DataFrame([[*LINE, ""], [*LINE.values(), ""], ["#N/A"] * 8])
+    rows.to_excel(tmp_path / "a.xlsx", header=False, index=False)
+    events, bad = read(tmp_path / "a.xlsx")
+    assert [event.transaction_id for event in events] == ["t1"]
+    assert len(bad) == 1
+
+
+def test_a_damaged_text_in_a_parquet_file_is_one_line(tmp_path):
+    path = tmp_path / "a.parquet"
+    text = "damaged in the middle"
+    pd.DataFrame([{**LINE, "cashierId": text}]).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(text.encode(), text.replace("m", "\xef").encode("latin-1")))
+    with pytest.raises(ra.SourceError, match="column cashierId can't be read") as caught:
+        list(ra.load(path))
+    assert "\n" not in str(caught.value)

@@ -254,3 +254,12 @@ def test_a_run_ends_where_another_topic_has_the_next_record():
         [("gates", 0)],
         [("pos", 4), ("pos", 5), ("pos", 6)],  # one is late; gates waits for what comes after the last
     ]
+
+
+def test_a_record_of_a_changelog_is_left_to_the_reading_of_state():
+    buffer: Any = AlignedBuffer(10)
+    buffer.assign_partitions([TopicPartition("pos", 0)])
+    buffer.feed(
+        [Message(("changelog__group--pos--default", 0), 0, 0), Message(("pos", 0), 0, 5)], {("pos", 0): 1}
+    )
+    assert [record.topic() for record in all_in(buffer)] == ["pos"]
