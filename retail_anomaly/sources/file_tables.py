@@ -67,7 +67,7 @@ class ParquetTable:
         try:
             with self._file.seekable() as content:
                 yield ParquetFile(content)
-        except sys.modules["pyarrow"].ArrowException as error:
+        except (sys.modules["pyarrow"].ArrowException, UnicodeDecodeError) as error:
             detail = " ".join(str(error).split()).rstrip(".")
             raise SourceError(f"{self.name} can't be read as Parquet ({detail}): is it complete?") from None
         except OSError as error:
@@ -127,7 +127,7 @@ class ArrowBatch(Batch):
             return None
         try:
             return self._cells_of(name, column)
-        except sys.modules["pyarrow"].ArrowException as error:
+        except (sys.modules["pyarrow"].ArrowException, UnicodeDecodeError) as error:
             # Of a damaged file: a text that is not one in UTF-8.
             detail = " ".join(str(error).split()).rstrip(".")
             raise SourceError(

@@ -231,3 +231,14 @@ def test_a_damaged_text_in_a_parquet_file_is_one_line(tmp_path):
     with pytest.raises(ra.SourceError, match="column cashierId can't be read") as caught:
         list(ra.load(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_name_in_a_parquet_file_is_one_line(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"damaged name": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"damaged name", b"damaged\xff\xffame"))
+    with pytest.raises(ra.SourceError, match="can't be read as Parquet") as caught:
+        ra.load(path)
+    assert "\n" not in str(caught.value)
