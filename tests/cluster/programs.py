@@ -16,7 +16,7 @@ from tests.deploy import tools
 from tests.support.cached import once
 
 SOURCE = Path(__file__).with_name("kubernetes")
-# Outside the checkout: `make clean` would cost you eight minutes of CPU.
+# Outside the checkout: `make clean` would cost you eight to twelve minutes of CPU.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retail-anomaly"
 BUILD_PATIENCE_S = 3600
 # Modules that hold definitions of custom resources, and the folder of those.
