@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from data_gen.cli import main as datagen
 from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.settings import Settings, flatten, load
 from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pick, pods, render
@@ -227,6 +228,55 @@ def test_the_topics_have_the_prefix_of_the_settings_for_the_scaler_and_the_gener
     (generator,) = pick(rendered, "Job", "generator")["spec"]["template"]["spec"]["containers"]
     command = generator["command"]
     assert command[command.index("--topic-prefix") + 1] == "shops."
+
+
+# Numbers around the limits of the generator's options.
+NUMBERS = [
+    (value, number)
+    for value in ("stores", "history", "days", "seed", "speedup", "incidentRate")
+    for number in (-1, 0, 0.5, 1, 2)
+]
+
+
+@pytest.mark.parametrize(("value", "number"), [*NUMBERS, ("seed", 20260105), ("stores", 20260105)])
+def test_the_chart_takes_the_numbers_that_the_generator_takes(helm, tmp_path, capsys, value, number):
+    file = tmp_path / "values.yaml"
+    # The option of one value excludes that of another.
+    given = {"history": 0} | {value: number}
+    file.write_text(yaml.safe_dump({"generator": {"enabled": True, **given}}))
+    sets = [part for text in GOOD for part in ("--set", text)]
+    done = call(helm, "template", RELEASE, str(CHART), "--values", str(file), *sets)
+    option = "--" + re.sub(r"[A-Z]", lambda capital: f"-{capital[0].lower()}", value)
+    command = ["retail-datagen", "stream", "--broker", "kafka:9092", option, str(number)]
+    if done.returncode == 0:
+        job = pick(tuple(m for m in yaml.safe_load_all(done.stdout) if m), "Job", "generator")
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        command = container["command"]
+
+    # The command looks at this option last, so an error about it says that the others are good.
+    assert datagen([*command[1:], "--property", "none"]) == 2
+
+    is_good = "--property: expected name=value" in capsys.readouterr().err
+    assert is_good == (done.returncode == 0), (command, done.stderr)
+
+
+# Helm reads a large whole number of a file as a float.
+LARGE = """
+generator: {enabled: true, stores: 1234567, history: 1234567, days: 1234567, seed: 1234567}
+autoscaling: {enabled: true, lagThreshold: 1234567}
+monitoring: {prometheusRule: {enabled: true, lag: 1234567}}
+influxdb: {enabled: true, retentionSeconds: 1234567}
+config: {streamer: {topics: {partitions: 1234567}}}
+"""
+
+
+def test_large_whole_numbers_stay_whole(either_helm, tmp_path):
+    (tmp_path / "values.yaml").write_text(LARGE)
+
+    found = json.dumps(render(either_helm, tmp_path / "values.yaml", "kafka.enabled=true"))
+
+    assert not re.findall(r"\S*1\.234567e\S*", found)
+    assert found.count("1234567") >= LARGE.count("1234567")
 
 
 def test_readme_lists_the_parts(helm):

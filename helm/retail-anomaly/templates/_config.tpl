@@ -35,7 +35,7 @@ and nobody can tell them from an id that was quoted. An id in two pairs of quote
 
 {{/* Number of partitions, with the default of the settings. */}}
 {{- define "retail-anomaly.partitions" -}}
-{{- dig "streamer" "topics" "partitions" 12 .Values.config -}}
+{{- dig "streamer" "topics" "partitions" 12 .Values.config | int64 -}}
 {{- end -}}
 
 {{/* Stands before the name of each topic. */}}
