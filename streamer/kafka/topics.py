@@ -64,7 +64,8 @@ def check_topics(
     plan
         The plan.
     names
-        The topics' names in Kafka; by default those of all topics that are always there.
+        The topics' names in Kafka; by default those of all topics that are always there. One that is named
+        twice counts once.
     create
         Create topics that are missing.
     wait
@@ -80,7 +81,8 @@ def check_topics(
     StreamerError
         The broker does not answer, or it refuses to create a topic.
     """
-    names = plan.names.all(TOPICS) if names is None else tuple(names)
+    # A process may read and write a topic; librdkafka can't read an answer about one that is asked for twice.
+    names = tuple(dict.fromkeys(plan.names.all(TOPICS) if names is None else names))
     said: list[str] = []
     admin = _admin_client(connection, said)
     found = _wait_for_topics(admin, connection, said, () if create else names, wait)

@@ -8,8 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from random import Random
 
@@ -27,7 +25,7 @@ from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
 from tests.support.decisions import drawn_alerts
 from tests.support.faults import LONG, PARTITIONS, RETENTION_MS, wait_for
 from tests.support.processes import StreamerProcess
-from tests.support.services import MailService, Told, WebService, marked, marks
+from tests.support.services import MailService, Told, WebService, marked, marks, moods
 from tests.support.waiting import PATIENCE_S
 
 KILLS = 20 if LONG else 3
@@ -49,24 +47,6 @@ notify:
 WEB = ("slack", "teams", "pagerduty", "webhook")
 
 
-def _moods(seed: int) -> Callable[[], Told | None]:
-    """Return a judge that mostly takes a message, and else fails in one of the ways of a real service."""
-    rng = Random(seed)
-
-    def judge() -> Told | None:
-        later = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
-        failures = [
-            Told(429, {"Retry-After": "1"}),
-            Told(429, {"Retry-After": later}),
-            Told(503),
-            Told(how="hang"),
-            Told(how="reset"),
-        ]
-        return rng.choice(failures) if rng.random() < 0.02 else None
-
-    return judge
-
-
 def _mail_moods(seed: int) -> Callable[[], int]:
     rng = Random(seed)
     return lambda: rng.choice((451, 0)) if rng.random() < 0.02 else 250
@@ -80,7 +60,7 @@ class Scene:
         self.group = fresh_name("group")
         self._folder = folder
         self.web = {
-            name: running.enter_context(WebService(name, judge=_moods(number)))
+            name: running.enter_context(WebService(name, judge=moods(number)))
             for number, name in enumerate(WEB)
         }
         self.mail = running.enter_context(MailService(judge=_mail_moods(9)))

@@ -7,125 +7,19 @@ again, the partition of its receipt may be weeks ahead.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import msgspec
 import pytest
 
-from retail_anomaly.core.alerts import Alert
-from retail_anomaly.core.codec import encode
-from retail_anomaly.core.events import ALERTS, POS_EVENTS, PosEvent
-from retail_anomaly.settings import load
-from streamer.detection.returns_app import returns_process
-from streamer.kafka.connection import Connection
-from streamer.kafka.offsets import GroupOffsets
-from streamer.kafka.topic_plan import RETURNS
-from streamer.process import ensure_process_topics
-from tests.kafka import KafkaServer, Record, consume, fresh_name, produce
-from tests.support.events import DAY, HOUR, refund, sale
-from tests.support.faults import CRAWL, LONG, PARTITIONS, variants, wait_for
-from tests.support.processes import StreamerProcess
-from tests.support.waiting import PATIENCE_S
+from tests.kafka import KafkaServer
+from tests.support.chain import Chain, sold_and_returned
+from tests.support.faults import CRAWL, LONG, variants
 
 KILLS = 20 if LONG else 3
 RECEIPTS = 400 if LONG else 80
-STORES = [f"store-{number}" for number in range(9)]
 STAGES = ("processed", "delivered", "committed", "written")
-PRICE = 30.0
-
-
-def _lines(rng: Random) -> tuple[list[PosEvent], dict[str, float]]:
-    """Sell receipts and refund pieces of them in stores of the chain; return the loss by receipt too.
-
-    Of every second receipt one piece may come back in its own store, of the others none.
-    """
-    lines, losses = [], {}
-    for number in range(RECEIPTS):
-        home, pieces, sold = rng.choice(STORES), rng.randint(1, 3), rng.randrange(30 * DAY)
-        receipt = f"{home}/{number}"
-        goods: dict[str, Any] = {"sku": "k", "event_id": receipt}
-        lines.append(
-            sale(
-                sold,
-                **goods,
-                store_id=home,
-                transaction_id=receipt,
-                quantity=pieces,
-                amount=PRICE * pieces,
-            )
-        )
-        others = [store for store in STORES if store != home]
-        refunds = rng.randint(0, pieces + 2)
-        losses[receipt] = PRICE * max(0, refunds - pieces)
-        for place in range(refunds):
-            store = home if place == 1 and number % 2 else rng.choice(others)
-            elsewhere = {} if store == home else {"original_store_id": home}
-            own = f"{receipt}/{place}"
-            back = {"transaction_id": own, "event_id": own, "original_transaction_id": receipt}
-            at = sold + HOUR + rng.randrange(40 * DAY)
-            lines.append(refund(at, sku="k", quantity=1, amount=PRICE, store_id=store, **back, **elsewhere))
-    return sorted(lines, key=lambda line: line.event_time), losses
-
-
-class Chain:
-    """The topics of a chain, and processes of one group that follow its returns."""
-
-    def __init__(self, address: str, folder: Path, guarantee: str) -> None:
-        self.address, self.connection, self.group = address, Connection(address), fresh_name("group")
-        self._prefix, self._folder, self._guarantee = f"{self.group}.", folder, guarantee
-        (folder / "gate").mkdir()
-        flags = {"topic_prefix": self._prefix, "topics.partitions": PARTITIONS}
-        settings = load(environ={}, flags={f"streamer.{key}": value for key, value in flags.items()})
-        ensure_process_topics(returns_process(settings.settings), self.connection, create=True)
-
-    def send(self, lines: list[PosEvent]) -> None:
-        produce(
-            self.address,
-            [
-                Record(self._prefix + POS_EVENTS, encode(line), line.store_id.encode(), line.event_time)
-                for line in lines
-            ],
-        )
-
-    def start(self, name: str = "a", *, fault: str = "", pace: str = "0") -> StreamerProcess:
-        folder = self._folder / name
-        folder.mkdir(exist_ok=True)
-        return StreamerProcess(
-            *(self.connection, self.group, folder, self._guarantee),
-            module="tests.support.faulty",
-            environment={
-                "FAULT_COMMAND": "returns",
-                "FAULT": fault,
-                "FAULT_PACE": pace,
-                "FAULT_COMMIT_EVERY": "15",
-                "FAULT_GATE": str(self._folder / "gate"),
-                "RETAIL__STREAMER__TOPIC_PREFIX": self._prefix,
-            },
-        )
-
-    def lose_state(self, name: str) -> None:
-        shutil.rmtree(self._folder / name / "state", ignore_errors=True)
-
-    def finish(self, *processes: StreamerProcess) -> None:
-        """Let all be processed at full speed."""
-        (self._folder / "gate" / "full-speed").touch()
-        topics = [self._prefix + name for name in (POS_EVENTS, RETURNS)]
-        with GroupOffsets(self.connection.properties(), f"{self.group}-returns", topics) as offsets:
-            for _ in range(2):  # the events that were processed last may have sent returns after the look
-                wait_for(lambda: not any(offsets.lag(settled=False).values()), f"all\n{processes[-1].tail()}")
-        assert [process.stop() for process in processes] == [0] * len(processes)
-
-    def alerts(self, at_least: int) -> list[Alert]:
-        records = consume(self.address, self._prefix + ALERTS, at_least=at_least, timeout=PATIENCE_S)
-        return [msgspec.json.decode(record.value or b"", type=Alert) for record in records]
-
-    def returned(self) -> Counter[bytes | None]:
-        return Counter(record.value for record in consume(self.address, self._prefix + RETURNS))
 
 
 @pytest.mark.timeout(900)
@@ -134,7 +28,7 @@ def test_kills_and_rebalances_lose_no_return_and_book_none_twice(
     broker: KafkaServer, tmp_path: Path, guarantee: str
 ) -> None:
     rng = Random(23)
-    lines, losses = _lines(rng)
+    lines, losses = sold_and_returned(RECEIPTS, rng)
     here = Chain(broker.address, tmp_path, guarantee)
     here.send(lines)
     most = len(lines) // (KILLS + 2)
@@ -154,20 +48,5 @@ def test_kills_and_rebalances_lose_no_return_and_book_none_twice(
     third.wait_until_running()
     here.finish(first, third)
 
-    found = here.alerts(at_least=round(sum(losses.values()) / PRICE))
-    once = {(alert.alert_id, alert.revision): alert for alert in found}
-    for alert in found:
-        assert alert.evidence == once[alert.alert_id, alert.revision].evidence
-    told: defaultdict[str, float] = defaultdict(float)
-    for alert in once.values():
-        told[alert.evidence["originalTransactionId"]] += alert.evidence["loss"]
-    copies = sum(here.returned().values()) - len(here.returned())
-    print(f"{guarantee}: {KILLS} kills, {len(lines)} lines, {copies} returns sent again, {len(found)} alerts")
-    if guarantee == "--exactly-once":
-        assert (copies, len(found)) == (0, len(once))
-        assert told == {receipt: loss for receipt, loss in losses.items() if loss}
-        return
-    # A refund in the receipt's own store may be processed before a return of an earlier time has come, and
-    # after it when the process does it again: an alert about either is right, and both may be there.
-    for number, (receipt, loss) in enumerate(losses.items()):
-        assert told[receipt] == loss or (number % 2 and told[receipt] > loss), receipt
+    again = here.compare(losses)
+    print(f"{guarantee}: {KILLS} kills, {len(lines)} lines, {again}")

@@ -13,8 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 from tests.support.waiting import PATIENCE_S
@@ -119,6 +122,24 @@ class WebService:
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
         request.wfile.write(content)
+
+
+def moods(seed: int) -> Callable[[], Told | None]:
+    """Return a judge that mostly takes a message, and else fails in one of the ways of a real service."""
+    rng = Random(seed)
+
+    def judge() -> Told | None:
+        later = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+        failures = [
+            Told(429, {"Retry-After": "1"}),
+            Told(429, {"Retry-After": later}),
+            Told(503),
+            Told(how="hang"),
+            Told(how="reset"),
+        ]
+        return rng.choice(failures) if rng.random() < 0.02 else None
+
+    return judge
 
 
 class MailService:

@@ -29,8 +29,8 @@ class Decisions:
     def __init__(self, alerts: Sequence[Alert], seed: int) -> None:
         self._alerts = alerts
         about = [alert for alert in alerts if alert.employee_id or "sku" in alert.evidence]
-        self._actions = drawn_actions(about, len(about) // 3, seed)
-        self._sent = self._actions * 2
+        self.actions = drawn_actions(about, len(about) // 3, seed)
+        self._sent = self.actions * 2
         Random(seed).shuffle(self._sent)
 
     def send(self, address: str) -> None:
@@ -41,7 +41,7 @@ class Decisions:
     def compare(self, address: str) -> int:
         """Compare the cases with those of a notebook; return how many there are."""
         found = CaseBook.of(last_cases(address), Settings())
-        wanted = ra.triage(self._alerts, self._actions)
+        wanted = ra.triage(self._alerts, self.actions)
         assert _content(found) == _content(wanted), "triage has other cases than a notebook"
         return len(wanted.cases)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.faults.chaos.stage import Stage
 
 PROCESSES = ("a", "b", "c")
-READERS = ("sink", "triage")
+READERS = ("sink", "triage", "notify", "returns", "metrics")
 INFLUX = "InfluxDB"
 # Beyond the session of a process, which ends after 4 s, and beyond the time limit of a write to InfluxDB.
 LONGEST_S = 12.0

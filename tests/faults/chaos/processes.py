@@ -45,11 +45,18 @@ def stall(stage: Stage) -> None:
 
 
 def kill_reader(stage: Stage) -> None:
-    """Kill the sink or triage and start it again."""
+    """Kill a reader and start it again."""
     name = stage.rng.choice(READERS)
     stage.say(f"kill -9 {name} and start it again")
-    stage.readers[name].kill()
-    stage.start_reader(name)
+    stage.readers[name].process.kill()
+    stage.readers[name].start()
+
+
+def stall_reader(stage: Stage) -> None:
+    """Let a reader sleep."""
+    name, seconds = stage.rng.choice(READERS), stage.rng.uniform(*STALL_S)
+    stage.say(f"{name} sleeps for {seconds:.1f} s")
+    sleep(stage.readers[name].process.pid, seconds)
 
 
 def fill_disk(stage: Stage) -> None:

@@ -14,8 +14,11 @@ from retail_anomaly.core.events import DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
 from tests.faults.chaos import clocks, decided, network, offsets, poison, processes
-from tests.faults.chaos.network import READERS, Network
+from tests.faults.chaos.network import Network
+from tests.faults.chaos.readers import Metrics, Reader, Sink, Triage
+from tests.faults.chaos.returned import Returns
 from tests.faults.chaos.stage import Stage
+from tests.faults.chaos.told import Notify
 from tests.kafka import KafkaServer, Record, consume
 from tests.support.simulated import by_key, records
 
@@ -32,7 +35,8 @@ FAULTS: tuple[Callable[[Stage], None], ...] = (
     *(processes.kill,) * 4,
     *(processes.stop, processes.join, processes.join, processes.stall, processes.fill_disk),
     *(processes.lose_state, processes.copy_state, processes.copy_state, processes.restore_copy),
-    *(processes.kill_reader, processes.restart_broker, processes.stall_broker),
+    *(processes.kill_reader,) * 3,
+    *(processes.stall_reader, processes.restart_broker, processes.stall_broker),
     *(network.hold, network.hold, network.cut, network.cut, network.refuse),
     *(clocks.step, clocks.step, clocks.step),
     *(poison.send, poison.send, offsets.delete),
@@ -86,7 +90,15 @@ class Chaos:
             broker, network, folder, self._rng, self.say, log, self._wanted,
             *(guarantee, "--config", str(config)), pace=pace,
         )  # fmt: skip
-        self._decisions = decided.Decisions(alerts, seed)
+        self._decisions = decisions = decided.Decisions(alerts, seed)
+        readers: tuple[Reader, ...] = (
+            Sink(self._stage),
+            Triage(self._stage, decisions),
+            Notify(self._stage, alerts, decisions, seed),
+            Returns(self._stage, guarantee, receipts=len(log) // 20),
+            Metrics(self._stage, guarantee),
+        )
+        self._stage.readers |= {reader.name: reader for reader in readers}
 
     def say(self, words: str) -> None:
         """Tell one line of the story."""
@@ -102,11 +114,11 @@ class Chaos:
         """
         stage = self._stage
         try:
-            with stage.influx:
+            with stage.services:
                 self._decisions.send(stage.scene.address)
+                for reader in stage.readers.values():
+                    reader.begin()
                 stage.start("a")
-                for name in READERS:
-                    stage.start_reader(name)
                 for _ in range(self._steps):
                     self._rng.choice(FAULTS)(stage)
                     time.sleep(self._rng.uniform(0.5, 60 / STEPS_A_MINUTE))
@@ -123,14 +135,11 @@ class Chaos:
         places = {(letter["topic"], letter["partition"], letter["offset"]) for letter in letters}
         assert len(places) == stage.poison, f"{stage.poison} poisoned records, {len(places)} dead letters"
         assert {letter["topic"] for letter in letters} <= set(INPUT_TOPICS)
-        lines = "\n".join(stage.influx.lines)
-        missing = [alert_id for alert_id, _ in self._wanted if f'alertId="{alert_id}"' not in lines]
-        assert not missing, f"{len(missing)} alerts are not in InfluxDB"
-        cases = self._decisions.compare(stage.scene.address)
+        found = [f"{name}: {reader.compare()}" for name, reader in stage.readers.items()]
         for log in stage.logs():
             _check_log(log)
         alerts = f"{len(self._wanted)} alerts, none missing, too many or different"
-        self.say(f"{alerts}; {cases} cases as in a notebook; {stage.poison} buried")
+        self.say("; ".join([alerts, *found, f"{stage.poison} buried"]))
 
 
 def _check_log(log: Path) -> None:

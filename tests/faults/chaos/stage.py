@@ -5,20 +5,18 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from retail_anomaly.core.events import ALERTS
 from streamer.kafka.connection import Connection
-from streamer.kafka.offsets import GroupOffsets
-from streamer.kafka.topic_plan import TRIAGED
 from tests.faults.chaos import clocks
 from tests.faults.chaos.network import INFLUX, PROCESSES, Network
+from tests.faults.chaos.readers import Reader
 from tests.influx import ScriptedServer
 from tests.kafka import KafkaServer, Record
-from tests.support.faults import Scene, wait_for
+from tests.support.faults import Scene
 from tests.support.processes import StreamerProcess
 from tests.support.simulated import Content
-from tests.support.sink import SinkProcess
 
 
 class Stage:
@@ -55,17 +53,19 @@ class Stage:
         pace: int,
     ) -> None:
         self.broker, self.network, self.folder = broker, network, folder
-        self.rng, self.say, self.log = rng, say, log
+        self.rng, self.say, self.log, self.wanted = rng, say, log, alerts
         self.exactly_once = "--exactly-once" in arguments
         self.poison = 0
-        self._pace = pace
-        self._ways = {name: Connection(proxy.address) for name, proxy in network.proxies.items()}
+        self.pace = pace
+        self.ways = {name: Connection(proxy.address) for name, proxy in network.proxies.items()}
         self.scene = Scene(
-            Connection(broker.address), folder, *arguments, given=log, alerts=alerts, ways=self._ways
+            Connection(broker.address), folder, *arguments, given=log, alerts=alerts, ways=self.ways
         )
         self.influx = ScriptedServer()
+        self.services = ExitStack()
+        self.services.enter_context(self.influx)
         network.proxies[INFLUX].target = self.influx.url.removeprefix("http://")
-        self.readers: dict[str, StreamerProcess] = {}
+        self.readers: dict[str, Reader] = {}
 
     def running(self) -> list[str]:
         """Return the names of the streamers that run."""
@@ -86,7 +86,7 @@ class Stage:
             self.say(f"start {name} {fault}".rstrip())
             (self.folder / name).mkdir(exist_ok=True)
             clock = clocks.variables(self.folder / name)
-            self.scene.start(name, fault=fault, pace=self._pace, **clock)
+            self.scene.start(name, fault=fault, pace=self.pace, **clock)
 
     def stop(self, name: str) -> None:
         """Stop a streamer; it may have given up before, or not have begun to listen."""
@@ -99,32 +99,14 @@ class Stage:
         """Kill a streamer."""
         self.process(name).kill()
 
-    def start_reader(self, name: str) -> None:
-        """Start the sink, or triage."""
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        way, group = self._ways[name], self.scene.group
-        if name == "triage":
-            environment = {"FAULT_COMMAND": "triage", "FAULT_GATE": str(self.scene.gate)}
-            self.readers[name] = StreamerProcess(
-                way, group, folder, module="tests.support.faulty", environment=environment
-            )
-        else:
-            environment = {
-                "INFLUXDB_URL": f"http://{self.network.proxies[INFLUX].address}",
-                "INFLUXDB_TOKEN": "chaos",
-                "INFLUXDB_BUCKET": "retail",
-            }
-            self.readers[name] = SinkProcess(way, group, folder, environment)
-
     def ensure(self) -> None:
         """Start again whatever ended by itself, as an orchestrator does; one streamer at the least."""
         if not self.running():
             self.start(self.rng.choice(PROCESSES))
         for name, reader in self.readers.items():
-            if not reader.running:
+            if not reader.process.running:
                 self.say(f"start {name}")
-                self.start_reader(name)
+                reader.start()
 
     def finish(self) -> None:
         """Let everything be processed, compare the alerts, and stop."""
@@ -132,25 +114,18 @@ class Stage:
             self.stop(name)
         self.start("a")
         self.scene.finish()
-        self.ensure_readers_done()
-
-    def ensure_readers_done(self) -> None:
-        topics = {"triage": TRIAGED, "sink": (ALERTS,)}
-        for name, read in topics.items():
-            if not self.readers[name].running:
-                self.start_reader(name)
-            group = f"{self.scene.group}-{name}"
-            with GroupOffsets(self.scene.kafka.properties(), group, read) as offsets:
-                wait_for(lambda: not any(offsets.lag(settled=False).values()), f"{name}: all to be read")
-            assert self.readers[name].stop() == 0, self.readers[name].tail()
+        for reader in self.readers.values():
+            if not reader.process.running:
+                reader.start()
+            reader.finish()
 
     def logs(self) -> list[Path]:
         """Return the logs of all processes."""
-        return [*self.folder.glob("*/streamer.log"), *self.folder.glob("*/sink.log")]
+        return [*self.folder.rglob("streamer.log"), *self.folder.rglob("sink.log")]
 
     def close(self) -> None:
         """End whatever still runs."""
         self.scene.close()
         for reader in self.readers.values():
-            if reader.running:
-                reader.kill()
+            if reader.process.running:
+                reader.process.kill()
