@@ -27,6 +27,7 @@ from streamer.quix.lasting_stop import LastingStop
 from streamer.quix.member_consumer import MemberConsumer
 from streamer.quix.passed_over import leave_unmarked
 from streamer.quix.record_runs import BeginRun, RecordRuns
+from streamer.quix.results_first import ResultsFirst
 from streamer.quix.watermarks import at_hand, watermarks
 
 _RETRY_SECONDS: Final = 0.2
@@ -61,7 +62,9 @@ class MemberApplication(Application):
         self._unchecked: dict[int, dict[str, Committed]] = {}  # by partition and topic
         self._runs = RecordRuns(self)
         if not self.config.exactly_once:  # there the broker refuses the whole transaction
-            self._processing_context.sink_manager.register(MembershipCheck(self._processing_context))
+            sinks = self._processing_context.sink_manager
+            sinks.register(MembershipCheck(self._processing_context))
+            sinks.register(ResultsFirst(self._producer.flush))
 
     @property
     def recovering(self) -> bool:

@@ -160,9 +160,9 @@ class Scene:
         self.processes.append(process)
         return process
 
-    def die(self, fault: str, name: str = "a", *, pace: int = 0) -> None:
+    def die(self, fault: str, name: str = "a", *, pace: int = 0, **variables: str) -> None:
         """Start a process that kills itself at a point of its work, and see that it did."""
-        process = self.start(name, fault=fault, pace=pace)
+        process = self.start(name, fault=fault, pace=pace, **variables)
         assert process.wait_until_ended() == -signal.SIGKILL, f"{fault} did not happen\n{process.tail()}"
 
     def send_rest(self) -> None:

@@ -11,9 +11,10 @@ as ``action:stage:count``:
 - ``crawl:processed:1200``: crawl from there on, see below.
 - ``limit:processed:1200``: write no file any longer than 32 KB, as where a quota is used up.
 
-The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``delivered``, a commit whose
-alerts and state changes have been acknowledged and whose offsets are not committed; ``committed``, one whose
-local state is not written; ``written``, the local state of one partition.
+The stages: ``processed``, a record; ``recovered``, a record of the changelog; ``late``, a wait for Kafka that
+has acknowledged all but the alerts, see below; ``delivered``, a commit whose alerts and state changes have
+been acknowledged and whose offsets are not committed; ``committed``, one whose local state is not written;
+``written``, the local state of one partition.
 
 With ``FAULT_COMMIT_EVERY=250`` it commits after about that many records, or earlier if the commit interval is
 over: a fast machine, too, has many commits in a log.
@@ -21,6 +22,9 @@ over: a fast machine, too, has many commits in a log.
 With ``FAULT_PACE=300`` it processes at most that many records a second. With ``FAULT_PACE=crawl`` it
 processes 50 a second, so that the log is never over before the test has seen its condition come true,
 and 300 a second while ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/full-speed`` is there.
+
+With ``FAULT_LATE=anomaly-alerts`` the records of that topic are acknowledged last, as by a leader that is
+slower than that of the changelog.
 
 With ``FAULT_WATCH=0.5`` it looks at the topics every half a second, and not every 15 s.
 
@@ -197,6 +201,31 @@ PartitionTransaction.flush = _observed(PartitionTransaction.flush, after="writte
 RecoveryPartition.recover_from_changelog_message = _observed(  # type: ignore[method-assign]
     RecoveryPartition.recover_from_changelog_message, after="recovered"
 )
+
+
+def _produce_late(self: InternalProducer, topic: str, *arguments: Any, **options: Any) -> None:
+    if topic == _late:
+        _waiting.append((topic, arguments, options))
+    else:
+        _produce(self, topic, *arguments, **options)
+
+
+def _flush_late(self: InternalProducer, timeout: float | None = None) -> int:
+    left = _flush_producer(self, timeout)
+    if not _waiting:
+        return left
+    _reached("late")
+    for topic, arguments, options in _waiting:
+        _produce(self, topic, *arguments, **options)
+    _waiting.clear()
+    return _flush_producer(self, timeout)
+
+
+_waiting: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+_produce, _flush_producer = InternalProducer.produce, InternalProducer.flush
+if _late := os.environ.get("FAULT_LATE", ""):
+    InternalProducer.produce = _produce_late  # type: ignore[method-assign]
+    InternalProducer.flush = _flush_late  # type: ignore[method-assign]
 _expired = Checkpoint.expired
 Checkpoint.expired = lambda self: (  # type: ignore[method-assign]
     _expired(self) or 0 < _commit_every <= self._total_offsets_processed
