@@ -122,12 +122,20 @@ class Chain:
 
     def finish(self, *processes: StreamerProcess) -> None:
         """Let all be processed at full speed."""
-        (self._folder / "gate" / "full-speed").touch()
-        topics = [self._prefix + name for name in (POS_EVENTS, RETURNS)]
-        with GroupOffsets(self.connection.properties(), f"{self.group}-returns", topics) as offsets:
+        self.hurry()
+        with GroupOffsets(self.connection.properties(), f"{self.group}-returns", self.reads) as offsets:
             for _ in range(2):  # the events that were processed last may have sent returns after the look
                 wait_for(lambda: not any(offsets.lag(settled=False).values()), f"all\n{processes[-1].tail()}")
         assert [process.stop() for process in processes] == [0] * len(processes)
+
+    def hurry(self) -> None:
+        """Let what is left be processed at full speed."""
+        (self._folder / "gate" / "full-speed").touch()
+
+    @property
+    def reads(self) -> list[str]:
+        """The topics that the processes read."""
+        return [self._prefix + name for name in (POS_EVENTS, RETURNS)]
 
     def compare(self, losses: dict[str, float]) -> str:
         """Compare the losses that the alerts tell with those of the receipts; say how many came again."""

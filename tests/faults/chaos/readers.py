@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from retail_anomaly.core.events import ALERTS, POS_EVENTS
+from retail_anomaly.core.events import ALERTS
 from streamer.kafka.offsets import GroupOffsets
-from streamer.kafka.topic_plan import STORE_METRICS, TRIAGED
-from streamer.observe.status import ask
+from streamer.kafka.topic_plan import TRIAGED
 from tests.faults.chaos.decided import Decisions
 from tests.faults.chaos.network import INFLUX
-from tests.kafka import consume
 from tests.support.faults import wait_for
-from tests.support.ports import free_ports
 from tests.support.processes import StreamerProcess
 from tests.support.sink import SinkProcess
 
@@ -35,7 +31,7 @@ class Reader:
     """
 
     name: ClassVar[str]
-    reads: ClassVar[Sequence[str]]
+    reads: Sequence[str]
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -77,7 +73,22 @@ class Reader:
         """Wait until the group has committed all that is in topics."""
         group = f"{self.group}-{self.name}"
         with GroupOffsets(self.stage.scene.kafka.properties(), group, topics) as offsets:
-            wait_for(lambda: not any(offsets.lag(settled=False).values()), f"{self.name}: all to be read")
+            self.wait_for(lambda: not any(offsets.lag(settled=False).values()), "all to be read")
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for it; start the process again if it ends meanwhile, as an orchestrator does."""
+
+        def is_so() -> bool:
+            self.keep_running()
+            return condition()
+
+        wait_for(is_so, f"{self.name}: {what}", lambda: f"\n{self.process.tail()}")
+
+    def keep_running(self) -> None:
+        """Start the process again if it has ended."""
+        if not self.process.running:
+            self.stage.say(f"start {self.name}")
+            self.start()
 
     def finish(self) -> None:
         """Let it read all, and stop it."""
@@ -127,32 +138,3 @@ class Triage(Reader):
     def compare(self) -> str:
         """Compare the cases with those of a notebook."""
         return f"{self._decisions.compare(self.stage.scene.address)} cases as in a notebook"
-
-
-class Metrics(Reader):
-    """Sums up the lines of each store and interval."""
-
-    name, reads = "metrics", (POS_EVENTS,)
-
-    def __init__(self, stage: Stage, guarantee: str) -> None:
-        super().__init__(stage)
-        self._guarantee = guarantee
-
-    def new(self) -> StreamerProcess:
-        """Return it as a new process."""
-        (self._port,) = free_ports(1)
-        return self.command(self._guarantee, "--metrics-port", str(self._port))
-
-    def finish(self) -> None:
-        """Let it read all, ask it how it is, and stop it."""
-        self.wait_until_read(self.reads)
-        assert ask(f"http://127.0.0.1:{self._port}").ready
-        assert self.process.stop() == 0, self.process.tail()
-
-    def compare(self) -> str:
-        """Find each sum told again as it was told before."""
-        sums: dict[tuple[str, int], bytes | None] = {}
-        for record in consume(self.stage.scene.address, STORE_METRICS):
-            one = json.loads(record.value or b"")
-            assert sums.setdefault((one["storeId"], one["windowStart"]), record.value) == record.value, one
-        return f"{len(sums)} sums"

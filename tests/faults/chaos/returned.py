@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Returns(Reader):
     """Follows refunds through a chain of its own, so that the alerts of the streamers stay theirs."""
 
-    name, reads = "returns", ()
+    name = "returns"
 
     def __init__(self, stage: Stage, guarantee: str, receipts: int) -> None:
         super().__init__(stage)
@@ -23,6 +23,7 @@ class Returns(Reader):
         # As long as the log of the streamers, as far as a pace of less than a sleep a second allows.
         self._pace = max(20, stage.pace * len(self._lines) // len(stage.log))
         self._chain = Chain(stage.broker.address, self.folder, guarantee, self.way)
+        self.group, self.reads = self._chain.group, self._chain.reads
 
     def begin(self) -> None:
         """Send the events of the tills, and start it."""
@@ -35,7 +36,9 @@ class Returns(Reader):
 
     def finish(self) -> None:
         """Let it read all, and stop it."""
-        self._chain.finish(self.process)
+        self._chain.hurry()
+        self.wait_until_read(self._chain.reads)
+        super().finish()  # the events that were read last may have sent returns after the look
 
     def compare(self) -> str:
         """Compare the losses of the receipts."""

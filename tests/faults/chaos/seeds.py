@@ -15,9 +15,10 @@ from retail_anomaly.replay import replay_events
 from retail_anomaly.settings import build_engine, load
 from tests.faults.chaos import clocks, decided, network, offsets, poison, processes
 from tests.faults.chaos.network import Network
-from tests.faults.chaos.readers import Metrics, Reader, Sink, Triage
+from tests.faults.chaos.readers import Reader, Sink, Triage
 from tests.faults.chaos.returned import Returns
 from tests.faults.chaos.stage import Stage
+from tests.faults.chaos.summed import Metrics
 from tests.faults.chaos.told import Notify
 from tests.kafka import KafkaServer, Record, consume
 from tests.support.simulated import by_key, records

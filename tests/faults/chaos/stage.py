@@ -103,10 +103,8 @@ class Stage:
         """Start again whatever ended by itself, as an orchestrator does; one streamer at the least."""
         if not self.running():
             self.start(self.rng.choice(PROCESSES))
-        for name, reader in self.readers.items():
-            if not reader.process.running:
-                self.say(f"start {name}")
-                reader.start()
+        for reader in self.readers.values():
+            reader.keep_running()
 
     def finish(self) -> None:
         """Let everything be processed, compare the alerts, and stop."""
@@ -115,8 +113,6 @@ class Stage:
         self.start("a")
         self.scene.finish()
         for reader in self.readers.values():
-            if not reader.process.running:
-                reader.start()
             reader.finish()
 
     def logs(self) -> list[Path]:

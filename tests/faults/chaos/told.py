@@ -14,7 +14,6 @@ from retail_anomaly.core.events import ALERTS
 from streamer.kafka.topic_plan import ALERT_ACTIONS
 from tests.faults.chaos.decided import Decisions
 from tests.faults.chaos.readers import Reader
-from tests.support.faults import wait_for
 from tests.support.processes import StreamerProcess
 from tests.support.services import WebService, moods
 
@@ -54,7 +53,7 @@ class Notify(Reader):
     def finish(self) -> None:
         """Let it read all and deliver all, and stop it."""
         self.wait_until_read(self.reads)
-        wait_for(lambda: self._wanted <= self._told().keys(), "notify: all to be told", self._lacks)
+        self.wait_for(lambda: self._wanted <= self._told().keys(), "all to be told")
         assert self.process.stop() == 0, self.process.tail()
 
     def compare(self) -> str:
@@ -73,6 +72,3 @@ class Notify(Reader):
             for alert in json.loads(arrival.body)["data"]["alerts"]:
                 told[alert["alertId"], alert["revision"]].append(arrival.headers["webhook-id"])
         return told
-
-    def _lacks(self) -> str:
-        return f"{len(self._wanted - self._told().keys())} missing\n{self.process.tail()}"
