@@ -1,6 +1,21 @@
 """The root of every error that this project raises for you to read."""
 
-from typing import Any, ClassVar
+import re
+from typing import Any, ClassVar, Final
+
+# Characters that end a line or command a terminal; names of columns and ids have them too.
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    r"""Return a text with its control characters as escapes, so that it is one line of any terminal.
+
+    Examples
+    --------
+    >>> print(one_line("its columns are sku, net\namount"))
+    its columns are sku, net\namount
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class RetailAnomalyError(Exception):
@@ -24,6 +39,9 @@ class RetailAnomalyError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default pickle calls the class with the text alone, which fails where `__init__` takes something

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final, Union
 import msgspec
 
 from retail_anomaly.core import codec
+from retail_anomaly.core.errors import one_line
 from retail_anomaly.core.event_checks import checked
 from retail_anomaly.core.events import EVENT_TYPES, Event
 from retail_anomaly.core.invalid import DeadLetter, InvalidEvent
@@ -55,7 +56,7 @@ class BadLine(msgspec.Struct, frozen=True):
     is_hidden: bool = False
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.error.reason}"
+        return one_line(f"{self.place}: {self.error.reason}")
 
 
 Reject = Callable[[BadLine], None]
@@ -101,7 +102,7 @@ class BadLines:
         """Take note of a bad line."""
         self.count += 1
         self.first = self.first or bad
-        reason = bad.error.reason
+        reason = one_line(bad.error.reason)
         # A reason may quote the input, so their number is bounded as memory must be.
         known = reason in self.reasons or len(self.reasons) < _MAX_REASONS
         self.reasons[reason if known else "other reasons"] += 1

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from retail_anomaly.core.errors import one_line
 from retail_anomaly.core.quantities import plural
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.rules.choice import PACKAGED_TYPES
@@ -147,8 +148,8 @@ class Findings(msgspec.Struct):
         if self.copies:
             said.append(
                 f"lines that equal an earlier one in every field, lineNumber too: {self.copies:,}, the first "
-                f"of receipt {self.first_copy}; each counts once more: take them out of the export, or "
-                "map an id of the line to eventId, whose copies are dropped"
+                f"of receipt {one_line(self.first_copy)}; each counts once more: take them out of the "
+                "export, or map an id of the line to eventId, whose copies are dropped"
             )
         said += self._about_numbers(numbered_by)
         return said

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
+from retail_anomaly.core.errors import one_line
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.sources.base import Source
@@ -51,14 +52,13 @@ class Input:
     @property
     def notes(self) -> list[str]:
         """The findings about the form of the files, such as another separator."""
-        return list(
-            dict.fromkeys([*self._said, *(note for source in self._sources for note in source.notes)])
-        )
+        said = [*self._said, *(note for source in self._sources for note in source.notes)]
+        return list(dict.fromkeys(map(one_line, said)))
 
     @property
     def hints(self) -> list[str]:
         """What was assumed about the events that were read, such as their time zone."""
-        return self._clocks.notes
+        return [*map(one_line, self._clocks.notes)]
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield every event once; pass bad lines to `reject`.

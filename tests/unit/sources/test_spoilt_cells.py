@@ -242,3 +242,26 @@ def test_a_damaged_name_in_a_parquet_file_is_one_line(tmp_path):
     with pytest.raises(ra.SourceError, match="can't be read as Parquet") as caught:
         ra.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["net\namount", "net\x1b[2Jamount", "net\u2028amount", "net\x00amount"], ids=ascii
+)
+def test_a_name_that_ends_a_line_or_commands_a_terminal_does_neither_in_a_message(tmp_path, name):
+    pytest.importorskip("pyarrow")
+    rows = [{name if key == "amount" else key: cell for key, cell in LINE.items()}]
+    frame = pd.DataFrame(rows)
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    for source in (rows, frame, tmp_path / "a.parquet"):
+        events, (said,) = read(source)
+        assert events == []
+        assert ascii(name)[1:-1] in said
+        assert said.isprintable()
+
+
+def test_a_receipt_with_a_line_break_does_not_break_a_remark_or_the_place_of_a_bad_line():
+    line = {**LINE, "transactionId": "t\n1", "lineNumber": 1}
+    summary = ra.load([line, line, {**line, "amount": "a\nb"}]).summary
+    assert summary.unreadable == 1
+    assert any("receipt t\\n1" in remark for remark in summary.remarks)
+    assert all(text.isprintable() for text in summary.lines())
