@@ -9,6 +9,7 @@ without knowing. Quix Streams 3.28 would still commit the open checkpoint when t
   state of the new owner.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams import Application
+from quixstreams.error_callbacks import default_on_consumer_error
 from quixstreams.processing import ProcessingContext
 from quixstreams.state.rocksdb import RocksDBOpenAborted
 
@@ -54,7 +56,7 @@ class MemberApplication(Application):
     """An application that commits only as a member of its group; it ends if it can't take a partition."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, on_consumer_error=self._consumer_failed, **options)
         self._run_tracker = LastingStop()
         self._refused: Exception | None = None
         self._at_stop: list[Callable[[], None]] = []
@@ -65,6 +67,11 @@ class MemberApplication(Application):
             sinks = self._processing_context.sink_manager
             sinks.register(MembershipCheck(self._processing_context))
             sinks.register(ResultsFirst(self._producer.flush))
+
+    def _consumer_failed(self, error: Exception, message: Any, logger: logging.Logger) -> bool:
+        """Log a failure of the consumer, unless it follows from the error that `run` will raise."""
+        # After an error within its callback, librdkafka's client may fail a call without a reason of its own.
+        return self._refused is None and default_on_consumer_error(error, message, logger)
 
     @property
     def recovering(self) -> bool:

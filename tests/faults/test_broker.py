@@ -5,9 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
+from typing import Any
 
-from tests.kafka import KafkaServer
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+
+from streamer.quix.membership import MemberApplication
+from tests.kafka import KafkaServer, create_topics, fresh_name
 from tests.support.faults import CRAWL, LONG, Scene, log, set_topic, stalling, variants, wait_for
+from tests.support.proxy import Proxy
 
 DOWN_S = 20 if LONG else 3
 MIDWAY = len(log()) // 2
@@ -63,6 +70,40 @@ def test_a_changelog_that_refuses_the_state_ends_the_streamer_before_it_commits(
     here.finish()
 
     assert here.restarts == 0
+
+
+class CutOff(MemberApplication):
+    """Loses its broker while it takes partitions over."""
+
+    def __init__(self, way: Proxy, state_dir: Path) -> None:
+        super().__init__(way.address, consumer_group=fresh_name("group"), state_dir=state_dir, loglevel=None)
+        self._way = way
+
+    def _take_over(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:
+        self._way.refuse()
+        self._way.cut()
+        try:
+            self._consumer.committed(topic_partitions, 2.0)
+        finally:
+            self._way.accept()
+
+
+def test_a_broker_that_goes_away_while_partitions_are_taken_over_leaves_no_traceback(
+    kafka_server: Callable[..., KafkaServer], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    way, topics = Proxy(), [fresh_name("topic"), fresh_name("topic")]
+    broker = kafka_server(doors=[way])
+    create_topics(broker.address, topics, 1)
+    app = CutOff(way, tmp_path)
+    first, second = (app.dataframe(app.topic(name)) for name in topics)
+    first.concat(second)
+
+    with pytest.raises(KafkaException, match="Timed out"):
+        app.run()
+
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    way.close()
+    broker.stop()
 
 
 def _set_largest_message(scene: Scene, size: str) -> None:
