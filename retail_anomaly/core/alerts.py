@@ -156,7 +156,7 @@ def alert_id(alert_type: str, event: Event) -> str:
     return digest.hexdigest()
 
 
-def interval_alert_id(alert_type: str, store_id: str, end: int) -> str:
+def interval_alert_id(alert_type: str, store_id: str, end: int, register: str | None = None) -> str:
     """Hash an alert's type, its store and the end of an interval, for an alert that no event raises.
 
     Parameters
@@ -167,6 +167,8 @@ def interval_alert_id(alert_type: str, store_id: str, end: int) -> str:
         The store.
     end
         The end of the interval, in epoch milliseconds.
+    register
+        The till that the alert is about; None: it is about the whole store.
 
     Returns
     -------
@@ -178,7 +180,8 @@ def interval_alert_id(alert_type: str, store_id: str, end: int) -> str:
     >>> interval_alert_id("X", "store-1", 900_000) == interval_alert_id("X", "store-1", 900_000)
     True
     """
-    return blake2b(f"{alert_type}\x00{store_id}\x00{end}".encode(), digest_size=16).hexdigest()
+    subject = f"{alert_type}\x00{store_id}\x00{end}" + ("" if register is None else f"\x00{register}")
+    return blake2b(subject.encode(), digest_size=16).hexdigest()
 
 
 def config_hash(parameters: object) -> str:

@@ -22,6 +22,7 @@ _LABELS: Final = {
     "week": "Count of five days worked",
     "weeks": "Count of fifteen days worked",
     "silence": "Time since the last receipt",
+    "till": "Time since the till's last receipt",
     "ticket": "Amounts of the lines",
     "price": "Lines far from the known price",
     "off_shift": "Refunds while off shift",

@@ -1,13 +1,15 @@
 """The explanation of a deviation: its rarest component, since when, and the message about it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from retail_anomaly.core.local_time import QUARTER, LocalTime, date_of
 from retail_anomaly.models.sales.history import SalesHistory, WrongPrice
+from retail_anomaly.models.sales.tills import SilentTill
 from retail_anomaly.models.sales.verdict import JudgedQuarter
+from retail_anomaly.models.tails import band
 
 _TWO_HOURS: Final = 8  # quarters
 _NOT_OF_RECEIPTS: Final = ("ticket", "price")
@@ -97,3 +99,32 @@ def message(why: SalesExplanation, quarter: JudgedQuarter, store_id: str, local:
     if why.component == "ticket":
         return f"{span}: lines were {'smaller' if is_drop else 'larger'} than usual ({sold})."
     return f"{span}: {'fewer' if is_drop else 'more'} sales than usual ({sold})."
+
+
+def till_message(silent: SilentTill, quarter: JudgedQuarter, store_id: str, local: LocalTime) -> str:
+    """Return one sentence about a silent till for a store manager."""
+    span = f"between {local.clock(silent.since)} and {local.clock(quarter.end)} on {date_of(quarter.day)}"
+    return (
+        f"{store_id}: no receipt at register {silent.register} {span}, about {silent.expected:.0f} are usual "
+        f"while the others have {silent.others}."
+    )
+
+
+def till_evidence(silent: SilentTill, quarter: JudgedQuarter) -> dict[str, Any]:
+    """Return the evidence of an alert about a silent till."""
+    lower, upper = band(silent.expected, silent.shape)
+    return {
+        "direction": "drop",
+        "registerId": silent.register,
+        "start": silent.since,
+        "end": quarter.end,
+        "observed": 0,
+        "expected": round(silent.expected, 3),
+        "lower": lower,
+        "upper": upper,
+        "component": "till",
+        "pValues": {"till": float(f"{silent.p_value:.3g}")},
+        "otherReceipts": silent.others,
+        "chance": float(f"{silent.chance:.3g}"),
+        "learnedDays": silent.days,
+    }

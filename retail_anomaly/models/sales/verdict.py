@@ -1,6 +1,6 @@
 """The verdict on a quarter of an hour: its components combined to a drop, a spike or wrong prices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,9 +8,11 @@ import msgspec
 from retail_anomaly.models.sales.history import SalesHistory
 from retail_anomaly.models.sales.off_prices import OffPriceTails
 from retail_anomaly.models.sales.receipts import ReceiptTails
+from retail_anomaly.models.sales.tills import SilentTill
 from retail_anomaly.models.tails import strength
 
 _RANKS: Final = 3
+_RANKS_WITH_TILLS: Final = 4
 
 
 class SalesTails(msgspec.Struct, frozen=True):
@@ -81,6 +83,8 @@ class JudgedQuarter(msgspec.Struct, frozen=True):
         Calibrated p-value of too few receipts, whatever the tickets and prices are.
     is_holiday
         Whether it is on a holiday of the store.
+    tills
+        The tills that are silent while the store sells, the rarest silence first.
     """
 
     end: int
@@ -92,6 +96,17 @@ class JudgedQuarter(msgspec.Struct, frozen=True):
     day_start: int
     fewer: float = 1.0
     is_holiday: bool = False
+    tills: Sequence[SilentTill] = ()
+
+    @property
+    def chance(self) -> float:
+        """The smallest of the p-values."""
+        return min(self.drop, self.spike, self.till)
+
+    @property
+    def till(self) -> float:
+        """Calibrated p-value of the rarest silence of a till."""
+        return self.tills[0].chance if self.tills else 1.0
 
 
 def combined(
@@ -149,3 +164,18 @@ def chances_on_holiday(tails: SalesTails, store: SalesHistory) -> Chances:
     has_sold = tails.observed["day"] > 0
     fewer = found.fewer if has_sold else 1.0
     return Chances(fewer, min(fewer, cheap), dear)
+
+
+def with_tills(quarter: JudgedQuarter, silent: Sequence[SilentTill]) -> JudgedQuarter:
+    """Add the silent tills, whose rank is the fourth that shares the false alarms of two sides."""
+
+    def shared(chance: float, ranks: float) -> float:
+        return min(1.0, chance * _RANKS_WITH_TILLS / ranks)
+
+    return msgspec.structs.replace(
+        quarter,
+        drop=shared(quarter.drop, _RANKS),
+        spike=shared(quarter.spike, _RANKS),
+        fewer=shared(quarter.fewer, _RANKS),
+        tills=[msgspec.structs.replace(till, chance=shared(till.chance, 2)) for till in silent],
+    )
