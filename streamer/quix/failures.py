@@ -12,7 +12,7 @@ from quixstreams.checkpointing.exceptions import (
     InvalidStoredOffset,
 )
 from quixstreams.error_callbacks import default_on_processing_error
-from quixstreams.exceptions import QuixException
+from quixstreams.exceptions import PartitionAssignmentError, QuixException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError, KafkaProducerDeliveryError
 from quixstreams.models.topics.exceptions import (
     CreateTopicFailure,
@@ -84,6 +84,10 @@ def explained() -> Iterator[None]:
     ...     raise CheckpointConsumerCommitError(KafkaError(KafkaError.ILLEGAL_GENERATION))
     Traceback (most recent call last):
     streamer.errors.OvertakenError: the group gave this process up (ILLEGAL_GENERATION): ...
+    >>> with explained():
+    ...     raise PartitionAssignmentError from KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+    Traceback (most recent call last):
+    streamer.errors.StreamerError: Broker: Not coordinator: start the streamer again, it goes on from its ...
     """
     try:
         yield
@@ -96,13 +100,10 @@ def explained() -> Iterator[None]:
             advice = "a topic's max.message.bytes was lowered meanwhile: raise it, or " + advice
         raise StreamerError(f"{refused.str()}: {advice}") from error
     except (KafkaException, CheckpointConsumerCommitError) as error:  # of a transaction, or of offsets
-        refusal: KafkaError = error.args[0]
-        if refusal.code() in _OVERTAKEN:
-            raise OvertakenError(refusal.name()) from error
-        raise StreamerError(
-            f"{refusal.str()}: start the streamer again, it goes on from its last commit"
-        ) from error
+        raise _given_up(error.args[0]) from error
     except QuixException as error:
+        if isinstance(error, PartitionAssignmentError) and isinstance(error.__cause__, KafkaException):
+            raise _given_up(error.__cause__.args[0]) from error
         advice = next(
             (text for kind, text in _ADVICE if isinstance(error, kind)),
             "start the streamer again; if that does not help, --log-level debug shows more",
@@ -117,6 +118,13 @@ def explained() -> Iterator[None]:
             f"the local state can't be written ({' '.join(str(error).split())}): make room for --state-dir, "
             "then start the streamer again"
         ) from error
+
+
+def _given_up(refusal: KafkaError) -> StreamerError:
+    """Return the error of a process that Kafka refuses something without which it can't go on."""
+    if refusal.code() in _OVERTAKEN:
+        return OvertakenError(refusal.name())
+    return StreamerError(f"{refusal.str()}: start the streamer again, it goes on from its last commit")
 
 
 def on_processing_error(error: Exception, row: Any, logger: logging.Logger) -> bool:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from streamer.errors import StreamerError
 from tests.faults.chaos.network import Network
 from tests.faults.chaos.seeds import Chaos
 from tests.kafka import KafkaServer
@@ -26,7 +27,8 @@ def main() -> int:
         scene = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
         try:
             _run(seed, options.minutes, scene)
-        except (AssertionError, subprocess.TimeoutExpired) as error:  # or it did not end when it was asked
+        # Or it did not end when it was asked, or the broker does not tell how far the groups are.
+        except (AssertionError, subprocess.TimeoutExpired, StreamerError) as error:
             failed.append(seed)
             print(f"seed {seed} failed, its logs are in {scene}: {error}", file=sys.stderr)
         else:
