@@ -16,7 +16,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.timeout(900))
 
 
-def _available(find: Callable[[], Path]) -> Path:
+def available(find: Callable[[], Path]) -> Path:
+    """Return a program; skip the test where it can't be had, and fail it in CI."""
     try:
         return find()
     except tools.ToolUnavailableError as error:
@@ -28,35 +29,35 @@ def _available(find: Callable[[], Path]) -> Path:
 @pytest.fixture(scope="session", params=["3", "4"], ids=["helm3", "helm4"])
 def either_helm(request: pytest.FixtureRequest) -> Path:
     """Give Helm 3, then Helm 4."""
-    return _available(lambda: tools.helm(request.param))
+    return available(lambda: tools.helm(request.param))
 
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
     """Give Helm 3; a test compares Helm 4's output with it."""
-    return _available(lambda: tools.helm("3"))
+    return available(lambda: tools.helm("3"))
 
 
 @pytest.fixture(scope="session")
 def checkov() -> Path:
-    return _available(tools.checkov)
+    return available(tools.checkov)
 
 
 @pytest.fixture(scope="session")
 def kubeconform() -> Path:
-    return _available(tools.kubeconform)
+    return available(tools.kubeconform)
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    return _available(tools.promtool)
+    return available(tools.promtool)
 
 
 @pytest.fixture(scope="session")
 def openssl() -> Path:
-    return _available(tools.openssl)
+    return available(tools.openssl)
 
 
 @pytest.fixture(scope="session")
 def compose_schema() -> Path:
-    return _available(tools.compose_schema)
+    return available(tools.compose_schema)

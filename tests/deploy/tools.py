@@ -29,8 +29,9 @@ HELM_SOURCE = {
 }
 # Written by `make lock` from checkov.in.
 CHECKOV = Path(__file__).with_name("checkov.txt")
-# Needs no newer Go than Debian 12 has.
+# Neither needs a newer Go than Debian 12 has.
 KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.6.2"
+REGISTRY = "github.com/google/go-containerregistry/cmd/registry@v0.16.1"
 COMPOSE = "github.com/compose-spec/compose-go/v2@v2.9.1"
 PATIENCE_S = 600
 
@@ -63,6 +64,11 @@ def checkov() -> Path:
 def kubeconform() -> Path:
     """Return the path of kubeconform, built by Go."""
     return _go_install(KUBECONFORM)
+
+
+def registry() -> Path:
+    """Return the path of a registry that forgets all when it ends, built by Go."""
+    return _go_install(REGISTRY)
 
 
 def compose_schema() -> Path:
