@@ -23,6 +23,7 @@ BUILD_PATIENCE_S = 3600
 DEFINITIONS = {
     "github.com/kedacore/keda/v2@v2.17.2": "config/crd/bases",
     "github.com/prometheus-operator/prometheus-operator@v0.83.0": "example/prometheus-operator-crd",
+    "github.com/kubernetes-csi/external-snapshotter/client/v8@v8.2.0": "config/crd",
 }
 
 
@@ -85,8 +86,10 @@ def etcd() -> Path:
 
 
 def definitions() -> Iterator[dict[str, Any]]:
-    """Yield the custom resources of KEDA and of the Prometheus operator."""
+    """Yield the custom resources of KEDA, of the Prometheus operator and of volumes' snapshots."""
     for module, folder in DEFINITIONS.items():
         found = json.loads(tools.run([tools.go(), "mod", "download", "-json", module], GOFLAGS=""))
         for path in sorted((Path(found["Dir"]) / folder).glob("*.yaml")):
-            yield yaml.load(path.read_text(), _Loader)  # noqa: S506 - a safe loader
+            content = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a safe loader
+            if content["kind"] == "CustomResourceDefinition":  # and no list of files
+                yield content

@@ -102,6 +102,14 @@ class Release:
         found: Object = self._api.call("GET", self._path(kind, name))
         return found
 
+    def make(self, kind: str, made: Object) -> None:
+        """Make an object of the namespace."""
+        self._api.call("POST", self._path(kind), made)
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether an object of the namespace is there."""
+        return self._api.find(self._path(kind, name)) is not None
+
     def change(self, kind: str, name: str, change: Object) -> None:
         """Change an object of the namespace, as somebody else than Helm does."""
         self._api.call("PATCH", self._path(kind, name), change, MERGE)
