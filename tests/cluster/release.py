@@ -30,6 +30,8 @@ KINDS = {
     "/apis/monitoring.coreos.com/v1": ("podmonitors", "servicemonitors", "prometheusrules"),
 }
 
+PATIENCE = ("--timeout", f"{PATIENCE_S}s")
+
 
 class Release:
     """Calls Helm for one release, and looks at what became of it.
@@ -87,6 +89,10 @@ class Release:
         done = self.helm("upgrade", str(CHART), *self._options(values, sets))
         assert done.returncode != 0
         return done.stderr
+
+    def passes_its_tests(self) -> None:
+        """Run the pods of `helm test`."""
+        self.succeeds("test", *PATIENCE)
 
     def succeeds(self, command: str, *arguments: str) -> None:
         """Run a command of Helm's that must succeed."""
@@ -180,7 +186,7 @@ class Release:
                 yield from ((kind, item) for item in self._api.items(path))
 
     def _options(self, values: Path, sets: tuple[str, ...]) -> list[str]:
-        return [*_given(values, sets), "--wait", "--wait-for-jobs", "--timeout", f"{PATIENCE_S}s"]
+        return [*_given(values, sets), "--wait", "--wait-for-jobs", *PATIENCE]
 
     def _make_secrets(self, values: Path, sets: tuple[str, ...]) -> None:
         """Make the Secrets that the operator makes: those that pods name and the chart does not."""

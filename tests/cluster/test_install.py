@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.api import Object
 from tests.cluster.nodes import OUTCOME
-from tests.cluster.release import Release
+from tests.cluster.release import PATIENCE, Release
 from tests.deploy.chart import CASES, PREVIOUS, RELEASE
 
 # One after another in one release. Files with volumes of another size or class would need a workload deleted.
@@ -21,7 +21,7 @@ SETS = "apps/v1/statefulsets"
 @pytest.mark.parametrize("case", CASES)
 def test_a_release_is_installed_tested_and_removed(release: Release, case: str) -> None:
     release.install(CASES[case])
-    release.succeeds("test", "--timeout", "120s")
+    release.passes_its_tests()
     release.succeeds("uninstall", "--wait")
 
     # Pods of tests are no part of a release: Helm removes them before the next test.
@@ -35,10 +35,10 @@ def test_a_release_is_upgraded_and_rolled_back(release: Release, chain: list[str
     before = _lasting(release)
 
     release.install(CASES[chain[1]])
-    release.succeeds("rollback", "1", "--wait", "--timeout", "240s")
+    release.succeeds("rollback", "1", "--wait", *PATIENCE)
 
     release.wait(lambda: _lasting(release) == before)
-    release.succeeds("test", "--timeout", "120s")
+    release.passes_its_tests()
 
 
 def test_the_chart_of_before_is_upgraded_and_comes_back(release: Release) -> None:
@@ -46,8 +46,8 @@ def test_the_chart_of_before_is_upgraded_and_comes_back(release: Release) -> Non
     before = _lasting(release)
 
     release.install(CASES["values-prod"])
-    release.succeeds("test", "--timeout", "120s")
-    release.succeeds("rollback", "1", "--wait", "--timeout", "240s")
+    release.passes_its_tests()
+    release.succeeds("rollback", "1", "--wait", *PATIENCE)
 
     release.wait(lambda: _lasting(release) == before)
 

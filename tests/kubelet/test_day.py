@@ -79,7 +79,7 @@ def test_the_alerts_of_a_day_equal_a_replay_though_pods_are_killed(shop: Shop, t
 
 
 def test_the_tests_of_helm_pass(shop: Shop) -> None:
-    shop.release.succeeds("test", "--timeout", "120s")
+    shop.release.passes_its_tests()
 
 
 def test_the_kubelet_finds_a_process_that_hangs(shop: Shop) -> None:
