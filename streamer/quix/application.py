@@ -33,7 +33,7 @@ _HEARTBEAT_MS: Final = 3_000
 # partition, which together would outgrow the state itself.
 _BUFFERED_MESSAGES: Final = 1_000
 # RocksDB's log grows to 128 MB for 2 MB of state by default: a column family that is rarely written pins it.
-_ROCKSDB: Final = RocksDBOptions(
+STATE_OPTIONS: Final = RocksDBOptions(
     write_buffer_size=1 << 20, block_cache_size=4 << 20, max_total_wal_size=16 << 20
 )
 
@@ -98,7 +98,7 @@ def new_application(
         state_dir=streamer.state_dir,
         topic_manager=topic_manager(connection, streamer.consumer_group, create=create),
         max_partition_buffer_size=_BUFFERED_MESSAGES,
-        rocksdb_options=_ROCKSDB,
+        rocksdb_options=STATE_OPTIONS,
         auto_create_topics=create,
         # Lost state must be noticed. Quix would make up for it by starting wherever the log now begins.
         auto_recover_from_source_offset_out_of_range=False,

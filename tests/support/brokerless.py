@@ -25,7 +25,7 @@ from retail_anomaly.core.events import ALERTS, DEAD_LETTERS, INPUT_TOPICS
 from retail_anomaly.core.invalid import DeadLetter
 from streamer.detection.pipeline import define_pipeline
 from streamer.kafka.topic_plan import RULES, SHADOW_ALERTS
-from streamer.quix.application import JsonValue
+from streamer.quix.application import STATE_OPTIONS, JsonValue
 
 PARTITION = 0
 
@@ -69,7 +69,7 @@ class BrokerlessPipeline:
     ) -> None:
         self.producer = KeptProducer()
         registry = DataFrameRegistry()
-        self._states = StateStoreManager(group_id="test", state_dir=state_dir)
+        self._states = StateStoreManager(group_id="test", state_dir=state_dir, rocksdb_options=STATE_OPTIONS)
         self._states.init()
         self.context = ProcessingContext(
             commit_interval=3600,

@@ -281,3 +281,34 @@ def test_a_damaged_record_is_a_block_without_lines(book):
     del book.disk["b0"], book.disk["i1"]
     assert remaining(book, "0-7") == []
     assert remaining(book, "9-7") == [1]
+
+
+class SmallLedger(Ledger):
+    most_in_memory = 3
+
+
+def test_receipts_that_left_memory_in_a_rush_are_as_they_were(book):
+    small = Book(SmallLedger(KEEP))
+    for each in (book, small):
+        for n in range(1_000):
+            each.add(f"t-{n}", n, quantity=3)
+            if n % 50 == 40:
+                each.book(f"t-{n - 40}", 2)
+            if n % 300 == 299:
+                each.write()
+    for n in range(0, 1_000, 7):
+        assert remaining(small, f"t-{n}") == remaining(book, f"t-{n}")
+    assert remaining(small, "t-0") == [1]
+
+
+def test_no_more_blocks_stay_in_memory_than_a_busy_store_fills():
+    book = Book(SmallLedger(KEEP))
+    for n in range(1_000):
+        book.add(f"t-{n}", n)
+    book.write()
+    written = book.disk.copy()
+    book.disk.clear()  # what stayed in memory is found all the same
+    known = [n for n in range(1_000) if remaining(book, f"t-{n}")]
+    book.disk.update(written)
+    assert known[0] >= 1_000 - 64 * (SmallLedger.most_in_memory + 1)
+    assert len(known) >= 64 * SmallLedger.most_in_memory

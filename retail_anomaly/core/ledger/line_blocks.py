@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import inf
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -38,11 +38,16 @@ class LineBlocks:
     max_late
         How much older than the clock a line may be, in milliseconds.
 
+    Attributes
+    ----------
+    most_in_memory
+        How many closed blocks stay in memory.
+
     Notes
     -----
     Lines are added to the open block. A block closes when it is full or a day old; it is then written once.
-    Blocks of the newest two days stay in memory, older ones are read when a look-up asks. What changes
-    later, a booking or a void, is a small record beside that of the block.
+    Blocks of the newest two days stay in memory, 1,000 at most; older ones are read when a look-up asks. What
+    changes later, a booking or a void, is a small record beside that of the block.
 
     Examples
     --------
@@ -77,6 +82,9 @@ class LineBlocks:
         "_tokens",
         "_tracked",
     )
+
+    # A large hypermarket fills 600 in two days. Made-up receipts may fill thousands within minutes.
+    most_in_memory: ClassVar[int] = 1_000
 
     def __init__(self, keep: int, max_late: int = DAY) -> None:
         self._keep = keep
@@ -213,6 +221,15 @@ class LineBlocks:
             self._records[f"b{block.number}"] = block.pack()
             self._records[f"i{block.number}"] = _pack(entry)
         self._open, self._open_changed = None, False
+        if len(self._kept) > self.most_in_memory:
+            self._put_aside(next(iter(self._kept)))
+
+    def _put_aside(self, number: int) -> None:
+        """Move a closed block out of memory: from now on it is read from its record."""
+        self._write_changes(number)
+        _, block = self._kept.pop(number)
+        if not self._tracked:
+            self._records[f"b{number}"] = block.pack()
 
     def _block(self, number: int) -> Block:
         """Return a block from memory, or read it."""
@@ -264,10 +281,7 @@ class LineBlocks:
         if self._open is not None and clock - self._open.opened > DAY:
             self._close(self._open, clock)
         for number in [number for number, (closed, _) in self._kept.items() if closed < clock - _IN_MEMORY]:
-            self._write_changes(number)
-            _, block = self._kept.pop(number)
-            if not self._tracked:
-                self._records[f"b{number}"] = block.pack()
+            self._put_aside(number)
         while self._first < self._next - (self._open is not None):
             entry = self._entry(self._first) if self._index is None else self._index.oldest_entry()
             if not entry.is_outlived(clock, self._keep):
