@@ -68,6 +68,8 @@ class Detector(ABC, Generic[P, S]):
         `max_late` ahead of the store's clock.
     per_cashier
         Whether it counts by cashier: then it never sees the events of a cashier who is nobody.
+    sheds
+        What `shed` forgets, in a word or two for the log.
     colour, symbol
         How its alerts are drawn, see `Look`. None: a spare colour and symbol are chosen.
     config_hash
@@ -95,6 +97,7 @@ class Detector(ABC, Generic[P, S]):
     better_with: ClassVar[tuple[str, ...]] = ()
     counts_days: ClassVar[bool] = False
     per_cashier: bool = False
+    sheds: ClassVar[str] = "ids"
     colour: ClassVar[str | None] = None
     symbol: ClassVar[str | None] = None
 
@@ -147,13 +150,7 @@ class Detector(ABC, Generic[P, S]):
         if len(table) <= most:
             return ()
         gone = table.shed(most, worth)
-        if self.tell and not self.undecided["too many ids"]:
-            self.tell(
-                store.store_id,
-                f"the store sends more than {most:,} cashiers or articles: those that matter least are "
-                "forgotten. Does a producer make up ids?",
-            )
-        self.undecided["too many ids"] += len(gone)
+        store.too_many.note(self.name, store.store_id, f"{self.sheds} (more than {most:,})", len(gone))
         return gone
 
     @property

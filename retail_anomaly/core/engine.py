@@ -154,7 +154,9 @@ class Engine(Lineup):
     def process_again(self, event: Event, store: StoreMemory) -> None:
         """Process an event whose alerts are known, so that the store remembers it; nothing counts twice."""
         undecided = [(detector, detector.undecided.copy()) for detector in self.of(store.store_id).detectors]
+        forgotten = self.too_many.counts.copy()
         self.process(event, store)
+        self.too_many.counts = forgotten
         for detector, counted in undecided:
             detector.undecided = counted
 

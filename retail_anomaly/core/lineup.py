@@ -17,6 +17,7 @@ from retail_anomaly.core.memory import StoreMemory, TimedDetectors
 from retail_anomaly.core.pseudonyms import Pseudonyms
 from retail_anomaly.core.receipts import NumberedBy
 from retail_anomaly.core.rotation import Rotation
+from retail_anomaly.core.too_many import TOO_MANY, TooMany
 from retail_anomaly.core.trading_days import TradingDays
 
 _DAY: Final = 86_400_000
@@ -96,6 +97,9 @@ class Lineup:
         self.void_memory = void_memory
         self.max_ahead = max_ahead
         self.detectors = tuple(detectors)
+        self.too_many = TooMany()
+        for lineup in self._in_stores.values():
+            lineup.too_many = self.too_many
         self.max_late = max_late
         self.dedupe_memory = dedupe_memory
         self.config_hashes = {detector.name: detector.config_hash for detector in self.detectors}
@@ -183,6 +187,8 @@ class Lineup:
         for each in self.all_detectors:
             for reason, count in each.undecided.items():
                 total[each.name, reason] += count
+        for name, count in self.too_many.counts.items():
+            total[name, TOO_MANY] += count
         return total
 
     @property
@@ -243,6 +249,7 @@ class Lineup:
             config_hashes=self.config_hashes,
             zone=self._zone(store_id),
             trading_days=self._trading_days(store_id),
+            too_many=self.too_many,
             has_pseudonyms=self._has_pseudonyms,
         )
         if INDEXED in states:

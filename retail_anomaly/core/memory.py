@@ -21,6 +21,7 @@ from retail_anomaly.core.state_errors import FORMAT_VERSION
 from retail_anomaly.core.state_header import StateHeader, read_header
 from retail_anomaly.core.store_clock import StoreClock
 from retail_anomaly.core.taking_back import TakenLine
+from retail_anomaly.core.too_many import TooMany
 from retail_anomaly.core.trading_days import TradingDays
 
 _MINUTE: Final = 60_000
@@ -71,6 +72,8 @@ class StoreMemory(StoreClock):
         How near two sources must be to confirm a time far ahead of the clock, in milliseconds.
     has_pseudonyms
         Whether pseudonyms stand for the ids of employees.
+    too_many
+        Counts what is forgotten because there is too much of it.
 
     Attributes
     ----------
@@ -127,6 +130,7 @@ class StoreMemory(StoreClock):
         "seen_security",
         "shifts",
         "store_id",
+        "too_many",
         "trading_days",
         "void_memory",
         "written_with",
@@ -152,9 +156,11 @@ class StoreMemory(StoreClock):
         void_memory: int = 24 * _HOUR,
         max_ahead: int = _HOUR,
         has_pseudonyms: bool = False,
+        too_many: TooMany | None = None,
     ) -> None:
         super().__init__(max_late, max_ahead)
         self.store_id = store_id
+        self.too_many = too_many or TooMany()
         self.has_pseudonyms = has_pseudonyms
         self.local = LocalTime(zone)
         self.trading_days = trading_days or TradingDays()
@@ -228,7 +234,9 @@ class StoreMemory(StoreClock):
 
     def keep_shift(self, event: ShiftEvent, also: str | None = None) -> None:
         """Remember a shift as `Shifts.keep` does; it replaces one of the same employee and start."""
-        self.shifts.keep(event, self.clock, also)
+        gone = self.shifts.keep(event, self.clock, also)
+        if gone:
+            self.too_many.note("shifts", self.store_id, "shifts", gone)
 
     def off_shift(self, employee_id: str, time: int) -> bool | None:
         """Tell whether an employee was off shift; None if no shift of the employee is known."""

@@ -77,6 +77,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
     alert_type = "SHRINKAGE"
     needs = ("sales", "counts")
     most_skus = MOST_SKUS
+    sheds = "articles"
     better_with = ("movements",)
     colour = "#00846b"
     symbol = "triangle-up"

@@ -257,6 +257,7 @@ class RefundBurst(Detector[RefundBurstParameters, RefundBurstState]):
     better_with = ("shifts",)
     per_cashier = True
     most_cashiers = MOST_CASHIERS
+    sheds = "cashiers"
     colour = "#d1495b"
     symbol = "circle"
     Parameters = RefundBurstParameters

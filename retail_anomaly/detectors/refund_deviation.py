@@ -16,6 +16,7 @@ from retail_anomaly.core.events import PosEvent
 from retail_anomaly.core.ledger import RefundLink
 from retail_anomaly.core.local_time import date_of
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.most_ids import MOST_CASHIERS
 from retail_anomaly.core.parameters import Range
 from retail_anomaly.core.score import Score
 from retail_anomaly.models.parameters import ModelParameters
@@ -109,6 +110,8 @@ class RefundDeviationState(DetectorState):
         )
         self.usual_links: Table[LinkCounts] = Table(LinkCounts)
         self.level: Table[StoreRefunds] = Table(StoreRefunds)
+        # The local day until which a new cashier may be one whose history was forgotten.
+        self.silent_until: Table[int] = Table(int)
         self.prices: Table[SkuPrices] = Table(SkuPrices)
 
 
@@ -138,6 +141,8 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
     needs = ("refunds", "cashiers", "weeks")
     better_with = ("shifts",)
     per_cashier = True
+    most_cashiers = MOST_CASHIERS
+    sheds = "cashiers"
     colour = "#a0622d"
     symbol = "pentagon"
     Parameters = RefundDeviationParameters
@@ -163,7 +168,7 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
         cashier = self._today(event, state, store)
         if cashier is not None:
             cashier.count_sale(event.event_time)
-            state.cashiers.put(event.cashier_id, cashier)
+            self._keep(event.cashier_id, cashier, state, store)
             prices = state.prices.get(_STORE) or SkuPrices.of(_PRICE_BUCKETS)
             if prices.see(event.sku, event.amount / event.quantity, cashier.day).learned:
                 state.prices.put(_STORE, prices)
@@ -191,12 +196,29 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             tails = state.river.judge(event.event_time, store.local, cashier, tails, tell)
             self.undecided += Counter({"model failed": int(state.river.model.failed)})
         cashier.strongest = max(cashier.strongest, tails.strength)
-        state.cashiers.put(event.cashier_id, cashier)
+        self._keep(event.cashier_id, cashier, state, store)
         if self.listener is not None:
             self.listener(self._score(event, cashier, tails, level, self.why_silent(state)))
-        if level.days < self.parameters.learn_days:
+        # One who was forgotten may have had a habit that was known.
+        silent_until = state.silent_until.get(_STORE) or 0
+        if level.days < self.parameters.learn_days or (cashier.is_new and cashier.day <= silent_until):
             return ()
         return self._decide(event, cashier, tails, state, store)
+
+    def _keep(
+        self, cashier_id: str, cashier: CashierHistory, state: RefundDeviationState, store: StoreMemory
+    ) -> None:
+        """Keep a cashier; of too many, those with the fewest days and the least of today are forgotten."""
+        state.cashiers.put(cashier_id, cashier)
+        if len(state.cashiers) <= self.most_cashiers:
+            return
+        known = dict(state.cashiers.items())
+        gone = self.shed(state.cashiers, self.most_cashiers, _worth, store)
+        for name in gone:
+            state.episodes.drop(name)
+            state.links.drop(name)
+        if not all(known[name].is_new for name in gone):
+            state.silent_until.put(_STORE, cashier.day + _FORGOTTEN_AFTER // DAY)
 
     def _today(
         self, event: PosEvent, state: RefundDeviationState, store: StoreMemory
@@ -315,6 +337,10 @@ class RefundDeviation(Detector[RefundDeviationParameters, RefundDeviationState])
             silent,
             date_of(cashier.relearned) if cashier.relearned else None,
         )
+
+
+def _worth(cashier: CashierHistory) -> tuple[float, int, int]:
+    return cashier.days + len(cashier.lately), cashier.refunds, cashier.sales
 
 
 def _count_link(

@@ -84,6 +84,7 @@ class StockDiscrepancy(Detector[StockDiscrepancyParameters, StockDiscrepancyStat
     alert_type = "STOCK_DISCREPANCY"
     needs = ("recounts",)
     most_skus = MOST_SKUS
+    sheds = "articles"
     better_with = ("sales", "movements")
     colour = "#8e5bb5"
     symbol = "triangle-down"

@@ -23,7 +23,7 @@ class AbsenceRule(RuleDetector):
             return ()
         entry = state.groups.get(key)
         if not isinstance(entry, AbsenceEntry):
-            entry = AbsenceEntry(0)
+            entry = AbsenceEntry(0, unsure_until=state.forgotten_until)
         time: int = event.event_time  # type: ignore[union-attr]
         if names & SECOND:
             insort(entry.answers, time)
@@ -33,6 +33,7 @@ class AbsenceRule(RuleDetector):
             due[key] = min(due.get(key, time + self.rule.span), time + self.rule.span)
             state.next_due = min(state.next_due, due[key])
         self._forget(key, entry, state, store)
+        self.bound_groups(state, store)
         return ()
 
     def on_time(self, time: int, state: RuleState, store: StoreMemory) -> Sequence[Alert]:
@@ -47,7 +48,7 @@ class AbsenceRule(RuleDetector):
             ready = [each for each in entry.waiting if each.time + self.rule.span <= time]
             entry.waiting = [each for each in entry.waiting if each.time + self.rule.span > time]
             for waiting in ready:
-                if not self._is_answered(waiting, entry.answers):
+                if waiting.time >= entry.unsure_until and not self._is_answered(waiting, entry.answers):
                     alerts += self._unanswered(waiting, state, store)
             if entry.waiting:
                 due[key] = min(each.time for each in entry.waiting) + self.rule.span

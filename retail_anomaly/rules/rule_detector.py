@@ -12,10 +12,11 @@ from retail_anomaly.core.detector import reaches
 from retail_anomaly.core.dispatch import IndexedDetector, Matches
 from retail_anomaly.core.events import Event
 from retail_anomaly.core.memory import StoreMemory
+from retail_anomaly.core.most_ids import MOST_GROUPS
 from retail_anomaly.core.parameters import Parameters
 from retail_anomaly.rules.compiled import MADE, Read, any_holds, filters_left, plain_reader, reader
 from retail_anomaly.rules.model import DAY, Rule
-from retail_anomaly.rules.state import FloodEntry, RuleState
+from retail_anomaly.rules.state import FloodEntry, RuleState, worth
 from retail_anomaly.rules.vocabulary import FIELDS, Kind
 
 Key: TypeAlias = Callable[[Any, StoreMemory], str | None]
@@ -47,6 +48,8 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
     """
 
     Parameters = NoParameters
+    most_groups = MOST_GROUPS
+    sheds = "groups of rules"
     rule: ClassVar[Rule]
     flood: ClassVar[int]
     since: ClassVar[int]
@@ -196,6 +199,13 @@ class RuleDetector(IndexedDetector[NoParameters, RuleState]):
             "transactionIds": list(dict.fromkeys(numbers))[:MOST_IDS],
             "eventCount": count,
         }
+
+    def bound_groups(self, state: RuleState, store: StoreMemory) -> None:
+        """After a new group came: of too many groups of all rules, forget those that matter least."""
+        if len(state.groups) > self.most_groups:
+            known = dict(state.groups.items())
+            gone = self.shed(state.groups, self.most_groups, worth, store)
+            state.note_forgotten([known[key] for key in gone])
 
     def goes_to_shadow(self, time: int, state: RuleState, store: StoreMemory) -> tuple[bool, bool]:
         """Count a new alert; tell whether it goes to the shadow, and whether a flood begins with it."""

@@ -54,6 +54,7 @@ class SequenceRule(RuleDetector):
             del earlier[0]
         if earlier:
             state.groups.put(key, entry)
+            self.bound_groups(state, store)
         else:
             state.groups.drop(key)
         return alerts

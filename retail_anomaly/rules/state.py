@@ -1,6 +1,7 @@
 """The state of all rules in one store: entries by rule and group, in one table."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -26,7 +27,8 @@ class OpenAlert(Episode):
 class WindowEntry(msgspec.Struct, array_like=True, tag=0):
     """The events that a group keeps, as parallel lists in the order of their times.
 
-    A group of one local day keeps no events: their number, sum and distinct values are enough.
+    A group of one local day keeps no events: their number, sum and distinct values are enough. Before
+    `unsure_until` a share may lack events that were forgotten.
     """
 
     until: int
@@ -43,6 +45,7 @@ class WindowEntry(msgspec.Struct, array_like=True, tag=0):
     values: list[Any] = []
     numbers: list[str | None] = []
     episode: OpenAlert | None = None
+    unsure_until: int = 0
 
 
 class Earlier(msgspec.Struct, array_like=True, gc=False):
@@ -73,12 +76,16 @@ class WaitingAlert(msgspec.Struct, array_like=True, gc=False):
 
 
 class AbsenceEntry(msgspec.Struct, array_like=True, tag=2):
-    """The waiting alerts of a group in the order of arrival, and the times of the answers."""
+    """The waiting alerts of a group in the order of arrival, and the times of the answers.
+
+    Before `unsure_until` answers may have been forgotten.
+    """
 
     until: int
     waiting: list[WaitingAlert] = []
     answers: list[int] = []
     window: int = 0
+    unsure_until: int = 0
 
 
 class FloodEntry(msgspec.Struct, array_like=True, tag=3):
@@ -89,7 +96,15 @@ class FloodEntry(msgspec.Struct, array_like=True, tag=3):
     flooding: bool = False
 
 
-RuleEntry = WindowEntry | SequenceEntry | AbsenceEntry | FloodEntry
+class ForgottenEntry(msgspec.Struct, array_like=True, tag=4):
+    """Until when a new group may be one that was forgotten, because there were too many."""
+
+    until: int
+
+
+RuleEntry = WindowEntry | SequenceEntry | AbsenceEntry | FloodEntry | ForgottenEntry
+
+_FORGOTTEN: Final = "@forgotten"
 
 
 class RuleState(SharedState):
@@ -107,10 +122,38 @@ class RuleState(SharedState):
         self.groups: Table[RuleEntry] = Table(RuleEntry, due=_until)  # type: ignore[arg-type]
         self.due: dict[str, int] | None = None
 
+    @property
+    def forgotten_until(self) -> int:
+        """Until when a new group may be one that was forgotten; 0: none was."""
+        entry = self.groups.get(_FORGOTTEN)
+        return entry.until if isinstance(entry, ForgottenEntry) else 0
+
+    def note_forgotten(self, entries: Iterable[RuleEntry]) -> None:
+        """Note the groups that were forgotten, of which new ones of the same keys know nothing."""
+        until = max((entry.until for entry in entries if _may_raise(entry)), default=0)
+        if until > self.forgotten_until:
+            self.groups.put(_FORGOTTEN, ForgottenEntry(until))
+
     def rules_changed(self) -> None:
         """Forget what was found out about the rules that ran so far."""
         super().rules_changed()
         self.due = None
+
+
+def worth(entry: RuleEntry) -> tuple[int, int, int]:
+    """Return by how much an entry is worth keeping: an open alert most, then by the number of its events."""
+    if isinstance(entry, WindowEntry):
+        return int(entry.episode is not None), max(entry.count, len(entry.times)), entry.until
+    if isinstance(entry, SequenceEntry):
+        return 0, len(entry.earlier), entry.until
+    if isinstance(entry, AbsenceEntry):
+        return 0, len(entry.waiting) + len(entry.answers), entry.until
+    return 2, 0, entry.until
+
+
+def _may_raise(entry: RuleEntry) -> bool:
+    """Tell whether its loss could raise an alert: it has answers, or the whole of a share."""
+    return isinstance(entry, AbsenceEntry) or (isinstance(entry, WindowEntry) and entry.second > 0)
 
 
 def _until(entry: RuleEntry) -> int:

@@ -44,8 +44,13 @@ class WindowRule(RuleDetector):
         time: int = event.event_time  # type: ignore[union-attr]
         entry: Any = state.groups.get(key)
         if entry is None:
-            entry = WindowEntry(0, time)
-        elif names == SECOND and self._is_daily_rate and store.local.of(time)[0] == entry.day:
+            entry = WindowEntry(0, time, unsure_until=state.forgotten_until)
+            self._keep(entry, names, event, store)
+            entry.until = entry.newest + self._memory
+            alerts = self._decided(key, entry, event, state, store)
+            self.bound_groups(state, store)
+            return alerts
+        if names == SECOND and self._is_daily_rate and store.local.of(time)[0] == entry.day:
             # Nearly every event of a rate: the whole grows, so that the share falls.
             entry.second += 1
             entry.count += 1
@@ -194,10 +199,11 @@ class WindowRule(RuleDetector):
         self, entry: WindowEntry, event: Event, state: RuleState, store: StoreMemory
     ) -> Sequence[Alert]:
         value, limit = self._value(entry), self._limit
-        if value is None or not reaches(value, limit):
+        time: int = event.event_time  # type: ignore[union-attr]
+        is_unsure = time < entry.unsure_until and self._kind == "ratio"
+        if value is None or is_unsure or not reaches(value, limit):
             entry.episode = None
             return ()
-        time: int = event.event_time  # type: ignore[union-attr]
         risk = round(self.risk_of(value), 6)
         episode, flood = entry.episode, False
         if episode is None:

@@ -32,6 +32,7 @@ def build_streaming_engine(settings: Settings, only: Sequence[str] | None = None
     engine = build_engine(settings, only)
     for detector in engine.all_detectors:
         detector.tell = partial(_log_fault, detector.name)
+    engine.too_many.tell = _log_fault
     return engine
 
 

@@ -150,6 +150,11 @@ class CashierHistory(msgspec.Struct, array_like=True):
         today = self.recent[-self.refunds :] if self.refunds else []
         return today[0].time if today else 0
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no day of the cashier was learned yet."""
+        return not self.days and not self.lately
+
     def begin(self, day: int) -> None:
         """Count a new day from zero."""
         self.day = day

@@ -7,7 +7,7 @@ import msgspec
 
 from retail_anomaly.models.refunds.cashier import CashierHistory, WorkedDay
 from retail_anomaly.models.refunds.components import p_of_amounts, p_of_hour, p_of_marks
-from retail_anomaly.models.refunds.store_level import RoleSums, StoreRefunds
+from retail_anomaly.models.refunds.store_level import StoreRefunds
 from retail_anomaly.models.refunds.verdict import RefundTails
 from retail_anomaly.models.tails import at_least, shape_of, strength
 
@@ -191,7 +191,7 @@ class RefundModel(msgspec.Struct, frozen=True, kw_only=True):
         store.exposure += exposure
         store.returned += refunds
         store.cashier_days += 1
-        role = store.roles.setdefault(cashier.role or "", RoleSums())
+        role = store.sums_of_role(cashier.role)
         role.exposure += exposure
         role.refunds += refunds
         marks = msgspec.structs.replace(cashier.marks, off_shift=min(cashier.marks.off_shift, 1))

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from retail_anomaly.core.most_ids import MOST_ROLES
 from retail_anomaly.models.rank import RollingRank
 from retail_anomaly.models.refunds.cashier import MarkCounts
 from retail_anomaly.models.spread import ExcessSpread
@@ -91,6 +92,15 @@ class StoreRefunds(msgspec.Struct, array_like=True):
     def base_exposure(self) -> float:
         """The exposure of a day without a sale: refunds come to a service desk too."""
         return 0.2 * self.exposure / self.cashier_days if self.cashier_days > 5 else 10.0
+
+    def sums_of_role(self, role: str | None) -> RoleSums:
+        """Return the sums of a role, to be added to; of too many, that with the least work is forgotten."""
+        sums = self.roles.get(role or "")
+        if sums is None:
+            if len(self.roles) >= MOST_ROLES:
+                del self.roles[min(self.roles, key=lambda name: (self.roles[name].exposure, name))]
+            sums = self.roles[role or ""] = RoleSums()
+        return sums
 
     def rate_of_role(self, role: str | None) -> float:
         """Return refunds per exposure of a role, drawn to the store's with the weight of ten refunds."""

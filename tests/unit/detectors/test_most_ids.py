@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from msgspec import structs
+
 from retail_anomaly.contract import RestartingRun, Run
+from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.detector import Detector
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import Event, MovementEvent
+from retail_anomaly.core.most_ids import MOST_ROLES
 from retail_anomaly.detectors import InventoryShrinkage, RefundBurst, StockDiscrepancy
-from tests.support.events import DAY, T0, count, refund, sale
+from retail_anomaly.detectors.refund_deviation import RefundDeviation
+from retail_anomaly.detectors.sales_deviation import SalesDeviation
+from retail_anomaly.models.refunds import StoreRefunds
+from tests.support.events import DAY, T0, count, refund, sale, shift
 
 MOST = 20
 
@@ -111,3 +118,78 @@ def test_the_same_ids_are_forgotten_over_restarts() -> None:
 
     assert again == once
     assert {alert.type for alert in once} >= {"SHRINKAGE", "STOCK_DISCREPANCY"}
+
+
+class FewHistories(RefundDeviation):
+    most_cashiers = MOST
+
+
+def day_of(day: int, cashiers: Iterable[str], sales: int, refunds: int = 1) -> list[Event]:
+    """Return a day's sales and refunds of some cashiers."""
+    events: list[Event] = []
+    for place, cashier in enumerate(cashiers):
+        at = day * DAY + place * 1_000
+        numbers = [f"{cashier}-{day}-{n}" for n in range(max(sales, refunds))]
+        events += [sale(at, cashier_id=cashier, transaction_id=number) for number in numbers[:sales]]
+        events += [refund(at + 1, cashier_id=cashier, transaction_id=number) for number in numbers[:refunds]]
+    return events
+
+
+def model_run(events: Iterable[Event]) -> tuple[Run, list[Alert]]:
+    run = Run(Engine([FewHistories(FewHistories.Parameters(learn_days=2), max_late=DAY)]))
+    return run, run.alerts(events)
+
+
+def test_cashiers_without_a_history_are_forgotten_before_those_with_one() -> None:
+    desk = [f"c-{n}" for n in range(5)]
+    made_up = [sale(3 * DAY + n, cashier_id=f"m-{n}", transaction_id=f"m-{n}") for n in range(200)]
+    run, _ = model_run([*chain.from_iterable(day_of(day, desk, 2) for day in range(3)), *made_up])
+
+    state: Any = run.stores["store-1"].detectors["refund_deviation"]
+    assert set(state.cashiers) >= set(desk)
+    assert len(state.cashiers) <= MOST
+    assert run.engine.undecided["refund_deviation", "too many ids"] == 205 - len(state.cashiers)
+
+
+def test_a_cashier_whose_history_was_forgotten_raises_nothing() -> None:
+    desk = [f"c-{n}" for n in range(MOST + 20)]
+    growing = chain.from_iterable(day_of(day, desk[: MOST - 2 + day // 2], 4) for day in range(20))
+    run, alerts = model_run([*growing, *day_of(20, desk, sales=0, refunds=30)])
+
+    state: Any = run.stores["store-1"].detectors["refund_deviation"]
+    assert state.silent_until.get("store")
+    known = {name for name, cashier in state.cashiers.items() if not cashier.is_new}
+    assert {alert.employee_id for alert in alerts} <= known
+    assert alerts
+
+
+def test_tables_of_the_models_stay_small_whoever_sells_what_in_which_role() -> None:
+    events: list[Event] = []
+    for n in range(2 * MOST_ROLES):
+        at, who = n * DAY // 3, f"c-{n % MOST}"
+        events += [
+            structs.replace(shift(at, at + 9, employee=who), role=f"role-{n}"),
+            sale(at, cashier_id=who, sku=f"k-{n}", transaction_id=f"t-{n}"),
+            refund(at + 1, cashier_id=who, sku=f"k-{n}", transaction_id=f"t-{n}"),
+        ]
+    models: list[Detector[Any, Any]] = [
+        FewHistories(FewHistories.Parameters(), max_late=DAY),
+        SalesDeviation(SalesDeviation.Parameters(), max_late=DAY),
+    ]
+    run = Run(Engine(models))
+    run.alerts(events)
+
+    store = run.stores["store-1"]
+    refunds: Any = store.detectors["refund_deviation"]
+    assert len(refunds.level.get("store").roles) <= MOST_ROLES
+    tables = {name: size for name, size in store.entries().items() if "deviation" in name}
+    assert max(tables.values()) <= MOST
+
+
+def test_a_role_with_much_work_is_kept_among_made_up_ones() -> None:
+    level = StoreRefunds()
+    level.sums_of_role("till").exposure = 100.0
+    for n in range(1_000):
+        level.sums_of_role(f"made-up-{n}").exposure = 1.0
+    assert len(level.roles) == MOST_ROLES
+    assert "till" in level.roles
