@@ -119,8 +119,6 @@ class Shifts(Table[list[Shift]]):
         shifts = [s for s in known or () if s.start != event.shift_start or s.shift_id == _SPAN]
         if not event.cancelled:
             shifts.append(Shift(event.shift_start, event.shift_end, event.role, event.shift_id))
-            if event.shift_id is not None:
-                self._by_id().setdefault(event.shift_id, set()).add(employee_id)
         elif known is None:
             return 0
         self.put(employee_id, self._unexpired(shifts, clock))
@@ -128,12 +126,17 @@ class Shifts(Table[list[Shift]]):
 
     def put(self, key: str, entry: list[Shift]) -> None:
         """Keep the shifts of an employee."""
-        self._kept += len(entry) - len(self.get(key) or ())
+        self._leave_index(key)
+        self._kept += len(entry)
         super().put(key, entry)
+        if self._holders is not None:
+            for shift in entry:
+                if shift.shift_id not in (None, _SPAN):
+                    self._holders.setdefault(shift.shift_id, set()).add(key)
 
     def drop(self, key: str) -> None:
         """Forget an employee."""
-        self._kept -= len(self.get(key) or ())
+        self._leave_index(key)
         super().drop(key)
 
     def describe(self) -> list[int]:
@@ -171,15 +174,28 @@ class Shifts(Table[list[Shift]]):
             unexpired = self._unexpired(shifts, clock)
             if len(unexpired) < len(shifts):
                 self.put(employee, unexpired)
-                self._holders = None
 
     def _take_out(self, shift_id: str) -> None:
         """Take out the shift with an id; an employee with two names has it twice."""
-        for employee in self._by_id().pop(shift_id, ()):
+        for employee in list(self._by_id().get(shift_id, ())):
             shifts = self.get(employee) or []
             others = [shift for shift in shifts if shift.shift_id != shift_id]
             if len(others) < len(shifts):
                 self.put(employee, others)
+
+    def _leave_index(self, employee: str) -> None:
+        """Take the shifts of an employee out of the count and of the index."""
+        shifts = self.get(employee) or ()
+        self._kept -= len(shifts)
+        index = self._holders
+        if index is None:
+            return
+        for shift in shifts:
+            holders = index.get(shift.shift_id or "")
+            if holders is not None:
+                holders.discard(employee)
+                if not holders:
+                    del index[shift.shift_id or ""]
 
     def _by_id(self) -> dict[str, set[str]]:
         if self._holders is None:

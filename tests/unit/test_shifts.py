@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import msgspec
 from hypothesis import given
@@ -160,6 +161,19 @@ def test_a_swap_is_found_after_a_restart_and_after_a_sweep():
     again.sweep(T0 + 2 * DAY)
     again.keep(named(shift(2 * DAY, 2 * DAY + HOUR, employee="c-2"), "c-1-2"), clock=T0 + 2 * DAY)
     assert [again.off_shift(employee, T0 + 2 * DAY) for employee in ("c-1", "c-2")] == [True, False]
+
+
+def test_ids_of_shifts_that_are_kept_no_more_take_no_memory():
+    replaced = [named(shift(0, HOUR), f"id-{n}") for n in range(4_000)]
+    far_ahead = [event for n in range(20) for event in rota(f"c-{n}", 200)]
+    for events in (replaced, far_ahead):
+        shifts = few(*events[:200])
+        tracemalloc.start()
+        for event in events[200:]:
+            shifts.keep(event, clock=T0)
+        grown, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert grown < 50 * len(events)
 
 
 def test_too_many_shifts_are_told_of_once_and_counted():
