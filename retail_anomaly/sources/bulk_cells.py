@@ -9,6 +9,7 @@ from retail_anomaly.sources.cells import text_cell
 from retail_anomaly.sources.columns import Kind
 
 _TEXTS: Final = ({str}, {str, type(None)})
+_NUMBERS: Final = {int, float, bool, type(None)}
 _MOST_WHOLE: Final = 2**53  # a decimal of more is the nearest float
 
 
@@ -36,6 +37,8 @@ def bulk_values(
     ['a', None, None]
     >>> bulk_values([2.0, 0.5], "decimal", nulls=None, trim=True)
     [2, 0.5]
+    >>> bulk_values([2.0, float("nan")], "number", nulls={"n/a"}, trim=True)
+    [2.0, None]
     >>> bulk_values(["9.50"], "number", nulls=None, trim=True) is None
     True
     >>> bulk_values([2**53 + 1], "decimal", nulls=None, trim=True) is None
@@ -44,6 +47,11 @@ def bulk_values(
     types = set(map(type, cells))
     if kind == "text":
         return _texts(cells, nulls, trim) if types in _TEXTS else None
+    if nulls is not None and types <= _NUMBERS and not types.isdisjoint({float, type(None)}):
+        present = [cell for cell in cells if cell is not None and cell == cell]  # noqa: PLR0124 - not NaN
+        if len(present) < len(cells):
+            values = bulk_values(present, kind, nulls=nulls, trim=trim) if present else ()
+            return None if values is None else _spread(cells, values)
     if types == {int}:
         if kind == "decimal" and not -_MOST_WHOLE <= min(cells) <= max(cells) <= _MOST_WHOLE:
             return None
@@ -51,6 +59,12 @@ def bulk_values(
     if types == {float} and kind in ("number", "decimal") and not any(map(isnan, cells)):
         return cells if kind == "number" else list(map(whole, cells))
     return cells if types == {bool} and kind == "flag" else None
+
+
+def _spread(cells: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Put the values of the cells that hold something at their places."""
+    remaining = iter(values)
+    return [next(remaining) if cell is not None and cell == cell else None for cell in cells]  # noqa: PLR0124
 
 
 def _texts(cells: Sequence[Any], nulls: Collection[str] | None, trim: bool) -> Sequence[Any] | None:

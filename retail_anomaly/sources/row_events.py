@@ -25,7 +25,7 @@ from retail_anomaly.sources.number_forms import NumberForm, detected
 
 # How many rows are looked at to tell a decimal point from a comma.
 _LOOKED_AT: Final = 20_000
-# How many rows become events in one call: a row that is not plain sends so many the long way.
+# How many rows become events in one call.
 _AT_ONCE: Final = 100
 _BESIDE_AMOUNT: Final = MONEY - {"amount"}
 
@@ -92,11 +92,12 @@ class RowEvents:
         start = 0
         for rows in self._of_topic(topic).rows(batch):
             made = _events(topic, rows)
-            if made[0] is not None:
+            if all(made):
                 yield from made  # type: ignore[misc] # then none of them is None
             else:
-                for number, row in zip(batch.numbers[start:], rows, strict=False):
-                    single = self._single(topic, row, number, batch.label, reject, base)
+                numbers = batch.numbers[start : start + len(rows)]
+                for number, row, plain in zip(numbers, rows, made, strict=True):
+                    single = plain or self._single(topic, row, number, batch.label, reject, base)
                     if single is not None:
                         yield single
             start += len(rows)
@@ -193,12 +194,16 @@ class RowEvents:
 
 
 def _events(topic: str, rows: list[dict[str, Any]]) -> Sequence[Event | None]:
-    """Return the event of each row; None for all of them if one is not plain."""
+    """Return the event of each row; None for those that are not plain."""
     try:
         events = msgspec.convert(rows, GenericAlias(list, (EVENT_TYPES[topic],)))
         return [checked(event) for event in events]
     except (ValueError, KeyError):  # as in `_event`
-        return [None] * len(rows)
+        if len(rows) == 1:
+            return [None]
+        # A void among the lines of a till must not send its neighbours the long way.
+        half = len(rows) // 2
+        return [*_events(topic, rows[:half]), *_events(topic, rows[half:])]
 
 
 def _event(topic: str, row: dict[str, Any]) -> Event:
@@ -282,16 +287,20 @@ class _TopicRows:
         return found
 
     def _joined(self, batch: Batch, field: str) -> Sequence[Any] | None:
-        columns = [c for name in self._mapping.columns_of(field) if (c := batch.column(name)) is not None]
-        if not columns:
-            return None
-        if len(columns) > 1:
-            cells: Sequence[Any] = [_one_text(parts) for parts in zip(*columns, strict=True)]
-            return self._converted(batch, field, cells)
-        (name,) = (n for n in self._mapping.columns_of(field) if batch.column(n) is not None)
-        stamps = batch.times(name)
+        names = self._mapping.columns_of(field)
+        # First: cells that are timestamps of pandas take longer to make than all else of a row.
+        stamps = batch.times(names[0]) if len(names) == 1 else None
         if stamps is None:
-            return self._converted(batch, field, columns[0])
+            columns = [c for name in names if (c := batch.column(name)) is not None]
+            if not columns:
+                return None
+            if len(columns) > 1:
+                cells: Sequence[Any] = [_one_text(parts) for parts in zip(*columns, strict=True)]
+                return self._converted(batch, field, cells)
+            (name,) = (name for name in names if batch.column(name) is not None)
+            stamps = batch.times(name)
+            if stamps is None:
+                return self._converted(batch, field, columns[0])
         millis, are_local = stamps
         if not are_local:
             return millis
