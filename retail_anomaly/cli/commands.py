@@ -17,6 +17,7 @@ from retail_anomaly.cli.frame import new_app
 from retail_anomaly.cli.import_exports import import_app
 from retail_anomaly.cli.map_columns import mapping
 from retail_anomaly.cli.notebook import notebook
+from retail_anomaly.cli.partition import partition
 from retail_anomaly.cli.profile_page import profile
 from retail_anomaly.cli.replay import replay
 from retail_anomaly.cli.report import report
@@ -26,7 +27,21 @@ from retail_anomaly.cli.tune import tune
 
 app = new_app("Find refund abuse, theft and stock losses in the events of shops.")
 _COMMANDS = (
-    *(demo, mapping, convert, replay, explain, profile, review, report, evaluate, tune, calibrate, drift),
+    *(
+        demo,
+        mapping,
+        convert,
+        partition,
+        replay,
+        explain,
+        profile,
+        review,
+        report,
+        evaluate,
+        tune,
+        calibrate,
+        drift,
+    ),
     notebook,
 )
 for command in _COMMANDS:

@@ -87,6 +87,20 @@ def replay(
             "The logs are in order of time over all stores.",
         ),
     ] = False,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            help="Replay the buckets of a log that `partition` has written: local (with --jobs processes), "
+            "dask://HOST:PORT or dask+tls://HOST:PORT.",
+        ),
+    ] = None,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            help="With --executor: the folder or address for the alerts of each bucket. Buckets that are "
+            "done there are not replayed again. Default: the folder _results of the log.",
+        ),
+    ] = None,
 ) -> int:
     """Run the detectors over history. Alerts go to standard output as JSON lines.
 
@@ -96,6 +110,8 @@ def replay(
     """
     if topic is not None and topic not in INPUT_TOPICS:
         raise UsageError(f"--topic is one of {', '.join(INPUT_TOPICS)}, not {topic!r}")
+    if results is not None and executor is None:
+        raise UsageError("--results goes with --executor")
     settings = load(config).settings
     run = open_replay(
         logs,
@@ -106,6 +122,8 @@ def replay(
         jobs=jobs,
         rules_log=None if rules_log is None else read_rules_log(rules_log),
         return_stores=return_stores,
+        executor=executor,
+        results=results,
     )
     refuse_to_overwrite(
         {"--output": output, "--dead-letters": dead_letters}, [*files_of(*logs), config, mapping, rules_log]

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,8 @@ def replay(  # noqa: PLR0913 - by name only
     rules: Iterable[Rule | str | Path | Mapping[str, Any]] = (),
     rules_log: str | Path | None = None,
     return_stores: bool = False,
+    executor: Executor | str | None = None,
+    results: str | Path | None = None,
 ) -> ReplayResult:
     """Run the detectors over history.
 
@@ -195,6 +198,14 @@ def replay(  # noqa: PLR0913 - by name only
     return_stores
         Look up refunds in the whole chain: one that names another store (``originalStoreId``) is compared
         with that store's receipt. The source is in order of time over all stores.
+    executor
+        For a log in buckets, as `retail-anomaly partition` writes it: where its buckets are replayed. An
+        executor of `concurrent.futures`, ``local`` (as many processes as `jobs` says),
+        ``dask://host:port`` or ``dask+tls://host:port``. The alerts come bucket by bucket.
+    results
+        With `executor`: the folder or address for the alerts of the buckets; by default the folder
+        ``_results`` of the log. Buckets that are done there, with the same events and configuration, are not
+        replayed again.
 
     Returns
     -------
@@ -208,7 +219,10 @@ def replay(  # noqa: PLR0913 - by name only
     ColumnsError, SettingsError
         A column or a detector that there isn't.
     UsageError
-        `dead_letters` is a file that the source is read from.
+        `dead_letters` is a file that the source is read from; or with an `executor`, the source is no log in
+        buckets.
+    ClusterError
+        The cluster of `executor` does not answer, or its workers can't do the work.
     InvalidRecord
         A line of `rules_log` is no change.
 
@@ -245,6 +259,8 @@ def replay(  # noqa: PLR0913 - by name only
         shadow=shadow.append,
         rules_log=None if rules_log is None else read_rules_log(rules_log),
         return_stores=return_stores,
+        executor=executor,
+        results=results,
     )
     if dead_letters is not None:
         refuse_to_overwrite({"dead_letters": Path(dead_letters)}, files_of(source))

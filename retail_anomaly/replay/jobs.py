@@ -7,19 +7,22 @@ events, and the alerts are put in that order: the result is the one that a singl
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert
-from retail_anomaly.core.dispatch import Dispatch
-from retail_anomaly.core.events import POS_EVENTS
+from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.score import Score
+from retail_anomaly.replay.about import About
+from retail_anomaly.replay.buckets import RESULTS, ReplayInBuckets, bucket_tasks
+from retail_anomaly.replay.buckets import Where as Runs
 from retail_anomaly.replay.driver import Order, Replay
 from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
@@ -27,6 +30,7 @@ from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.replay.share_replay import ShareCounts, ShareReport, ShareTask, replay_share
 from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Input, Where, open_input
+from retail_anomaly.sources.bucketed_log import read_manifest
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.findings import Findings
@@ -82,6 +86,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
     shadow: Callable[[Alert], object] = bool,
     rules_log: Sequence[PlacedChange] | None = None,
     return_stores: bool = False,
+    executor: Runs | None = None,
+    results: str | Path | None = None,
 ) -> Pass:
     """Open a source for a replay in one or several processes.
 
@@ -108,11 +114,18 @@ def open_replay(  # noqa: PLR0913 - most by name only
         Changes of the rules at places of the log, as `read_rules_log` reads them.
     return_stores
         Whether a refund that names a receipt of another store is compared with it there.
+    executor
+        Where the buckets of a log in buckets are replayed: ``local`` (as many processes as `jobs` says),
+        ``dask://host:port``, ``dask+tls://host:port``, or an executor. None: the log is read as any other.
+    results
+        The folder or address for the alerts of the buckets; None: the folder ``_results`` of the log.
 
     Raises
     ------
     ValueError
         `jobs` is negative.
+    UsageError
+        With an `executor`: `where` is no log in buckets, or the replay needs all stores in one place.
     SourceError
         The source is not there or can't be read.
     SettingsError
@@ -136,9 +149,23 @@ def open_replay(  # noqa: PLR0913 - most by name only
         where, topic, mapping = where.where, where.topic, where.mapping
     elif isinstance(where, Events):
         mapping = where.mapping
+    place = None
+    if executor is not None:
+        if rules_log is not None or return_stores or listener is not None:
+            raise UsageError(
+                "an executor replays each bucket by itself: a log of rule changes, returns to other stores "
+                "and scores need all events in one process"
+            )
+        where = place = _single_place(where)
+        read_manifest(place)
     engine = build_engine(settings, detectors, nobody=mapping.nobody)
     for detector in engine.all_detectors:
         detector.listener = listener
+    names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
+    if place is not None and executor is not None:
+        # Not opened here: the workers read it.
+        tasks = bucket_tasks(place, str(results or f"{place}/{RESULTS}"), settings, detectors, engine)
+        return ReplayInBuckets(tasks, executor, jobs, About([], names, engine.rules, settings), shadow)
     source = open_input(where, topic, mapping, settings.zones, settings.privacy)
     rules, said = None, list(source.notes)
     dispatches = engine.rules
@@ -148,8 +175,7 @@ def open_replay(  # noqa: PLR0913 - most by name only
         said += outcome.remarks()
         dispatches += outcome.rules
         rules = RunningRules(configured, rules_log)
-    names = list(dict.fromkeys(detector.name for detector in engine.all_detectors))
-    about = _About(said, names, dispatches, settings)
+    about = About(said, names, dispatches, settings)
     if jobs == 1 or listener is not None or not source.divisible or not detectors_are_importable():
         run = Replay(engine, shadow, rules, return_stores=return_stores)
         watch = Watch(mapping.nobody, settings.numbered_by, return_stores=return_stores)
@@ -173,44 +199,20 @@ def open_replay(  # noqa: PLR0913 - most by name only
     )
 
 
-class _About:
-    """The facts about a replay that its remarks need.
-
-    Parameters
-    ----------
-    said
-        Remarks that hold before the first event is read.
-    names
-        The detectors that run.
-    rules
-        The rules that run, or come in force within the log.
-    settings
-        The settings.
-    """
-
-    def __init__(
-        self, said: list[str], names: Collection[str], rules: Sequence[Dispatch], settings: Settings
-    ) -> None:
-        self.configured: Collection[str] = settings.stores
-        self._numbered_by = settings.numbered_by
-        self._said = said
-        self._names = names
-        self._rules = rules
-
-    def add_notes(self, notes: Sequence[str]) -> None:
-        """Add notes that only reading gave, such as a decimal comma."""
-        self._said += [note for note in notes if note not in self._said]
-
-    def remarks(self, findings: Findings, stores: NamedStores) -> list[str]:
-        seen = {kind for kind in findings.types if any(each.steps(POS_EVENTS, kind) for each in self._rules)}
-        said = findings.remarks(self._names, seen, self._numbered_by)
-        return [*self._said, *said, *stores.remarks(self.configured)]
+def _single_place(where: Where) -> str:
+    """Return the folder or address of a log in buckets."""
+    where = where.where if isinstance(where, Events) else where
+    if isinstance(where, list | tuple) and len(where) == 1:
+        (where,) = where
+    if not isinstance(where, str | Path):
+        raise UsageError("an executor replays one log in buckets, as `retail-anomaly partition` writes it")
+    return str(where).rstrip("/")
 
 
 class _ReplayHere:
     """A replay in this process."""
 
-    def __init__(self, replay: Replay, source: Input, watch: Watch, about: _About) -> None:
+    def __init__(self, replay: Replay, source: Input, watch: Watch, about: About) -> None:
         self._replay = replay
         self._source = source
         self._watch = watch
@@ -250,7 +252,7 @@ class _ReplayHere:
 class _ReplayInWorkers:
     """A replay in several processes, one share of the stores each."""
 
-    def __init__(self, tasks: Sequence[ShareTask], shadow: Callable[[Alert], object], about: _About) -> None:
+    def __init__(self, tasks: Sequence[ShareTask], shadow: Callable[[Alert], object], about: About) -> None:
         self._tasks = tasks
         self._shadow = shadow
         self._about = about

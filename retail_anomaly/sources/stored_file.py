@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import re
 import tempfile
 import zipfile
 import zlib
@@ -23,6 +24,8 @@ _NOT_READ: Final = dict.fromkeys((".xz", ".7z", ".rar", ".tar", ".tgz"), "decomp
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
 _OF_ARROW: Final = ("s3", "gs", "gcs")
 _IN_MEMORY: Final = 8 * 1024 * 1024
+# As in a folder on disk: what writers keep for themselves, such as `_SUCCESS`.
+_HIDDEN: Final = re.compile(r"/[._]")
 
 
 class StoredFile:
@@ -74,7 +77,7 @@ class StoredFile:
     def size(self) -> int:
         """Its size in bytes, as it is stored."""
         if self.is_remote:
-            system, path = _remote(self.name)
+            system, path = remote_system(self.name)
             return int(system.size(path) or 0)
         return Path(self.name).stat().st_size
 
@@ -118,7 +121,7 @@ class StoredFile:
 
     def _stored(self) -> BinaryIO:
         if self.is_remote:
-            system, path = _remote(self.name)
+            system, path = remote_system(self.name)
             return cast("BinaryIO", system.open(path, "rb"))
         return Path(self.name).open("rb")
 
@@ -200,7 +203,7 @@ def remote_files(address: str) -> list[str]:
     UsageError
         The extra `cloud` is not installed.
     """
-    system, path = _remote(address)
+    system, path = remote_system(address)
     scheme = address.partition("://")[0]
     try:
         if any(sign in path for sign in "*?["):
@@ -208,7 +211,8 @@ def remote_files(address: str) -> list[str]:
         elif system.isfile(path):
             return [address]
         else:
-            found = sorted(system.find(path))
+            below = len(path.rstrip("/")) + 1
+            found = sorted(name for name in system.find(path) if not _HIDDEN.search(f"/{name[below:]}"))
     except Exception as error:  # noqa: BLE001 - each storage has errors of its own
         raise SourceError(f"{address} can't be read ({type(error).__name__}: {error})") from None
     if not found:
@@ -219,7 +223,16 @@ def remote_files(address: str) -> list[str]:
     ]
 
 
-def _remote(address: str) -> tuple[Any, str]:
+def remote_system(address: str) -> tuple[Any, str]:
+    """Return the file system of fsspec that an address belongs to, and the path in it.
+
+    Raises
+    ------
+    SourceError
+        The storage is of a kind whose package is not installed.
+    UsageError
+        The extra `cloud` is not installed.
+    """
     require("fsspec")
     import fsspec  # Here: only the extra `cloud` installs it.
 

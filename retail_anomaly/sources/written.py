@@ -117,7 +117,7 @@ def arrow_table(topic: str, lines: bytes) -> Any:
 
     Examples
     --------
-    >>> line = b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}\\n'
+    >>> line = b'{"storeId":"s","sku":"k","countedQty":3,"eventTime":1760000000000}\n'
     >>> arrow_table("inventory-counts", line)["eventTime"].to_pylist()[0].isoformat()
     '2025-10-09T08:53:20+00:00'
     """
