@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from retail_anomaly.core.events import POS_EVENTS
+from streamer.errors import StreamerError
 from streamer.kafka.topic_plan import STORE_METRICS
 from streamer.observe.status import ask
 from tests.faults.chaos.readers import Reader
@@ -34,8 +35,14 @@ class Metrics(Reader):
     def finish(self) -> None:
         """Let it read all, ask it how it is, and stop it."""
         self.wait_until_read(self.reads)
-        assert ask(f"http://127.0.0.1:{self._port}").ready
+        self.wait_for(self._is_ready, "to be ready")
         assert self.process.stop() == 0, self.process.tail()
+
+    def _is_ready(self) -> bool:
+        try:
+            return ask(f"http://127.0.0.1:{self._port}").ready
+        except StreamerError:  # it does not listen yet
+            return False
 
     def compare(self) -> str:
         """Find each sum told again as it was told before."""
