@@ -9,6 +9,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks import backlog
@@ -21,20 +22,32 @@ from tests.support.ports import free_ports
 
 RATE = 500
 REPLICAS = 3
-STORES = 50
+# No multiple of ten: each tenth event is a refund, and every store has some.
+STORES = 51
 _SECONDS = 75
 _PATIENCE_S = 600
 _PAUSE_S = 3.0
+_LATE_S = 1.0
 
 
 class Replica:
-    """A process that ends and starts again over its own state, as a pod with a volume does."""
+    """A process that ends and starts again over its own state, as a pod with a volume does.
 
-    def __init__(self, broker: str, group: str, state: Path) -> None:
+    Parameters
+    ----------
+    broker, group
+        Its work.
+    state
+        The folder of its state.
+    instance_id
+        Its name in the group, with which it keeps its partitions; empty: they move to the others and back.
+    """
+
+    def __init__(self, broker: str, group: str, state: Path, instance_id: str) -> None:
         (port,) = free_ports(1)
         self._ready = f"http://127.0.0.1:{port}/readyz"
         self._arguments = (broker, group, state)
-        self._settings = {"METRICS_PORT": str(port)}
+        self._settings = {"METRICS_PORT": str(port), "INSTANCE_ID": instance_id}
         self._running = ExitStack()
 
     def start(self) -> None:
@@ -59,20 +72,28 @@ class Replica:
 def figures(broker: str, *, sales: int) -> Iterator[Figure]:
     """Update three processes in turn at 500 events a second, and wait for the alert of each refund."""
     what = f"three processes updated at {RATE} events/s, {sales:,} remembered sales"
-    waits = _waits(broker, sales)
-    yield Figure("rolling", f"longest wait for an alert, {what}", "s", waits[-1])
-    yield Figure("rolling", f"99th centile of the waits, {what}", "s", statistics.quantiles(waits, n=100)[98])
-    late = sum(wait > 1.0 for wait in waits) / len(waits)
-    yield Figure("rolling", f"alerts that waited more than 1 s, {what}", "%", 100 * late)
+    for named, kind in ((False, "partitions move"), (True, "with instance_id")):
+        times = _times(broker, sales, named=named)
+        yield from (Figure("rolling", f"{part}, {what}, {kind}", *found) for part, found in _measures(times))
 
 
-def _waits(broker: str, sales: int) -> list[float]:
-    """Return how long each alert took, the quickest first; every alert came."""
+def _measures(times: list[tuple[float, float]]) -> Iterator[tuple[str, tuple[str, float]]]:
+    waits = sorted(alerted - sent for sent, alerted in times)
+    yield "longest wait for an alert", ("s", waits[-1])
+    yield "99th centile of the waits", ("s", statistics.quantiles(waits, n=100)[98])
+    yield "alerts that waited more than 1 s", ("%", 100 * sum(wait > _LATE_S for wait in waits) / len(waits))
+    gaps = [later - earlier for earlier, later in pairwise(sorted(alerted for _, alerted in times))]
+    yield "time without an alert of any store", ("s", sum(gap for gap in gaps if gap > _LATE_S))
+
+
+def _times(broker: str, sales: int, *, named: bool) -> list[tuple[float, float]]:
+    """Return when each refund was sent, and when its alert came; every alert came."""
     backlog.recreate_topics(broker)
     group = f"bench-{uuid.uuid4().hex[:8]}"
     _remember(broker, sales)
     with tempfile.TemporaryDirectory(prefix="bench-state-") as folder, ExitStack() as running:
-        replicas = [Replica(broker, group, Path(folder) / f"pod-{n}") for n in range(REPLICAS)]
+        names = [f"pod-{n}" for n in range(REPLICAS)]
+        replicas = [Replica(broker, group, Path(folder) / name, name if named else "") for name in names]
         for replica in replicas:
             running.callback(replica.stop)
             replica.start()
@@ -84,7 +105,7 @@ def _waits(broker: str, sales: int) -> list[float]:
         sent, _, alerted = exchange(broker, group, RATE, _SECONDS, stores=STORES)
         if update.is_alive():
             raise TimeoutError(f"the update took longer than the {_SECONDS} s of load")
-    return sorted(alerted[refund] - at for refund, at in sent.items())
+    return [(at, alerted[refund]) for refund, at in sent.items()]
 
 
 def _update(replicas: list[Replica]) -> None:

@@ -15,7 +15,7 @@ CHART = HELM / "retail-anomaly"
 # The README shows these values with all that they hold.
 _WHOLE = ("resources", "labels", "annotations")
 # The chart sets these settings itself: a value of yours would have no effect.
-_SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address")
+_SET_BY_CHART = ("state_dir", "metrics_port", "metrics_address", "instance_id")
 
 
 def schema() -> str:

@@ -51,5 +51,6 @@ class OvertakenError(StreamerError):
     def __init__(self, said: str) -> None:
         super().__init__(
             f"the group gave this process up ({said}): it slept, or the broker was away, for longer than "
-            "session_timeout; start it again, it goes on from the group's last commit"
+            "session_timeout, or another process has its instance_id; start it again, it goes on from the "
+            "group's last commit"
         )

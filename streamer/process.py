@@ -280,7 +280,8 @@ def _note_configuration(process: QuixProcess, connection: Connection) -> None:
     if not process.settings.privacy.audit or connection.broker is None:
         return
     trail = AuditTopic(connection, TopicNames.of_settings(process.settings).of(AUDIT))
-    values = {key: str(value) for key, value in flatten(process.settings).items()}
+    # Each process of a group has another name in it.
+    values = {k: str(v) for k, v in flatten(process.settings).items() if k != "streamer.instance_id"}
     kind: AuditKind = "configuration"
     by = process.group
     before = [each.content for each in trail.read().records if (each.kind, each.by) == (kind, by)]

@@ -103,6 +103,15 @@ class StreamerSettings(Section, frozen=True):
         Duration,
         Meta(description="How long Kafka waits for a crashed process before another takes its stores over."),
     ] = Duration(15 * _SECOND)
+    instance_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{0,100}$",
+            description="Name of this process in its consumer group, another for each process and the same "
+            "after a restart. A process with a name keeps its stores while it restarts, for session_timeout; "
+            "without one, they move to the others and back.",
+        ),
+    ] = ""
     tick_interval: Annotated[
         Duration,
         Meta(description="Time between two ticks. A tick lets time pass in stores that send no events."),

@@ -58,7 +58,10 @@ class GroupState:
                 "is --broker right?"
             ) from None
         if found.state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
-            raise StreamerError(f"group {group} has {len(found.members)} members: stop its streamers first")
+            raise StreamerError(
+                f"group {group} has {len(found.members)} members: stop its streamers first; those with an "
+                "instance_id are members until their session_timeout has passed"
+            )
 
     def reset(self, state_dir: Path) -> Iterator[str]:
         """Delete offsets and state, so that the next streamer begins with the oldest records.

@@ -76,6 +76,8 @@ def new_application(
         # A third of the session, so that one lost heartbeat does not end a short one.
         "heartbeat.interval.ms": max(1, min(_HEARTBEAT_MS, int(streamer.session_timeout) // 3)),
     }
+    if streamer.instance_id:
+        consumer["group.instance.id"] = streamer.instance_id
     if counts is not None and streamer.metrics_port:
         consumer |= {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": counts.statistics}
     kind = MemberApplication

@@ -145,8 +145,7 @@ class Host:
         for variable in container.get("env", []):
             value = variable.get("value")
             if value is None:
-                reference = variable["valueFrom"]["secretKeyRef"]
-                value = self._secrets[reference["name"]][reference["key"]]
+                value = self._value(variable["valueFrom"], part)
             environment[variable["name"]] = value
         environment = {
             name: value if name in {"PATH", "TMPDIR"} else self._placed(value, part)
@@ -155,6 +154,13 @@ class Host:
         command = [self._placed(argument, part) for argument in container["command"]]
         with self.log(part, container["name"]).open("wb") as log:
             return subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=log)
+
+    def _value(self, source: Manifest, part: str) -> str:
+        if "fieldRef" in source:
+            assert source["fieldRef"]["fieldPath"] == "metadata.name"
+            return part
+        reference = source["secretKeyRef"]
+        return self._secrets[reference["name"]][reference["key"]]
 
     def do(self, part: str, container: Manifest, code: int = 0) -> str:
         """Run a container to its end, which is to have this exit code; return its output."""

@@ -17,7 +17,12 @@ from tests.deploy.chart import CASES, CHART, NAMESPACE, RELEASE, ROOT, call, pic
 
 GENERATED = runpy.run_path(str(ROOT / "helm" / "build.py"))
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
-SET_BY_CHART = {"state_dir": "/var/lib/retail-anomaly", "metrics_port": 8080, "metrics_address": "0.0.0.0"}  # noqa: S104
+SET_BY_CHART = {
+    "state_dir": "/var/lib/retail-anomaly",
+    "metrics_port": 8080,
+    "metrics_address": "0.0.0.0",  # noqa: S104
+    "instance_id": "",  # comes from the pod
+}
 README = (ROOT / "helm" / "README.head.md").read_text(encoding="utf-8")
 GOOD = ("kafka.enabled=true", "influxdb.enabled=true")
 

@@ -45,6 +45,15 @@ def test_names_are_unique_and_short(manifests):
     assert {m["metadata"]["namespace"] for m in manifests} == {"loss-prevention"}
 
 
+def test_a_process_has_its_pods_name_in_its_group_where_that_lasts(manifests):
+    source = {"fieldRef": {"fieldPath": "metadata.name"}}
+    for kind_and_name, _, spec in pods(manifests):
+        for container in spec["containers"]:
+            given = {v["name"]: v.get("valueFrom") for v in container.get("env", [])}
+            lasts = kind_and_name.startswith("StatefulSet/") and container["image"].startswith(OURS)
+            assert given.get("RETAIL__STREAMER__INSTANCE_ID") == (source if lasts else None), kind_and_name
+
+
 def test_workloads_select_their_own_pods_and_no_others(manifests):
     labels = {name: metadata["labels"] for name, metadata, _ in pods(manifests)}
     for manifest in manifests:

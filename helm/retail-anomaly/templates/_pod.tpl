@@ -69,7 +69,8 @@ topologySpreadConstraints:
 {{/* A container of our image: "name", "command"; "image" instead of ours, "kafkaSecret" instead of the usual one, "state" for a mounted
      state folder other than the temporary one, "env" further variables, "secret" a Secret with more, "influxdb" true for who writes to it,
      "resources", "live" where Tilt may
-     replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there. */}}
+     replace the code: "run" starts the command again with it, "folder" only lets Tilt put it there, "lasting" whether the pod's name is
+     the same after a restart. */}}
 {{- define "retail-anomaly.container" -}}
 {{- $values := .root.Values -}}
 {{- $live := $values.development.liveUpdate | ternary (.live | default "") "" -}}
@@ -84,6 +85,13 @@ env:
   {{- end }}
   - name: RETAIL_LOG_LEVEL
     value: {{ $values.logLevel }}
+  {{- if .lasting }}
+  # With it the process keeps its stores while it restarts. Without, they move to the others and come back.
+  - name: RETAIL__STREAMER__INSTANCE_ID
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  {{- end }}
   {{- range $name, $value := .env }}
   - name: {{ $name }}
     value: {{ $value | quote }}

@@ -54,7 +54,7 @@ spec:
       terminationGracePeriodSeconds: 90
       {{- include "retail-anomaly.waitForKafka" (dict "root" .root "resources" .values.resources) | nindent 6 }}
       containers:
-        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "live" "run" "env" .values.env "secret" .secret "resources" .values.resources) | nindent 10 }}
+        - {{- include "retail-anomaly.container" (dict "root" .root "name" .part "command" .command "state" "state" "lasting" true "live" "run" "env" .values.env "secret" .secret "resources" .values.resources) | nindent 10 }}
           {{- include "retail-anomaly.healthProbes" . | nindent 10 }}
       volumes:
         {{- include "retail-anomaly.volumes" (merge (dict "live" "run") .) | nindent 8 }}
