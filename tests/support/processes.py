@@ -76,13 +76,18 @@ class StreamerProcess:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def reads(self) -> bool:
+        """Whether it has begun to read the topics."""
+        return b"now processing" in self.log.read_bytes()[self._begin :]
+
     def wait_until_ended(self) -> int:
         """Wait until it ends by itself; return its exit code."""
         return self._process.wait(PATIENCE_S)
 
     def wait_until_running(self) -> None:
         """Wait until it reads the topics."""
-        self.wait_for(lambda: b"now processing" in self.log.read_bytes()[self._begin :])
+        self.wait_for(lambda: self.reads)
 
     def wait_until_processed(self) -> None:
         """Wait until the group has committed all that is in the input topics."""
