@@ -64,11 +64,13 @@ class Shifts(Table[list[Shift]]):
     >>> shifts = Shifts(max_late=0)
     >>> morning = ShiftEvent("c-1", "store-1", 1_760_000_000_000, 1_760_014_400_000)
     >>> shifts.keep(morning, clock=1_760_000_000_000)
+    0
     >>> shifts.off_shift("c-1", 1_760_000_000_000), shifts.off_shift("c-1", 1_760_020_000_000)
     (False, True)
     >>> shifts.off_shift("c-2", 1_760_000_000_000) is None
     True
     >>> shifts.keep(msgspec.structs.replace(morning, cancelled=True), clock=1_760_000_000_000)
+    0
     >>> shifts.off_shift("c-1", 1_760_000_000_000)
     True
     """
