@@ -14,5 +14,10 @@ def types_of(looked_at: str, *others: str) -> str:
     )
 
 
+def types_needing(need: str) -> str:
+    """Return a pattern of the alert types whose detectors say that they need a kind of data."""
+    return "|".join(d.alert_type for d in REGISTRY.values() if need in d.needs)
+
+
 def _overrides(detector: type[Detector[Any, Any]], method: str) -> bool:
     return getattr(detector, method) is not getattr(Detector, method)

@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from helm.dashboards.alert_types import types_of
+from helm.dashboards.alert_types import types_needing
 from helm.dashboards.layout import filled, store_board
 from helm.dashboards.panels import columns, figure, influx, lines, ranking, rows
 from helm.dashboards.selections import ODD, SALES, USUAL, WHAT, WHO, WINDOW, alerts_of, judged
 
 # A detector that looks at counts is about stock, one that looks at gates about gates.
-_REFUNDS: Final = types_of("on_refund", "on_count", "on_security")
+_REFUNDS: Final = types_needing("refunds")
 
 
 def refunds() -> Any:

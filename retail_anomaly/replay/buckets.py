@@ -30,7 +30,7 @@ from retail_anomaly.replay.bucket_task import (
     replay_in_worker,
     version,
 )
-from retail_anomaly.replay.executors import LOCAL, ClusterError, check_executor, opened_executor
+from retail_anomaly.replay.executors import LOCAL, ClusterError, opened_executor
 from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar
 from retail_anomaly.settings import Settings, with_rules
@@ -122,8 +122,6 @@ class ReplayInBuckets:
         about: About,
         shadow: Callable[[Alert], object],
     ) -> None:
-        if isinstance(where, str):
-            check_executor(where)
         self._tasks = tasks
         self._where = where
         self._jobs = jobs or core_count()

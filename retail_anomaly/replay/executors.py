@@ -17,12 +17,14 @@ class ClusterError(RetailAnomalyError, RuntimeError):
 
 
 def check_executor(name: str) -> None:
-    """Check the form of an executor's name.
+    """Check the form of an executor's name, and that what it needs is installed.
 
     Raises
     ------
     UsageError
         It is none of the known forms.
+    MissingExtraError
+        The extra `dask` is not installed.
 
     Examples
     --------
@@ -34,6 +36,8 @@ def check_executor(name: str) -> None:
     kind, _, address = name.partition("://")
     if name != LOCAL and (kind not in _OPENED or not address):
         raise UsageError(f"--executor is {_FORMS}, not {name!r}")
+    if name != LOCAL:
+        require("distributed")
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def opened_executor(name: str, patience: str = "20s") -> Iterator[Executor]:
     Parameters
     ----------
     name
-        ``dask://host:port`` or ``dask+tls://host:port``.
+        ``dask://host:port`` or ``dask+tls://host:port``, as `check_executor` takes it.
     patience
         How long to wait for an answer.
 
@@ -51,10 +55,7 @@ def opened_executor(name: str, patience: str = "20s") -> Iterator[Executor]:
     ------
     ClusterError
         Nobody answers there.
-    UsageError
-        The name has another form, or the extra `dask` is not installed.
     """
-    check_executor(name)
     kind, _, address = name.partition("://")
     with _OPENED[kind](address, patience) as executor:
         yield executor
@@ -62,8 +63,7 @@ def opened_executor(name: str, patience: str = "20s") -> Iterator[Executor]:
 
 @contextmanager
 def _dask(address: str, patience: str, protocol: str = "tcp") -> Iterator[Executor]:
-    require("distributed")
-    from distributed import Client
+    from distributed import Client  # Here: only the extra `dask` installs it.
 
     try:
         # The certificates of TLS are those of Dask's own configuration.

@@ -24,6 +24,7 @@ from retail_anomaly.replay.about import About
 from retail_anomaly.replay.buckets import RESULTS, ReplayInBuckets, bucket_tasks
 from retail_anomaly.replay.buckets import Where as Runs
 from retail_anomaly.replay.driver import Order, Replay
+from retail_anomaly.replay.executors import check_executor
 from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
 from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
@@ -156,6 +157,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
                 "an executor replays each bucket by itself: a log of rule changes, returns to other stores "
                 "and scores need all events in one process"
             )
+        if isinstance(executor, str):
+            check_executor(executor)
         where = place = _single_place(where)
         read_manifest(place)
     engine = build_engine(settings, detectors, nobody=mapping.nobody)

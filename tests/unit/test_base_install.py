@@ -56,6 +56,7 @@ MAY_NEED = [
 # A command for each extra that no command of NEED is about.
 OTHER_EXTRAS = {
     "cloud": "retail-anomaly replay memory://tills.csv",
+    "dask": "retail-anomaly replay history --executor dask://localhost:1",
     "excel": "retail-anomaly replay tills.xlsx",
     "holidays": "retail-anomaly config check holidays.yaml",
     "review": "retail-anomaly review alerts.jsonl",
