@@ -14,9 +14,18 @@ def types_of(looked_at: str, *others: str) -> str:
     )
 
 
-def types_needing(need: str) -> str:
-    """Return a pattern of the alert types whose detectors say that they need a kind of data."""
-    return "|".join(d.alert_type for d in REGISTRY.values() if need in d.needs)
+def types_about_refunds() -> str:
+    """Return a pattern of the alert types whose detectors need refunds.
+
+    A detector that does not say what it needs counts where it looks at refunds, and at neither counts nor
+    gates.
+    """
+    undeclared = types_of("on_refund", "on_count", "on_security").split("|")
+    return "|".join(
+        d.alert_type
+        for d in REGISTRY.values()
+        if "refunds" in d.needs or (not d.needs and d.alert_type in undeclared)
+    )
 
 
 def _overrides(detector: type[Detector[Any, Any]], method: str) -> bool:

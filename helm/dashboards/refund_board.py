@@ -2,13 +2,12 @@
 
 from typing import Any, Final
 
-from helm.dashboards.alert_types import types_needing
+from helm.dashboards.alert_types import types_about_refunds
 from helm.dashboards.layout import filled, store_board
 from helm.dashboards.panels import columns, figure, influx, lines, ranking, rows
 from helm.dashboards.selections import ODD, SALES, USUAL, WHAT, WHO, WINDOW, alerts_of, judged
 
-# A detector that looks at counts is about stock, one that looks at gates about gates.
-_REFUNDS: Final = types_needing("refunds")
+_REFUNDS: Final = types_about_refunds()
 
 
 def refunds() -> Any:
