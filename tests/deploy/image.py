@@ -20,6 +20,12 @@ RECIPE = ROOT / "Dockerfile"
 PLACE = "/opt/retail-anomaly"
 
 
+def board_libraries() -> str:
+    """Return what the page on deployment adds to the image for the board."""
+    (given,) = re.findall(r'--build-arg WITH="(.+?)"', (ROOT / "docs" / "deploy.md").read_text())
+    return str(given)
+
+
 def make_image(folder: Path) -> Path:
     """Run the first stage's commands in a copy of its files; return the image's environment.
 

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from tests.deploy.chart import ROOT
-from tests.deploy.image import make_image, size_mb
+from tests.deploy.image import board_libraries, make_image, size_mb
 from tests.support.waiting import PATIENCE_S
 
 MOST_MB = 200
@@ -32,11 +32,9 @@ def test_the_tests_of_others_are_not_in_it(environment):
 
 def test_the_board_gets_the_libraries_of_the_package_and_of_its_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    page = (ROOT / "docs" / "deploy.md").read_text()
-    (given,) = re.findall(r'--build-arg WITH="(.+?)"', page)
     needed = _names([*project["dependencies"], *project["optional-dependencies"]["review"]])
     in_each_image = _names((ROOT / "streamer" / "requirements.txt").read_text().splitlines())
-    assert set(given.split()) == needed - in_each_image
+    assert set(board_libraries().split()) == needed - in_each_image
 
 
 def _names(requirements: list[str]) -> set[str]:

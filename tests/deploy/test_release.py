@@ -16,6 +16,7 @@ import yaml
 from tests.deploy import tools
 from tests.deploy.chart import CASES, CHART, RELEASE, ROOT, call
 from tests.deploy.conftest import available
+from tests.deploy.image import board_libraries
 from tests.support.ports import free_ports
 from tests.support.waiting import PATIENCE_S, pauses
 
@@ -25,6 +26,11 @@ VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
 INDEX = "application/vnd.oci.image.manifest.v1+json"
 # It runs a server.
 pytestmark = pytest.mark.service
+
+
+def test_the_board_is_built_as_the_page_on_deployment_says():
+    step = STEPS["Build and push the images, each with an SBOM and the record of its build"]
+    assert step["env"]["BOARD"] == board_libraries()
 
 
 @pytest.fixture

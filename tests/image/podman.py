@@ -11,10 +11,11 @@ from pathlib import Path
 
 from tests.deploy import tools
 from tests.deploy.chart import ROOT
-from tests.deploy.image import RECIPE
+from tests.deploy.image import RECIPE, board_libraries
 from tests.support.cached import once
 
 IMAGE = "localhost/retail-anomaly:tests"
+BOARD = "localhost/retail-anomaly-board:tests"
 PATIENCE_S = 1800
 PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
 MIRROR = "http://deb.debian.org/debian"
@@ -70,11 +71,21 @@ def _bootstrap(debootstrap: Path, suite: str, folder: Path) -> None:
 @cache
 def build() -> str:
     """Build the image from the checkout; return its name."""
+    return _built(IMAGE)
+
+
+@cache
+def build_board() -> str:
+    """Build the board's image, as the page on deployment says; return its name."""
+    return _built(BOARD, "--build-arg", f"WITH={board_libraries()}")
+
+
+def _built(name: str, *arguments: str) -> str:
     base()
     # This machine's authorities, for an index behind a proxy of its own.
     trusted = ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.is_dir() else []
-    podman("build", "--network", "host", "--pull=never", *trusted, "--tag", IMAGE, str(ROOT))
-    return IMAGE
+    podman("build", "--network", "host", "--pull=never", *trusted, *arguments, "--tag", name, str(ROOT))
+    return name
 
 
 def size(name: str) -> int:

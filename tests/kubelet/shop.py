@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from tests.cluster.api import MERGE, Api, Object
 from tests.cluster.release import Release
 from tests.influx import InfluxServer
 from tests.kubelet.node import NAME
+from tests.support.services import WebService
 
 VALUES = Path(__file__).with_name("values.yaml")
 GROUP = "retail-anomaly"
@@ -34,12 +36,17 @@ class Shop:
         The broker, as this process reaches it.
     influx
         The database.
+    office
+        The service that is told of alerts.
     sets
         Values that only this run knows.
     """
 
-    def __init__(self, api: Api, release: Release, kafka: str, influx: InfluxServer, *sets: str) -> None:
+    def __init__(
+        self, api: Api, release: Release, kafka: str, influx: InfluxServer, office: WebService, *sets: str
+    ) -> None:
         self._api, self.release, self.kafka, self._influx, self._sets = api, release, kafka, influx, sets
+        self._office = office
 
     def generate(self) -> None:
         """Install the chart, and wait until the day is in Kafka; the streamers wait for `begin`."""
@@ -72,6 +79,17 @@ class Shop:
         rows = self._influx.query('SELECT "alertId", "revision" FROM alerts')
         found = {row["alertId"]: row["revision"] for row in rows}
         assert len(found) == len(rows), "an alert is there twice"
+        return found
+
+    def told(self) -> set[str]:
+        """Return the alerts of which the office was told."""
+        bodies = [json.loads(arrival.body) for arrival in list(self._office.arrived)]
+        return {alert["alertId"] for body in bodies for alert in body["data"]["alerts"]}
+
+    def address(self, part: str) -> str:
+        """Return the address of a part's pod."""
+        (pod,) = self.release.running(part)
+        found: str = pod["status"]["podIP"]
         return found
 
     def employees(self, kind: str) -> set[str]:

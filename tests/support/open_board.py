@@ -36,15 +36,16 @@ class OpenBoard:
     port: int
     rules: Rules
     folder: Path
+    host: str = "127.0.0.1"
 
     def ask(
         self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str, dict[str, str]]:
         """Return status, text and headers of the answer to a page or a form."""
-        sent = {"Cookie": f"review-{self.port}={self.rules.token}", "Host": f"127.0.0.1:{self.port}"}
+        sent = {"Cookie": f"review-{self.port}={self.rules.token}", "Host": f"{self.host}:{self.port}"}
         if form is not None and "revision" not in form:
             form = {**form, "revision": self.revision(path, headers)}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_S)
         connection.request(
             "GET" if form is None else "POST",
             path,
@@ -60,9 +61,9 @@ class OpenBoard:
         """Return the revision of a case that its forms send back."""
         return self.ask(path, headers=headers)[1].partition('name="revision" value="')[2].partition('"')[0]
 
-    def case(self) -> str:
+    def case(self, headers: dict[str, str] | None = None) -> str:
         """Return the path of the first open case."""
-        return "/case/" + self.ask("/")[1].partition("/case/")[2].partition("?")[0]
+        return "/case/" + self.ask("/", headers=headers)[1].partition("/case/")[2].partition("?")[0]
 
     def decisions(self) -> list[dict[str, Any]]:
         """Return the lines of the actions file."""

@@ -209,8 +209,8 @@ def marks(arrival: Arrival) -> set[tuple[int, int]]:
     return {(int(number), int(revision)) for number, revision in _MARK.findall(arrival.body)}
 
 
-def self_signed(folder: Path) -> Path:
-    """Return a file with a certificate that nobody trusts, and its key."""
+def self_signed(folder: Path, address: str = "127.0.0.1") -> Path:
+    """Return a file with a certificate that nobody trusts, and its key; ``certificate.pem`` is beside it."""
     openssl = shutil.which("openssl")
     assert openssl is not None
     key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -226,7 +226,7 @@ def self_signed(folder: Path) -> Path:
         "-subj",
         "/CN=localhost",
     ]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    names = ["-addext", f"subjectAltName=IP:{address},DNS:localhost"]
     subprocess.run(
         [*command, *names, "-keyout", str(key), "-out", str(certificate)],
         check=True,
