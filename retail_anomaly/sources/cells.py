@@ -16,7 +16,7 @@ from uuid import UUID
 from retail_anomaly.core.local_time import WallClock
 from retail_anomaly.core.quantities import whole
 from retail_anomaly.sources.columns import TIMES, Kind
-from retail_anomaly.sources.date_forms import Moment, iso_moment, reader_of
+from retail_anomaly.sources.date_forms import DAY_IN_ZONE, Moment, iso_moment, reader_of
 from retail_anomaly.sources.mapping import MONEY, NULL_WORDS, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm
 from retail_anomaly.sources.shown_numbers import ShownNumber
@@ -400,7 +400,7 @@ def date_text(cell: Any, read: Callable[[str], Moment | None] | None = None) -> 
         return str(cell)[:10]
     if not isinstance(text, str):
         return text
-    moment = (read(text) if read is not None else None) or iso_moment(text)
+    moment = (read(text) if read is not None else None) or iso_moment(DAY_IN_ZONE.sub(r"\1", text))
     return moment.date().isoformat() if isinstance(moment, datetime) else text
 
 

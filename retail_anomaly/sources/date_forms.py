@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -34,7 +35,7 @@ _LETTERS: Final = {
     "A": "%p",
     "Z": "%z",
 }
-_LETTER: Final = re.compile("|".join(sorted(_LETTERS, key=len, reverse=True)))
+_LETTER: Final = re.compile("|".join(["UTC", "GMT", *sorted(_LETTERS, key=len, reverse=True)]))
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell of a sheet has no zone
 _NUMBERS: Final[dict[str, Callable[[float], Moment]]] = {
     "epoch_s": lambda number: round(number * 1000),
@@ -47,6 +48,9 @@ FORMS: Final = (*_NUMBERS, "iso")
 """The forms that have a name."""
 _SPACED_ZONE: Final = re.compile(r" (?=[+-]\d{2}:?\d{2}$)")
 _NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT|z)$")
+DAY_IN_ZONE: Final = re.compile(r"(\d{4}-?\d\d-?\d\d)( ?)([+-]\d\d(?::?\d\d)?)")
+"""A day with a zone and without a time; Python takes the zone for a time."""
+_SAYS_UTC: Final = re.compile(r"\b(?:UTC|GMT|Z)\W*$")
 # Parts of numbers that nothing divides, such as %H%M: how many digits each has.
 _WIDTHS: Final = {"Y": 4, "j": 3} | dict.fromkeys("ymdHIMS", 2)
 _NUMERIC: Final = re.compile(rf"%[{''.join(_WIDTHS)}f]")
@@ -56,13 +60,21 @@ _RUN: Final = re.compile(rf"(?:%[{''.join(_WIDTHS)}]){{2,}}")
 def iso_moment(text: str) -> datetime | None:
     """Return the date and time of a text in ISO 8601, with a blank or none before its zone.
 
+    A day may have a zone, as XML writes it. ``2025-10-09-05:00`` may also be a day and a time: it is neither.
+
     Examples
     --------
     >>> iso_moment("2025-10-09 10:02"), iso_moment("2025-10-09 10:02:00 +0200").isoformat()
     (datetime.datetime(2025, 10, 9, 10, 2), '2025-10-09T10:02:00+02:00')
-    >>> iso_moment("09.10.2025")
+    >>> iso_moment("2025-10-09+02:00").isoformat(), iso_moment("2025-10-09-05:00"), iso_moment("09.10.2025")
+    ('2025-10-09T00:00:00+02:00', None, None)
     """
     text = in_ascii(text)
+    if found := DAY_IN_ZONE.fullmatch(text):
+        day, gap, zone = found.groups()
+        if not gap and zone[0] == "-":
+            return None
+        text = f"{day}T00{zone}"
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -84,23 +96,26 @@ def pattern_of(form: str) -> str:
     Raises
     ------
     ValueError
-        It names no year, or no day.
+        It lacks a part of the date, or its parts do not tell one time.
 
     Examples
     --------
     >>> pattern_of("DD.MM.YYYY HH:mm"), pattern_of("%d/%m/%y")
     ('%d.%m.%Y %H:%M', '%d/%m/%y')
     """
-    pattern = form if "%" in form else _LETTER.sub(lambda found: _LETTERS[found[0]], form)
+    pattern = form if "%" in form else _LETTER.sub(lambda found: _LETTERS.get(found[0], found[0]), form)
     named = re.findall(r"%(\w)", pattern)
     parts = set(named)
-    if not (parts & {"Y", "y"} and parts & {"d", "j"}) and not parts & {"c", "x"}:
+    has_day = "j" in parts or ("d" in parts and parts & {"m", "b", "B"})
+    if not (parts & {"Y", "y"} and has_day) and not parts & {"c", "x"}:
         raise ValueError(
             "expected a form with year, month and day, such as DD.MM.YYYY HH:mm (capital letters for a "
             f"date), or one of {', '.join(FORMS)}"
         )
     if len(named) > len(parts):
         raise ValueError(f"{form} has a part twice: MM is the month, mm the minute, HH the hour")
+    if unclear := _unclear(parts):
+        raise ValueError(f"{form} {unclear}")
     try:
         datetime(2025, 10, 9, 10, 2, tzinfo=UTC).strptime(
             datetime(2025, 10, 9, tzinfo=UTC).strftime(pattern), pattern
@@ -108,6 +123,17 @@ def pattern_of(form: str) -> str:
     except (ValueError, re.error) as error:
         raise ValueError(f"expected a form of dates such as DD.MM.YYYY HH:mm ({error})") from None
     return pattern
+
+
+def _unclear(parts: AbstractSet[str]) -> str | None:
+    """Return what is wrong with parts that `datetime.strptime` takes and reads as another time."""
+    if ("I" in parts) != ("p" in parts):
+        return "has one of hh and A: hh counts to 12 and needs A, which is AM or PM; HH counts to 24"
+    if parts & {"M", "S"} and not parts & {"H", "I"}:
+        return "has minutes without hours: mm is the minute, MM the month"
+    if "Z" in parts:
+        return "has %Z, and names of zones are not read: %z reads +02:00, and UTC may stand as it is"
+    return None
 
 
 def reader_of(forms: Sequence[str]) -> Callable[[str], Moment | None]:
@@ -138,14 +164,16 @@ def _reader(form: str) -> Callable[[str], Moment | None]:
         return lambda text: _number(text, _NUMBERS[form])
     pattern = pattern_of(form)
     filled = _filled_up(pattern)
+    says_utc = "%z" not in pattern and _SAYS_UTC.search(re.sub(r"%\w", " ", pattern)) is not None
 
     def read(text: str) -> Moment | None:
         if filled is not None:
             text = filled(text)
         try:
-            return datetime.strptime(text, pattern)  # noqa: DTZ007 - the store's clock decides
+            moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - the store's clock decides
         except ValueError:
             return None
+        return moment.replace(tzinfo=UTC) if says_utc else moment
 
     return read
 
@@ -178,6 +206,8 @@ def _filled_up(pattern: str) -> Callable[[str], str] | None:
 
 
 def _number(text: str, moment: Callable[[float], Moment]) -> Moment | None:
+    if "_" in text:  # which Python takes between digits
+        return None
     try:
         return moment(float(text.replace(",", ".")))
     except (ValueError, OverflowError):

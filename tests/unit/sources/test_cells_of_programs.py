@@ -130,6 +130,41 @@ def test_digits_that_nothing_divides_have_their_zeros_in_front(read, time, form,
     assert (event.event_time, bad) == (expected, [])
 
 
+@pytest.mark.parametrize(
+    ("time", "form", "expected"),
+    [
+        ("2026-02-01T10:00:00Z", "%Y-%m-%dT%H:%M:%SZ", TEN),
+        ("01.02.2026 10:00 UTC", "DD.MM.YYYY HH:mm UTC", TEN),
+        ("01.02.2026 10:00 GMT+0200", "DD.MM.YYYY HH:mm GMTZ", TEN - 7_200_000),
+        ("2026-02-01+02:00", "iso", TEN - 43_200_000),
+        ("2026-02-01 -0500", "iso", TEN - 18_000_000),
+        ("1_769_940_000", "epoch_s", None),
+        ("4_6054.4", "excel", None),
+        ("2026-02-01-05:00", "iso", None),  # a zone, or the time
+    ],
+)
+def test_a_zone_that_a_time_or_its_form_names_counts_and_is_no_time(read, time, form, expected):
+    events, bad = read(mapping={"dates": form, "time_zone": "Asia/Tokyo"}, eventTime=time)
+    assert [event.event_time for event in events] == ([] if expected is None else [expected])
+    assert bool(bad) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("DD.mm.YYYY", "year, month and day"),
+        ("YYYY-mm-DD", "year, month and day"),
+        ("MM/DD/YYYY HH:mm A", "HH counts to 24"),
+        ("MM/DD/YYYY hh:mm", "hh counts to 12 and needs A"),
+        ("%Y-%m-%d %M", "minutes without hours"),
+        ("%Y-%m-%d %H:%M %Z", "names of zones are not read"),
+    ],
+)
+def test_a_form_of_dates_that_would_read_another_time_is_refused(form, said):
+    with pytest.raises(MappingError, match=said):
+        ra.load([], mapping={"dates": form})
+
+
 @pytest.mark.parametrize("form", ["dd.mm.yyyy", "DD.mm.YYYY HH:mm", "hh:mm"])
 def test_a_form_of_dates_that_is_none_says_which_letters_do(form):
     with pytest.raises(MappingError, match=r"capital letters for a date|MM is the month, mm the minute"):
@@ -137,7 +172,7 @@ def test_a_form_of_dates_that_is_none_says_which_letters_do(form):
 
 
 @pytest.mark.parametrize("cell", ["2026-02-01", "2026-02-01 00:00:00", "20260201", 20260201,
-                                  pd.Timestamp("2026-02-01"), "2026-02-01T12:30:00Z"])  # fmt: skip
+                                  "2026-02-01-05:00", pd.Timestamp("2026-02-01"), "2026-02-01T12:30:00Z"])  # fmt: skip
 def test_a_business_date_may_be_written_as_a_date_and_time(cell):
     (event,) = ra.load([{**LINE, "businessDate": cell}])
     assert isinstance(event, PosEvent)
