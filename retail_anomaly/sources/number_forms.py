@@ -15,14 +15,26 @@ _BLANKS: Final = re.compile(r"[\s\u00a0\u202f\u2009]+")
 _SIGNS: Final = (
     "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20ba\u20a9\u20aa\u20ab\u20b4\u0e3f\u20a6\u20b1\uffe5\u5186\u5143\uffe6"
 )
+# Those of ISO 4217, and some that shops write. Other words, such as GRM, DOZ or MIO, may change a number.
+_ISO_4217: Final = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+    "CDF CHF CLF CLP CNH CNY COP CRC CUC CUP CVE CZK DEM DJF DKK DOP DZD EEK EGP ERN ESP ETB EUR FJD FKP FRF "
+    "GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK ITL JMD JOD JPY KES KGS KHR "
+    "KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN "
+    "MYR MZN NAD NGN NIO NOK NPR NTD NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR "
+    "SDG SEK SGD SHP SIT SKK SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
+    "USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ZWL"
+)
+_CODES: Final = frozenset(_ISO_4217.split())
 _WORDS: Final = r"[A-Z]{3}|(?:US|CA|AU|NZ|[ACRS])(?=\$)|K\u010d|z\u0142|kr\.?|Fr\.?|Rs\.?|Ft|lei"
 _CODE: Final = re.compile(rf"^(?:{_WORDS})(?=[\s\d.,$-])|(?<=[\s\d.,-])(?:{_WORDS})$")
-_APOSTROPHES: Final = str.maketrans("", "", "'\u2019\u02bc`")
+_APOSTROPHES: Final = str.maketrans("\u2019\u02bc`", "'''")
 _ARABIC: Final = str.maketrans({"\u066b": ".", "\u066c": ",", "\u061c": "", "\u200e": "", "\u200f": ""})
 _MINUS: Final = ("-", "\u2212")
 _NO_CENTS: Final = re.compile(r"(?<=\d[.,])(?:-{1,2}|\u2013|\u2014)(?![-\d])")
 _TWO_READINGS: Final = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _GROUPED: Final = {sep: re.compile(rf"[1-9]\d{{0,2}}(?:{re.escape(sep)}\d{{3}})+|\d+") for sep in ".,"}
+_PARTED: Final = re.compile(r"[1-9]\d{0,2}(?:( |')\d{3})(?:\1\d{3})*(?:[.,]\d*)?")
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d{2})*,\d{3}")
 _PLAIN: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?")
 
@@ -97,20 +109,18 @@ class NumberForm(msgspec.Struct, frozen=True):
             if not signed and text[:1] in (*_MINUS, "+"):
                 negative, signed = negative or text[0] != "+", True
                 text = text[1:].lstrip()
-            text = _CODE.sub("", text).strip().strip(_SIGNS).strip()
+            text = _CODE.sub(_without_code, text).strip().strip(_SIGNS).strip()
         if not signed and text.endswith(_MINUS):
             text, negative = text[:-1].rstrip(), True
         return _BLANKS.sub(" ", text).translate(_APOSTROPHES), negative
 
     def _point(self, text: str) -> str | None:
         """Return a number with a decimal point and without thousands; None where it is none."""
-        if " " in text:
-            groups = text.split(" ")
-            if self.thousands not in (None, " ") or any(
-                len(g.partition(",")[0].partition(".")[0]) != 3 for g in groups[1:]
-            ):
+        if " " in text or "'" in text:
+            parted = _PARTED.fullmatch(text)
+            if parted is None or self.thousands not in (None, parted[1]):
                 return None
-            text = "".join(groups)
+            text = text.replace(parted[1], "")
         decimal = self.decimal or self._decimal_of(text)
         if decimal is None:
             return None
@@ -138,6 +148,11 @@ class NumberForm(msgspec.Struct, frozen=True):
         if points + commas > 1:
             return "," if points else "."
         return None if _TWO_READINGS.fullmatch(text) else sign
+
+
+def _without_code(found: re.Match[str]) -> str:
+    word = found[0]
+    return word if len(word) == 3 and word.isupper() and word not in _CODES else ""
 
 
 def detected(texts: Iterable[str]) -> NumberForm:

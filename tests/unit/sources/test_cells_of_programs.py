@@ -101,6 +101,22 @@ def test_a_dash_in_the_place_of_cents_is_no_minus(read, written, amount, mapping
     assert (event.event_type, event.amount, bad) == ("SALE", amount, [])
 
 
+@pytest.mark.parametrize("cell", ["9'50", "1'2", "5`", "12'34'567", "0 500", "1234 567", "1 234'567",
+                                  "500 GRM", "2 DOZ", "1.2 MIO", "INV1001", "15 PCT"])  # fmt: skip
+@pytest.mark.parametrize("field", ["amount", "quantity"])
+def test_a_sign_or_a_word_in_a_number_that_may_change_it_is_refused(read, field, cell):
+    events, bad = read(**{field: cell})
+    assert not events
+    assert bad[0].startswith(f"{field}: expected a number")
+
+
+@pytest.mark.parametrize("cell", ["1'234.50", "1\u2019234.50", "1`234.50 CHF", "CHF 1 234,50",
+                                  "1\u202f234,50 kr", "XOF 1234.50", "- 1 234.50 USD"])  # fmt: skip
+def test_thousands_and_codes_of_currencies_are_read(read, cell):
+    (event,), bad = read(mapping={"negative": "refund"}, amount=cell)
+    assert (event.amount, bad) == (1234.5, [])
+
+
 @pytest.mark.parametrize("quantity", [1, 1.0])
 def test_a_number_in_another_column_says_nothing_of_a_text(quantity):
     rows = [{**LINE, "amount": "1.120", "quantity": quantity}]
@@ -172,7 +188,8 @@ def test_a_form_of_dates_that_is_none_says_which_letters_do(form):
 
 
 @pytest.mark.parametrize("cell", ["2026-02-01", "2026-02-01 00:00:00", "20260201", 20260201,
-                                  "2026-02-01-05:00", pd.Timestamp("2026-02-01"), "2026-02-01T12:30:00Z"])  # fmt: skip
+                                  "2026-02-01-05:00", pd.Timestamp("2026-02-01"),
+                                  "2026-02-01T12:30:00Z"])  # fmt: skip
 def test_a_business_date_may_be_written_as_a_date_and_time(cell):
     (event,) = ra.load([{**LINE, "businessDate": cell}])
     assert isinstance(event, PosEvent)
