@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from retail_anomaly.core.events import REFUND, SALE
 from retail_anomaly.core.invalid import InvalidEvent
-from retail_anomaly.sources.cells import DATES, FORMULA_ERRORS, ROUNDED
+from retail_anomaly.sources.cells import DATES, ROUNDED, is_too_wide
 from retail_anomaly.sources.columns import TIMES, kind_of_field
 from retail_anomaly.sources.date_forms import reader_of
-from retail_anomaly.sources.mapping import MONEY, NULL_WORDS
+from retail_anomaly.sources.mapping import FORMULA_ERRORS, MONEY, NULL_WORDS
 from retail_anomaly.sources.number_forms import NumberForm
 
 _TIME: Final = (
@@ -105,11 +105,7 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
     ):
         return "its last digits are lost: export the column as text"
     if kind == "text" and isinstance(value, bytes):
-        return (
-            "it is an error of a spreadsheet: mend the formula"
-            if value.decode("utf-8", "replace").upper() in FORMULA_ERRORS
-            else "it is not UTF-8: `encoding` in a mapping names the encoding of a file"
-        )
+        return _mend_bytes(value.decode("utf-8", "replace"))
     if kind == "text" and isinstance(value, date) and field not in DATES:
         return "a spreadsheet made a date of it: export the column as text"
     if field in TIMES and isinstance(value, time):
@@ -131,6 +127,14 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
         if isinstance(value, str):
             return _mend_number(value)
     return None
+
+
+def _mend_bytes(text: str) -> str:
+    if text.upper() in FORMULA_ERRORS:
+        return "it is an error of a spreadsheet: mend the formula"
+    if is_too_wide(text):
+        return "a column of a spreadsheet was too narrow to show it: widen the column and export it again"
+    return "it is not UTF-8: `encoding` in a mapping names the encoding of a file"
 
 
 def _mend_date(value: Any, forms: Sequence[str]) -> str | None:

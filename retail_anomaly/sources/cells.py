@@ -17,7 +17,7 @@ from retail_anomaly.core.local_time import WallClock
 from retail_anomaly.core.quantities import whole
 from retail_anomaly.sources.columns import TIMES, Kind
 from retail_anomaly.sources.date_forms import DAY_IN_ZONE, Moment, iso_moment, reader_of
-from retail_anomaly.sources.mapping import MONEY, NULL_WORDS, TopicMapping
+from retail_anomaly.sources.mapping import FORMULA_ERRORS, MONEY, NULL_WORDS, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm
 from retail_anomaly.sources.shown_numbers import ShownNumber
 
@@ -30,9 +30,6 @@ INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u061c"
 """Signs without a width, which programs leave around a cell and nobody sees."""
 ROUNDED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 """A number as a spreadsheet shows a long one: its last digits are lost."""
-
-FORMULA_ERRORS: Final = frozenset({"#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!"})
-"""What a spreadsheet writes in the place of a formula's value."""
 
 BEYOND: Final = (ValueError, OverflowError, NotImplementedError)
 """The errors of libraries about a time that Python has none for."""
@@ -120,11 +117,22 @@ def _id_text(text: str) -> str | bytes | float:
         text = text[2:-1].strip()
     elif text[-1:] == "0" and (found := _WHOLE.fullmatch(text)):
         text = found[1]
-    elif "E+" in text and ROUNDED.fullmatch(text):
+    elif ("E+" in text or "e+" in text) and ROUNDED.fullmatch(text):
         return float(text.replace(",", "."))  # refused: other ids have become the same
-    elif text[:1] == "#" and text.upper() in FORMULA_ERRORS:
+    elif text[:1] in "#E" and (text.upper() in FORMULA_ERRORS or is_too_wide(text)):
         return text.encode()  # refused
     return _writable(text)
+
+
+def is_too_wide(text: str) -> bool:
+    """Tell whether a text is what a spreadsheet shows in place of a number that its column is too narrow for.
+
+    Examples
+    --------
+    >>> is_too_wide("########"), is_too_wide("#1"), is_too_wide("")
+    (True, False, False)
+    """
+    return len(text) > 2 and not text.strip("#")
 
 
 def _writable(text: str) -> str | bytes:

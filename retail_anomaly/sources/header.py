@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from retail_anomaly.sources.cells import FORMULA_ERRORS, INVISIBLE
+from retail_anomaly.sources.cells import INVISIBLE
+from retail_anomaly.sources.mapping import FORMULA_ERRORS
 
 _LOOKED_AT: Final = 20
 _NO_NAMES: Final = FORMULA_ERRORS | {"#N/A"}

@@ -8,8 +8,14 @@ import msgspec
 from retail_anomaly.core.events import POS_EVENTS
 from retail_anomaly.sources.columns import FIELDS, Columns
 
-_ERRORS: Final = ("#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!")
-NULL_WORDS: Final = frozenset({"null", "(null)", "\\n", "nan", "<na>", "#n/a", "none", "-", *_ERRORS})
+_EXCEL_ERRORS: Final = (
+    "#REF! #VALUE! #NAME? #DIV/0! #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #BUSY! #CONNECT! #EXTERNAL! "
+    "#UNKNOWN! #PYTHON! #GETTING_DATA"
+)
+FORMULA_ERRORS: Final = frozenset({*_EXCEL_ERRORS.split(), *(f"ERR:{code}" for code in range(501, 541))})
+"""What Excel and LibreOffice write in the place of a formula's value, in capitals."""
+_NULLS: Final = ("null", "(null)", "\\n", "nan", "<na>", "#n/a", "none", "-")
+NULL_WORDS: Final = frozenset({*_NULLS, *map(str.lower, FORMULA_ERRORS)})
 """Words for an absent optional text, in lower case. NA is not one: it can be a store."""
 FLAG_WORDS: Final[Mapping[str, bool]] = {
     "true": True,
