@@ -22,6 +22,8 @@ _NOT_READ: Final = dict.fromkeys((".xz", ".7z", ".rar", ".tar", ".tgz"), "decomp
     (".xls", ".xlsb", ".ods"), "save it as .xlsx or CSV"
 )
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
+# Of a zip file with a password, and of one whose method Python does not know, such as Deflate64.
+_NOT_UNZIPPED: Final = (RuntimeError, NotImplementedError)
 _OF_ARROW: Final = ("s3", "gs", "gcs")
 _IN_MEMORY: Final = 8 * 1024 * 1024
 # As in a folder on disk: what writers keep for themselves, such as `_SUCCESS`.
@@ -159,6 +161,9 @@ class StoredFile:
         except Exception as error:
             if type(error).__name__ == "ZstdError":
                 raise self._damaged(error, kind) from None
+            if self.compression == "zip" and type(error) in _NOT_UNZIPPED:
+                detail = " ".join(str(error).split()).rstrip(".")
+                raise SourceError(f"{self.name} can't be unzipped ({detail}): unpack it first") from None
             raise
 
     def _damaged(self, error: Exception, kind: str | None) -> SourceError:

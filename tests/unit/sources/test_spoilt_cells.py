@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import io
 import tarfile
+import zipfile
 from typing import Any
 
 import pandas as pd
@@ -56,7 +57,8 @@ def test_a_business_date_may_be_a_date():
     assert event.business_date == "2026-03-04"
 
 
-@pytest.mark.parametrize("word", ["#REF!", "#VALUE!", "#name?", "#DIV/0!", "#NUM!", "#NULL!"])
+@pytest.mark.parametrize("word", ["#REF!", "#VALUE!", "#name?", "#DIV/0!", "#NUM!", "#NULL!", "#FIELD!",
+                                  "#CALC!", "Err:502"])  # fmt: skip
 def test_the_error_of_a_formula_is_no_id_and_nothing_where_a_row_may_lack_it(tmp_path, word):
     frame = pd.DataFrame([{**LINE, "sku": word}, {**LINE, "registerId": word}, LINE])
     frame.to_csv(tmp_path / "a.csv", index=False)
@@ -69,6 +71,16 @@ def test_the_error_of_a_formula_is_no_id_and_nothing_where_a_row_may_lack_it(tmp
         list(ra.load(of(sku=word)))
     (event,), _ = read(of(cashierId=word), {"constants": {"cashierId": "unknown"}})
     assert event.cashier_id == "unknown"
+
+
+@pytest.mark.parametrize("field", ["sku", "registerId"])
+def test_a_number_that_its_column_was_too_narrow_to_show_is_refused(tmp_path, field):
+    frame = pd.DataFrame(of(**{field: "########"}))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for source in (frame, tmp_path / "a.csv"):
+        events, (said,) = read(source)
+        assert events == []
+        assert said.endswith("was too narrow to show it: widen the column and export it again")
 
 
 @pytest.mark.parametrize("cell", ["k\0", "k\0\0 ", " k \0"])
@@ -158,6 +170,26 @@ def test_an_archive_is_refused_in_one_line(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_bytes(pack(content.getvalue()))
     with pytest.raises(ra.SourceError, match=r"files are not read: unpack it first"):
         ra.load(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "method", "said"), [(1, 8, "is encrypted"), (0, 9, "method is not supported")]
+)
+@pytest.mark.parametrize("name", ["a.zip", "a.csv.zip", "a.parquet.zip", "a.jsonl.zip"])
+def test_a_zip_file_that_is_locked_or_packed_in_an_unknown_way_is_one_line(
+    tmp_path, name, flag, method, said
+):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "sku\r\nk\r\n")
+    content = bytearray(target.getvalue())
+    for start in (6, content.index(b"PK\x01\x02") + 8):
+        content[start] |= flag
+        content[start + 2] = method
+    (tmp_path / name).write_bytes(content)
+    _, (error,) = read(tmp_path / name)
+    assert said in error
+    assert error.endswith("unpack it first")
 
 
 @pytest.mark.parametrize("sign", ["^", "~", ":"])
