@@ -93,12 +93,12 @@ def csv_form(
             )
     try:
         with file.opened("CSV") as (content, _), text_lines(content, encoding) as lines:
-            first = list(islice(lines, (header or 0) + _LOOKED_AT + 10))
+            first = [line.lstrip("\ufeff") for line in islice(lines, (header or 0) + _LOOKED_AT + 10)]
     except (LookupError, UnicodeError) as error:
         raise SourceError(
             f"{file.name} can't be read as CSV ({error}): give its encoding in a mapping"
         ) from None
-    skipped = next((n for n, line in enumerate(first) if line.strip("\r\n\t \x00\ufeff")), len(first))
+    skipped = next((n for n, line in enumerate(first) if line.strip("\r\n\t \x00")), len(first))
     told = first[skipped].strip().lower() if skipped < len(first) else ""
     if told.startswith("sep=") and len(told) == 5:  # Excel's own way to say it
         separator, skipped = separator or first[skipped].strip()[4], skipped + 1
@@ -224,7 +224,7 @@ class _Row(NamedTuple):
 def _rows(lines: Sequence[str], separator: str) -> list[_Row]:
     """Return the rows that some lines make, as far as they are CSV."""
     rows: list[_Row] = []
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != " ")
     try:
         for cells in reader:
             rows.append(_Row(cells, rows[-1].end if rows else 0, reader.line_num))
@@ -252,6 +252,9 @@ def _separator(lines: list[str], usual: str, *, has_titles: bool) -> str:
 
 def _width(line: str, separator: str) -> int:
     try:
-        return max((len(row) for row in csv.reader([line], delimiter=separator)), default=0)
+        return max(
+            (len(row) for row in csv.reader([line], delimiter=separator, skipinitialspace=separator != " ")),
+            default=0,
+        )
     except csv.Error:
         return 0

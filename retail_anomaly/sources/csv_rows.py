@@ -6,6 +6,7 @@ is a whole row by itself.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 _BLOCK: Final = 4_096
+_MARK: Final = "\ufeff"
 # A cell that goes on for longer is a slip.
 _MOST_LINES: Final = 200
 _LONGEST_CELL: Final = 10_000_000
@@ -97,6 +99,7 @@ class CsvRows:
         self._quote = quote
         self._form: dict[str, Any] = {"delimiter": separator, "strict": True}
         self._form |= {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+        self._padded = re.compile(rf"(?:^|{re.escape(separator)}) +{re.escape(quote)}", re.MULTILINE)
         self._width = width
         self._least = width if least is None else least
         self._line = first_line
@@ -116,6 +119,9 @@ class CsvRows:
     def _block(self) -> list[str]:
         block, self._ahead = self._ahead, []
         block += islice(self._lines, max(0, _BLOCK - len(block)))
+        # Of files that were joined: in front of a quote it would make the quote a part of the cell.
+        if any(line.startswith(_MARK) for line in block):
+            block = [line.lstrip(_MARK) for line in block]
         return block
 
     def _plain(self, block: list[str]) -> list[list[str]] | None:
@@ -124,6 +130,8 @@ class CsvRows:
         if not self._quote or self._quote not in text:  # then a third of the time will do
             rows = [line.split(self._separator) for line in text.splitlines()]
             return rows if self._are_whole(rows, block) else None
+        if self._separator != " " and self._padded.search(text):
+            self._form["skipinitialspace"] = True  # a quote after a blank is one too
         try:
             rows = list(csv.reader(block, **self._form))
         except csv.Error:

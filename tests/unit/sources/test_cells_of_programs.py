@@ -279,6 +279,16 @@ def test_an_invisible_sign_in_a_header_is_no_part_of_a_name(read):
     assert (event.transaction_id, bad) == ("t1", [])
 
 
+@pytest.mark.parametrize("mark", ["", " ", "  ", "\ufeff", "\ufeff\ufeff", "\ufeff "])
+def test_a_quote_after_a_blank_or_a_mark_is_no_part_of_a_cell(read, mark):
+    line = [f'"{cell}"' for cell in {**LINE, "sku": 'k, ""x""'}.values()]
+    rows = f"{mark}{', '.join(line)}\r\n"
+    header = ",".join(f'"{name}"' for name in LINE)
+    events, bad = read(f"{mark}{header}\r\n{rows}{csv_text(LINE).splitlines()[1]}\r\n{rows}")
+    assert ([event.sku for event in events], bad) == (['k, "x"', "k", 'k, "x"'], [])
+    assert {event.transaction_id for event in events} == {"t1"}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
