@@ -11,7 +11,7 @@ from retail_anomaly.core.events import REFUND, SALE
 from retail_anomaly.core.invalid import InvalidEvent
 from retail_anomaly.sources.cells import DATES, ROUNDED, is_too_wide
 from retail_anomaly.sources.columns import TIMES, kind_of_field
-from retail_anomaly.sources.date_forms import reader_of
+from retail_anomaly.sources.date_forms import NO_CLOCK, reader_of
 from retail_anomaly.sources.mapping import FORMULA_ERRORS, MONEY, NULL_WORDS
 from retail_anomaly.sources.number_forms import NumberForm
 
@@ -110,6 +110,8 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
         return "a spreadsheet made a date of it: export the column as text"
     if field in TIMES and isinstance(value, time):
         return f"a mapping with `columns: {{{field}: [DATE, TIME]}}` joins a time of day with its date"
+    if field in TIMES and isinstance(value, str) and value.endswith(NO_CLOCK):
+        return "the cell of its time of day is empty"
     if isinstance(value, str) and value.strip().lower() in NULL_WORDS:
         return f"a mapping with `nulls: [{value.strip()}]` reads it as nothing, where a row may lack it"
     if field in DATES:

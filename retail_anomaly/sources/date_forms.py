@@ -44,6 +44,8 @@ _NUMBERS: Final[dict[str, Callable[[float], Moment]]] = {
     "epoch_ns": lambda number: round(number / 1_000_000),
     "excel": lambda number: _EXCEL_EPOCH + timedelta(milliseconds=round(number * 86_400_000)),
 }
+NO_CLOCK: Final = " and no time of day"
+"""Stands after a day whose time of day has a column of its own that is empty."""
 FORMS: Final = (*_NUMBERS, "iso")
 """The forms that have a name."""
 _SPACED_ZONE: Final = re.compile(r" (?=[+-]\d{2}:?\d{2}$)")

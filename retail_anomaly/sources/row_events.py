@@ -19,6 +19,7 @@ from retail_anomaly.sources.bulk_cells import bulk_values
 from retail_anomaly.sources.cells import DATES, Convert, Memo, converter, is_absent, nulls_of
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import FIELDS, OPTIONAL, TIMES, put
+from retail_anomaly.sources.date_forms import NO_CLOCK
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.mapping import MONEY, EventMapping, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm, detected
@@ -390,7 +391,10 @@ def _one_text(parts: Sequence[Any]) -> str | None:
         # A date that a sheet or a frame holds as a date and time: its time is midnight and stands elsewhere.
         if hasattr(part, "hour") and hasattr(part, "year") and text.endswith(" 00:00:00"):
             text = text.removesuffix(" 00:00:00")
-        texts.append(text)
+        if text:
+            texts.append(text)
+    if len(texts) == 1 < len(parts) and ":" not in texts[0]:
+        return texts[0] + NO_CLOCK  # midnight would be a guess
     return " ".join(texts) or None
 
 
@@ -399,12 +403,13 @@ def _clock(since_midnight: timedelta) -> str:
 
     Examples
     --------
-    >>> _clock(timedelta(hours=9, minutes=5))
-    '09:05:00'
+    >>> _clock(timedelta(hours=9, minutes=5)), _clock(timedelta(milliseconds=250))
+    ('09:05:00', '00:00:00.250000')
     """
     minutes, seconds = divmod(since_midnight.total_seconds(), 60)
     hours, minutes = divmod(int(minutes), 60)
-    return f"{hours:02}:{minutes:02}:{int(seconds):02}"
+    part = f".{since_midnight.microseconds:06}" if since_midnight.microseconds else ""
+    return f"{hours:02}:{minutes:02}:{int(seconds):02}{part}"
 
 
 def _key(store: Any) -> str | None:
