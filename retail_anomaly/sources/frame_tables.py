@@ -10,6 +10,12 @@ from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
 from retail_anomaly.sources.cells import BEYOND, beyond
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND, ForeignTable
+from retail_anomaly.sources.narrow_numbers import (
+    narrow_cells,
+    narrow_in_arrow,
+    narrow_in_duckdb,
+    narrow_in_narwhals,
+)
 
 
 def is_pandas(value: object) -> bool:
@@ -132,9 +138,9 @@ class PandasTable:
 
     def __init__(self, frame: Any, name: str = "the DataFrame") -> None:
         # A column that was made the index, such as the time, is a column all the same.
-        of_index = [level for level in frame.index.names if level is not None]
-        if of_index and not set(of_index) & set(frame.columns):
-            frame = frame.reset_index()
+        of_index = [level for level in frame.index.names if level is not None and level not in frame.columns]
+        if of_index:
+            frame = frame.reset_index(level=of_index)
         self._frame = frame
         self.name = name
         self.names = [column for column in frame.columns if isinstance(column, str)]
@@ -193,14 +199,21 @@ class PandasBatch(Batch):
             return None
         column = self._frame[name]
         dtype = getattr(column.dtype, "categories", column).dtype
-        if str(dtype).lower() in _NARROW:
-            return list(column.to_numpy(dtype="float32", na_value=float("nan")))
+        if (narrow := _NARROW.get(str(dtype).lower())) is not None:
+            return list(column.to_numpy(dtype=narrow, na_value=float("nan")))
         cells: list[Any] = column.tolist()
-        return cells
+        kind = getattr(dtype, "pyarrow_dtype", None)
+        return cells if kind is None else narrow_cells(cells, narrow_in_arrow(kind))
 
 
-# Numbers of 32 bits stay ones: 0.42 of 64 bits would be 0.41999998688697815, and an id has fewer digits.
-_NARROW: Final = ("float32", "float16", "float[pyarrow]", "halffloat[pyarrow]", "sparse[float32, nan]")
+# By their dtype; see `retail_anomaly.sources.narrow_numbers`.
+_NARROW: Final = {
+    "float32": "float32",
+    "float[pyarrow]": "float32",
+    "sparse[float32, nan]": "float32",
+    "float16": "float16",
+    "halffloat[pyarrow]": "float16",
+}
 EXPECTED: Final = (
     "expected a path, a frame of pandas, polars, Arrow or DuckDB, a list of dicts, typed events, or several "
     "of these"
@@ -244,12 +257,11 @@ class OtherFrame:
 
 
 def _cells_of(column: Any) -> list[Any]:
-    import narwhals as nw
-
-    if column.dtype == nw.Float32:
-        return list(column.to_numpy())  # see `_NARROW`
+    narrow = narrow_in_narwhals(column.dtype)
+    if narrow is True:
+        return list(column.to_numpy())
     try:
-        return list(column.to_list())
+        return list(narrow_cells(column.to_list(), narrow))
     except BEYOND:  # a time that Python has none for: only its own row is refused
         return [_cell_of(column, place) for place in range(len(column))]
 
@@ -286,8 +298,8 @@ class RelationTable:
         if not names:
             raise SourceError(f"{self.name} has no columns: run a query first")
         self.names = list(names)
-        types = map(str, getattr(relation, "types", ()))
-        self._narrow = {name for name, kind in zip(self.names, types, strict=False) if kind == "FLOAT"}
+        types = getattr(relation, "types", ())
+        self._narrow = {name: narrow_in_duckdb(kind) for name, kind in zip(self.names, types, strict=False)}
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
@@ -297,21 +309,16 @@ class RelationTable:
         places = {name: self.names.index(name) for name in columns}
         number = 1
         while rows := relation.fetchmany(BATCH_ROWS):
-            cells = {name: [row[place] for row in rows] for name, place in places.items()}
-            for name in self._narrow & cells.keys():
-                cells[name] = _in_32_bits(cells[name])
+            cells = {
+                name: narrow_cells([row[place] for row in rows], self._narrow.get(name, False))
+                for name, place in places.items()
+            }
             yield Batch(cells, range(number, number + len(rows)))
             number += len(rows)
 
     def done(self) -> float | None:
         """Return None: how many rows there will be is not known."""
         return None
-
-
-def _in_32_bits(cells: Sequence[Any]) -> list[Any]:
-    import numpy as np  # Here: whoever has DuckDB need not have it.
-
-    return [np.float32(cell) if isinstance(cell, float) else cell for cell in cells]
 
 
 class DictTable:

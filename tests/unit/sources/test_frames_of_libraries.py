@@ -55,7 +55,8 @@ NARROW = pd.Series([0.42], dtype="float32")
     [
         lambda: pandas(amount=NARROW), lambda: pandas(amount=NARROW.astype("Float32")),
         lambda: pandas(amount=NARROW.astype(pd.ArrowDtype(pa.float32()))),
-        lambda: pandas(amount=NARROW.astype("category")),
+        lambda: pandas(amount=NARROW.astype("category")), lambda: pandas(amount=NARROW.astype("float16")),
+        lambda: arrow(amount=pa.array(NARROW.to_numpy().astype("float16"))).to_pandas(),
         lambda: arrow(amount=pa.array([0.42], pa.float32())),
         lambda: polars(amount=pl.Series([0.42], dtype=pl.Float32)),
         lambda: in_duckdb("0.42::FLOAT as amount"),
@@ -133,7 +134,26 @@ def test_structs_in_structs_are_found_by_their_path(tmp_path):
     mapping = {"columns": {"amount": "a.b.amount", "eventTime": "a.b.at"}}
     event = only(tmp_path / "a.parquet", mapping=mapping)
     assert (event.amount, event.event_time) == (0.42, TEN)
-    assert only(table, mapping=mapping).event_time == TEN
+    for source in (table, duckdb.from_arrow(table), pl.from_arrow(table), pl.from_arrow(table).lazy(),
+                   table.to_pandas(types_mapper=pd.ArrowDtype)):  # fmt: skip
+        event = only(source, mapping=mapping)
+        assert (event.amount, event.event_time) == (0.42, TEN)
+
+
+def test_an_index_of_which_a_part_is_a_column_too_is_read():
+    frame = pandas(lineNumber=5, registerId="r").set_index(["transactionId", "lineNumber", "registerId"])
+    event = only(frame.assign(transactionId="t2"))
+    assert (event.transaction_id, event.line_number, event.register_id) == ("t2", 5, "r")
+
+
+@pytest.mark.parametrize("cell", [None, "", "  "])
+@pytest.mark.parametrize("day", [DAY, "2026-02-01", pd.Timestamp(DAY)], ids=str)
+def test_a_day_whose_time_of_day_is_empty_is_no_midnight(day, cell):
+    frame = pd.DataFrame({**COLUMNS, "eventTime": pd.Series([day], dtype=object), "clock": [cell]})
+    with pytest.raises(ra.SourceError, match="the cell of its time of day is empty"):
+        ra.replay(frame, mapping=CLOCK)
+    frame["eventTime"] = "2026-02-01 10:00"
+    assert only(frame, mapping=CLOCK).event_time == TEN
 
 
 @pytest.mark.parametrize(
