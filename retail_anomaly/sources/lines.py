@@ -3,7 +3,7 @@
 import sys
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, Final
 
@@ -118,8 +118,29 @@ class Lines:
         # A pipe may be slow: each of its lines is read when it comes.
         at_once = 1 if self._stored is None else _BATCH_LINES
         numbered = enumerate(lines, 1)
+        self.notes = []
+        sought = self._named_columns()
+        has_rows = False
         while part := list(islice(numbered, at_once)):
-            yield from rows.numbered(self._batch(part), reject)
+            batch = self._batch(part)
+            has_rows = has_rows or len(batch) > 0
+            sought = {
+                field: names
+                for field, names in sought.items()
+                if all(batch.column(name) is None for name in names)
+            }
+            yield from rows.numbered(batch, reject)
+        if has_rows:
+            self.notes = [
+                f"no line of {self._name} has the column {names[0]} (for {field}) of the mapping"
+                for field, names in sought.items()
+            ]
+
+    def _named_columns(self) -> dict[str, Sequence[str]]:
+        """Return the columns that a mapping names, by field; those of a packaged one may be absent."""
+        if self._values_of is None or self._mapping.is_packaged:
+            return {}
+        return dict(self._mapping.of_topic(self._values_of).columns)
 
     def _batch(self, lines: list[tuple[int, bytes]]) -> DictBatch:
         values, numbers, broken = [], [], []

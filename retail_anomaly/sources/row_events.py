@@ -57,6 +57,7 @@ class RowEvents:
         self._clocks = clocks
         self._fields: dict[str, _TopicRows] = {}
         self._form: NumberForm | None = None
+        self._looked_at: int | None = None
 
     @property
     def decimal(self) -> str | None:
@@ -66,10 +67,15 @@ class RowEvents:
             return None
         return self._form.decimal if self._form else None
 
-    def look_at(self, batch: Batch) -> None:
-        """Find out from the first batch how numbers are written."""
-        if self._form is None:
-            self._form = self._detected(batch)
+    def look_at(self, batch: Batch, base: int = 0) -> None:
+        """Find out from the first batch of a table how numbers are written; else as in the one before."""
+        if base == self._looked_at or not len(batch):
+            return
+        self._looked_at = base
+        form = self._detected(batch)
+        if self._form is None or form.decimal not in (None, self._form.decimal):
+            self._form = form
+            self._fields.clear()
 
     def events(self, batch: Batch, reject: Reject, base: int = 0) -> Iterator[Event]:
         """Yield the events of a batch in the order of its rows.
@@ -88,7 +94,7 @@ class RowEvents:
                 yield event
             return
         # Most tables come here: plain events are handed on a part at a time.
-        self.look_at(batch)
+        self.look_at(batch, base)
         topic = self._topic or next(iter(EVENT_TYPES))
         start = 0
         for rows in self._of_topic(topic).rows(batch):
@@ -105,7 +111,7 @@ class RowEvents:
 
     def numbered(self, batch: Batch, reject: Reject, base: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield the events of a batch, each with the number of its row; otherwise as `events`."""
-        self.look_at(batch)
+        self.look_at(batch, base)
         broken = iter(batch.broken)
         pending = next(broken, None)
         for number, topic, row, made in self._rows(batch):
@@ -292,16 +298,12 @@ class _TopicRows:
         # First: cells that are timestamps of pandas take longer to make than all else of a row.
         stamps = batch.times(names[0]) if len(names) == 1 else None
         if stamps is None:
-            columns = [c for name in names if (c := batch.column(name)) is not None]
-            if not columns:
+            columns = [batch.column(name) for name in names]
+            if all(cells is None for cells in columns):
                 return None
-            if len(columns) > 1:
-                cells: Sequence[Any] = [_one_text(parts) for parts in zip(*columns, strict=True)]
-                return self._converted(batch, field, cells)
-            (name,) = (name for name in names if batch.column(name) is not None)
-            stamps = batch.times(name)
-            if stamps is None:
-                return self._converted(batch, field, columns[0])
+            there = [[None] * len(batch) if cells is None else cells for cells in columns]
+            joined = there[0] if len(names) == 1 else [_one_text(parts) for parts in zip(*there, strict=True)]
+            return self._converted(batch, field, joined)
         millis, are_local = stamps
         if not are_local:
             return millis

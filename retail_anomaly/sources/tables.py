@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from retail_anomaly.core.events import LINE_VOID, POS_EVENTS, REFUND, SALE, STAFF_SHIFTS, Event
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch, splits
 from retail_anomaly.sources.clocks import Clocks
@@ -76,20 +77,23 @@ class TableSource:
         self._clocks = clocks or Clocks()
         self._rows = self._new_rows()
         self._at: ForeignTable | None = None
+        self._with_comma: str | None = None
         self._check()
+        self._lacking = self._parts_lacking()
 
     @property
     def notes(self) -> list[str]:
         """What was found out about the form of the tables, for a person."""
         notes = [note for table in self._tables for note in table.notes]
-        if self._rows.decimal == ",":
-            notes.append(f'{self._name} has a decimal comma: a mapping with `decimal: ","` says so')
-        return notes
+        if self._with_comma is not None:
+            notes.append(f'{self._with_comma} has a decimal comma: a mapping with `decimal: ","` says so')
+        return [*notes, *self._lacking]
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the rows."""
         self._rows = self._new_rows()
         for batch, base in self._batches(self._wanted()):
+            self._look_at(batch, base)
             yield from self._rows.events(batch, reject, base)
 
     def numbered(self, reject: Reject, share: Share) -> Iterator[tuple[int, Event]]:
@@ -102,7 +106,7 @@ class TableSource:
         self._rows = self._new_rows()
         for batch, base in self._batches(self._wanted()):
             broken = [row for row in batch.broken if share.has_turn(base + row.number)]
-            self._rows.look_at(batch)  # before rows are left out, so that each share sees the same
+            self._look_at(batch, base)  # before rows are left out, so that each share sees the same
             own = batch if share.everything else batch.filtered(self._own_rows(batch, base, share))
             own.broken = broken
             yield from self._rows.numbered(own, reject_own, base)
@@ -149,6 +153,26 @@ class TableSource:
         if self._at is None:
             return 0.0
         return (self._tables.index(self._at) + (self._at.done() or 0)) / len(self._tables)
+
+    def _look_at(self, batch: Batch, base: int) -> None:
+        self._rows.look_at(batch, base)
+        if self._with_comma is None and self._at is not None and self._rows.decimal == ",":
+            self._with_comma = self._at.name
+
+    def _parts_lacking(self) -> list[str]:
+        """Return a sentence for each field that some parts have a column for and others have not."""
+        said = []
+        for field in FIELDS[self.topic] if self.topic and len(self._tables) > 1 else ():
+            columns = set(self._of_field(field))
+            lacking = [table.name for table in self._tables if columns.isdisjoint(table.names)]
+            if 0 < len(lacking) < len(self._tables):
+                others = f" and {plural(len(lacking) - 1, 'other')}" if len(lacking) > 1 else ""
+                verb = "have" if others else "has"
+                said.append(
+                    f"{lacking[0]}{others} of {len(self._tables):,} parts {verb} no column for {field}: "
+                    "their rows are read without it"
+                )
+        return said
 
     def _new_rows(self) -> RowEvents:
         return RowEvents(self._mapping, self.topic, self._clocks)

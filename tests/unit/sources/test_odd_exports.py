@@ -206,3 +206,47 @@ def test_each_command_that_reads_events_says_how_they_were_read(export, command,
     said = capsys.readouterr()
     assert "a.csv has a semicolon between its cells" in said.err
     assert "could not be read; first a.csv:4: amount" in said.err + said.out
+
+
+def parts(folder, *tables):
+    for number, content in enumerate(tables):
+        (folder / f"{number}.csv").write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_each_part_of_a_table_has_its_own_decimal_sign(tmp_path, order):
+    point = table(SALE, changed(SALE, transactionId="t3", amount='"1,234"'))
+    comma = table(changed(SALE, amount="9,50"), changed(SALE, transactionId="t3", amount="1.234"), sep=";")
+    unclear = table(changed(SALE, amount="9"))
+    events = ra.load(parts(tmp_path, *[point, comma][::order], unclear))
+    assert [event.amount for event in events] == [9.5, 1234.0, 9.5, 1234.0, 9.0]
+    comma_at = tmp_path / ("1.csv" if order == 1 else "0.csv")
+    assert any(f"{comma_at} has a decimal comma" in note for note in events.summary.remarks)
+
+
+def test_a_column_that_some_parts_lack_is_said(tmp_path):
+    whole = table(SALE).replace("sku", "sku,Qty").replace(",k,", ",k,2,")
+    folder = parts(tmp_path, whole, whole.replace("Qty", "Quantity"), whole.replace("Qty", "Quantity"))
+    remarks = ra.load(folder, mapping={"columns": {"quantity": "Qty"}}).summary.remarks
+    said = "1.csv and 1 other of 3 parts have no column for quantity: their rows are read without it"
+    assert any(remark.endswith(said) for remark in remarks)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_column_of_the_mapping_that_no_line_has_is_said(tmp_path, name):
+    line = json.dumps({**as_dict(SALE), "amount": 9.5, "quantity": 2})
+    (tmp_path / name).write_text(f"[{line}]" if name == "a.json" else f"{line}\n{line}\n", encoding="utf-8")
+    events = ra.load(
+        tmp_path / name, topic="pos-events", mapping={"columns": {"quantity": "Qty", "sku": "sku"}}
+    )
+    said = f"no line of {tmp_path / name} has the column Qty (for quantity) of the mapping"
+    assert [remark for remark in events.summary.remarks if "no line" in remark] == [said]
+
+
+def test_a_part_without_the_time_of_day_is_refused(tmp_path):
+    clock = table(SALE).replace("eventTime", "day,clock").replace(" 10:00:00", ",10:00:00")
+    folder = parts(tmp_path, clock, clock.replace(",clock", "").replace(",10:00:00", ""))
+    events = ra.load(folder, mapping={"columns": {"eventTime": ["day", "clock"]}})
+    assert [event.event_time for event in events] == [TEN]
+    assert events.summary.unreadable == 1
