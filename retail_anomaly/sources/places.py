@@ -16,6 +16,7 @@ from retail_anomaly.sources.filled_down import FilledDown
 from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame, reads_once
 from retail_anomaly.sources.json_files import opened_lines
+from retail_anomaly.sources.left_out import files_left_out, folders_left_out
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.partitions import Partitioned
@@ -54,7 +55,6 @@ _OTHER_FORMS: Final = {
 _MARKS: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 _BETWEEN_CELLS: Final = (b",", b";", b"\t", b"|")
 _PARTITION: Final = re.compile(r"([^=/\\]+)=([^/\\]*)")
-_MOST_NAMED: Final = 5
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -146,7 +146,8 @@ class Places:
                 "deltalake and pass `DeltaTable(...).to_pyarrow_dataset()`"
             )
         if parts := parts_of(folder):
-            self.notes += _folders_left_out(folder, parts)
+            self.notes += folders_left_out(folder, _not_among(parts, folder))
+            self.notes += files_left_out(folder, parts)
             return self._of_files([StoredFile(part) for part in parts], folder, folder)
         names = ", ".join(f"{topic}.jsonl" for topic in INPUT_TOPICS)
         raise SourceError(f"{folder} has none of {names} (or .parquet, .csv): name the files in it")
@@ -257,18 +258,12 @@ def parts_of(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _folders_left_out(folder: Path, parts: Sequence[Path]) -> list[str]:
-    """Return a sentence about the folders below whose tables are no parts."""
+def _not_among(parts: Sequence[Path], folder: Path) -> list[Path]:
+    """Return the folders below whose tables are no parts."""
     inner = sorted(
         path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
     )
-    left = [
-        below.name for below in inner if parts_of(below) and not any(below in part.parents for part in parts)
-    ]
-    if not left:
-        return []
-    named = ", ".join(left[:_MOST_NAMED]) + (" and others" if len(left) > _MOST_NAMED else "")
-    return [f"{folder}: the tables in its folders are not read ({named}): name these folders too"]
+    return [below for below in inner if parts_of(below) and not any(below in part.parents for part in parts)]
 
 
 def form_of(file: Path) -> str:

@@ -161,6 +161,20 @@ def test_the_folders_of_a_folder_that_are_not_read_are_named(tmp_path):
     assert "storeId=s" not in " ".join(ra.load(tmp_path).summary.remarks)
 
 
+def test_the_files_beside_a_table_that_are_not_read_are_named(tmp_path):
+    pd.DataFrame(of()).to_csv(tmp_path / "a.csv", index=False)
+    beside = {"b.txt": "a;b;c;d\n", "c.xls": "x", "d.jsonl": "{}\n", "e.csv.xz": "x", "f.zip": "x",
+              "README.txt": "Sales, and more.\n", "notes.md": "a,b,c,d", "_b.txt": "a;b;c;d",
+              "empty.json": "", "alerts.jsonl": '{"alertId":"1"}\n', "a.csv.crc": "x"}  # fmt: skip
+    for name, content in beside.items():
+        (tmp_path / name).write_text(content)
+    events = ra.load(tmp_path)
+    assert events.summary.events["pos-events"] == 1
+    named = "b.txt, c.xls, d.jsonl, e.csv.xz, f.zip"
+    said = f"{tmp_path}: some of its files are not read ({named}): name these files too"
+    assert said in events.summary.remarks
+
+
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".TAR.GZ"])
 def test_an_archive_is_refused_in_one_line(tmp_path, suffix):
     content = io.BytesIO()
