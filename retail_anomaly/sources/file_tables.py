@@ -2,17 +2,21 @@
 
 import sys
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress, islice
 from typing import Any, Final
 
 from retail_anomaly.core.extras import require
+from retail_anomaly.core.quantities import plural
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch, splits
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND
 from retail_anomaly.sources.frame_tables import PandasBatch
 from retail_anomaly.sources.header import header_at, named
+from retail_anomaly.sources.sheet_formulas import formulas_without_values
 from retail_anomaly.sources.shown_numbers import ShownNumber, shown_number
 from retail_anomaly.sources.stored_file import StoredFile
 
@@ -181,6 +185,7 @@ class ExcelTable:
         self.name = file.name
         self.notes: list[str] = []
         self.found: dict[str, str | int] = {}
+        self._looked_at_formulas = False
         with self._rows() as rows:
             numbered = ((number, row) for number, row in enumerate(rows, 1) if _has_cells(row))
             if header is not None:
@@ -235,6 +240,20 @@ class ExcelTable:
                 f"`sheet: {names[0]}`, or another one, says so"
             )
 
+    def _note_formulas(self, content: Any, sheet: Any) -> None:
+        if self._looked_at_formulas:
+            return
+        self._looked_at_formulas = True
+        try:
+            count, first = formulas_without_values(content, sheet._worksheet_path)
+        except (AttributeError, KeyError, zipfile.BadZipFile, zlib.error, EOFError):
+            return  # reading the rows will tell
+        if count:
+            self.notes.append(
+                f"{self.name} has no value for {plural(count, 'formula')} of {sheet.title}, the first in "
+                f"{first}: read as empty; open the file with Excel and save it, and it has them"
+            )
+
     @contextmanager
     def _rows(self) -> Iterator[Iterator[Sequence[Any]]]:
         require("openpyxl")
@@ -260,6 +279,8 @@ class ExcelTable:
                 sheet = book[self._sheet or shown[0]]
                 if self._sheet is None and len(shown) > 1:
                     self._note_sheet(shown)
+                self._note_formulas(content, sheet)
+                sheet.reset_dimensions()  # a program may write a size that is too small: rows were left out
                 yield self._shown_rows(sheet)
             finally:
                 book.close()

@@ -4,7 +4,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
-_PART: Final = re.compile(r'"([^"]*)"|\\(.)|([- ()])|(0)')
+# The last is what shows nothing: a language, a colour, room for a sign, or a sign that fills the cell.
+_PART: Final = re.compile(r'"([^"]*)"|\\(.)|([- ()])|(0)|(?:\[\$-[^\]]*\]|\[[A-Za-z]+[0-9]*\]|_.|\*.)')
+_TIME: Final = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 
 
 class ShownNumber(int):
@@ -33,12 +35,14 @@ def shown_number(value: int, form: str) -> str | None:
     --------
     >>> shown_number(12, '"R-"0000'), shown_number(1234567, "000-0000"), shown_number(12, "0000")
     ('R-0012', '123-4567', '0012')
+    >>> shown_number(12, "[$-407]0000"), shown_number(12, "[Red]0000_)"), shown_number(1, "[hh]00")
+    ('0012', '0012', None)
     >>> shown_number(12, "General"), shown_number(12, "0"), shown_number(12, "0.00"), shown_number(12, "@")
     (None, None, None, None)
     """
     parts = _parts(form)
     zeros = parts.count(None)
-    if not zeros or len(parts) == 1:
+    if not zeros or (zeros == 1 and not any(parts)):
         return None
     digits = list(str(value).zfill(zeros))
     surplus = "".join(digits[: len(digits) - zeros])  # stand before the first zero of the format
@@ -56,6 +60,6 @@ def _parts(form: str) -> tuple[str | None, ...]:
     """Return the fixed signs of a format, and None for each of its zeros; nothing if it has other parts."""
     first = form.partition(";")[0]  # that of numbers which are not negative
     found = list(_PART.finditer(first))
-    if "".join(match[0] for match in found) != first:
+    if "".join(match[0] for match in found) != first or _TIME.search(first):
         return ()
     return tuple(None if match[4] else match[1] or match[2] or match[3] or "" for match in found)

@@ -6,6 +6,7 @@ import bz2
 import datetime as dt
 import gzip
 import io
+import re
 import tarfile
 import zipfile
 from typing import Any
@@ -243,7 +244,8 @@ def test_the_first_sheet_that_is_not_hidden_is_read(tmp_path):
     [
         (12, '"R-"0000', "R-0012"), (1234567, "000-0000", "123-4567"), (12, r"\R\-0000", "R-0012"),
         (123456, '"R-"0000', "R-123456"), (7, "0000;-0000", "0007"), (12, "#,##0", "12"),
-        (12, '0" pcs"', "12 pcs"), (12, "0%", "12"), (12, "[Red]0000", "12"), (12, "General", "12"),
+        (12, '0" pcs"', "12 pcs"), (12, "0%", "12"), (12, "[Red]0000", "0012"), (12, "General", "12"),
+        (12, "[$-407]0000_)", "0012"), (12, "[Blue]0", "12"), (12, "[>9]0000", "12"),
     ],
 )  # fmt: skip
 def test_an_id_in_a_sheet_is_the_text_that_its_format_shows(tmp_path, number, form, shown):
@@ -259,6 +261,39 @@ def test_an_id_in_a_sheet_is_the_text_that_its_format_shows(tmp_path, number, fo
     (event,), bad = read(tmp_path / "a.xlsx")
     assert bad == []
     assert (event.sku, event.amount, event.quantity) == (shown, number, 3)
+
+
+def rewritten(path, old, new):
+    """Change the XML of the only sheet of a workbook."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            is_sheet = name.startswith("xl/worksheets/sheet")
+            archive.writestr(name, re.sub(old, new, content) if is_sheet else content)
+
+
+def test_a_sheet_whose_size_is_written_too_small_is_read_whole(tmp_path):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame([LINE, LINE, LINE]).to_excel(tmp_path / "a.xlsx", index=False)
+    for size in (b"A1:G2", b"A1", b"A1:C4"):
+        rewritten(tmp_path / "a.xlsx", rb'<dimension ref="[^"]*"', b'<dimension ref="%b"' % size)
+        assert [len(part) for part in read(tmp_path / "a.xlsx")] == [3, 0]
+
+
+def test_a_formula_whose_value_a_file_does_not_hold_is_said(tmp_path):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame([{**LINE, "quantity": "=1+1"}, {**LINE, "quantity": "=1+2"}]).to_excel(
+        tmp_path / "a.xlsx", index=False
+    )
+    said = f"{tmp_path / 'a.xlsx'} has no value for 2 formulas of Sheet1, the first in H2: read as empty"
+    assert [note for note in ra.load(tmp_path / "a.xlsx").summary.remarks if note.startswith(said)]
+    for value, quantity in ((b"<v>4</v>", 4), (b"<v></v>", None)):
+        cell = rb'<c\1 t="str"><f>1+\2</f>' + value + b"</c>"
+        rewritten(tmp_path / "a.xlsx", rb'<c( r="H[0-9]")[^>]*><f>1\+(.)</f><v ?/?>(?:.*?</v>)?</c>', cell)
+        events = ra.load(tmp_path / "a.xlsx")
+        assert "formula" not in str(events.summary)
+        assert {event.quantity if event.has_quantity else None for event in events} == {quantity}
 
 
 def test_a_row_of_formula_errors_names_no_columns(tmp_path):
