@@ -35,7 +35,10 @@ _LETTERS: Final = {
     "A": "%p",
     "Z": "%z",
 }
-_LETTER: Final = re.compile("|".join(["UTC", "GMT", *sorted(_LETTERS, key=len, reverse=True)]))
+_LETTER: Final = re.compile("|".join(sorted(_LETTERS, key=len, reverse=True)))
+# A word with other letters, such as Uhr or UTC, stands for itself.
+_WORD: Final = re.compile(r"(UTC|GMT)?([A-Za-z]+)")
+_ONLY_LETTERS: Final = re.compile(f"(?:{_LETTER.pattern}|T)+")
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a cell of a sheet has no zone
 _NUMBERS: Final[dict[str, Callable[[float], Moment]]] = {
     "epoch_s": lambda number: round(number * 1000),
@@ -105,7 +108,7 @@ def pattern_of(form: str) -> str:
     >>> pattern_of("DD.MM.YYYY HH:mm"), pattern_of("%d/%m/%y")
     ('%d.%m.%Y %H:%M', '%d/%m/%y')
     """
-    pattern = form if "%" in form else _LETTER.sub(lambda found: _LETTERS.get(found[0], found[0]), form)
+    pattern = form if "%" in form else _WORD.sub(_of_word, form)
     named = re.findall(r"%(\w)", pattern)
     parts = set(named)
     has_day = "j" in parts or ("d" in parts and parts & {"m", "b", "B"})
@@ -125,6 +128,13 @@ def pattern_of(form: str) -> str:
     except (ValueError, re.error) as error:
         raise ValueError(f"expected a form of dates such as DD.MM.YYYY HH:mm ({error})") from None
     return pattern
+
+
+def _of_word(word: re.Match[str]) -> str:
+    """Return the letters of a form with percent signs; a word with others as it is."""
+    if not _ONLY_LETTERS.fullmatch(word[2]):
+        return word[0]
+    return (word[1] or "") + _LETTER.sub(lambda found: _LETTERS[found[0]], word[2])
 
 
 def _unclear(parts: AbstractSet[str]) -> str | None:

@@ -139,6 +139,10 @@ def test_a_number_in_another_column_says_nothing_of_a_text(quantity):
         ("1.2.2026 10:00", "DD.MM.YYYY HH:mm", TEN),
         ("46054,4166666667", "excel", TEN),
         ("2026-02-01T10:00:00z", "iso", TEN),
+        ("01.02.2026 um 10:00 Uhr", "DD.MM.YYYY um HH:mm Uhr", TEN),
+        ("2026-02-01 at 10:00", "YYYY-MM-DD at HH:mm", TEN),
+        ("20260201T100000Z", "YYYYMMDDTHHmmssZ", TEN),
+        ("2026\u5e742\u67081\u65e5 10\u664200\u5206", "YYYY\u5e74M\u6708D\u65e5 H\u6642mm\u5206", TEN),
     ],
 )
 def test_digits_that_nothing_divides_have_their_zeros_in_front(read, time, form, expected):
