@@ -238,8 +238,10 @@ class _TopicRows:
     def __init__(self, topic: str, mapping: TopicMapping, form: NumberForm, clocks: Clocks) -> None:
         self._kinds = FIELDS[topic]
         self._optional = OPTIONAL[topic]
-        # A row may lack these: words for nothing are nothing.
+        # Words for nothing are nothing where a row may lack a field; those of the mapping are everywhere.
         self._may_lack = self._optional.keys() | mapping.constants.keys()
+        if mapping.nulls is not None:
+            self._may_lack |= self._kinds.keys()
         self._mapping = mapping
         self._form = form
         self._clocks = Clocks(mapping.time_zone) if mapping.time_zone else clocks

@@ -75,6 +75,15 @@ def test_a_required_text_keeps_a_null_word_and_a_constant_fills_an_optional_one(
     assert (event.store_id, event.tender) == (word, "CASH")
 
 
+@pytest.mark.parametrize("field", ["storeId", "sku", "amount"])
+def test_a_null_word_of_the_mapping_is_nothing_in_a_required_field_too(table, field):
+    bad = []
+    rows = table([SALE, {**SALE, field: "n/a"}])
+    events = list(ra.load(rows, mapping={"nulls": ["n/a"]}).open_again().events(bad.append))
+    assert len(events) == 1
+    assert [line.error.reason.partition(", ")[2] for line in bad] == ["the cell is empty"]
+
+
 def test_padded_cells_of_an_export_are_trimmed():
     events, bad = read(INPUTS / "padded_cells.csv")
     assert {event.store_id for event in events} == {"s-1"}
