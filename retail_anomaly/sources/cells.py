@@ -310,6 +310,8 @@ def _refusing(convert: Convert) -> Convert:
             value = convert(cell)
         except (*BEYOND, TypeError):  # of NumPy's durations, which call themselves numbers
             return beyond(cell)
+        if type(value) is str:
+            return _writable(value)
         # The timestamps of pandas are dates of Python also where Python has none, and then can't be written.
         return beyond(cell) if isinstance(value, date) and not MINYEAR <= value.year <= MAXYEAR else value
 

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from errno import EINVAL
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast
 
@@ -155,7 +156,8 @@ class StoredFile:
         except _DAMAGED as error:
             raise self._damaged(error, kind) from None
         except OSError as error:
-            if self.compression is None or error.errno is not None:
+            # A zip file that is damaged may send its reader to a place before the beginning.
+            if self.compression is None or error.errno not in (None, EINVAL):
                 raise
             raise self._damaged(error, kind) from None
         except Exception as error:

@@ -207,6 +207,28 @@ def test_a_zip_file_that_is_locked_or_packed_in_an_unknown_way_is_one_line(
     assert error.endswith("unpack it first")
 
 
+@pytest.mark.parametrize("gone", [1, 20, 60])
+def test_a_zip_file_without_its_beginning_is_one_line(tmp_path, gone):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("a.csv", "sku\r\nk\r\n")
+    (tmp_path / "a.csv.zip").write_bytes(target.getvalue()[gone:])
+    _, (error,) = read(tmp_path / "a.csv.zip")
+    assert error.endswith("is it complete?")
+
+
+@pytest.mark.parametrize(
+    "field", ["amount", "quantity", "eventTime", "lineNumber", "training", "businessDate"]
+)
+def test_a_byte_that_is_no_character_costs_its_row_in_a_field_of_any_kind(tmp_path, field):
+    rows = [LINE, {**LINE, "sku": "\u00e9"}, {**LINE, field: "@"}, {**LINE, field: "\u00f6@1"}]
+    content = pd.DataFrame(rows).to_csv(index=False).encode().replace(b"@", b"\x85")
+    (tmp_path / "a.csv").write_bytes(content)
+    events, bad = read(tmp_path / "a.csv")
+    assert len(events) == 2
+    assert [said.startswith(f"{field}: expected") for said in bad] == [True, True]
+
+
 @pytest.mark.parametrize("sign", ["^", "~", ":"])
 def test_a_table_of_one_column_names_the_option_for_its_sign(tmp_path, sign):
     (tmp_path / "a.csv").write_text(f"{sign.join(LINE)}\n{sign.join(map(str, LINE.values()))}\n")
