@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch, Broken
 from retail_anomaly.sources.csv_form import csv_form, text_lines
-from retail_anomaly.sources.csv_rows import CsvBlock, CsvRows
+from retail_anomaly.sources.csv_rows import BrokenRow, CsvBlock, CsvRows
+from retail_anomaly.sources.header import named
 from retail_anomaly.sources.stored_file import StoredFile
+
+_NAMED_AGAIN: Final = "it names the columns again, in another order, which the rows after it have"
 
 
 class CsvTable:
@@ -47,7 +50,8 @@ class CsvTable:
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows; each cell is a text, for an id such as 0012 is no number."""
-        places = {name: self.names.index(name) for name in columns if name in self.names}
+        wanted = [name for name in columns if name in self.names]
+        order = list(self.names)
         form = self._form
         try:
             with (
@@ -65,7 +69,9 @@ class CsvTable:
                     least=max((place for place, name in enumerate(form.header, 1) if name), default=0),
                 )
                 for block in rows:
-                    yield self._batch(block, places)
+                    for part, names in self._divided(block, order):
+                        yield self._batch(part, {name: names.index(name) for name in wanted})
+                        order = names
         except UnicodeError as error:
             raise SourceError(
                 f"{self.name} can't be read as CSV ({error}): give its encoding in a mapping"
@@ -76,6 +82,24 @@ class CsvTable:
         if self._stored is None:
             return 0.0
         return 1.0 if self._stored.closed else self._stored.tell() / (self._size or 1)
+
+    def _divided(self, block: CsvBlock, order: list[str]) -> list[tuple[CsvBlock, list[str]]]:
+        """Divide rows where the columns are named again in another order, as in files that were joined."""
+        names = set(order)
+        candidates = [place for place, row in enumerate(block.rows) if row[0].strip() in names]
+        parts = []
+        start, broken = 0, block.broken
+        for place in candidates:
+            again = named(block.rows[place])
+            if again == order or sorted(again) != sorted(order):
+                continue
+            line, raw = block.lines[place], self._form.separator.join(block.rows[place])
+            earlier = [row for row in broken if row.line < line]
+            parts.append((CsvBlock(block.rows[start:place], block.lines[start:place], earlier), order))
+            start, order = place + 1, again
+            broken = [BrokenRow(line, _NAMED_AGAIN, raw), *(row for row in broken if row.line > line)]
+        rest = CsvBlock(block.rows[start:], block.lines[start:], broken) if parts else block
+        return [*parts, (rest, order)]
 
     def _batch(self, block: CsvBlock, places: dict[str, int]) -> Batch:
         # A row has the number of its line: that is where an editor goes.

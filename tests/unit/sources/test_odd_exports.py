@@ -252,3 +252,22 @@ def test_a_part_without_the_time_of_day_is_refused(tmp_path):
     events = ra.load(folder, mapping={"columns": {"eventTime": ["day", "clock"]}})
     assert [event.event_time for event in events if isinstance(event, PosEvent)] == [TEN]
     assert events.summary.unreadable == 1
+
+
+@pytest.mark.parametrize("rows", [1, 5_000])
+def test_columns_that_are_named_again_in_another_order_have_it(tmp_path, rows):
+    first = table(*[SALE] * rows, below="t2,s,c\n")
+    header, row = (",".join(reversed(line.split(","))) for line in table(SALE).splitlines())
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}{header}\n{row}\nt3,s\n{row}\n{table(SALE)}", encoding="utf-8")
+    bad: list[Any] = []
+    events = list(ra.load(path).open_again().events(bad.append))
+    assert len(events) == rows + 3
+    assert {(event.transaction_id, event.store_id) for event in events if isinstance(event, PosEvent)} == {
+        ("t1", "s")
+    }
+    assert [line.number - rows for line in bad] == [2, 3, 5, 7]
+    assert (
+        bad[1].error.reason
+        == "row: it names the columns again, in another order, which the rows after it have"
+    )
