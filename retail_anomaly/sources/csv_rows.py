@@ -120,7 +120,7 @@ class CsvRows:
         block, self._ahead = self._ahead, []
         block += islice(self._lines, max(0, _BLOCK - len(block)))
         # Of files that were joined: in front of a quote it would make the quote a part of the cell.
-        if any(line.startswith(_MARK) for line in block):
+        if _MARK in "".join(block):
             block = [line.lstrip(_MARK) for line in block]
         return block
 
@@ -130,7 +130,7 @@ class CsvRows:
         if not self._quote or self._quote not in text:  # then a third of the time will do
             rows = [line.split(self._separator) for line in text.splitlines()]
             return rows if self._are_whole(rows, block) else None
-        if self._separator != " " and self._padded.search(text):
+        if f" {self._quote}" in text and self._separator != " " and self._padded.search(text):
             self._form["skipinitialspace"] = True  # a quote after a blank is one too
         try:
             rows = list(csv.reader(block, **self._form))

@@ -86,7 +86,7 @@ class CsvTable:
     def _divided(self, block: CsvBlock, order: list[str]) -> list[tuple[CsvBlock, list[str]]]:
         """Divide rows where the columns are named again in another order, as in files that were joined."""
         names = set(order)
-        candidates = [place for place, row in enumerate(block.rows) if row[0].strip() in names]
+        candidates = [place for place, row in enumerate(block.rows) if row[0] in names]
         parts = []
         start, broken = 0, block.broken
         for place in candidates:
