@@ -19,6 +19,8 @@ class FilledDown:
         The columns to fill.
     receipt
         The column of the receipt's number; one that is empty is that of the row above.
+    store
+        The column of its store, which may have a receipt of the same number; empty: there is none.
 
     Examples
     --------
@@ -29,10 +31,11 @@ class FilledDown:
     [['paid', 'paid', '']]
     """
 
-    def __init__(self, table: ForeignTable, columns: Sequence[str], receipt: str) -> None:
+    def __init__(self, table: ForeignTable, columns: Sequence[str], receipt: str, store: str = "") -> None:
         self._table = table
         self._columns = columns
         self._receipt = receipt
+        self._keys = [receipt, store]
         self.name = table.name
         self.rows = table.rows
         self.names = table.names
@@ -49,15 +52,18 @@ class FilledDown:
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows."""
-        known = [name for name in dict.fromkeys([*columns, self._receipt]) if name in self.names]
+        known = [name for name in dict.fromkeys([*columns, *self._keys]) if name in self.names]
         above: dict[str, Any] = {}
         for batch in self._table.batches(known):
             cells = {name: list(batch.column(name) or ()) for name in known}
-            receipts = cells.get(self._receipt, [None] * len(batch))
             filled = [name for name in self._columns if name in cells]
-            for place, receipt in enumerate(receipts):
-                if not _is_empty(receipt) and receipt != above.get(self._receipt):
-                    above = {self._receipt: receipt}
+            keys = [name for name in self._keys if name in cells]
+            for place in range(len(batch)):
+                told = {name: cells[name][place] for name in keys if not _is_empty(cells[name][place])}
+                known_keys = {self._receipt: None, **above}
+                if any(cell != known_keys.get(name, cell) for name, cell in told.items()):
+                    above = {}
+                above |= told
                 for name in filled:
                     if _is_empty(cells[name][place]):
                         cells[name][place] = above.get(name, cells[name][place])

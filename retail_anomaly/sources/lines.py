@@ -132,7 +132,7 @@ class Lines:
             yield from rows.numbered(batch, reject)
         if has_rows:
             self.notes = [
-                f"no line of {self._name} has the column {names[0]} (for {field}) of the mapping"
+                f"no line of {self._name} fills the column {names[0]} (for {field}) of the mapping"
                 for field, names in sought.items()
             ]
 

@@ -113,9 +113,8 @@ class Places:
     ) -> TableSource:
         """Return tables as one source; `once`: they can be read only once."""
         if columns := self._mapping.fill_down:
-            ids = self._mapping.of_topic(topic or self._mapping.topic or POS_EVENTS).columns_of(
-                "transactionId"
-            )
+            mapping = self._mapping.of_topic(topic or self._mapping.topic or POS_EVENTS)
+            ids, stores = mapping.columns_of("transactionId"), mapping.columns_of("storeId")
             known = {name for table in tables for name in table.names}
             if (missing := [name for name in columns if name not in known]) and not self._mapping.is_packaged:
                 raise SourceError(
@@ -123,7 +122,12 @@ class Places:
                     f"its columns are {', '.join(tables[0].names)}"
                 )
             tables = [
-                FilledDown(table, columns, next((name for name in ids if name in table.names), ""))
+                FilledDown(
+                    table,
+                    columns,
+                    next((name for name in ids if name in table.names), ""),
+                    next((name for name in stores if name in table.names), ""),
+                )
                 for table in tables
             ]
         return TableSource(tables, topic, self._mapping, self._clocks, once=once)

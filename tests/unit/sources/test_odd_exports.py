@@ -242,7 +242,7 @@ def test_a_column_of_the_mapping_that_no_line_has_is_said(tmp_path, name):
     events = ra.load(
         tmp_path / name, topic="pos-events", mapping={"columns": {"quantity": "Qty", "sku": "sku"}}
     )
-    said = f"no line of {tmp_path / name} has the column Qty (for quantity) of the mapping"
+    said = f"no line of {tmp_path / name} fills the column Qty (for quantity) of the mapping"
     assert [remark for remark in events.summary.remarks if "no line" in remark] == [said]
 
 
@@ -271,3 +271,13 @@ def test_columns_that_are_named_again_in_another_order_have_it(tmp_path, rows):
         bad[1].error.reason
         == "row: it names the columns again, in another order, which the rows after it have"
     )
+
+
+def test_a_column_is_not_filled_from_the_receipt_of_another_store(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [REFUND, changed(REFUND, eventType=""), changed(REFUND, storeId="s2", eventType="")]
+    path.write_text(table(*rows), encoding="utf-8")
+    bad: list[Any] = []
+    events = list(ra.load(path, mapping={"fill_down": ["eventType"]}).open_again().events(bad.append))
+    assert [event.event_type for event in events if isinstance(event, PosEvent)] == ["REFUND", "REFUND"]
+    assert [(line.number, line.error.field) for line in bad] == [(4, "eventType")]
