@@ -1,6 +1,6 @@
 """Rows of a table as typed events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from itertools import chain, repeat
 from types import GenericAlias
@@ -283,6 +283,7 @@ class _TopicRows:
 
     def _first_filled(self, batch: Batch, field: str) -> Sequence[Any] | None:
         found: Sequence[Any] | None = None
+        nulls = nulls_of(self._kinds[field], self._mapping)
         for column in self._mapping.columns_of(field):
             cells = batch.column(column)
             if cells is None:
@@ -291,7 +292,7 @@ class _TopicRows:
             found = (
                 values
                 if found is None
-                else [b if a is None or a == "" else a for a, b in zip(found, values, strict=True)]
+                else [b if _gives_way(a, b, nulls) else a for a, b in zip(found, values, strict=True)]
             )
         return found
 
@@ -383,6 +384,13 @@ class _TopicRows:
         if self._mapping.amount == "per_unit":
             amount = round(amount * quantity, 6)
         row["amount"] = amount
+
+
+def _gives_way(value: Any, other: Any, nulls: Collection[str]) -> bool:
+    """Tell whether a value is nothing, or a word for it while the other is something."""
+    if value is None or value == "":
+        return True
+    return isinstance(value, str) and value.lower() in nulls and other is not None and other != ""
 
 
 def _one_text(parts: Sequence[Any]) -> str | None:

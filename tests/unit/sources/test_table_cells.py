@@ -84,6 +84,15 @@ def test_a_null_word_of_the_mapping_is_nothing_in_a_required_field_too(table, fi
     assert [line.error.reason.partition(", ")[2] for line in bad] == ["the cell is empty"]
 
 
+@pytest.mark.parametrize(("word", "other", "sku"), [("NULL", "k2", "k2"), ("-", "k2", "k2"), ("", "k2", "k2"),
+                                                    ("NULL", "", "NULL"), ("k", "k2", "k")])  # fmt: skip
+def test_of_two_columns_one_with_a_null_word_gives_way(table, word, other, sku):
+    rows = table([{**SALE, "sku": word, "item": other}, {**SALE, "item": "k2"}])
+    event, _ = ra.load(rows, mapping={"columns": {"sku": ["sku", "item"]}})
+    assert isinstance(event, PosEvent)
+    assert event.sku == sku
+
+
 def test_padded_cells_of_an_export_are_trimmed():
     events, bad = read(INPUTS / "padded_cells.csv")
     assert {event.store_id for event in events} == {"s-1"}
