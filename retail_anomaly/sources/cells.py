@@ -286,15 +286,15 @@ def converter(
     if not is_optional:
         return lambda cell: None if is_absent(cell) else convert(cell)
 
-    nulls = nulls_of(kind, mapping)
+    nulls = {"", *nulls_of(kind, mapping)}
+    if field == "eventType":  # the mapping says what such a word means: - may be a refund
+        nulls -= {name.lower() for name in mapping.types}
 
     def optional(cell: Any) -> Any:
         if is_absent(cell):
             return None
-        if isinstance(cell, str):
-            word = _stripped(cell).lower()
-            if not word or word in nulls:
-                return None
+        if isinstance(cell, str) and _stripped(cell).lower() in nulls:
+            return None
         return convert(cell)
 
     return optional

@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from retail_anomaly.core.events import INPUT_TOPICS
+from retail_anomaly.sources.cells import text_cell
 from retail_anomaly.sources.columns import FIELDS, ColumnsError, constant_of
 from retail_anomaly.sources.date_forms import FORMS, pattern_of
 from retail_anomaly.sources.mapping import FLAG_WORDS, EventMapping, TopicMapping
@@ -21,6 +22,9 @@ AnyMapping: TypeAlias = EventMapping | Mapping[str, Any] | str | Path
 _PACKAGED: Final = files("retail_anomaly.sources") / "mappings"
 _THOUSANDS: Final = (".", ",", "'", " ")
 _LAST_HEADER: Final = 1_000
+# What YAML takes for nothing where no quotes say that it is a text.
+_NOTHING: Final = frozenset({"null", "Null", "NULL", "~"})
+_OF_NUMBERS: Final = "0123456789.,'()+-\u2212 "
 _SEPARATORS: Final = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";"}
 
 
@@ -65,7 +69,7 @@ def read_mapping(mapping: AnyMapping) -> EventMapping:
     if isinstance(mapping, EventMapping):
         return mapping
     if isinstance(mapping, Mapping):
-        return _Reader("mapping").read(yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False))
+        return _Reader("mapping").read(_as_yaml(mapping))
     path = Path(mapping)
     if str(mapping) in packaged_mappings() and not path.exists():
         text = (_PACKAGED / f"{mapping}.yaml").read_text("utf-8")
@@ -79,6 +83,17 @@ def read_mapping(mapping: AnyMapping) -> EventMapping:
             f"{path}: {error.strerror}; the mappings of the package are {', '.join(packaged_mappings())}"
         ) from None
     return _Reader(str(path)).read(content)
+
+
+def _as_yaml(mapping: Mapping[str, Any]) -> str:
+    try:
+        written: str = yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False)
+    except yaml.representer.RepresenterError as error:
+        value = error.args[-1]
+        raise MappingError(
+            f"mapping: expected texts, numbers, lists and dicts, got {type(value).__name__} {value}"
+        ) from None
+    return written
 
 
 class _Reader:
@@ -126,6 +141,7 @@ class _Reader:
         self, topic: str, common: Mapping[str, tuple[Any, Any]], own: Mapping[str, tuple[Any, Any]]
     ) -> TopicMapping:
         values: dict[str, Any] = {}
+        at: Any = None
         for key, (at, node) in [*common.items(), *own.items()]:
             if key not in _OF_TOPIC:
                 self._fail(at, f"unknown key {key}; {_nearest(key, _OF_TOPIC)}")
@@ -134,6 +150,8 @@ class _Reader:
                 value = {field: v for field, v in value.items() if field in FIELDS[topic]}
                 value = {**values.get(key, {}), **value}
             values[key] = value
+        if values.get("decimal") and values.get("decimal") == values.get("thousands"):
+            self._fail(at, f"decimal and thousands are both {values['decimal']!r}: they need two signs")
         return TopicMapping(**values)
 
     def _known_fields(self, entries: Mapping[str, tuple[Any, Any]], known: set[str]) -> None:
@@ -186,6 +204,10 @@ class _Reader:
     def constants(self, _: Any, node: Any) -> dict[str, Any]:
         found = {}
         for field, (at, value) in self._entries(node, "fields with their values").items():
+            if isinstance(value, yaml.ScalarNode) and not value.style and value.value in _NOTHING:
+                self._fail(
+                    value, f"{field}: expected a value, got nothing; a text {value.value} needs quotes"
+                )
             try:
                 found[field] = constant_of(field, self._value(_Reader.text, field, at, value))
             except ColumnsError as error:
@@ -196,15 +218,33 @@ class _Reader:
 
     def types(self, _: Any, node: Any) -> dict[str, str]:
         entries = self._entries(node, "their event types with ours, such as RETURN: REFUND")
+        self._once(entries, str.upper)
         return {
-            name.strip().upper(): self._value(_Reader.text, name, at, value)
+            # As their cells are read: 2.0 is the text 2.
+            str(text_cell(name)).upper(): self._value(_Reader.text, name, at, value)
             for name, (at, value) in entries.items()
         }
 
     def flags(self, at: Any, node: Any) -> dict[str, bool]:
         entries = self._entries(node, "words with true or false, such as Y: true")
+        self._once(entries, str.lower)
         words = {word.strip().lower(): self.boolean(at, value) for word, (_, value) in entries.items()}
         return {**FLAG_WORDS, **words}
+
+    def _once(self, entries: Mapping[str, tuple[Any, Any]], folded: Callable[[str], str]) -> None:
+        """Refuse a word that stands there twice, in capitals and in small letters."""
+        seen: dict[str, str] = {}
+        for word, (at, _) in entries.items():
+            first = seen.setdefault(folded(word.strip()), word)
+            if first != word:
+                self._fail(at, f"{word} is given twice: {first} is the same word, in any case")
+
+    def currencies(self, at: Any, node: Any) -> tuple[str, ...]:
+        signs = self.texts(at, node)
+        for sign in signs:
+            if not sign.strip(_OF_NUMBERS):
+                raise ValueError(f"expected a word or sign of money, got {sign!r}, which is part of a number")
+        return signs
 
     def boolean(self, _: Any, node: Any) -> bool:
         word = node.value.lower() if isinstance(node, yaml.ScalarNode) else None
@@ -219,7 +259,7 @@ class _Reader:
 
     def number(self, _: Any, node: Any) -> int:
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        if not text.isdigit() or int(text) > 9:
+        if not (text.isascii() and text.isdigit()) or int(text) > 9:
             raise ValueError(f"expected a number of digits from 0 to 9, got {text}")
         return int(text)
 
@@ -296,7 +336,7 @@ _OF_TOPIC: Final[dict[str, Callable[[_Reader, Any, Any], Any]]] = {
     "minor_units": _Reader.number,
     "decimal": _choice(".", ","),
     "thousands": _choice(*_THOUSANDS),
-    "currency": _Reader.texts,
+    "currency": _Reader.currencies,
     "nulls": _Reader.nulls,
     "flags": _Reader.flags,
     "dates": _Reader.dates,

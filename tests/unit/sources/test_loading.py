@@ -9,8 +9,10 @@ import json
 import sqlite3
 import zipfile
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -334,16 +336,29 @@ def test_text_keeps_its_blanks_without_trimming():
         ("- a\n", "m.yaml:1: expected keys and values"),
         ("trim: maybe\n", "m.yaml:1: trim: expected true or false, got maybe"),
         ("topic: a\ntopic: b\n", "m.yaml:2: topic is given twice"),
+        ("types: {sale: VOID, SALE: SALE}\n", "m.yaml:1: SALE is given twice: sale is the same word"),
+        ("flags:\n  ja: true\n  JA: false\n", "m.yaml:3: JA is given twice: ja is the same word"),
+        ("currency: ['-']\n", "m.yaml:1: currency: expected a word or sign of money, got '-'"),
+        ("currency: 9\n", "m.yaml:1: currency: expected a word or sign of money, got '9'"),
+        ("decimal: ','\nthousands: ','\n", "m.yaml:2: decimal and thousands are both ','"),
+        ("constants:\n  storeId: null\n", "m.yaml:2: storeId: expected a value, got nothing"),
+        ("minor_units: \u00b2\n", "m.yaml:1: minor_units: expected a number of digits"),
     ],
 )
 def test_a_wrong_mapping_is_one_line_that_names_the_line(tmp_path, capsys, monkeypatch, text, said):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.yaml").write_text(text)
+    (tmp_path / "m.yaml").write_text(text, "utf-8")
     with pytest.raises(MappingError) as caught:
         ra.load([SALE], mapping="m.yaml")
     assert said in str(caught.value)
     assert main(["replay", "x.csv", "--mapping", "m.yaml"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", [None, np.float64(3), Decimal(3)], ids=repr)
+def test_a_dict_with_a_value_that_no_mapping_has_is_one_line(value):
+    with pytest.raises(MappingError, match=r"^mapping:.*expected .*, got [^\n]+$"):
+        ra.load([SALE], mapping={"constants": {"amount": value}})
 
 
 def test_ids_in_a_mapping_are_the_texts_that_stand_there(tmp_path):

@@ -84,6 +84,14 @@ def test_a_null_word_of_the_mapping_is_nothing_in_a_required_field_too(table, fi
     assert [line.error.reason.partition(", ")[2] for line in bad] == ["the cell is empty"]
 
 
+@pytest.mark.parametrize(("cell", "key"), [("-", "-"), ("None", "none"), ("", ""), ("2.0", "2.0")])
+def test_a_word_for_nothing_to_which_the_mapping_gives_a_type_has_it(table, cell, key):
+    mapping = {"types": {key: "REFUND"}, "constants": {"eventType": "SALE"}}
+    (event,) = ra.load(table([{**SALE, "eventType": cell}]), mapping=mapping)
+    assert isinstance(event, PosEvent)
+    assert event.event_type == "REFUND"
+
+
 @pytest.mark.parametrize(("word", "other", "sku"), [("NULL", "k2", "k2"), ("-", "k2", "k2"), ("", "k2", "k2"),
                                                     ("NULL", "", "NULL"), ("k", "k2", "k")])  # fmt: skip
 def test_of_two_columns_one_with_a_null_word_gives_way(table, word, other, sku):
