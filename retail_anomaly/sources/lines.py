@@ -135,6 +135,7 @@ class Lines:
                 f"no line of {self._name} fills the column {names[0]} (for {field}) of the mapping"
                 for field, names in sought.items()
             ]
+        self.notes += rows.notes
 
     def _named_columns(self) -> dict[str, Sequence[str]]:
         """Return the columns that a mapping names, by field; those of a packaged one may be absent."""

@@ -20,6 +20,7 @@ from retail_anomaly.sources.cells import DATES, Convert, Memo, converter, is_abs
 from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import FIELDS, OPTIONAL, TIMES, put
 from retail_anomaly.sources.date_forms import NO_CLOCK
+from retail_anomaly.sources.doubts import Doubts
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.mapping import MONEY, EventMapping, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm, detected
@@ -58,6 +59,13 @@ class RowEvents:
         self._fields: dict[str, _TopicRows] = {}
         self._form: NumberForm | None = None
         self._looked_at: int | None = None
+        self._doubts = Doubts()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was read in one way and may be meant in another, for a person."""
+        # A packaged mapping knows its columns: its zeros are zeros.
+        return self._doubts.notes(zeros=not self._mapping.is_packaged)
 
     @property
     def decimal(self) -> str | None:
@@ -177,7 +185,7 @@ class RowEvents:
                 form = NumberForm("," if form.thousands == "." else ".", form.thousands, form.currency)
             if form.decimal is None and self._form is not None:
                 form = NumberForm(self._form.decimal, form.thousands, form.currency)
-            found = self._fields[topic] = _TopicRows(topic, mapping, form, self._clocks)
+            found = self._fields[topic] = _TopicRows(topic, mapping, form, self._clocks, self._doubts)
         return found
 
     def _detected(self, batch: Batch) -> NumberForm:
@@ -235,7 +243,9 @@ def _raw(row: dict[str, Any]) -> bytes:
 class _TopicRows:
     """The fields of one topic."""
 
-    def __init__(self, topic: str, mapping: TopicMapping, form: NumberForm, clocks: Clocks) -> None:
+    def __init__(
+        self, topic: str, mapping: TopicMapping, form: NumberForm, clocks: Clocks, doubts: Doubts
+    ) -> None:
         self._kinds = FIELDS[topic]
         self._optional = OPTIONAL[topic]
         # Words for nothing are nothing where a row may lack a field; those of the mapping are everywhere.
@@ -244,6 +254,7 @@ class _TopicRows:
             self._may_lack |= self._kinds.keys()
         self._mapping = mapping
         self._form = form
+        self._doubts = doubts
         self._clocks = Clocks(mapping.time_zone) if mapping.time_zone else clocks
         self._memos: dict[tuple[str, WallClock], Memo] = {}
         self._signed = mapping.negative is not None or mapping.amount == "per_unit"
@@ -283,17 +294,22 @@ class _TopicRows:
 
     def _first_filled(self, batch: Batch, field: str) -> Sequence[Any] | None:
         found: Sequence[Any] | None = None
-        nulls = nulls_of(self._kinds[field], self._mapping)
-        for column in self._mapping.columns_of(field):
+        kind = self._kinds[field]
+        nulls = nulls_of(kind, self._mapping)
+        columns = self._mapping.columns_of(field)
+        by_column: dict[str, Sequence[Any]] = {}
+        for column in columns:
             cells = batch.column(column)
             if cells is None:
                 continue
-            values = self._converted(batch, field, cells)
+            values = by_column[column] = self._converted(batch, field, cells)
             found = (
                 values
                 if found is None
                 else [b if _gives_way(a, b, nulls) else a for a, b in zip(found, values, strict=True)]
             )
+        if len(by_column) > 1 and kind in ("number", "decimal", "integer"):
+            self._doubts.of_columns(field, list(by_column), list(by_column.values()))
         return found
 
     def _joined(self, batch: Batch, field: str) -> Sequence[Any] | None:
@@ -352,7 +368,10 @@ class _TopicRows:
     def _memo(self, field: str, clock: WallClock) -> Memo:
         memo = self._memos.get((field, clock))
         if memo is None:
-            memo = self._memos[field, clock] = Memo(self._converter(field, clock))
+            convert = self._converter(field, clock)
+            memo = self._memos[field, clock] = Memo(
+                self._doubts.of_money(convert) if field in MONEY else convert
+            )
         return memo
 
     def _converter(self, field: str, clock: WallClock) -> Convert:

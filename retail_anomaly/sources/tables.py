@@ -87,7 +87,7 @@ class TableSource:
         notes = [note for table in self._tables for note in table.notes]
         if self._with_comma is not None:
             notes.append(f'{self._with_comma} has a decimal comma: a mapping with `decimal: ","` says so')
-        return [*notes, *self._lacking]
+        return [*notes, *self._rows.notes, *self._lacking]
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the rows."""

@@ -15,6 +15,8 @@ from retail_anomaly.cli import main
 from retail_anomaly.core.events import PosEvent
 
 INPUTS = Path(__file__).parent / "inputs"
+LINE: dict[str, Any] = {"transactionId": "t1", "storeId": "s", "cashierId": "c", "sku": "k", "amount": "9.5",
+                        "eventType": "SALE", "eventTime": 1_769_940_000_000}  # fmt: skip
 
 
 def all_of(events) -> list[Any]:
@@ -220,3 +222,33 @@ def test_alerts_about_codes_that_are_no_articles_name_the_setting_that_passes_th
 
 def _evidence(line: str) -> dict[str, object]:
     return json.loads(line)["evidence"]
+
+
+def test_a_zero_before_another_number_of_a_field_is_said(tmp_path):
+    lines = [
+        {**LINE, "amount": None, "Debit": debit, "Credit": credit}
+        for debit, credit in (("0.00", "9.50"), ("3", ""))
+    ]
+    mapping = {"columns": {"amount": ["Debit", "Credit"]}}
+    (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    for source in (lines, pd.DataFrame(lines), tmp_path / "a.jsonl"):
+        events = ra.load(source, topic="pos-events", mapping=mapping)
+        assert [event.amount for event in events if isinstance(event, PosEvent)] == [0.0, 3.0]
+        (said,) = [note for note in events.notes if "beside" in note]
+        assert said.startswith(
+            "1 row of Debit holds 0 for amount beside another number in Credit, such as 9.5"
+        )
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        (["\u20ac9.50", "$9.50", "9.50"], "such as \u20ac9.50 and $9.50: "),
+        (["9.50 EUR", "9.50 CHF"], "such as 9.50 EUR and 9.50 CHF: "),
+        (["\u20ac9.50", "EUR 9.50", "9.50\u20ac", "-9.50"], None),
+    ],
+)
+def test_amounts_in_several_currencies_are_said(amounts, said):
+    events = ra.load([{**LINE, "amount": amount} for amount in amounts], mapping={"negative": "refund"})
+    assert len(list(events)) == len(amounts)
+    assert [said in note for note in events.notes if "currencies" in note] == ([] if said is None else [True])
