@@ -37,7 +37,7 @@ BEYOND: Final = (ValueError, OverflowError, NotImplementedError)
 _MOST_DIGITS: Final = 40
 # A float holds each whole number below; above, an id may have become its neighbour's.
 _EXACT: Final = 2**53
-_EXACT_IN_32_BITS: Final = 2**24
+_EXACT_OF: Final = {"float32": 2**24, "float16": 2**24, "RoundedNumber": 0}
 _WHOLE: Final = re.compile(r"([0-9]+)\.0+")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +83,7 @@ def text_cell(cell: Any) -> Any:
         is_short = cell.is_finite() and cell.adjusted() < _MOST_DIGITS
         return str(int(cell)) if is_short and cell == int(cell) else cell
     if isinstance(cell, Real) and not _is_duration(cell):  # NumPy's among them
-        exact = _EXACT_IN_32_BITS if type(cell).__name__ in ("float32", "float16") else _EXACT
+        exact = _EXACT_OF.get(type(cell).__name__, _EXACT)
         return str(int(float(cell))) if float(cell).is_integer() and abs(float(cell)) <= exact else cell
     if isinstance(cell, UUID):
         return str(cell)

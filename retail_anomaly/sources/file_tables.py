@@ -17,7 +17,7 @@ from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND
 from retail_anomaly.sources.frame_tables import PandasBatch
 from retail_anomaly.sources.header import header_at, named
 from retail_anomaly.sources.sheet_formulas import formulas_without_values
-from retail_anomaly.sources.shown_numbers import ShownNumber, shown_number
+from retail_anomaly.sources.shown_numbers import RoundedNumber, ShownNumber, is_rounded, shown_number
 from retail_anomaly.sources.stored_file import StoredFile
 
 _LOOKED_AT: Final = 25
@@ -310,6 +310,8 @@ def _shown(cell: Any) -> Any:
     """Return a cell's value, and with it how a format of zeros and fixed signs shows a whole number."""
     value = cell.value
     if type(value) in (int, float) and value == value // 1 and value >= 0:
+        if is_rounded(int(value)):
+            return RoundedNumber(value)
         shown = shown_number(int(value), cell.number_format)
         if shown is not None:
             return ShownNumber(int(value), shown)

@@ -6,6 +6,7 @@ from typing import Final
 
 # The last is what shows nothing: a language, a colour, room for a sign, or a sign that fills the cell.
 _PART: Final = re.compile(r'"([^"]*)"|\\(.)|([- ()])|(0)|(?:\[\$-[^\]]*\]|\[[A-Za-z]+[0-9]*\]|_.|\*.)')
+_KEPT: Final = 15
 _TIME: Final = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 
 
@@ -26,6 +27,24 @@ class ShownNumber(int):
         number = super().__new__(cls, value)
         number.shown = shown
         return number
+
+
+class RoundedNumber(float):
+    """A whole number of more digits than Excel keeps: it is no id."""
+
+
+def is_rounded(value: int) -> bool:
+    """Tell whether a spreadsheet may have made zeros of the last digits of a number: it keeps fifteen.
+
+    A number with other digits there was written by another program, which keeps all.
+
+    Examples
+    --------
+    >>> is_rounded(4111222233334450), is_rounded(4111222233334451), is_rounded(411122223333440)
+    (True, False, False)
+    """
+    digits = str(value)
+    return len(digits) > _KEPT and not digits[_KEPT:].strip("0")
 
 
 def shown_number(value: int, form: str) -> str | None:

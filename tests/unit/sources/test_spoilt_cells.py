@@ -53,6 +53,28 @@ def test_an_id_of_which_a_spreadsheet_made_a_date_is_refused(tmp_path, field, ce
         assert said.endswith("; a spreadsheet made a date of it: export the column as text")
 
 
+@pytest.mark.parametrize("form", ["General", "0", "0000-0000-0000-0000"])
+def test_an_id_of_which_a_spreadsheet_kept_fifteen_digits_is_refused(tmp_path, form):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    ids = (4111222233334450, 4111222233334451, 411122223333445)
+    for row in ([*LINE], *({**LINE, "sku": sku}.values() for sku in ids)):
+        book.active.append(list(row))
+    book.active["D2"].number_format = form
+    book.save(tmp_path / "a.xlsx")
+    events, (said,) = read(tmp_path / "a.xlsx")
+    assert [event.sku for event in events] == ["4111222233334451", "411122223333445"]
+    assert said.endswith("; its last digits are lost: export the column as text")
+
+
+@pytest.mark.parametrize(("form", "time"), [("epoch_us", TEN * 1_000), ("epoch_ns", TEN * 1_000_000)])
+def test_a_time_of_more_than_fifteen_digits_in_a_sheet_is_read(tmp_path, form, time):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame(of(eventTime=time)).to_excel(tmp_path / "a.xlsx", index=False)
+    (event,), _ = read(tmp_path / "a.xlsx", {"dates": form})
+    assert event.event_time == TEN
+
+
 def test_a_business_date_may_be_a_date():
     (event,), _ = read(of(businessDate=DAY))
     assert event.business_date == "2026-03-04"
