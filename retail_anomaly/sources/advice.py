@@ -32,6 +32,8 @@ _SHORT_MONTHS: Final = {name.lower() for name in month_abbr if name}
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _MOST_DIGITS: Final = 30
 _SECONDS: Final = range(946_684_800, 4_102_444_800)
+_YEARS: Final = range(2000, 2100)
+_MINUTE: Final = 60_000
 
 
 def of_cell(error: InvalidEvent, row: Mapping[str, Any]) -> InvalidEvent:
@@ -142,6 +144,11 @@ def _mend_bytes(text: str) -> str:
 def _mend_date(value: Any, forms: Sequence[str]) -> str | None:
     # A value may have a form and yet be no date, such as 31.02.2026: no mapping mends that.
     reading = [form for form in forms if not isinstance(value, str) or _reads(form, value)]
+    if isinstance(value, str) and reading:
+        in_time = [form for form in reading if _is_in_time(form, value)]
+        if not in_time:
+            return f"with `dates: [{reading[0]}]` it is before 2000 or after 2099"
+        reading = in_time
     if reading:
         return f"a mapping with {' or '.join(f'`dates: [{form}]`' for form in reading)} reads it"
     if not forms:
@@ -153,6 +160,11 @@ def _mend_date(value: Any, forms: Sequence[str]) -> str | None:
 
 def _reads(form: str, text: str) -> bool:
     return reader_of([form])(text.strip()) is not None
+
+
+def _is_in_time(form: str, text: str) -> bool:
+    moment = reader_of([form])(text.strip())
+    return not isinstance(moment, date) or moment.year in _YEARS
 
 
 def _mend_number(text: str) -> str | None:
@@ -180,7 +192,8 @@ def date_forms_of(value: Any) -> list[str]:
     """
     digits = value.strip() if isinstance(value, str) else ""
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return _number_forms(int(value))
+        # A text of 1970 has become whole minutes in milliseconds; a number of seconds hardly is that.
+        return _number_forms(int(value)) if value % _MINUTE else []
     if digits.isascii() and _NUMBER.fullmatch(digits) and len(digits) < _MOST_DIGITS:
         return _number_forms(int(digits.partition(".")[0]))
     if not isinstance(value, str):

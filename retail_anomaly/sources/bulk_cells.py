@@ -77,7 +77,7 @@ def _texts(cells: Sequence[Any], nulls: Collection[str] | None, trim: bool) -> S
         # Of the others, the conversion of a single cell makes something else: 7.0, ="007", 4.01E+12, #REF!.
         values = [
             text
-            if text[-1:] not in '0"!?\x00' and text[:1] not in "#E" and "E+" not in text and "e+" not in text
+            if text[-1:] not in '0"!?\x00' and text[:1] not in "#E'" and "E+" not in text and "e+" not in text
             else text_cell(text)
             for text in stripped
         ]

@@ -115,6 +115,8 @@ def _stripped(text: str) -> str:
 def _id_text(text: str) -> str | bytes | float:
     if text[-1:] == '"' and text[:2] == '="':
         text = text[2:-1].strip()
+    elif text[:1] == "'" and text[1:].isdecimal():  # by which a spreadsheet is told that digits are text
+        text = text[1:]
     elif text[-1:] == "0" and (found := _WHOLE.fullmatch(text)):
         text = found[1]
     elif ("E+" in text or "e+" in text) and ROUNDED.fullmatch(text):

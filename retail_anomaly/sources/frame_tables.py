@@ -10,6 +10,7 @@ from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.batches import Batch
 from retail_anomaly.sources.cells import BEYOND, beyond
 from retail_anomaly.sources.foreign_table import BATCH_ROWS, NOTHING_FOUND, ForeignTable
+from retail_anomaly.sources.lacking_columns import LackingColumns
 from retail_anomaly.sources.narrow_numbers import (
     narrow_cells,
     narrow_in_arrow,
@@ -377,18 +378,21 @@ class FrameStream:
 
     name = "the frames"
     rows = None
-    notes = ()
     found = NOTHING_FOUND
 
     def __init__(self, first: Any, frames: Iterator[Any]) -> None:
         self.names = list(frame_table(first).names)
+        self.notes: list[str] = []
         self._frames = frames
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Yield the rows; a column that only later frames have counts as well."""
         base = 0
+        lacking = LackingColumns(columns)
         for frame in self._frames:
             table = frame_table(frame)
+            lacking.look_at(table.names)
+            self.notes = lacking.notes
             later = [name for name in dict.fromkeys(table.names) if name not in self.names]
             for batch in table.batches([name for name in [*columns, *later] if name in table.names]):
                 batch.numbers = [base + number for number in batch.numbers]

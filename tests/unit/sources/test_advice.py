@@ -36,6 +36,7 @@ def test_a_value_without_a_form_has_none():
         ("20260231", "20260231 is no day of the calendar"),
         ("30-Feb-2026 3:05 PM", "30-Feb-2026 3:05 PM is no day of the calendar"),
         ("28.02.25 24:10", "28.02.25 24:10 is no time of a day"),
+        ("28.02.70 10:09", "with `dates: [DD.MM.YY HH:mm]` it is before 2000 or after 2099"),
         ("28.02.25 10:09", "a mapping with `dates: [DD.MM.YY HH:mm]` reads it"),
     ],
 )
@@ -60,3 +61,10 @@ def test_a_wrong_date_in_the_form_of_the_mapping_is_said_with_its_value():
 
     assert summary.events.total() == 1
     assert str(summary.first_unreadable).endswith("; 31.02.25 10:09 is no day of the calendar")
+
+
+def test_a_time_of_1970_is_not_taken_for_seconds():
+    with pytest.raises(ra.SourceError) as caught:
+        list(ra.load([{"storeId": "s", "sku": "k", "countedQty": 3, "eventTime": "01.02.70"}],
+                     topic="inventory-counts", mapping={"dates": "DD.MM.YY"}))  # fmt: skip
+    assert "epoch_s" not in str(caught.value)

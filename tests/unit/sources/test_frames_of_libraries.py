@@ -201,3 +201,12 @@ def test_a_table_of_delta_lake_is_not_read_by_its_files(tmp_path):
     parquet.write_table(arrow(), tmp_path / "part-0.parquet")
     with pytest.raises(ra.SourceError, match="is a Delta table"):
         ra.load(tmp_path)
+
+
+def test_a_column_that_some_frames_of_an_iterator_lack_is_said():
+    some = [pandas(quantity=[2]), pandas(), pandas(tender=["cash"], note=["x"])]
+    events = ra.load(iter(some))
+    assert [note for note in events.notes if "frames" in note] == [
+        "2 of 3 frames have no column quantity: their rows are read without it",
+        "2 of 3 frames have no column tender: their rows are read without it",
+    ]
