@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
 from operator import itemgetter
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from retail_anomaly.sources.importers import dsfinvk_sql as sql
+from retail_anomaly.sources.importers.dsfinvk_places import sums, without_copies
 from retail_anomaly.sources.importers.dsfinvk_receipt import Head, ReceiptLine, Reference, is_receipt
 from retail_anomaly.sources.importers.export_files import ExportError, ExportFiles
 from retail_anomaly.sources.importers.gdpdu import GdpduTable, rows
@@ -201,7 +202,7 @@ class Receipts:
                 moment.time,
                 self._days.get((till, _whole(closing))) or moment.date,
                 cashier or name,
-                table.number(total) if total else None,
+                table.number(total, "UMS_BRUTTO") if total else None,
                 customer,
                 till,
                 store,
@@ -272,7 +273,7 @@ class Receipts:
         def number(column: str, text: str) -> float | None:
             if not text:
                 return None
-            found = read(text)
+            found = read(text, column)
             if found is None:
                 self._report.skip(path, f"{column} is no number as index.xml says (decimal {table.decimal})")
             return found
@@ -293,10 +294,27 @@ class Receipts:
             *head, lines, gross, discounts, payments, links = row
             yield (
                 Head._make(head),
-                _with_sums(_LINES(lines or ""), gross, discounts),
+                self._with_sums(_LINES(lines or ""), gross, discounts),
                 _PAYMENTS(payments or ""),
                 [self._reference(*link) for link in _LINKS(links or "")],
             )
+
+    def _with_sums(
+        self, lines: list[ReceiptLine], gross: str | None, discounts: str | None
+    ) -> list[ReceiptLine]:
+        """Give each line the sums of its gross amounts and of its discounts."""
+        copies: Mapping[str, int] = {}
+        if len({line.place for line in lines}) < len(lines):
+            lines, copies = without_copies(lines, self._report)
+        if gross is not None:
+            totals = sums(_AMOUNTS(gross), copies)
+            for line in lines:
+                line.gross = totals.get(line.place)
+        if discounts is not None:
+            totals = sums(_AMOUNTS(discounts), copies)
+            for line in lines:
+                line.discount = totals.get(line.place)
+        return lines
 
     def _reference(self, place: str, original: str, till: str) -> Reference:
         kind = self._data.execute(sql.KIND, (original,)).fetchone()
@@ -324,27 +342,6 @@ def _by_kind(tables: Sequence[GdpduTable]) -> defaultdict[str, list[GdpduTable]]
         if kind is not None:
             found[kind].append(table)
     return found
-
-
-def _with_sums(lines: list[ReceiptLine], gross: str | None, discounts: str | None) -> list[ReceiptLine]:
-    """Give each line the sums of its gross amounts and of its discounts."""
-    if gross is not None:
-        sums = _sums(_AMOUNTS(gross))
-        for line in lines:
-            line.gross = sums.get(line.place)
-    if discounts is not None:
-        sums = _sums(_AMOUNTS(discounts))
-        for line in lines:
-            line.discount = sums.get(line.place)
-    return lines
-
-
-def _sums(amounts: list[tuple[str, float | None]]) -> dict[str, float]:
-    sums: dict[str, float] = {}
-    for place, amount in amounts:
-        if amount is not None:
-            sums[place] = round(sums.get(place, 0.0) + amount, 5)
-    return sums
 
 
 def _receipt(till: str, closing: str, number: str) -> str:

@@ -1,7 +1,7 @@
 """GDPdU's `index.xml`: which tables an export has, and how each is written."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from itertools import chain, islice
 from operator import itemgetter
@@ -26,6 +26,7 @@ _ENCODINGS: Final = {
     "UTF8": "utf-8-sig",
 }
 _COLUMNS: Final = ("VariablePrimaryKey", "VariableColumn")
+_MOST_PLACES: Final = 9
 _LINE_ENDS: Final = ("\r\n", "\n", "\r", "")
 
 
@@ -46,6 +47,8 @@ class GdpduTable(msgspec.Struct, frozen=True):
         The number of the first line that counts, from 1.
     columns
         The names in upper case, in the order of the file.
+    implied
+        How many of a number's last digits are behind a decimal symbol that is not written, by column.
     """
 
     file: str
@@ -57,8 +60,9 @@ class GdpduTable(msgspec.Struct, frozen=True):
     quote: str
     first: int
     columns: tuple[str, ...]
+    implied: Mapping[str, int] = {}
 
-    def number(self, text: str) -> float | None:
+    def number(self, text: str, column: str = "") -> float | None:
         """Return a number as this table writes it, or None.
 
         Groups of digits count only beside a decimal symbol: alone they could as well be decimals.
@@ -69,6 +73,11 @@ class GdpduTable(msgspec.Struct, frozen=True):
         >>> table.number("1.234,50"), table.number("-0,42"), table.number("1.000")
         (1234.5, -0.42, None)
         """
+        number = self._written(text)
+        places = self.implied.get(column, 0)
+        return number if number is None or not places or self.decimal in text else number / 10**places
+
+    def _written(self, text: str) -> float | None:
         if self.grouping and self.grouping in text:
             whole, symbol, _ = text.partition(self.decimal)
             groups = whole.lstrip("+-").split(self.grouping)
@@ -134,7 +143,9 @@ def rows(
     path = PurePosixPath(table.file).name
     with export.open(table.file) as raw:
         lines = _Undamaged(TextIOWrapper(raw, table.encoding, errors="replace", newline=""))
-        columns, first_line = _beginning(lines, table)
+        columns, first_line, is_header = _beginning(lines, table)
+        if not first_line and not is_header:
+            report.skip(path, "a line before the first that index.xml names, which is no header")
         place = {column: index for index, column in enumerate(columns)}
         pick = itemgetter(*(place.get(name, -1) for name in names))
         parts = CsvRows(
@@ -150,6 +161,11 @@ def rows(
             for row in part.rows:
                 row.append("")  # index -1: the cell of a column that this table lacks
                 yield list(map(str.strip, pick(row)))
+    if lines.spoilt:
+        report.note(
+            f"{path}: lines with bytes that are no {table.encoding.removesuffix('-sig')}, read as \ufffd",
+            lines.spoilt,
+        )
     if lines.damaged:
         report.skip(path, f"damaged after line {lines.read:,}; the rows before it were read")
 
@@ -160,25 +176,27 @@ class _Undamaged:
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self.read = 0
+        self.spoilt = 0
         self.damaged = False
 
     def __iter__(self) -> Iterator[str]:
         try:
             for line in self._lines:
                 self.read += 1
+                self.spoilt += "\ufffd" in line
                 yield line
         except DAMAGED:
             self.damaged = True
 
 
-def _beginning(lines: Iterable[str], table: GdpduTable) -> tuple[Sequence[str], list[str]]:
-    """Return the columns in the order of the file, and the first line if it is no header."""
+def _beginning(lines: Iterable[str], table: GdpduTable) -> tuple[Sequence[str], list[str], bool]:
+    """Return the columns in the order of the file, the first line if it is a row, and if it names them."""
     *_, line = ["", *islice(lines, max(1, table.first - 1))]
     row = next(csv.reader([line], delimiter=table.separator, quotechar=table.quote or None), [])
     named = [cell.strip().lstrip("\ufeff").upper() for cell in row]
     if 2 * len(set(named) & set(table.columns)) >= len(table.columns):
-        return named, []
-    return table.columns, [] if table.first > 1 else [line]
+        return named, [], True
+    return table.columns, [] if table.first > 1 else [line], not line.strip()
 
 
 def _table(table: Any, file_name: str, place: str) -> GdpduTable:
@@ -204,7 +222,16 @@ def _table(table: Any, file_name: str, place: str) -> GdpduTable:
         quote=quote,
         first=int(first) if first.isdecimal() else 1,
         columns=tuple((name or "").strip().upper() for name in names),
+        implied=dict(_implied(layout)),
     )
+
+
+def _implied(layout: Any) -> Iterator[tuple[str, int]]:
+    for column in layout:
+        for numeric in _named(column, "Numeric"):
+            places = _text(numeric, "ImpliedAccuracy") or ""
+            if places.isdecimal() and int(places) <= _MOST_PLACES:
+                yield (_text(column, "Name") or "").upper(), int(places)
 
 
 def _named(parent: Any, name: str) -> Iterator[Any]:

@@ -40,6 +40,11 @@ def read_xml(file: IO[bytes], name: str) -> Any:
         tree = etree.parse(file, etree.XMLParser(remove_comments=True, remove_pis=True, **_OPTIONS))
     except etree.XMLSyntaxError as error:
         raise ExportError(f"{name}: expected XML: {told(error)}") from None
+    except OSError as error:
+        if error.errno is not None:  # the file, and not its bytes
+            raise
+        detail = str(error).rpartition(": ")[2]
+        raise ExportError(f"{name}: expected XML: {detail}") from None
     _refuse_entities(tree, name)
     return tree.getroot()
 

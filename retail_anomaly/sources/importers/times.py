@@ -1,8 +1,13 @@
 """Times of an export as epoch milliseconds."""
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
+
+from retail_anomaly.sources.date_forms import iso_moment
+
+# One more than a day with a zone, such as 2026-03-02 +01:00, has.
+_LONGEST_DAY: Final = 18
 
 
 class Moment(NamedTuple):
@@ -47,9 +52,14 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
     >>> read_moment("2026-03-02T23:30:00Z", berlin).date
     '2026-03-03'
     >>> read_moment("noon", berlin)
+    >>> read_moment("2026-03-02+01:00", berlin).time, read_moment("2026-03-02-05:00", berlin)
+    (1772406000000, None)
     """
     try:
-        moment = datetime.fromisoformat(text)
+        # Python takes the zone of a day for a time.
+        moment = iso_moment(text) if len(text) < _LONGEST_DAY else datetime.fromisoformat(text)
+        if moment is None:
+            return None
         zoned = moment.tzinfo is not None
         if not zoned:
             moment = moment.replace(tzinfo=zone)

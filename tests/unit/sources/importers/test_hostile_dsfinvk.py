@@ -9,8 +9,8 @@ import pytest
 
 from retail_anomaly.sources.importers.dsfinvk import import_dsfinvk
 from retail_anomaly.sources.importers.export_files import ExportError
-from tests.support.dsfinvk import export_bytes, write_folder, write_zip
-from tests.support.till_export import line
+from tests.support.dsfinvk import Form, export_bytes, write_folder, write_zip
+from tests.support.till_export import NOON_MS, line
 from tests.unit.sources.importers.read_dsfinvk import imported, read
 
 
@@ -160,3 +160,92 @@ def test_a_damaged_member_gives_the_rows_before_the_damage(tmp_path, till):
 
     assert 0 < len(events) < 2000
     assert any("lines.csv: damaged after line" in path for path in report.unmapped)
+
+
+def test_an_index_whose_bytes_are_not_of_its_encoding_is_one_line(tmp_path, till):
+    till.receipt("1", line("a", 5.0))
+    files = export_bytes(till.tables)
+    files["index.xml"] = files["index.xml"].replace(b"<Name>Till", b"<Name>T\xfcll")
+
+    with pytest.raises(ExportError, match=r"index\.xml: expected XML: [^\n]+$"):
+        read(tmp_path, write_folder(tmp_path / "in", files))
+
+
+def test_bytes_that_are_no_characters_are_said(tmp_path, till):
+    till.receipt("1", line("a", 5.0))
+    files = export_bytes(till.tables)
+    files["lines.csv"] = files["lines.csv"].replace(b";a;", b";\xe4;")
+
+    _, report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert report.notes["lines.csv: lines with bytes that are no utf-8, read as \ufffd"] == 1
+
+
+def test_rows_that_stand_in_a_file_twice_count_once(tmp_path, till):
+    till.receipt("1", line("a", 5.0, split=(3.0, 2.0)), line("b", 4.0))
+    files = export_bytes(till.tables)
+    for name, content in files.items():
+        if name.endswith(".csv"):
+            files[name] = content + content.split(b"\r\n", 1)[1]
+
+    events, report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert [(event["sku"], event["amount"]) for event in events] == [("a", 5.0), ("b", 4.0)]
+    assert report.notes["lines that stand in an export twice: read once"] == 2
+
+
+@pytest.mark.parametrize("place", ["1", ""])
+def test_lines_of_one_number_have_their_own_amounts(tmp_path, till, place):
+    till.receipt("1", line("a", 5.0), line("b", 4.0))
+    for table in ("lines.csv", "lines_vat.csv"):
+        for row in till.tables[table]:
+            row["POS_ZEILE"] = place
+
+    events, report = imported(tmp_path, till)
+
+    assert [(event["sku"], event["amount"]) for event in events] == [("a", 5.0), ("b", 4.0)]
+    assert len({event["eventId"] for event in events}) == 2
+    assert report.notes["lines of one receipt that have one POS_ZEILE, or none, and differ"] == 2
+
+
+def test_a_line_one_of_whose_amounts_is_no_number_has_its_price(tmp_path, till):
+    till.receipt("1", line("a", 5.0, split=(3.0, 2.0)))
+    files = export_bytes(till.tables)
+    files["lines_vat.csv"] = files["lines_vat.csv"].replace(b"2,00000", b"two")
+
+    (event,), report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert event["amount"] == 5.0
+    assert report.unmapped["lines_vat.csv: POS_BRUTTO is no number as index.xml says (decimal ,)"] == 1
+
+
+def test_a_line_before_the_first_that_the_index_names_is_said(tmp_path, till):
+    till.receipt("1", line("a", 5.0))
+    described = export_bytes(till.tables)
+    files = export_bytes(till.tables, Form(header=False)) | {"index.xml": described["index.xml"]}
+
+    _, report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    said = "transactions.csv: a line before the first that index.xml names, which is no header"
+    assert report.unmapped[said] == 1
+
+
+def test_digits_behind_an_implied_decimal_symbol_are_decimals(tmp_path, till):
+    till.receipt("1", line("a", 1234.5))
+    files = export_bytes(till.tables)
+    column, said = b"POS_BRUTTO</Name><Numeric>", b"<Accuracy>5</Accuracy>"
+    implied = b"<ImpliedAccuracy>2</ImpliedAccuracy>"
+    files["index.xml"] = files["index.xml"].replace(column + said, column + implied)
+    files["lines_vat.csv"] = files["lines_vat.csv"].replace(b"1234,50000", b"123450")
+
+    (event,), _ = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert event["amount"] == 1234.5
+
+
+def test_the_zone_of_a_day_is_no_time(tmp_path, till):
+    till.receipt("1", line("a", 5.0), end="2026-03-02+01:00")
+
+    (event,), _ = imported(tmp_path, till)
+
+    assert event["eventTime"] == NOON_MS - 12 * 3_600_000
