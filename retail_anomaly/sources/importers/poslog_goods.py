@@ -8,22 +8,11 @@ from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import as_quantity
 from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.pos_elements import PosRecord, sku_field
+from retail_anomaly.sources.importers.pos_texts import PosTexts, ReadNumber
 from retail_anomaly.sources.importers.report import ImportReport
 
-_YES: Final = frozenset({"true", "1", "yes", "y"})
 _CENT: Final = 0.005
 _LONGEST_ARTICLE: Final = 14
-
-
-def is_set(text: str) -> bool:
-    """Tell whether a flag is set.
-
-    Examples
-    --------
-    >>> is_set("true"), is_set("1"), is_set("false"), is_set("")
-    (True, True, False, False)
-    """
-    return text.lower() in _YES
 
 
 class Good(NamedTuple):
@@ -66,6 +55,7 @@ class Goods:
 
     def __init__(self, dialect: Dialect, report: ImportReport) -> None:
         self._report = report
+        self._texts = PosTexts(report)
         self._tender_kinds = dialect.tender_kinds
         self._place = dialect.lines.elements[0]
         self._kinds = tuple(
@@ -95,14 +85,13 @@ class Goods:
         sums: dict[str, float] = {}
         for line in transaction.parts.get("lines", ()):
             tenders = line.parts.get("tenders", ())
-            if not tenders or is_set(line.texts.get("voided", "")):
+            if not tenders or self._texts.is_set(line.texts, "voided", self._place):
                 continue
             for tender in tenders:
                 texts = tender.texts
                 card = card or texts.get("card", "")
-                paid = plain_number(texts.get("amount", "")) or 0.0
-                if change := texts.get("change"):
-                    paid -= plain_number(change) or 0.0
+                number = self._texts.reader(f"{self._place}/Tender")
+                paid = (number(texts, "amount") or 0.0) - (number(texts, "change") or 0.0)
                 kind = texts.get("kind", "")
                 sums[kind] = sums.get(kind, 0.0) + paid
         sums.pop("", None)
@@ -111,9 +100,8 @@ class Goods:
 
     def totals(self, transaction: PosRecord) -> list[float]:
         """Return the totals that a transaction states."""
-        amounts = (
-            plain_number(total.texts.get("amount", "")) for total in transaction.parts.get("totals", ())
-        )
+        number = self._texts.reader("Total")
+        amounts = (number(total.texts, "amount") for total in transaction.parts.get("totals", ()))
         return [amount for amount in amounts if amount is not None]
 
     def _sku(self, texts: dict[str, str], fields: Sequence[str], element: str) -> str:
@@ -125,70 +113,76 @@ class Goods:
 
     def _good(self, line: PosRecord, item: PosRecord, sku: str, event_type: str, element: str) -> Good | None:
         texts, in_line = item.texts, line.texts
-        quantity = plain_number(texts.get("quantity", ""))
-        amount = plain_number(texts.get("amount", ""))
+        place = f"{self._place}/{element}"
+        number_of = self._texts.reader(place)
+        quantity, amount = number_of(texts, "quantity"), number_of(texts, "amount")
         if amount is None:
+            if texts.get("amount"):
+                return None
             unit_price = plain_number(texts.get("unit_price", ""))
-            if unit_price is None:
-                self._report.skip(f"{self._place}/{element}", "without an amount")
+            if unit_price is None or (quantity is None and texts.get("quantity")):
+                self._report.skip(place, "without an amount")
                 return None
             amount = round(unit_price * (1 if quantity is None else quantity), 2)
             self._report.note("lines without ExtendedAmount: amount is price times quantity")
-        voided = is_set(in_line.get("voided", ""))
+        voided = self._texts.is_set(in_line, "voided", self._place)
         if event_type == "SALE" and not voided and (amount < 0 or (quantity or 0) < 0):
             self._report.note("Sale elements with a negative amount: a REFUND")
             event_type = "REFUND"
         event: dict[str, Any] = {"eventType": event_type, "sku": sku, "amount": abs(amount)}
         if quantity:
             event["quantity"] = as_quantity(quantity)
+        elif quantity == 0:
+            self._report.note("lines with a quantity of 0: one piece")
         number = in_line.get("number", "")
         if number.isdecimal() and len(number) < 10:
             event["lineNumber"] = int(number)
         if entry_method := in_line.get("entry_method"):
             event["entryMethod"] = entry_method
         changes = [*line.parts.get("modifications", ()), *item.parts.get("modifications", ())]
-        _add_prices(event, in_line, texts, changes, amount)
+        self._add_prices(event, in_line, texts, changes, amount, place)
         links = [*item.parts.get("links", ()), *line.parts.get("links", ())]
         return Good(number, sku, amount, quantity, event, links, voided, texts.get("voids_line", ""))
 
-
-def _add_prices(
-    event: dict[str, Any],
-    in_line: dict[str, str],
-    texts: dict[str, str],
-    changes: Sequence[PosRecord],
-    amount: float,
-) -> None:
-    """Add the prices of a line to its event, and who allowed them to be changed."""
-    unit_price = plain_number(texts.get("unit_price", ""))
-    list_price = plain_number(texts.get("list_price", ""))
-    if discount := plain_number(texts.get("discount", "")):
-        event["discountAmount"] = abs(discount)
-    approver = texts.get("approver") or in_line.get("approver")
-    reason = texts.get("reason")
-    changed = False
-    for change in reversed(changes):
-        said = change.texts
-        if is_set(said.get("voided", "")):
-            continue
-        if unit_price is None:
-            unit_price = _new_price(said)
-        # The first change began at the price of the list.
-        before = plain_number(said.get("previous_price", ""))
-        list_price = list_price if before is None else before
-        approver = said.get("approver") or approver
-        reason = said.get("reason") or reason
-        changed = True
-    if unit_price is None and changed:
-        unit_price = round(amount / (plain_number(texts.get("quantity", "")) or 1), 6)
-    if unit_price is not None:
-        event["unitPrice"] = abs(unit_price)
-    if list_price is not None:
-        event["listPrice"] = abs(list_price)
-    if approver:
-        event["approverId"] = approver
-    if reason:
-        event["reasonCode"] = reason
+    def _add_prices(
+        self,
+        event: dict[str, Any],
+        in_line: dict[str, str],
+        texts: dict[str, str],
+        changes: Sequence[PosRecord],
+        amount: float,
+        place: str,
+    ) -> None:
+        """Add the prices of a line to its event, and who allowed them to be changed."""
+        number = self._texts.reader(place)
+        unit_price, list_price = number(texts, "unit_price"), number(texts, "list_price")
+        if discount := number(texts, "discount"):
+            event["discountAmount"] = abs(discount)
+        approver = texts.get("approver") or in_line.get("approver")
+        reason = texts.get("reason")
+        changed = False
+        for change in reversed(changes):
+            said = change.texts
+            if self._texts.is_set(said, "voided", f"{place}/RetailPriceModifier"):
+                continue
+            if unit_price is None:
+                unit_price = _new_price(said, number)
+            # The first change began at the price of the list.
+            before = number(said, "previous_price")
+            list_price = list_price if before is None else before
+            approver = said.get("approver") or approver
+            reason = said.get("reason") or reason
+            changed = True
+        if unit_price is None and changed:
+            unit_price = round(amount / (plain_number(texts.get("quantity", "")) or 1), 6)
+        if unit_price is not None:
+            event["unitPrice"] = abs(unit_price)
+        if list_price is not None:
+            event["listPrice"] = abs(list_price)
+        if approver:
+            event["approverId"] = approver
+        if reason:
+            event["reasonCode"] = reason
 
 
 def in_receipt(goods: Sequence[Good], totals: Sequence[float]) -> Iterator[Good]:
@@ -260,10 +254,10 @@ def _among(amount: float, totals: Iterable[float]) -> bool:
     return any(abs(amount - total) < _CENT for total in totals)
 
 
-def _new_price(change: dict[str, str]) -> float | None:
-    price = plain_number(change.get("new_price", ""))
+def _new_price(change: dict[str, str], number: ReadNumber) -> float | None:
+    price = number(change, "new_price")
     if price is None and change.get("action", "").lower() == "replace":
-        price = plain_number(change.get("amount", ""))
+        price = number(change, "amount")
     return price
 
 

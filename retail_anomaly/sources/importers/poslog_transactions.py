@@ -9,7 +9,8 @@ from retail_anomaly.sources.importers.dialect import Dialect
 from retail_anomaly.sources.importers.dsfinvk_receipt import NOBODY
 from retail_anomaly.sources.importers.numbers import plain_number
 from retail_anomaly.sources.importers.pos_elements import CONTROL, PosRecord, control_field
-from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt, is_set
+from retail_anomaly.sources.importers.pos_texts import PosTexts
+from retail_anomaly.sources.importers.poslog_goods import Good, Goods, in_receipt
 from retail_anomaly.sources.importers.report import ImportReport
 from retail_anomaly.sources.importers.times import read_moment
 
@@ -41,6 +42,7 @@ class Transactions:
         self._zone = zone
         self._store = store
         self._report = report
+        self._texts = PosTexts(report)
         self._goods = Goods(dialect, report)
         self._kinds = {text.lower(): kind for kind in _KINDS for text in getattr(dialect.statuses, kind)}
         self._suspended: dict[tuple[str, str], list[Good]] = {}
@@ -92,7 +94,7 @@ class Transactions:
         return "store" in transaction.texts
 
     def _kind(self, texts: dict[str, str]) -> str | None:
-        if is_set(texts.get("cancelled", "")):
+        if self._texts.is_set(texts, "cancelled", self._dialect.transaction):
             return "cancelled"
         status = texts.get("status", "").rpartition(":")[2]
         kind = self._kinds.get(status.lower())
@@ -130,7 +132,7 @@ class Transactions:
             common["registerId"] = register
         if day:
             common["businessDate"] = day
-        if is_set(texts.get("training", "")):
+        if self._texts.is_set(texts, "training", name):
             common["training"] = True
         return common
 

@@ -136,3 +136,48 @@ def test_a_malformed_dialect_is_one_line(tmp_path, text, said):
 
     with pytest.raises(UsageError, match=said):
         imported(tmp_path, log(transaction(1, item("a", 5.0))), dialect=str(dialect))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said", "amounts"),
+    [
+        (">5.0<", ">5,00<", "RetailTransaction/LineItem/Sale: amount is no number", []),
+        (">3<", ">3,0<", "RetailTransaction/LineItem/Sale: quantity is no number", [5.0]),
+        (">2.0<", ">2,00<", "RetailTransaction/LineItem/Sale: unit_price is no number", [5.0]),
+        (
+            "<LineItem ",
+            "<LineItem VoidFlag='T' ",
+            "RetailTransaction/LineItem: voided is neither true nor",
+            [5.0],
+        ),
+        (
+            "<Transaction ",
+            "<Transaction CancelFlag='J' ",
+            "Transaction: cancelled is neither true nor false",
+            [5.0],
+        ),
+        (
+            "<Transaction ",
+            "<Transaction TrainingModeFlag='on' ",
+            "Transaction: training is neither true",
+            [5.0],
+        ),
+    ],
+)
+def test_a_text_that_is_no_number_and_no_flag_is_said(tmp_path, right, wrong, said, amounts):
+    text = log(transaction(1, item("a", 5.0, 3, unit=2.0))).replace(right, wrong)
+
+    events, report = imported(tmp_path, text)
+
+    assert [event["amount"] for event in events] == amounts
+    assert [count for path, count in report.unmapped.items() if path.startswith(said)] == [1]
+
+
+def test_no_price_times_a_quantity_that_is_no_number(tmp_path):
+    text = log(transaction(1, item("a", 5.0, 3, unit=2.0))).replace(
+        "<ExtendedAmount>5.0</ExtendedAmount>", ""
+    )
+
+    events, _ = imported(tmp_path, text.replace(">3<", ">3 pcs<"))
+
+    assert events == []
