@@ -14,7 +14,7 @@ from retail_anomaly.sources.advice import date_ways_of
 from retail_anomaly.sources.columns import FIELDS, REQUIRED, TIMES
 from retail_anomaly.sources.csv_form import OTHER_ENCODINGS
 from retail_anomaly.sources.date_forms import iso_moment
-from retail_anomaly.sources.draft_names import CLOCK, NAMES, REFUNDS, SALES, UNIT_PRICES, VOIDS
+from retail_anomaly.sources.draft_names import CLOCK, NAMES, UNIT_PRICES, is_part_of_amount, type_of_name
 from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.line_numbers import looks_like_lines, varies_within
 from retail_anomaly.sources.number_forms import NumberForm, detected
@@ -24,6 +24,8 @@ _MILLIS_DIGITS: Final = 13
 _LIKELY: Final = 0.75
 # The fields that tell receipts apart: two tills may use one number.
 _OF_RECEIPT: Final = ("transactionId", "storeId", "eventTime", "eventType")
+_OF_PRICES: Final = re.compile(r"price|preis|prix|precio")
+_OF_CENTS: Final = re.compile(r"cents?$|pence$|minorunits?$")
 _OF_NUMBER: Final = re.compile(r"(?:nr|no|num|nro|number|nummer|numero|id)$")
 
 
@@ -165,6 +167,8 @@ def _assigned(
 
 def _likeness(field: str, name: str) -> float:
     """Return how much a column's name looks like a field, 0 to 1."""
+    if field == "amount" and is_part_of_amount(name):
+        return 0.0
     # A dot stands before a field of a struct, and in an abbreviation: receipt.sku, Art.Nr.
     return max(_likeness_of(field, _plain(part)) for part in {name, name.rstrip(". ").rpartition(".")[2]})
 
@@ -187,25 +191,21 @@ def _types(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Ite
         return
     yield "types:  # their event types and ours"
     for name in names:
-        ours = _our_type(name)
+        ours = type_of_name(name)
         yield f"  {_text(name)}: {ours}" if ours else f"  # {_text(name)}: SALE, REFUND or VOID?"
-
-
-def _our_type(name: str) -> str | None:
-    lower = name.lower()
-    for words, ours in ((REFUNDS, "REFUND"), (VOIDS, "VOID"), (SALES, "SALE")):
-        if any(word in lower for word in words):
-            return ours
-    return None
 
 
 def _numbers(rows: Mapping[str, list[Any]], found: Mapping[str, list[str]]) -> Iterator[str]:
     column = found.get("amount", [""])[0]
     if _plain(column) in UNIT_PRICES:
         yield f"amount: per_unit  # {_short(column)} looks like the price of one piece"
+    elif _OF_PRICES.search(_plain(column)) and "quantity" in found:
+        yield f"# amount: per_unit  # if {_short(column)} is the price of one piece, and not of the line"
     cells = [cell for name in ("amount", "quantity") for cell in rows.get(found.get(name, [""])[0], [])]
     texts = [cell for cell in cells if isinstance(cell, str)]
     form = detected(texts)
+    if _OF_CENTS.search(_plain(column)):
+        yield f"minor_units: 2  # {_short(column)} looks like cents"
     if form.decimal == ",":
         yield 'decimal: ","  # the numbers have a decimal comma'
     values = [form.parsed(cell) if isinstance(cell, str) else cell for cell in cells]

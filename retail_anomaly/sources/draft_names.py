@@ -1,5 +1,6 @@
 """The names that exports give to columns and event types."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -102,3 +103,49 @@ SALES: Final = (
     "processing",
 )
 VOIDS: Final = ("void", "storno", "cancel")
+# A payment that failed is no sale, a credit card no credit, and what is cancelled may be a refund.
+_DOUBTFUL: Final = re.compile(
+    r"\b(?:not|no|non|nicht|kein\w*|never|without|sin|sans|failed|declined|pending|fail|fehlgeschlagen|cards?|"
+    r"\w*karten?)\b|(?:\b|_)(?:un|a)(?=paid|void|sale|process|complete|return|refund)"
+)
+_PART_OF_AMOUNT: Final = re.compile(
+    r"\b(?:tax(?:es)?|vat|gst|mwst|ust|\w*steuer|discounts?|\w*rabatt|tips?|\w*trinkgeld|change|\w*r\u00fcckgeld|"
+    r"shipping|fees?|iva|tva)\b"
+)
+_WITH_OR_WITHOUT: Final = re.compile(
+    r"\b(?:incl|including|included|inc|excl|excluding|ex|inkl|exkl|zzgl|with|without|w/o|w|mit|ohne|after|before|"
+    r"nach|vor|net|gross|netto|brutto|less)\b"
+)
+
+
+def type_of_name(name: str) -> str | None:
+    """Return our event type that a name of theirs tells of; None where it may be another.
+
+    Examples
+    --------
+    >>> type_of_name("Sales return"), type_of_name("Unpaid"), type_of_name("Credit card")
+    ('REFUND', None, None)
+    >>> type_of_name("Refund cancelled"), type_of_name("Barverkauf")
+    (None, 'SALE')
+    """
+    lower = name.lower()
+    found = [
+        ours
+        for words, ours in ((REFUNDS, "REFUND"), (VOIDS, "VOID"), (SALES, "SALE"))
+        if any(word in lower for word in words)
+    ]
+    if found[:2] == ["REFUND", "VOID"] or _DOUBTFUL.search(lower.replace("-", " ").replace("_", " ")):
+        return None
+    return found[0] if found else None
+
+
+def is_part_of_amount(name: str) -> bool:
+    """Tell whether a column's name is that of a tax, a discount or the like, and not of a line's amount.
+
+    Examples
+    --------
+    >>> is_part_of_amount("Tax amount"), is_part_of_amount("Total incl. tax")
+    (True, False)
+    """
+    lower = name.lower().replace("_", " ")
+    return bool(_PART_OF_AMOUNT.search(lower)) and not _WITH_OR_WITHOUT.search(lower)

@@ -176,3 +176,41 @@ def test_a_word_among_dates_in_iso_needs_no_form() -> None:
     draft = draft_mapping(DictTable(rows))
     assert "\n# 1 of the first 3 rows does not fit, such as n/a: " in draft
     assert "\ndates:" not in draft
+
+
+SOLD = {"receipt": "1", "store": "s", "cashier": "c", "sku": "k", "qty": "2", "date": "2026-02-01 10:00"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Not refunded", "Non-sale", "Credit card", "Payment failed", "Unpaid", "Avoided", "Refund cancelled",
+     "not_completed", "Kreditkarte Verkauf", "kein Storno"],
+)  # fmt: skip
+def test_a_type_that_may_be_another_is_left_to_the_reader(kind: str) -> None:
+    text = draft_mapping(DictTable([SOLD | {"amount": "9.5", "type": kind}]))
+    assert f"  # {kind}: SALE, REFUND or VOID?" in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("names", "amount"),
+    [
+        (["discount amount", "Tax amount", "line amount"], "line amount"),
+        (["Tax amount"], None), (["MwSt-Betrag", "Betrag"], "Betrag"),
+        (["Total (tax incl.)"], "Total (tax incl.)"),
+        (["Subtotal w/o Tax"], "Subtotal w/o Tax"), (["Betrag inkl. MwSt"], "Betrag inkl. MwSt"),
+    ],
+)  # fmt: skip
+def test_a_tax_is_no_amount(names: list[str], amount: str | None) -> None:
+    row = SOLD | dict.fromkeys(names, "9.5") | {"type": "SALE"}
+    assert yaml.safe_load(draft_mapping(DictTable([row])))["columns"].get("amount") == amount
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("amount cents", "minor_units: 2  # amount cents looks like cents"),
+        ("Price incl", "# amount: per_unit  # if Price incl is the price of one piece, and not of the line"),
+    ],
+)
+def test_cents_and_a_price_that_may_be_of_a_piece_are_said(name: str, line: str) -> None:
+    assert line in draft_mapping(DictTable([SOLD | {name: "950", "type": "SALE"}])).splitlines()
