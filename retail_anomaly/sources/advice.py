@@ -120,7 +120,7 @@ def _mend(field: str, value: Any, *, is_line: bool) -> str | None:
         return _mend_date(
             value, [form for form in date_forms_of(value) if not form.startswith(("epoch", "excel"))]
         )
-    if kind == "flag" and isinstance(value, str):
+    if kind == "flag" and isinstance(value, str) and value.strip():
         return f"a mapping with `flags: {{{value.strip()[:20]}: true}}`, or false, reads it"
     if field in TIMES:
         return _mend_date(value, date_forms_of(value))

@@ -1,8 +1,11 @@
 """What of a folder is not read, for a person."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from retail_anomaly.core.events import INPUT_TOPICS
 
 _TEXTS: Final = (".txt", ".dat")
 _LINES: Final = (".jsonl", ".json", ".ndjson")
@@ -12,6 +15,11 @@ _MAY_HOLD_EVENTS: Final = (
 )
 # What the commands write may lie beside what they read.
 _OURS: Final = (b'"alertId"', b'"incidentId"')
+_SIGNS: Final = re.compile(r"[-_. ]")
+_TOPICS: Final = tuple(_SIGNS.sub("", topic) for topic in INPUT_TOPICS)
+_TABLES: Final = (".csv", ".tsv")
+_OF_PROGRAMS: Final = (".lock", ".tmp", ".bak", ".log", ".md", ".yaml", ".yml", ".py", ".part", ".crc")
+_TIMES: Final = (b"eventTime", b"shiftStart")
 _BEGINNING: Final = 4_096
 _LEAST_CELLS: Final = 4
 _MOST_NAMED: Final = 5
@@ -43,6 +51,39 @@ def files_left_out(folder: Path, parts: Sequence[Path]) -> list[str]:
     if not left:
         return []
     return [f"{folder}: some of its files are not read ({_named(left)}): name these files too"]
+
+
+def topics_left_out(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Return a sentence about the files beside those named after topics that look like more of them.
+
+    Parameters
+    ----------
+    folder, files
+        The folder, and what is read of it.
+
+    Examples
+    --------
+    >>> topics_left_out(Path("."), [])
+    []
+    """
+    known = set(files)
+    left = [file for file in sorted(folder.iterdir()) if file not in known and _is_like_topic(file)]
+    if not left:
+        return []
+    return [f"{folder}: some of its files are not read ({_named(left)}): name these files too"]
+
+
+def _is_like_topic(file: Path) -> bool:
+    name = _SIGNS.sub("", file.name.lower())
+    if file.name.startswith((".", "_", "~$")) or not file.is_file():
+        return False
+    if name.startswith(_TOPICS) and not file.name.endswith(_OF_PROGRAMS):
+        return True
+    if file.suffix.lower() not in _TABLES:
+        return False
+    with file.open("rb") as content:
+        start = content.read(_BEGINNING)
+    return any(name in start for name in _TIMES) and not any(name.strip(b'"') in start for name in _OURS)
 
 
 def _named(paths: Sequence[Path]) -> str:

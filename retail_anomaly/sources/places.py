@@ -16,7 +16,7 @@ from retail_anomaly.sources.filled_down import FilledDown
 from retail_anomaly.sources.foreign_table import ForeignTable
 from retail_anomaly.sources.frame_tables import DictTable, frame_table, is_frame, reads_once
 from retail_anomaly.sources.json_files import opened_lines
-from retail_anomaly.sources.left_out import files_left_out, folders_left_out
+from retail_anomaly.sources.left_out import files_left_out, folders_left_out, topics_left_out
 from retail_anomaly.sources.lines import STDIN, Lines
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.partitions import Partitioned
@@ -135,6 +135,7 @@ class Places:
     def _of_folder(self, folder: Path) -> list[Source]:
         files = _topic_files(folder)
         if files:
+            self.notes += topics_left_out(folder, files)
             return [
                 source
                 for file in files

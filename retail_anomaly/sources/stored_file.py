@@ -200,6 +200,10 @@ def is_address(place: object) -> bool:
     return isinstance(place, str) and "://" in place
 
 
+# Their paths begin at a root, and in no bucket.
+_ROOTED: Final = frozenset({"file", "local", "memory"})
+
+
 def remote_files(address: str) -> list[str]:
     """Return the addresses of the files that an address, one with wildcards or a folder stands for.
 
@@ -225,7 +229,7 @@ def remote_files(address: str) -> list[str]:
     if not found:
         raise SourceError(f"{address}: no such file or folder")
     return [
-        name if "://" in name else f"{scheme}://{name.lstrip('/') if scheme != 'memory' else name}"
+        name if "://" in name else f"{scheme}://{name if scheme in _ROOTED else name.lstrip('/')}"
         for name in found
     ]
 

@@ -87,7 +87,7 @@ class TableSource:
         notes = [note for table in self._tables for note in table.notes]
         if self._with_comma is not None:
             notes.append(f'{self._with_comma} has a decimal comma: a mapping with `decimal: ","` says so')
-        return [*notes, *self._rows.notes, *self._lacking]
+        return [*notes, *self._rows.notes, *self._lacking, *self._misnamed()]
 
     def events(self, reject: Reject) -> Iterator[Event]:
         """Yield the events in the order of the rows."""
@@ -174,6 +174,26 @@ class TableSource:
                 )
         return said
 
+    def _misnamed(self) -> list[str]:
+        """Return a sentence about the columns that are named as a field but for capitals and signs."""
+        if self.topic is None or self._mapping.is_packaged:
+            return []
+        read = set(self._wanted())
+        lacking = {
+            _plain(field): field
+            for field in FIELDS[self.topic]
+            if field not in REQUIRED[self.topic] and not any(map(self._has, self._mapping_columns(field)))
+        }
+        return [
+            f"{self._name}: the column {name} is not read; a mapping with `columns: {{{field}: {name}}}` "
+            "reads it"
+            for name in self._names
+            if name not in read and (field := lacking.get(_plain(name))) is not None
+        ]
+
+    def _mapping_columns(self, field: str) -> Sequence[str]:
+        return self._mapping.of_topic(self.topic or POS_EVENTS).columns_of(field)
+
     def _new_rows(self) -> RowEvents:
         return RowEvents(self._mapping, self.topic, self._clocks)
 
@@ -257,3 +277,7 @@ class TableSource:
 
     def _has(self, column: str) -> bool:
         return column in self._names or any(parent in self._names for parent, _ in splits(column))
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))

@@ -252,3 +252,15 @@ def test_amounts_in_several_currencies_are_said(amounts, said):
     events = ra.load([{**LINE, "amount": amount} for amount in amounts], mapping={"negative": "refund"})
     assert len(list(events)) == len(amounts)
     assert [said in note for note in events.notes if "currencies" in note] == ([] if said is None else [True])
+
+
+@pytest.mark.parametrize("name", ["Quantity", "QUANTITY", "_quantity"])
+def test_a_column_that_is_named_as_a_field_but_for_its_capitals_is_said(name):
+    rows = [{**LINE, name: 3, "note": "x"}]
+    (said,) = [note for note in ra.load(rows).notes if "not read" in note]
+    assert (
+        said
+        == f"the list: the column {name} is not read; a mapping with `columns: {{quantity: {name}}}` reads it"
+    )
+    assert ra.load(rows, mapping={"columns": {"quantity": name}}).notes == []
+    assert ra.load([{**rows[0], "quantity": 3}]).notes == []

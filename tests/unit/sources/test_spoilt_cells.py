@@ -198,6 +198,24 @@ def test_the_files_beside_a_table_that_are_not_read_are_named(tmp_path):
     assert said in events.summary.remarks
 
 
+def test_the_files_beside_those_of_topics_that_are_not_read_are_named(tmp_path):
+    for name in ("pos-events.csv", "pos-events-2.csv", "POS_Events.CSV", "refunds.csv"):
+        pd.DataFrame(of()).to_csv(tmp_path / name, index=False)
+    for name in ("pos-events.yaml", "rates.csv", "events.jsonl"):
+        (tmp_path / name).write_text("a,b\n")
+    events = ra.load(tmp_path)
+    named = "POS_Events.CSV, pos-events-2.csv, refunds.csv"
+    said = f"{tmp_path}: some of its files are not read ({named}): name these files too"
+    assert [remark for remark in events.summary.remarks if "files" in remark] == [said]
+
+
+def test_a_folder_by_its_address_is_read(tmp_path):
+    pytest.importorskip("fsspec")
+    pd.DataFrame(of()).to_csv(tmp_path / "a.csv", index=False)
+    for address in (tmp_path.as_uri(), (tmp_path / "*.csv").as_uri().replace("%2A", "*")):
+        assert len(read(address)[0]) == 1
+
+
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".TAR.GZ"])
 def test_an_archive_is_refused_in_one_line(tmp_path, suffix):
     content = io.BytesIO()
