@@ -122,19 +122,39 @@ def read_dialect(name: str) -> Dialect:
         poslog-2, poslog-6
     """
     try:
-        return record_from(Dialect, _value(name))
+        dialect = record_from(Dialect, _value(name))
     except InvalidRecord as error:
         raise UsageError(f"dialect {name}: {error}") from None
+    for place, paths in _needed(dialect).items():
+        if not paths:
+            raise UsageError(f"dialect {name}: {place}: expected one path or more, got none")
+    return dialect
+
+
+def _needed(dialect: Dialect) -> dict[str, list[str] | None]:
+    """Return the lists of paths that no dialect can do without."""
+    return {
+        "fields.status": dialect.fields.get("status"),
+        "control_fields.amount": dialect.control_fields.get("amount"),
+        "lines.elements": dialect.lines.elements,
+        "links.elements": dialect.links.elements,
+        "sales.fields.sku": dialect.sales.fields.get("sku"),
+        "returns.fields.sku": dialect.returns.fields.get("sku"),
+    }
 
 
 def _value(name: str) -> Any:
     if name in SHIPPED:
         text = files("retail_anomaly.sources.importers").joinpath(f"dialects/{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text("utf-8")
+        try:
+            text = Path(name).read_text("utf-8-sig")
+        except (UnicodeDecodeError, OSError):
+            raise UsageError(f"dialect {name}: expected YAML in UTF-8 that can be read") from None
     else:
         raise UsageError(f"dialect {name}: expected a YAML file or one of {', '.join(SHIPPED)}")
     try:
+        _refuse_repeated(yaml.compose(text, Loader=yaml.SafeLoader), name)
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"dialect {name}: expected YAML: {error}") from None
@@ -144,6 +164,17 @@ def _value(name: str) -> Any:
     if base not in SHIPPED:
         raise UsageError(f"dialect {name}: extends: expected one of {', '.join(SHIPPED)}, got {base!r}")
     return _over(_value(base), value)
+
+
+def _refuse_repeated(node: Any, name: str) -> None:
+    """Refuse a key that stands twice in one mapping: YAML would take the last."""
+    if isinstance(node, yaml.MappingNode):
+        keys: set[str] = set()
+        for key, value in node.value:
+            if key.value in keys:
+                raise UsageError(f"dialect {name}:{key.start_mark.line + 1}: {key.value} is given twice")
+            keys.add(str(key.value))
+            _refuse_repeated(value, name)
 
 
 def _over(base: Any, value: Mapping[str, Any]) -> dict[str, Any]:

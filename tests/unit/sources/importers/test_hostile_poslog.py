@@ -128,11 +128,15 @@ def test_something_else_than_a_poslog_is_one_line(tmp_path, text, said):
         ("extends: poslog-2\nfields: {store: 7}\n", "fields"),
         ("a: [", "expected YAML"),
         ("[]", "expected an object"),
+        ("extends: poslog-2\nlines: {elements: []}\n", "lines.elements: expected one path or more, got none"),
+        ("extends: poslog-2\nfields: {status: []}\n", "fields.status: expected one path or more, got none"),
+        ("extends: poslog-2\nname: a\nname: b\n", "ours.yaml:3: name is given twice"),
+        ("name: \xe4\n", "expected YAML in UTF-8 that can be read"),
     ],
 )
 def test_a_malformed_dialect_is_one_line(tmp_path, text, said):
     dialect = tmp_path / "ours.yaml"
-    dialect.write_text(text)
+    dialect.write_text(text, "latin-1")
 
     with pytest.raises(UsageError, match=said):
         imported(tmp_path, log(transaction(1, item("a", 5.0))), dialect=str(dialect))
