@@ -67,7 +67,8 @@ _LINK: Final = ("POS_ZEILE", "REF_TYP", "REF_Z_KASSE_ID", "REF_Z_NR", "REF_BON_I
 _MOST_TOGETHER: Final = 1_000
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _NO_DECIMALS: Final = re.compile(r"[.,]0*$")
-_YES: Final = frozenset({"1", "true", "ja", "j", "x"})
+_YES: Final = frozenset({"1", "true", "wahr", "ja", "j", "yes", "y", "x"})
+_NO: Final = frozenset({"", "0", "false", "falsch", "nein", "n", "no"})
 
 _ENCODER: Final = msgspec.json.Encoder()
 _LINES: Final = msgspec.json.Decoder(ReceiptLine).decode_lines
@@ -198,7 +199,7 @@ class Receipts:
                 self._export,
                 _receipt(till, closing, number),
                 kind.lower(),
-                void.lower() in _YES,
+                self._is_set(path, "BON_STORNO", void),
                 moment.time,
                 self._days.get((till, _whole(closing))) or moment.date,
                 cashier or name,
@@ -219,13 +220,14 @@ class Receipts:
 
     def _line_of(self, table: GdpduTable) -> _Read:
         number = self._number_of(table)
+        path = PurePosixPath(table.file).name
 
         def read(row: list[str]) -> _Row:
             _, _, _, place, kind, void, article, gtin, words, quantity, factor, unit, voucher = row
             return (
                 place,
                 kind,
-                void.lower() in _YES,
+                self._is_set(path, "P_STORNO", void),
                 article,
                 gtin,
                 words,
@@ -264,6 +266,13 @@ class Receipts:
             )
 
         return read
+
+    def _is_set(self, path: str, column: str, text: str) -> bool:
+        """Tell whether a flag is set; some tills write it as a number with decimals."""
+        word = _NO_DECIMALS.sub("", text.lower())
+        if word not in _YES and word not in _NO:
+            self._report.skip(path, f"{column} is neither 0 nor 1")
+        return word in _YES
 
     def _number_of(self, table: GdpduTable) -> Callable[[str, str], float | None]:
         """Return a function from a column's name and text to its number."""

@@ -249,3 +249,16 @@ def test_the_zone_of_a_day_is_no_time(tmp_path, till):
     (event,), _ = imported(tmp_path, till)
 
     assert event["eventTime"] == NOON_MS - 12 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("word", "kinds", "unmapped"),
+    [("1,00", ["VOID"], 0), ("WAHR", ["VOID"], 0), ("0.0", ["SALE"], 0), ("?", ["SALE"], 1)],
+)
+def test_a_flag_is_read_or_reported(tmp_path, till, word, kinds, unmapped):
+    till.receipt("1", line("a", 5.0), BON_STORNO=word)
+
+    events, report = imported(tmp_path, till)
+
+    assert [event["eventType"] for event in events] == kinds
+    assert report.unmapped["transactions.csv: BON_STORNO is neither 0 nor 1"] == unmapped
