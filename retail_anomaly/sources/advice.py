@@ -17,10 +17,11 @@ from retail_anomaly.sources.number_forms import NumberForm
 
 _TIME: Final = (
     r"(?:(?P<gap>T| +|, ?)"
-    r"(?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<part>[.,]\d{1,6})?(?P<half> ?[AaPp][Mm])?)"
+    r"(?P<time>\d{1,2}(?P<colon>[:.])\d{2}(?P<seconds>(?P=colon)\d{2})?(?P<part>[.,]\d{1,6})?"
+    r"(?P<half> ?[AaPp][Mm])?)"
     r"(?P<zone> ?[+-]\d{2}:?\d{2})?)?"
 )
-_TIME_OF_DAY: Final = re.compile(r"(?:T| +|, ?)\d{1,2}:.*")
+_TIME_OF_DAY: Final = re.compile(r"(?:T| +|, ?)\d{1,2}[:.].*")
 _DATE: Final = re.compile(
     r"(?P<a>\d{1,4})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{2,4})" + _TIME  # 31.10.2025
 )
@@ -258,11 +259,12 @@ def _forms_with_month(text: str) -> list[str]:
 def _time_form(found: re.Match[str]) -> str:
     if not found["time"]:
         return ""
-    seconds = ":ss" if found["seconds"] else ""
+    colon = found["colon"]
+    seconds = f"{colon}ss" if found["seconds"] else ""
     part = f"{found['part'][0]}SSS" if found["part"] else ""
     half = f"{' ' if ' ' in found['half'] else ''}A" if found["half"] else ""
     zone = f"{' ' if ' ' in found['zone'] else ''}Z" if found["zone"] else ""
-    return f"{found['gap']}{'hh' if half else 'HH'}:mm{seconds}{part}{half}{zone}"
+    return f"{found['gap']}{'hh' if half else 'HH'}{colon}mm{seconds}{part}{half}{zone}"
 
 
 def _number_forms(number: int) -> list[str]:

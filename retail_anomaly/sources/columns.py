@@ -138,6 +138,8 @@ class Columns:
                 raise ColumnsError(
                     f"expected field=column, field=column:constant or field=:constant, got {part!r}"
                 )
+            if field in columns or field in constants:
+                raise ColumnsError(f"{field} is given twice")
             if column:
                 columns[field] = column
             if colon:

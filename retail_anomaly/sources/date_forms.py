@@ -55,6 +55,8 @@ _SPACED_ZONE: Final = re.compile(r" (?=[+-]\d{2}:?\d{2}$)")
 _NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT|z)$")
 DAY_IN_ZONE: Final = re.compile(r"(\d{4}-?\d\d-?\d\d)( ?)([+-]\d\d(?::?\d\d)?)")
 """A day with a zone and without a time; Python takes the zone for a time."""
+_PART_OF_SECOND: Final = re.compile(r"(?:\d:\d\d:\d\d|[^\d]\d{6})[.,]\d")
+_FARTHEST_BEHIND, _FARTHEST_AHEAD = timedelta(hours=-12), timedelta(hours=14)
 _SAYS_UTC: Final = re.compile(r"\b(?:UTC|GMT|Z)\W*$")
 # Parts of numbers that nothing divides, such as %H%M: how many digits each has.
 _WIDTHS: Final = {"Y": 4, "j": 3} | dict.fromkeys("ymdHIMS", 2)
@@ -66,6 +68,7 @@ def iso_moment(text: str) -> datetime | None:
     """Return the date and time of a text in ISO 8601, with a blank or none before its zone.
 
     A day may have a zone, as XML writes it. ``2025-10-09-05:00`` may also be a day and a time: it is neither.
+    ``10.30`` is half past ten to many, and part of an hour in ISO 8601: it is none of both.
 
     Examples
     --------
@@ -80,14 +83,21 @@ def iso_moment(text: str) -> datetime | None:
         if not gap and zone[0] == "-":
             return None
         text = f"{day}T00{zone}"
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(_NAMED_UTC.sub("+00:00", _SPACED_ZONE.sub("", text)))
-    except ValueError:
+    # Python takes 10.30 for ten o'clock and three tenths of a second.
+    if ("." in text or "," in text) and not _PART_OF_SECOND.search(text):
         return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(_NAMED_UTC.sub("+00:00", _SPACED_ZONE.sub("", text)))
+        except ValueError:
+            return None
+    if moment.tzinfo is None:
+        return moment
+    # 14:00-15:00 is no time in a zone: there is none that is so far behind.
+    offset = moment.utcoffset()
+    return moment if offset is None or _FARTHEST_BEHIND <= offset <= _FARTHEST_AHEAD else None
 
 
 def pattern_of(form: str) -> str:

@@ -19,7 +19,9 @@ def test_the_command_line_form_is_the_same_as_the_python_form():
     assert not Columns.parse("")
 
 
-@pytest.mark.parametrize("text", ["cashierId", "=customerId", "cashierId=", "cashierId=:", "a=b=c"])
+@pytest.mark.parametrize(
+    "text", ["cashierId", "=customerId", "cashierId=", "cashierId=:", "a=b=c", "sku=a,sku=:b"]
+)
 def test_what_is_no_mapping_is_refused(text):
     with pytest.raises(ColumnsError):
         Columns.parse(text)

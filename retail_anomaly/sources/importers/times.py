@@ -1,13 +1,10 @@
 """Times of an export as epoch milliseconds."""
 
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from retail_anomaly.sources.date_forms import iso_moment
-
-# One more than a day with a zone, such as 2026-03-02 +01:00, has.
-_LONGEST_DAY: Final = 18
 
 
 class Moment(NamedTuple):
@@ -56,8 +53,7 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment | None:
     (1772406000000, None)
     """
     try:
-        # Python takes the zone of a day for a time.
-        moment = iso_moment(text) if len(text) < _LONGEST_DAY else datetime.fromisoformat(text)
+        moment = iso_moment(text)
         if moment is None:
             return None
         zoned = moment.tzinfo is not None

@@ -17,6 +17,7 @@ from retail_anomaly.core.events import PosEvent
 from retail_anomaly.sources.mapping_file import MappingError
 
 TEN = 1_769_940_000_000  # 2026-02-01 10:00 UTC
+TEN_THIRTY = 1_769_941_800_000  # 2026-02-01 10:30 UTC
 LINE = {"transactionId": "t1", "storeId": "s", "cashierId": "c", "sku": "k", "amount": "9.50",
         "eventType": "SALE", "eventTime": "2026-02-01 10:00:00"}  # fmt: skip
 
@@ -335,3 +336,18 @@ def test_a_field_deep_in_objects_is_found_by_its_path(read):
     for content in (json.dumps([deep]), json.dumps(deep) + "\n"):
         (event,), bad = read(content, mapping, "a.json")
         assert (event.amount, bad) == (9.5, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "mapping", "time"),
+    [
+        ("2026-02-01 10.30", None, None), ("2026-02-01T10,5", None, None), ("2026-02-01 10:30.5", None, None),
+        ("2026-02-01 14:00-15:00", None, None),
+        ("2026-02-01 10.30", {"dates": "YYYY-MM-DD HH.mm"}, TEN_THIRTY),
+        ("2026-02-01 10:30:00.000", None, TEN_THIRTY), ("20260201T103000,000Z", None, TEN_THIRTY),
+    ],
+)  # fmt: skip
+def test_a_point_in_a_time_divides_hours_and_minutes_or_parts_of_a_second(read, written, mapping, time):
+    events, bad = read(eventTime=written, mapping=mapping)
+    assert [event.event_time for event in events] == ([] if time is None else [time])
+    assert bool(bad) is (time is None)
