@@ -16,7 +16,7 @@ from uuid import UUID
 from retail_anomaly.core.local_time import WallClock
 from retail_anomaly.core.quantities import whole
 from retail_anomaly.sources.columns import TIMES, Kind
-from retail_anomaly.sources.date_forms import DAY_IN_ZONE, Moment, iso_moment, reader_of
+from retail_anomaly.sources.date_forms import DAY_IN_ZONE, Moment, has_day_before_month, iso_moment, reader_of
 from retail_anomaly.sources.mapping import FORMULA_ERRORS, MONEY, NULL_WORDS, TopicMapping
 from retail_anomaly.sources.number_forms import NumberForm
 from retail_anomaly.sources.shown_numbers import ShownNumber
@@ -285,6 +285,8 @@ def converter(
     """
     read = reader_of(mapping.dates) if mapping.dates else None
     convert = _refusing(_converter(field, kind, mapping, form, clock, read))
+    if read is not None and (field in TIMES or field in DATES) and has_day_before_month(mapping.dates):
+        convert = _of_forms_only(convert, read)
     if not is_optional:
         return lambda cell: None if is_absent(cell) else convert(cell)
 
@@ -300,6 +302,11 @@ def converter(
         return convert(cell)
 
     return optional
+
+
+def _of_forms_only(convert: Convert, read: Callable[[str], Moment | None]) -> Convert:
+    """Leave texts as they are that the forms of a mapping do not read, also those in ISO 8601."""
+    return lambda cell: cell if isinstance(cell, str) and read(_stripped(cell)) is None else convert(cell)
 
 
 def _refusing(convert: Convert) -> Convert:

@@ -56,6 +56,7 @@ _NAMED_UTC: Final = re.compile(r" ?(?:UTC|GMT|z)$")
 DAY_IN_ZONE: Final = re.compile(r"(\d{4}-?\d\d-?\d\d)( ?)([+-]\d\d(?::?\d\d)?)")
 """A day with a zone and without a time; Python takes the zone for a time."""
 _PART_OF_SECOND: Final = re.compile(r"(?:\d:\d\d:\d\d|[^\d]\d{6})[.,]\d")
+_YEAR_DAY_MONTH: Final = re.compile(r"^%Y\W?%d\W?%m")
 _FARTHEST_BEHIND, _FARTHEST_AHEAD = timedelta(hours=-12), timedelta(hours=14)
 _SAYS_UTC: Final = re.compile(r"\b(?:UTC|GMT|Z)\W*$")
 # Parts of numbers that nothing divides, such as %H%M: how many digits each has.
@@ -138,6 +139,17 @@ def pattern_of(form: str) -> str:
     except (ValueError, re.error) as error:
         raise ValueError(f"expected a form of dates such as DD.MM.YYYY HH:mm ({error})") from None
     return pattern
+
+
+def has_day_before_month(forms: Sequence[str]) -> bool:
+    """Tell whether a form looks like ISO 8601 with day and month exchanged.
+
+    Examples
+    --------
+    >>> has_day_before_month(["YYYY-DD-MM"]), has_day_before_month(["YYYY-MM-DD", "DD.MM.YYYY", "iso"])
+    (True, False)
+    """
+    return any(_YEAR_DAY_MONTH.search(pattern_of(form)) for form in forms if form not in FORMS)
 
 
 def _of_word(word: re.Match[str]) -> str:

@@ -351,3 +351,9 @@ def test_a_point_in_a_time_divides_hours_and_minutes_or_parts_of_a_second(read, 
     events, bad = read(eventTime=written, mapping=mapping)
     assert [event.event_time for event in events] == ([] if time is None else [time])
     assert bool(bad) is (time is None)
+
+
+@pytest.mark.parametrize(("written", "count"), [("2026-05-01", 1), ("2026-31-01", 1), ("2026-01-31", 0)])
+def test_a_form_with_the_day_before_the_month_leaves_no_text_to_iso(read, written, count):
+    events, bad = read(eventTime=written, businessDate=written, mapping={"dates": "YYYY-DD-MM"})
+    assert (len(events), len(bad) > 0) == (count, count == 0)
