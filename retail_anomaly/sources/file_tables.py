@@ -169,6 +169,11 @@ class ExcelTable:
     header
         The number of the row that names the columns; None: found out.
 
+    Attributes
+    ----------
+    counts_from_1904
+        Whether its days are counted from 1904, as old programs of the Macintosh do.
+
     Raises
     ------
     SourceError
@@ -185,6 +190,7 @@ class ExcelTable:
         self.name = file.name
         self.notes: list[str] = []
         self.found: dict[str, str | int] = {}
+        self.counts_from_1904 = False
         self._looked_at_formulas = False
         with self._rows() as rows:
             numbered = ((number, row) for number, row in enumerate(rows, 1) if _has_cells(row))
@@ -271,6 +277,7 @@ class ExcelTable:
                 names = [sheet.title for sheet in book.worksheets]  # not those of charts
                 if not names:
                     raise SourceError(f"{self.name} can't be read as Excel (it has no sheet with cells)")
+                self.counts_from_1904 = book.epoch.year > 1900
                 if self._sheet is not None and self._sheet not in names:
                     raise SourceError(
                         f"{self.name} has no sheet {self._sheet}; its sheets are {', '.join(names)}"

@@ -200,7 +200,14 @@ class Places:
         from retail_anomaly.sources.file_tables import ExcelTable, ParquetTable
 
         if form in _SHEETS:
-            return ExcelTable(file, self._mapping.sheet, self._mapping.header)
+            sheet = ExcelTable(file, self._mapping.sheet, self._mapping.header)
+            by_number = any("excel" in self._mapping.of_topic(topic).dates for topic in INPUT_TOPICS)
+            if sheet.counts_from_1904 and by_number:
+                raise SourceError(
+                    f"{file.name} counts its days from 1904, and `dates: [excel]` counts them from 1900: "
+                    "give the column a format of dates, save the file, and leave `excel` out of the mapping"
+                )
+            return sheet
         return ParquetTable(file)
 
 

@@ -166,6 +166,8 @@ def rows(
             f"{path}: lines with bytes that are no {table.encoding.removesuffix('-sig')}, read as \ufffd",
             lines.spoilt,
         )
+    if lines.in_utf8 and table.encoding == "cp1252":
+        report.note(f"{path}: lines in UTF-8, read as the ANSI that index.xml names", lines.in_utf8)
     if lines.damaged:
         report.skip(path, f"damaged after line {lines.read:,}; the rows before it were read")
 
@@ -177,16 +179,28 @@ class _Undamaged:
         self._lines = iter(lines)
         self.read = 0
         self.spoilt = 0
+        self.in_utf8 = 0
         self.damaged = False
 
     def __iter__(self) -> Iterator[str]:
         try:
             for line in self._lines:
                 self.read += 1
-                self.spoilt += "\ufffd" in line
+                if not line.isascii():
+                    self.spoilt += "\ufffd" in line
+                    self.in_utf8 += _was_utf8(line)
                 yield line
         except DAMAGED:
             self.damaged = True
+
+
+def _was_utf8(line: str) -> bool:
+    """Tell whether a line that was read as ANSI holds letters in UTF-8, which no text in ANSI looks like."""
+    try:
+        line.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _beginning(lines: Iterable[str], table: GdpduTable) -> tuple[Sequence[str], list[str], bool]:

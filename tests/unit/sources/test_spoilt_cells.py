@@ -335,6 +335,22 @@ def rewritten(path, old, new):
             archive.writestr(name, re.sub(old, new, content) if is_sheet else content)
 
 
+@pytest.mark.parametrize("time", [44_593.5, dt.datetime(2026, 2, 1, 10)], ids=["number", "date"])  # noqa: DTZ001
+def test_a_number_of_days_since_1904_is_not_read_as_one_since_1900(tmp_path, time):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+    book.active.append(list(LINE))
+    book.active.append([*list(LINE.values())[:-1], time])
+    book.save(tmp_path / "a.xlsx")
+    events, reasons = read(tmp_path / "a.xlsx", {"dates": ["excel"]})
+    assert events == []
+    assert "a.xlsx counts its days from 1904" in reasons[0]
+    events, reasons = read(tmp_path / "a.xlsx", {"time_zone": "UTC"})
+    assert [event.event_time for event in events] == ([TEN] if isinstance(time, dt.datetime) else [])
+    assert len(events) + len(reasons) == 1
+
+
 def test_a_sheet_whose_size_is_written_too_small_is_read_whole(tmp_path):
     pytest.importorskip("openpyxl")
     pd.DataFrame([LINE, LINE, LINE]).to_excel(tmp_path / "a.xlsx", index=False)

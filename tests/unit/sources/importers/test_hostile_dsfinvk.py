@@ -181,6 +181,17 @@ def test_bytes_that_are_no_characters_are_said(tmp_path, till):
     assert report.notes["lines.csv: lines with bytes that are no utf-8, read as \ufffd"] == 1
 
 
+@pytest.mark.parametrize(("written", "lines"), [("\xfc".encode(), 1), ("\xfc".encode("cp1252"), 0)])
+def test_utf_8_under_the_name_of_ansi_is_said(tmp_path, till, written, lines):
+    till.receipt("1", line("a", 5.0))
+    files = export_bytes(till.tables, Form(encoding="ANSI"))
+    files["lines.csv"] = files["lines.csv"].replace(b";a;", b";" + written + b";")
+
+    _, report = read(tmp_path, write_folder(tmp_path / "in", files))
+
+    assert report.notes["lines.csv: lines in UTF-8, read as the ANSI that index.xml names"] == lines
+
+
 def test_rows_that_stand_in_a_file_twice_count_once(tmp_path, till):
     till.receipt("1", line("a", 5.0, split=(3.0, 2.0)), line("b", 4.0))
     files = export_bytes(till.tables)
