@@ -40,7 +40,8 @@ Shape = Callable[[int], tuple[str, str]]
 """Gives the n-th event's store and cashier."""
 
 
-def _chain(stores: int) -> Shape:
+def chain(stores: int) -> Shape:
+    """Return the shape of a chain in which each store has as many events, of ten cashiers."""
     return lambda n: (f"store-{n % stores}", f"c-{n // stores % 10}")
 
 
@@ -50,17 +51,17 @@ def _hot(n: int) -> tuple[str, str]:
 
 
 SHAPES: dict[str, Shape] = {
-    "steady": _chain(100),
-    "overload": _chain(100),
+    "steady": chain(100),
+    "overload": chain(100),
     "hot": _hot,
-    "wide": _chain(5_000),
+    "wide": chain(5_000),
 }
 
 
-def event(n: int, shape: Shape) -> Event:
-    """Return the n-th event, now: nine in ten are sales, one in fifty is the refund of a sale."""
+def event(n: int, shape: Shape, at: int | None = None) -> Event:
+    """Return the n-th event, now or at a time: nine in ten are sales, one in fifty is a refund of one."""
     store, cashier = shape(n)
-    now = time.time_ns() // 1_000_000
+    now = time.time_ns() // 1_000_000 if at is None else at
     if n % 50 == 7:
         return PosEvent(f"t{n - 1}", *shape(n - 1), "sku", 5.0, "REFUND", now, event_id=f"e{n}")
     if n % 50 in (13, 14):
