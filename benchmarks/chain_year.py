@@ -15,13 +15,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks import backlog
-from benchmarks.figures import Figure, table
+from benchmarks.figures import Figure
 from benchmarks.kafka import broker
-from benchmarks.load_table import OVER_TIME, chain, event
-from benchmarks.page import write_page
+from benchmarks.load_table import OVER_TIME, chain, event, show
 from benchmarks.process import status_mb
 from benchmarks.streamer_process import streamer
 from retail_anomaly.core.events import Event
@@ -82,10 +79,7 @@ def main() -> int:
     options = parser.parse_args()
     with broker() as address:
         found = list(figures(address, options.stores, options.days, options.lines))
-    Console().print(table(figure for figure in found if not figure.x_name))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_page(found, options.output)
-    Console().print(f"Lag and memory over time: {options.output}")
+    show(found, options.output)
     return 0
 
 

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -151,6 +151,14 @@ def _capacity(address: str, offsets: GroupOffsets) -> float:
     return sending.sent / (time.perf_counter() - begun)
 
 
+def show(found: Sequence[Figure], output: Path) -> None:
+    """Print the table of the figures, and write what is over time as a page."""
+    Console().print(table(figure for figure in found if not figure.x_name))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_page(found, output)
+    Console().print(f"Lag and memory over time: {output}")
+
+
 def main() -> int:
     """Measure the shapes that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load_table", description=__doc__)
@@ -165,10 +173,7 @@ def main() -> int:
             seconds = 60 * options.minutes / (2 if name == "overload" else 1)
             found += figures(address, name, options.rate, seconds)
             Console(stderr=True).print(f"{name} is done", style="dim")
-    Console().print(table(figure for figure in found if not figure.x_name))
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_page(found, options.output)
-    Console().print(f"Lag and memory over time: {options.output}")
+    show(found, options.output)
     return 0
 
 

@@ -1,7 +1,7 @@
 """What of a folder is not read, for a person."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +46,7 @@ def files_left_out(folder: Path, parts: Sequence[Path]) -> list[str]:
     >>> files_left_out(Path("."), [])
     []
     """
-    known = set(parts)
-    left = [file for file in sorted(folder.iterdir()) if file not in known and _may_hold_events(file)]
-    if not left:
-        return []
-    return [f"{folder}: some of its files are not read ({_named(left)}): name these files too"]
+    return _not_read(folder, parts, _may_hold_events)
 
 
 def topics_left_out(folder: Path, files: Sequence[Path]) -> list[str]:
@@ -66,8 +62,12 @@ def topics_left_out(folder: Path, files: Sequence[Path]) -> list[str]:
     >>> topics_left_out(Path("."), [])
     []
     """
-    known = set(files)
-    left = [file for file in sorted(folder.iterdir()) if file not in known and _is_like_topic(file)]
+    return _not_read(folder, files, _is_like_topic)
+
+
+def _not_read(folder: Path, read: Sequence[Path], is_one: Callable[[Path], bool]) -> list[str]:
+    known = set(read)
+    left = [file for file in sorted(folder.iterdir()) if file not in known and is_one(file)]
     if not left:
         return []
     return [f"{folder}: some of its files are not read ({_named(left)}): name these files too"]
