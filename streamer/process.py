@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException
 from msgspec import structs
 
 from retail_anomaly.cases.audit.chain import AuditKind
+from retail_anomaly.cli.ending import ended_within
 from retail_anomaly.settings import Settings, flatten
 from streamer.errors import StreamerError
 from streamer.kafka.audit_topic import AuditTopic
@@ -36,6 +37,10 @@ from streamer.quix.failures import explained
 from streamer.quix.membership import MemberApplication
 
 _log: Final = structlog.stdlib.get_logger("retail-streamer")
+
+END_SECONDS: Final = 30
+"""How long a process tries to commit once more after a signal; it waits for Kafka as long as it runs."""
+_UNENDED: Final = "does Kafka answer? Nothing is lost: a restart goes on from the last commit"
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,8 @@ def build(
 def run(process: QuixProcess, connection: Connection) -> int:
     """Run a process until SIGTERM or SIGINT, then commit once more; return the exit code.
 
+    Where Kafka does not answer, it is ended by force `END_SECONDS` after the signal.
+
     Parameters
     ----------
     process
@@ -266,7 +273,8 @@ def run(process: QuixProcess, connection: Connection) -> int:
         ):
             metrics.background = (*work, *watch)
             collect_rarely()
-            app.run()
+            with ended_within(END_SECONDS, _UNENDED):
+                app.run()
     metrics.log_stop()
     return 0
 

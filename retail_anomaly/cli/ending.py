@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
@@ -23,8 +23,17 @@ _FIRST: Final = 1
 
 # The handlers after whose call the process ends, or is ended.
 _final: set[Handler] = set()
+
+
+class _Limit(NamedTuple):
+    seconds: float
+    hint: str
+
+
+# How long the blocks of `ended_within` may go on, whoever handles the signal; the last is the innermost.
+_limits: list[_Limit] = []
 # What Python writes signals to, even while the main thread waits in a library's code and runs no handler.
-_wakeup: int | None = None
+_wakeups: list[int] = []
 
 
 @contextmanager
@@ -100,29 +109,71 @@ def interrupted_as_first(process: int | None = None) -> Iterator[None]:
         yield
 
 
-def _watch() -> None:
-    global _wakeup
-    if _wakeup is not None:
+@contextmanager
+def ended_within(seconds: float, hint: str = "") -> Iterator[None]:
+    """Have the block end in time after a signal that somebody else handles, or else by force.
+
+    A library may wait for a server that never answers, and hear of no signal meanwhile. Outside the main
+    thread the block just runs.
+
+    Parameters
+    ----------
+    seconds
+        How long the block may go on after the signal.
+    hint
+        What the last line adds if it does not end: why that may be, and what follows.
+
+    Examples
+    --------
+    >>> with ended_within(30.0, "does Kafka answer?"):
+    ...     print("working")
+    working
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    heard, _wakeup = os.pipe()
-    os.set_blocking(_wakeup, False)
-    signal.set_wakeup_fd(_wakeup, warn_on_full_buffer=False)
+    _watch()
+    _limits.append(_Limit(seconds, hint))
+    try:
+        yield
+    finally:
+        _limits.pop()
+
+
+def _watch() -> None:
+    if _wakeups:
+        return
+    heard, wakeup = os.pipe()
+    _wakeups.append(wakeup)
+    os.set_blocking(wakeup, False)
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     if hasattr(os, "register_at_fork"):
-        # A child's signals are none of ours.
-        os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+        os.register_at_fork(after_in_child=_watch_no_more)
     threading.Thread(target=_end_by_force, args=(heard,), name="ending", daemon=True).start()
 
 
+def _watch_no_more() -> None:
+    """In a child, whose signals are none of ours, watch only when the child asks for it."""
+    if _wakeups:
+        _wakeups.clear()
+        signal.set_wakeup_fd(-1)
+
+
 def _end_by_force(heard: int) -> None:
-    """End the process if it outlives one of our handlers."""
+    """End the process if it outlives one of our handlers, or the limit of its block."""
     while number := os.read(heard, 1)[0]:
-        handler = signal.getsignal(number)
-        if handler not in _final:
-            continue
-        time.sleep(WITHIN_SECONDS)
-        if signal.getsignal(number) is handler:
-            said = (
-                f"ended {WITHIN_SECONDS:g} s after {signal.Signals(number).name}, in the midst of its work\n"
-            )
-            os.write(2, said.encode())
-            os._exit(128 + number)
+        handler, limit = signal.getsignal(number), _limits[-1] if _limits else None
+        if handler in _final:
+            time.sleep(WITHIN_SECONDS)
+            if signal.getsignal(number) is handler:
+                _end(number, WITHIN_SECONDS)
+        elif limit is not None:
+            time.sleep(limit.seconds)
+            if limit in _limits:
+                _end(number, limit.seconds, limit.hint)
+
+
+def _end(number: int, seconds: float, hint: str = "") -> None:
+    said = f"ended {seconds:g} s after {signal.Signals(number).name}, in the midst of its work"
+    os.write(2, (said + (f": {hint}" if hint else "") + "\n").encode())
+    os._exit(128 + number)

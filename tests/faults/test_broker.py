@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from itertools import product
@@ -70,6 +71,22 @@ def test_a_changelog_that_refuses_the_state_ends_the_streamer_before_it_commits(
     here.finish()
 
     assert here.restarts == 0
+
+
+@variants("guarantee", BOTH[:1], BOTH)
+def test_a_signal_ends_it_while_its_broker_is_gone_and_costs_no_alert(
+    scene: Callable[..., Scene], broker: KafkaServer, guarantee: str
+) -> None:
+    here = scene(guarantee)
+    with here.held(f"processed:{MIDWAY}", FAULT_END="1") as streamer:
+        broker.kill()
+    assert streamer.stop() == 128 + signal.SIGTERM
+    said = streamer.log.read_text().splitlines()[-1]
+    assert said.startswith("ended 1 s after SIGTERM, in the midst of its work: does Kafka answer?")
+
+    broker.start()
+    here.start()
+    here.finish()
 
 
 class CutOff(MemberApplication):

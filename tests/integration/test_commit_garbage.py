@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -50,7 +51,8 @@ def test_a_checkpoint_is_gone_once_the_next_is_open(
     app = build(process, clean_kafka, counts=counts, topics=topics, create_topics=True)
     checkpoints: list[weakref.ref[object]] = []
 
-    def committed(_seconds: float, **_: bool) -> None:
+    def committed(seconds: float, *, committed: bool) -> None:
+        del seconds, committed
         checkpoints.append(weakref.ref(app._processing_context.checkpoint))
 
     app.on_checkpoint(committed)
@@ -60,8 +62,9 @@ def test_a_checkpoint_is_gone_once_the_next_is_open(
         address = clean_kafka.properties()["bootstrap.servers"]
         everything = records(Simulation(stores=2, days=1, seed=3))
         for number in range(COMMITS):
+            seen = len(checkpoints)
             produce(address, everything[number::COMMITS])
-            wait_for(lambda seen=number: len(checkpoints) > seen, "another commit")
+            wait_for(partial(_more_than, seen, checkpoints), "another commit")
     finally:
         app.stop()
         thread.join(PATIENCE_S)
@@ -69,3 +72,7 @@ def test_a_checkpoint_is_gone_once_the_next_is_open(
 
     alive = sum(checkpoint() is not None for checkpoint in checkpoints)
     assert alive <= 1, f"{alive} of {len(checkpoints)} checkpoints, each with the state that it wrote"
+
+
+def _more_than(seen: int, found: Sequence[object]) -> bool:
+    return len(found) > seen

@@ -26,6 +26,8 @@ and 300 a second while ``FAULT_GATE/walk`` is there. Both end when ``FAULT_GATE/
 With ``FAULT_LATE=anomaly-alerts`` the records of that topic are acknowledged last, as by a leader that is
 slower than that of the changelog.
 
+With ``FAULT_END=1`` it is ended by force one second after a signal, and not 30.
+
 With ``FAULT_WATCH=0.5`` it looks at the topics every half a second, and not every 15 s.
 
 With libfaketime's variables its clock steps while it runs.
@@ -245,6 +247,8 @@ if "FAKETIME_TIMESTAMP_FILE" in os.environ:
     # libfaketime with a true monotonic clock refuses the call that `time.sleep` makes.
     time.sleep = quixstreams.internal_producer.sleep = _sleep  # type: ignore[assignment,attr-defined]
 
+if "FAULT_END" in os.environ:
+    streamer.process.END_SECONDS = float(os.environ["FAULT_END"])  # type: ignore[misc, assignment]
 if "FAULT_WATCH" in os.environ:
     streamer.process.WATCH_SECONDS = float(os.environ["FAULT_WATCH"])  # type: ignore[attr-defined]
 

@@ -75,3 +75,28 @@ with whole_file(Path(sys.argv[1])) as out:
         assert not list(tmp_path.iterdir())
     finally:
         process.kill()
+
+
+def test_a_block_with_a_limit_is_ended_by_force_though_others_handle_the_signal() -> None:
+    script = """
+import signal, threading
+from retail_anomaly.cli import ending
+signal.signal(signal.SIGTERM, lambda *_: None)
+with ending.ended_within(0.1, "does the server answer?"):
+    signal.raise_signal(signal.SIGTERM)
+    threading.Event().wait(60)
+"""
+    said = "ended 0.1 s after SIGTERM, in the midst of its work: does the server answer?\n"
+    assert _ran(script) == (128 + 15, said)
+
+
+def test_a_block_with_a_limit_that_is_done_has_nothing_to_fear() -> None:
+    script = """
+import signal, time
+from retail_anomaly.cli import ending
+signal.signal(signal.SIGTERM, lambda *_: None)
+with ending.ended_within(0.1):
+    signal.raise_signal(signal.SIGTERM)
+time.sleep(0.5)
+"""
+    assert _ran(script) == (0, "")
