@@ -1,18 +1,46 @@
-"""Real clusters of Dask on this machine, with two workers each."""
+"""Real clusters of Dask and of Ray on this machine, with two workers each, on the loopback interface."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
+from tests.support.ports import free_ports
 from tests.support.waiting import PATIENCE_S, pauses
 
 ROOT = Path(__file__).parents[2]
+_RAY = {
+    # Ray counts its clusters on a server of its makers, and listens on all interfaces.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "disabled",
+    # Its workers give way to everything else, and would wait for the other tests.
+    "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": str(PATIENCE_S),
+    "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
+    "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": str(PATIENCE_S),
+    # Where Jupyter is installed, each of some ten processes would compile a grammar for two seconds.
+    "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "light"), str(ROOT)]),
+}
+_RAY_PORTS = (
+    "--port",
+    "--ray-client-server-port",
+    "--dashboard-port",
+    "--dashboard-agent-listen-port",
+    "--dashboard-agent-grpc-port",
+    "--runtime-env-agent-port",
+    "--metrics-export-port",
+)
 
 
 @contextmanager
@@ -54,3 +82,53 @@ def _process(*command: str) -> Iterator[None]:
             process.wait(PATIENCE_S)
         finally:
             process.kill()
+
+
+@contextmanager
+def ray_cluster() -> Iterator[str]:
+    """Run a cluster of one node with two workers; yield its address, such as ``ray://127.0.0.1:20123``."""
+    ports = dict(zip(_RAY_PORTS, map(str, free_ports(len(_RAY_PORTS))), strict=True))
+    # Its sockets lie below, whose names must be short. The smallest object store that it takes.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder) / "head.log"
+        options = ["--node-ip-address", "127.0.0.1", "--num-cpus", "2", "--num-gpus", "0"]
+        options += ["--include-dashboard", "false", "--no-monitor", "--include-log-monitor", "false"]
+        options += ["--object-store-memory", "80000000", "--temp-dir", folder, *sum(ports.items(), ())]
+        with log.open("w") as output:
+            head = subprocess.Popen(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**os.environ, **_RAY},
+                start_new_session=True,
+            )
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            for _ in pauses():
+                assert head.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                if "Ray runtime started" in log.read_text():
+                    break
+            yield f"ray://127.0.0.1:{ports['--ray-client-server-port']}"
+        finally:
+            _end_session(head)
+
+
+def _end_session(leader: subprocess.Popen[bytes]) -> None:
+    """Kill all processes of a session: some of them have lost their parent, and would linger."""
+    for _ in pauses():
+        members = [pid for pid in psutil.pids() if _session_of(pid) == leader.pid]
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        leader.poll()
+        if not members:
+            return
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

@@ -60,6 +60,7 @@ OTHER_EXTRAS = {
     "excel": "retail-anomaly replay tills.xlsx",
     "holidays": "retail-anomaly config check holidays.yaml",
     "review": "retail-anomaly review alerts.jsonl",
+    "ray": "retail-anomaly replay history --executor ray://localhost:1",
     "river": "retail-anomaly config check river.yaml",
     "tune": "retail-anomaly tune log.jsonl --incidents incidents.jsonl --output tuned.yaml",
     "zstd": "retail-anomaly replay tills.csv.zst",

@@ -1,4 +1,4 @@
-"""A log in buckets on a real cluster of Dask: one of two workers is killed, and nothing differs."""
+"""A log in buckets on real clusters of Dask and Ray: one of two workers is killed, and nothing differs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data_gen import Simulation
 from retail_anomaly.replay.executors import ClusterError, opened_executor
 from retail_anomaly.sources.bucket_writer import write_buckets
 from tests.support.buckets import BUCKETS, content_hash
-from tests.support.clusters import dask_cluster
+from tests.support.clusters import dask_cluster, ray_cluster
 from tests.support.gated import Gated, held_process
 from tests.support.ports import free_ports
 
@@ -26,9 +26,11 @@ def log(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_worker_is_killed_and_the_alerts_are_those_of_one_process(log, tmp_path):
+@pytest.mark.parametrize("kind", ["dask", "ray"])
+def test_a_worker_is_killed_and_the_alerts_are_those_of_one_process(log, tmp_path, kind):
     expected = content_hash(ra.replay(log, executor="local", results=tmp_path / "one"))
-    with dask_cluster(tmp_path) as address, opened_executor(address) as executor:
+    cluster = dask_cluster(tmp_path) if kind == "dask" else ray_cluster()
+    with cluster as address, opened_executor(address) as executor:
         gate = tmp_path / "gate"
         killer = threading.Thread(target=lambda: os.kill(held_process(gate), signal.SIGKILL))
         killer.start()
@@ -40,11 +42,12 @@ def test_a_worker_is_killed_and_the_alerts_are_those_of_one_process(log, tmp_pat
     assert again.remarks[0] == f"{BUCKETS} of {BUCKETS} buckets were done before"
 
 
-def test_an_address_that_nobody_answers_is_one_line():
+@pytest.mark.parametrize("kind", ["dask", "ray"])
+def test_an_address_that_nobody_answers_is_one_line(kind):
     (port,) = free_ports(1)
     with (
         pytest.raises(ClusterError, match=r"does not answer .*: is the cluster up") as raised,
-        opened_executor(f"dask://127.0.0.1:{port}", patience="1s"),
+        opened_executor(f"{kind}://127.0.0.1:{port}", patience=1),
     ):
         pass
     assert "\n" not in str(raised.value)
