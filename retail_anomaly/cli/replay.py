@@ -91,7 +91,7 @@ def replay(
         str | None,
         typer.Option(
             help="Replay the buckets of a log that `partition` has written: local (with --jobs processes), "
-            "dask://HOST:PORT or dask+tls://HOST:PORT.",
+            "dask://HOST:PORT, dask+tls://HOST:PORT or ray://HOST:PORT.",
         ),
     ] = None,
     results: Annotated[

@@ -201,7 +201,8 @@ def replay(  # noqa: PLR0913 - by name only
     executor
         For a log in buckets, as `retail-anomaly partition` writes it: where its buckets are replayed. An
         executor of `concurrent.futures`, ``local`` (as many processes as `jobs` says),
-        ``dask://host:port`` or ``dask+tls://host:port``. The alerts come bucket by bucket.
+        ``dask://host:port``, ``dask+tls://host:port`` or ``ray://host:port``. The alerts come bucket by
+        bucket.
     results
         With `executor`: the folder or address for the alerts of the buckets; by default the folder
         ``_results`` of the log. Buckets that are done there, with the same events and configuration, are not

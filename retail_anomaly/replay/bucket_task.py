@@ -1,11 +1,8 @@
 """The replay of one bucket of a log, on whichever machine it runs."""
 
-import pickle
-import platform
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from importlib import metadata
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from retail_anomaly.core.alerts import Alert, ShadowAlert
-from retail_anomaly.core.extras import DISTRIBUTION
-from retail_anomaly.detectors import own_detectors, register
 from retail_anomaly.replay.driver import Order
 from retail_anomaly.replay.share_replay import ShareCounts, ShareTask, replay_share
 from retail_anomaly.settings import Settings
@@ -24,7 +19,6 @@ from retail_anomaly.sources.event_log import BadLine
 from retail_anomaly.sources.findings import Findings
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.stored_folder import StoredFolder
-from retail_anomaly.workers import Channel, WorkerError
 
 _ALL: Final = Share(0, 1)
 
@@ -108,54 +102,6 @@ def done_report(results: StoredFolder, bucket: int, key: str) -> BucketReport | 
     return report if report.key == key else None
 
 
-def portable(task: BucketTask) -> tuple[str, bytes]:
-    """Return the arguments of `replay_bucket`: the version, and what only this version can read."""
-    return version(), pickle.dumps((list(own_detectors().values()), task))
-
-
-def version() -> str:
-    """Return the version of the installed package."""
-    return metadata.version(DISTRIBUTION)
-
-
-def replay_bucket(sent_by: str, content: bytes) -> BucketReport:
-    """Replay one bucket, write its alerts, and then the marker that it is done.
-
-    Parameters
-    ----------
-    sent_by, content
-        As `portable` returns them.
-
-    Raises
-    ------
-    WorkerError
-        This process has another version of the package.
-    """
-    if sent_by != version():
-        raise WorkerError(
-            f"the worker on {platform.node()} has {DISTRIBUTION} {version()}, and this is {sent_by}: install "
-            "one version everywhere"
-        )
-    try:
-        own, task = pickle.loads(content)  # noqa: S301 - from the process that has started this task
-    except ImportError as error:
-        raise WorkerError(
-            f"the worker on {platform.node()} can't import a registered detector ({error}): install its "
-            "module there"
-        ) from None
-    here = own_detectors().values()
-    for detector, parameters in own:
-        if (detector, parameters) not in here:
-            register(detector, parameters)
-    return _replayed(task)
-
-
-def replay_in_worker(channel: Channel, tasks: Sequence[tuple[str, bytes]]) -> None:
-    """Replay some buckets one after the other and send the report of each."""
-    for task in tasks:
-        channel.send(replay_bucket(*task))
-
-
 class _Items:
     """Takes the place of the process that a share of the stores reports to."""
 
@@ -173,7 +119,8 @@ class _Items:
         return iter(())
 
 
-def _replayed(task: BucketTask) -> BucketReport:
+def replay_bucket(task: BucketTask) -> BucketReport:
+    """Replay one bucket, write its alerts, and then the marker that it is done."""
     items = _Items()
     replay_share(items, ShareTask(task.bucket, None, EventMapping(), task.settings, task.detectors, _ALL))
     counts = items.counts

@@ -7,17 +7,14 @@ then a marker. Another run with the same events and the same configuration repla
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
-from retail_anomaly.core.errors import RetailAnomalyError, UsageError
-from retail_anomaly.core.extras import DISTRIBUTION
 from retail_anomaly.detectors import own_detectors
 from retail_anomaly.replay.about import About
 from retail_anomaly.replay.bucket_task import (
@@ -25,23 +22,23 @@ from retail_anomaly.replay.bucket_task import (
     BucketTask,
     alerts_name,
     done_report,
-    portable,
     replay_bucket,
-    replay_in_worker,
-    version,
 )
-from retail_anomaly.replay.executors import LOCAL, ClusterError, opened_executor
+from retail_anomaly.replay.executors import ClusterError
 from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar
+from retail_anomaly.replay.sent_work import version
+from retail_anomaly.replay.shared_work import Where, shared_work
 from retail_anomaly.settings import Settings, with_rules
 from retail_anomaly.sources.bucketed_log import Bucket, Manifest, digest_of, read_manifest
 from retail_anomaly.sources.event_log import Reject
 from retail_anomaly.sources.findings import Findings
 from retail_anomaly.sources.stored_folder import StoredFolder
-from retail_anomaly.workers import Workers, core_count, detectors_are_importable
 
 RESULTS: Final = "_results"
-Where: TypeAlias = Executor | str
+_FAILED: Final = (
+    "a bucket was not replayed ({}); what is done is kept, and the same call goes on with the rest"
+)
 
 
 def bucket_tasks(
@@ -63,14 +60,9 @@ def bucket_tasks(
     Raises
     ------
     UsageError
-        The place is no log in buckets, or it holds more than an executor can take over.
+        The place is no log in buckets.
     """
     manifest = read_manifest(place)
-    if not detectors_are_importable():
-        raise UsageError(
-            "a registered detector is defined in a script or notebook, which other processes can't import: "
-            "put it into a module, or leave out the executor"
-        )
     # The files of rules are on this machine.
     files = settings.rules.files
     section = msgspec.structs.replace(settings.rules, files=())
@@ -105,7 +97,7 @@ class ReplayInBuckets:
     tasks
         A task for each bucket.
     where
-        An executor, or ``local``, ``dask://host:port`` or ``dask+tls://host:port``.
+        As of `shared_work`.
     jobs
         How many processes ``local`` starts; 0: one for each core.
     about
@@ -124,7 +116,7 @@ class ReplayInBuckets:
     ) -> None:
         self._tasks = tasks
         self._where = where
-        self._jobs = jobs or core_count()
+        self._jobs = jobs
         self._about = about
         self._shadow = shadow
         self._findings = Findings()
@@ -171,13 +163,9 @@ class ReplayInBuckets:
             self._about.add_notes([f"{before:,} of {len(self._tasks):,} buckets were done before"])
         if not waiting:
             return
-        if isinstance(self._where, Executor):
-            yield from _submitted(self._where, waiting)
-        elif self._where == LOCAL:
-            yield from _in_processes(waiting, min(self._jobs, len(waiting)))
-        else:
-            with opened_executor(self._where) as executor:
-                yield from _submitted(executor, waiting)
+        with shared_work(self._where, self._jobs, _FAILED) as work:
+            for _, report in work.as_done([(replay_bucket, (task,)) for task in waiting]):
+                yield report
 
     def _add(self, report: BucketReport) -> None:
         self.events += Counter(report.events)
@@ -190,45 +178,6 @@ class ReplayInBuckets:
             self._about.add_notes(
                 [f"bucket {report.bucket}: {report.bad_lines:,} rows are no events, first {report.first_bad}"]
             )
-
-
-def _in_processes(tasks: Sequence[BucketTask], jobs: int) -> Iterator[BucketReport]:
-    sent = [portable(task) for task in tasks]
-    if jobs == 1:
-        for arguments in sent:
-            yield replay_bucket(*arguments)
-        return
-    with Workers(replay_in_worker, [(sent[start::jobs],) for start in range(jobs)]) as workers:
-        for _, report in workers.results():
-            yield report
-
-
-def _submitted(executor: Executor, tasks: Sequence[BucketTask]) -> Iterator[BucketReport]:
-    futures = [executor.submit(replay_bucket, *portable(task)) for task in tasks]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    except Exception as error:  # noqa: BLE001 - each executor has errors of its own
-        raise _told(error) from None
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _told(error: Exception) -> Exception:
-    """Return the error of a task as one line."""
-    if isinstance(error, RetailAnomalyError):
-        return error
-    said = " ".join(str(error).split())
-    if "No module named 'retail_anomaly" in said:
-        return ClusterError(
-            f"a worker has no {DISTRIBUTION}: install {DISTRIBUTION}=={version()} on each machine of the "
-            "cluster"
-        )
-    return ClusterError(
-        f"a bucket was not replayed ({type(error).__name__}: {said[-300:]}); what is done is kept, and the "
-        "same call goes on with the rest"
-    )
 
 
 def _read_alerts(results: StoredFolder, name: str) -> Iterator[Alert]:

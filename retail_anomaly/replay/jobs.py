@@ -22,16 +22,16 @@ from retail_anomaly.core.errors import UsageError
 from retail_anomaly.core.score import Score
 from retail_anomaly.replay.about import About
 from retail_anomaly.replay.buckets import RESULTS, ReplayInBuckets, bucket_tasks
-from retail_anomaly.replay.buckets import Where as Runs
 from retail_anomaly.replay.driver import Order, Replay
-from retail_anomaly.replay.executors import check_executor
 from retail_anomaly.replay.named_stores import NamedStores
 from retail_anomaly.replay.progress import is_shown, progress_bar, tracked
 from retail_anomaly.replay.rules_log import PlacedChange, RunningRules
 from retail_anomaly.replay.share_replay import ShareCounts, ShareReport, ShareTask, replay_share
+from retail_anomaly.replay.shared_work import Where as Runs
+from retail_anomaly.replay.shared_work import check_shared
 from retail_anomaly.settings import Settings, build_engine, rules_of_settings
 from retail_anomaly.sources import FIRST, Input, Where, open_input
-from retail_anomaly.sources.bucketed_log import read_manifest
+from retail_anomaly.sources.bucketed_log import place_of, read_manifest
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import BadLine, Reject
 from retail_anomaly.sources.findings import Findings
@@ -117,7 +117,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
         Whether a refund that names a receipt of another store is compared with it there.
     executor
         Where the buckets of a log in buckets are replayed: ``local`` (as many processes as `jobs` says),
-        ``dask://host:port``, ``dask+tls://host:port``, or an executor. None: the log is read as any other.
+        ``dask://host:port``, ``dask+tls://host:port``, ``ray://host:port``, or an executor. None: the log is
+        read as any other.
     results
         The folder or address for the alerts of the buckets; None: the folder ``_results`` of the log.
 
@@ -157,9 +158,8 @@ def open_replay(  # noqa: PLR0913 - most by name only
                 "an executor replays each bucket by itself: a log of rule changes, returns to other stores "
                 "and scores need all events in one process"
             )
-        if isinstance(executor, str):
-            check_executor(executor)
-        where = place = _single_place(where)
+        check_shared(executor)
+        where = place = place_of(where)
         read_manifest(place)
     engine = build_engine(settings, detectors, nobody=mapping.nobody)
     for detector in engine.all_detectors:
@@ -200,16 +200,6 @@ def open_replay(  # noqa: PLR0913 - most by name only
         shadow,
         about,
     )
-
-
-def _single_place(where: Where) -> str:
-    """Return the folder or address of a log in buckets."""
-    where = where.where if isinstance(where, Events) else where
-    if isinstance(where, list | tuple) and len(where) == 1:
-        (where,) = where
-    if not isinstance(where, str | Path):
-        raise UsageError("an executor replays one log in buckets, as `retail-anomaly partition` writes it")
-    return str(where).rstrip("/")
 
 
 class _ReplayHere:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-# Processes of the cluster log to this one, which is no concern of who replays.
+# What processes of the cluster log comes to this one too. An error comes as an exception as well.
 _FROM_THE_CLUSTER: Final = "ray.util.client.logsclient"
 
 
@@ -89,12 +89,12 @@ def _pass_on(future: Future[Any], running: Future[Any]) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     logger = logging.getLogger(_FROM_THE_CLUSTER)
-    logger.addFilter(_is_warning)
+    logger.addFilter(_drop)
     try:
         yield
     finally:
-        logger.removeFilter(_is_warning)
+        logger.removeFilter(_drop)
 
 
-def _is_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
+def _drop(_: logging.LogRecord) -> bool:
+    return False

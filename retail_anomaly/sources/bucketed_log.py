@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from retail_anomaly.sources.clocks import Clocks
 from retail_anomaly.sources.columns import Columns
 from retail_anomaly.sources.event_log import Reject
 from retail_anomaly.sources.input import Input
+from retail_anomaly.sources.loaded import Events
 from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.places import Places
 from retail_anomaly.sources.store_share import Share
@@ -165,6 +166,45 @@ class Bucket(msgspec.Struct, frozen=True):
     def open_again(self, zones: Mapping[str, str] | str, privacy: PrivacySettings) -> Input:
         """Open it; the time zones do not matter, since its times have one."""
         return Input([_Days(self.folder)], pseudonyms_of(privacy))
+
+
+def place_of(where: Any) -> str:
+    """Return the folder or address of a source that is to be one log in buckets.
+
+    Raises
+    ------
+    UsageError
+        It is a source of another kind, or there are several.
+
+    Examples
+    --------
+    >>> place_of(["s3://bucket/history/"])
+    's3://bucket/history'
+    """
+    where = where.where if isinstance(where, Events) else where
+    if isinstance(where, list | tuple) and len(where) == 1:
+        (where,) = where
+    if not isinstance(where, str | Path):
+        raise UsageError("an executor takes one log in buckets, as `retail-anomaly partition` writes it")
+    return str(where).rstrip("/")
+
+
+def buckets_of(where: Any) -> list[Bucket]:
+    """Return the buckets of a log.
+
+    Raises
+    ------
+    UsageError
+        The source is no log in buckets.
+
+    Examples
+    --------
+    >>> buckets_of("missing")
+    Traceback (most recent call last):
+    retail_anomaly.core.errors.UsageError: missing is no log in buckets: ...
+    """
+    place = place_of(where)
+    return [Bucket(place, number) for number in range(len(read_manifest(place).buckets))]
 
 
 def bucket_name(number: int) -> str:

@@ -17,8 +17,8 @@ from data_gen import Simulation
 from retail_anomaly.cli import main
 from retail_anomaly.core.codec import decode, encode, topic_of
 from retail_anomaly.core.events import CountEvent, Event, time_of
-from retail_anomaly.replay.bucket_task import replay_bucket
 from retail_anomaly.replay.executors import ClusterError
+from retail_anomaly.replay.sent_work import do_sent
 from retail_anomaly.settings import load
 from retail_anomaly.sources import open_input
 from retail_anomaly.sources.base import SourceError
@@ -197,7 +197,7 @@ def test_a_bucket_that_fails_keeps_the_markers_of_the_others(log, expected, tmp_
 
 def test_a_worker_with_another_version_is_one_line():
     with pytest.raises(WorkerError, match=r"has retail-anomaly .*, and this is 9\.9: install one version"):
-        replay_bucket("9.9", b"of another version")
+        do_sent("9.9", b"of another version")
 
 
 class Failing(ThreadPoolExecutor):
@@ -232,7 +232,7 @@ def test_an_error_of_an_executor_is_one_line(log, tmp_path, error, said):
     [
         (["{events}", "--executor", "local"], "is no log in buckets: `retail-anomaly partition"),
         (["{log}", "--executor", "spark://host"], "--executor is local, dask://HOST:PORT"),
-        (["{log}", "{log}", "--executor", "local"], "an executor replays one log in buckets"),
+        (["{log}", "{log}", "--executor", "local"], "an executor takes one log in buckets"),
         (["{log}", "--executor", "local", "--return-stores"], "an executor replays each bucket by itself"),
         (["{log}", "--results", "out"], "--results goes with --executor"),
     ],
