@@ -8,6 +8,7 @@ import typer
 
 from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import (
+    EXECUTORS_HELP,
     INCIDENTS_HELP,
     AlertsFile,
     ColumnNames,
@@ -47,6 +48,16 @@ def evaluate(
     ] = None,
     columns: ColumnNames = None,
     mapping: MappingFile = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Read the buckets of --events, a log that `partition` has written: {EXECUTORS_HELP}",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(min=0, help="With --executor local: number of processes; 0 means one per core."),
+    ] = 1,
     config: ConfigFile = None,
     html: Page = None,
     output: Annotated[
@@ -67,6 +78,8 @@ def evaluate(
     """
     if output is not None and output.suffix not in {".json", ".csv"}:
         raise UsageError(f"--output ends with .json or .csv, not {output.name!r}")
+    if executor is not None and events is None:
+        raise UsageError("--executor goes with --events")
     logs = [] if events is None else files_of(events)
     refuse_to_overwrite(
         {"--html": html, "--output": output}, [alerts, incidents, verdicts, config, mapping, *logs]
@@ -81,7 +94,11 @@ def evaluate(
     zones = settings.zones
     raised = with_confidence(read_alerts(alerts), settings.cases.calibration)
     truth, remark = truth_of(incidents, verdicts, alerts, settings)
-    activity = None if events is None else _activity(events, mapping_of(mapping, columns), settings, seed)
+    activity = None
+    if events is not None and executor is not None:
+        activity = _activity_of_buckets(events, executor, jobs, settings, seed)
+    elif events is not None:
+        activity = _activity(events, mapping_of(mapping, columns), settings, seed)
     card = scorecard(raised, truth, activity=activity, zones=zones, seed=seed)
     _print(card)
     if remark is not None:
@@ -108,6 +125,17 @@ def _activity(events: str, mapping: "EventMapping", settings: "Settings", seed: 
     source = open_input(events, None, mapping, zones, settings.privacy)
     activity = Activity.of(tracked(source, source.events(bad), None), zones=zones, seed=seed)
     say_how_read(source.notes, bad)
+    return activity
+
+
+def _activity_of_buckets(
+    events: str, executor: str, jobs: int, settings: "Settings", seed: int
+) -> "Activity":
+    from retail_anomaly.evaluate import activity_of_buckets
+
+    activity, notes = activity_of_buckets(events, executor=executor, jobs=jobs, settings=settings, seed=seed)
+    for note in notes:
+        typer.echo(note, err=True)
     return activity
 
 

@@ -51,6 +51,10 @@ Verdicts = Annotated[
     typer.Option(help="In place of --incidents: an actions file of the board. Its verdicts are the truth."),
 ]
 
+EXECUTORS_HELP: Final = (
+    "local (with --jobs processes), dask://HOST:PORT, dask+tls://HOST:PORT or ray://HOST:PORT."
+)
+
 INCIDENTS_HELP: Final = "The incidents that were there to be found, as `retail-datagen` writes them."
 
 

@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from retail_anomaly.cli.closing import strict_code
-from retail_anomaly.cli.options import ColumnNames, ConfigFile, MappingFile, TopicName, mapping_of, names_in
+from retail_anomaly.cli.options import (
+    EXECUTORS_HELP,
+    ColumnNames,
+    ConfigFile,
+    MappingFile,
+    TopicName,
+    mapping_of,
+    names_in,
+)
 from retail_anomaly.cli.read_first import ReadFirst
 from retail_anomaly.core.codec import encode
 from retail_anomaly.core.errors import UsageError
@@ -90,8 +98,7 @@ def replay(
     executor: Annotated[
         str | None,
         typer.Option(
-            help="Replay the buckets of a log that `partition` has written: local (with --jobs processes), "
-            "dask://HOST:PORT, dask+tls://HOST:PORT or ray://HOST:PORT.",
+            help=f"Replay the buckets of a log that `partition` has written: {EXECUTORS_HELP}",
         ),
     ] = None,
     results: Annotated[

@@ -5,6 +5,7 @@ incidents, `compare_alerts` compares the alerts of two configurations.
 """
 
 from retail_anomaly.evaluate.activity import Activity
+from retail_anomaly.evaluate.bucket_activity import activity_of_buckets
 from retail_anomaly.evaluate.compare import alerts_by_value, compare_alerts, differing_alerts, near_misses
 from retail_anomaly.evaluate.covered_refunds import cover_by_memory, refund_cover
 from retail_anomaly.evaluate.match import match_incidents
@@ -14,6 +15,7 @@ from retail_anomaly.frames.incidents import incidents_frame, read_incidents
 __all__ = [
     "Activity",
     "Scorecard",
+    "activity_of_buckets",
     "alerts_by_value",
     "compare_alerts",
     "cover_by_memory",

@@ -1,11 +1,12 @@
 """The part of a log that a scorecard needs: the times of each store's events, and a sample of them."""
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from random import Random
-from typing import Final
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,25 +73,28 @@ class Activity:
         Activity
             Times, store-days and the sample.
         """
-        times: dict[str, array[int]] = defaultdict(lambda: array("q"))
-        drawn: list[Event] = []
-        rng = Random(seed)
-        seen = 0
-        for event in events:
-            if isinstance(event, CountEvent) or (isinstance(event, PosEvent) and event.event_type == REFUND):
-                # Reservoir sampling: the n-th event takes a place with the chance sample / n.
-                seen += 1
-                if len(drawn) < sample:
-                    drawn.append(event)
-                elif (place := int(rng.random() * seen)) < sample:
-                    drawn[place] = event
-            elif isinstance(event, ShiftEvent):
-                continue
-            times[event.store_id].append(event.event_time)
-        rows = [_drawn(event) for event in drawn]
+        return cls.of_parts([activity_part(events, seed=seed, sample=sample)], zones=zones, sample=sample)
+
+    @classmethod
+    def of_parts(
+        cls, parts: Iterable["ActivityPart"], *, zones: Zones = "UTC", sample: int = 50_000
+    ) -> "Activity":
+        """Put together what was read in parts, with all events of a store in one of them.
+
+        Parameters
+        ----------
+        parts
+            What `activity_part` returned, with the same seed and sample.
+        zones, sample
+            As of `of`. The activity is that of all events read at once.
+        """
+        read = list(parts)
+        drawn = _lowest((one for part in read for one in part.drawn), sample)
+        # By time, since the figures drawn from the sample depend on its order.
+        rows = sorted((one.place, one.row) for one in drawn)
         return cls(
-            {store: np.sort(np.frombuffer(found, dtype="int64")) for store, found in times.items()},
-            pd.DataFrame(rows, columns=list(_DRAWN)).astype({"event_time": "int64"}),
+            {store: np.sort(times) for part in read for store, times in part.times.items()},
+            pd.DataFrame([row for _, row in rows], columns=list(_DRAWN)).astype({"event_time": "int64"}),
             zones,
         )
 
@@ -126,8 +130,75 @@ class Activity:
         return int(times[place]) if place < len(times) else None
 
 
-def _drawn(event: Event) -> tuple[str, str | None, str | None, str, int]:
+class DrawnEvent(NamedTuple):
+    """A REFUND line or count that may be in the sample: it is, if its lot is among the lowest.
+
+    Parameters
+    ----------
+    lot
+        Drawn from the seed, the store and the number of the event among those of its store. It does not
+        depend on other stores, so that parts give the sample of the whole.
+    place
+        Time, store and that number.
+    row
+        The row of the sample.
+    """
+
+    lot: bytes
+    place: tuple[int, str, int]
+    row: tuple[str, str | None, str | None, str, int]
+
+
+class ActivityPart(NamedTuple):
+    """The times of some stores' events, and those that may be in the sample."""
+
+    times: dict[str, np.ndarray]
+    drawn: list[DrawnEvent]
+
+
+def activity_part(events: Iterable[Event], *, seed: int = 0, sample: int = 50_000) -> ActivityPart:
+    """Read the events of some stores once, perhaps in another process; see `Activity.of`.
+
+    Examples
+    --------
+    >>> from retail_anomaly.core.events import CountEvent
+    >>> parts = [activity_part([CountEvent(store, "sku-1", 3, 1_760_000_000_000)]) for store in "ab"]
+    >>> len(Activity.of_parts(parts).sample)
+    2
+    """
+    times: dict[str, array[int]] = defaultdict(lambda: array("q"))
+    seen: Counter[str] = Counter()
+    lots: list[tuple[bytes, int, PosEvent | CountEvent]] = []
+    highest = b"\xff" * 9
+    for event in events:
+        store = event.store_id
+        if isinstance(event, CountEvent) or (isinstance(event, PosEvent) and event.event_type == REFUND):
+            seen[store] = number = seen[store] + 1
+            lot = blake2b(f"{seed} {number} {store}".encode(), digest_size=8).digest()
+            if lot < highest:
+                lots.append((lot, number, event))
+            if len(lots) > 2 * sample:
+                lots.sort(key=itemgetter(0))
+                del lots[sample:]
+                highest = lots[-1][0] if lots else b""
+        elif isinstance(event, ShiftEvent):
+            continue
+        times[store].append(event.event_time)
+    drawn = (
+        DrawnEvent(lot, (event.event_time, event.store_id, number), _row(event))
+        for lot, number, event in lots
+    )
+    return ActivityPart(
+        {store: np.frombuffer(found, dtype="int64") for store, found in times.items()},
+        _lowest(drawn, sample),
+    )
+
+
+def _lowest(drawn: Iterable[DrawnEvent], sample: int) -> list[DrawnEvent]:
+    return sorted(drawn, key=itemgetter(0))[:sample]
+
+
+def _row(event: PosEvent | CountEvent) -> tuple[str, str | None, str | None, str, int]:
     if isinstance(event, PosEvent):
         return event.store_id, event.cashier_id, event.transaction_id, event.sku, event.event_time
-    assert isinstance(event, CountEvent)  # noqa: S101 - for the type checker
     return event.store_id, event.manager_id, None, event.sku, event.event_time
