@@ -7,6 +7,7 @@ import typer
 
 from retail_anomaly.cli.frame import require_writable
 from retail_anomaly.cli.options import (
+    EXECUTORS_HELP,
     INCIDENTS_HELP,
     ColumnNames,
     MappingFile,
@@ -64,6 +65,10 @@ def tune(
         int,
         typer.Option(min=1, help="Number of processes that share the stores. The result is the same."),
     ] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option(help=f"Try on the buckets of a log that `partition` has written: {EXECUTORS_HELP}"),
+    ] = None,
     study: Annotated[
         Path | None,
         typer.Option(help="Keep the trials in this file. Repeat the command to go on where it stopped."),
@@ -106,6 +111,7 @@ def tune(
             detectors=names_in(detectors),
             split=split,
             jobs=jobs,
+            executor=executor,
             seed=seed,
             study=study,
         )

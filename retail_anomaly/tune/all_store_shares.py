@@ -1,22 +1,31 @@
-"""Tuning trials over all stores of a log: in this process, or in several that share the stores.
+"""Tuning trials over all stores of a log: in this process, in several that share the stores, or on a cluster.
 
 Stores are independent, so each process holds the events of its own share of the stores and no others. The
-log is in memory once, whatever the number of processes, and every trial has the same outcome.
+log is in memory once, whatever the number of processes, and every trial has the same outcome. The workers of
+an executor hold nothing: each call is a bucket, which is read again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from operator import methodcaller
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from retail_anomaly.frames.alerts import alerts_frame
+from retail_anomaly.replay.shared_work import SharedWork, shared_work
+from retail_anomaly.replay.shared_work import Where as Runs
 from retail_anomaly.settings import Settings
+from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS, PrivacySettings
 from retail_anomaly.sources import Share, Where, open_input
+from retail_anomaly.sources.bucketed_log import Bucket, buckets_of
+from retail_anomaly.sources.loaded import Events
+from retail_anomaly.sources.mapping import EventMapping
 from retail_anomaly.sources.unreadable import unreadable
 from retail_anomaly.tune.store_share_trials import LogFacts, StoreShareTrials, TrialOutcome
 from retail_anomaly.workers import Channel, Workers
+
+_FAILED: Final = "a bucket was not tried ({}); a study keeps the trials, and the same call goes on with them"
 
 
 class AllStoreShares:
@@ -29,6 +38,10 @@ class AllStoreShares:
     jobs
         How many processes share the stores. With more than one, each reads the log for itself, so the source
         must be divisible.
+    executor
+        For a log in buckets: an executor or the address of a cluster, which does each call for each bucket.
+    privacy
+        Whether the events of the buckets bear pseudonyms.
 
     Examples
     --------
@@ -38,9 +51,20 @@ class AllStoreShares:
     {'s': array([1760000000000])}
     """
 
-    def __init__(self, where: Where, jobs: int) -> None:
+    def __init__(
+        self,
+        where: Where,
+        jobs: int,
+        executor: Runs | None = None,
+        privacy: PrivacySettings = NO_PSEUDONYMS,
+    ) -> None:
         self._where = where
         self._jobs = jobs
+        self._executor = executor
+        self._privacy = privacy
+        self._buckets: list[Bucket] = []
+        self._work: SharedWork | None = None
+        self._begun: tuple[Any, ...] | None = None
         self._here: StoreShareTrials | None = None
         self._workers: Workers | None = None
         self._limit = 0
@@ -48,6 +72,13 @@ class AllStoreShares:
 
     def __enter__(self) -> "AllStoreShares":
         """Read the log."""
+        if self._executor is not None:
+            self._buckets = buckets_of(self._where)
+            with ExitStack() as stack:
+                self._work = stack.enter_context(shared_work(self._executor, self._jobs, _FAILED))
+                self.facts = _all_facts(self._call("facts"))
+                self._stack = stack.pop_all()
+            return self
         if self._jobs == 1:
             self._here = StoreShareTrials(self._where)
             self.facts = self._here.facts()
@@ -68,7 +99,9 @@ class AllStoreShares:
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
         """Set the incidents, the ends and the limit for the trials; see `StoreShareTrials.begin`."""
         self._limit = limit
-        self._call("begin", incidents, cuts, limit)
+        self._begun = incidents, cuts, limit
+        if self._work is None:
+            self._call("begin", *self._begun)
 
     def outcomes(
         self, settings: Settings, detectors: Sequence[str], *, limited: bool = True
@@ -85,6 +118,9 @@ class AllStoreShares:
 
     def _call(self, method: str, *arguments: Any) -> list[Any]:
         call = methodcaller(method, *arguments)
+        if self._work is not None:
+            given = self._privacy, self._begun, call
+            return self._work.in_order([(ask_bucket, (bucket, *given)) for bucket in self._buckets])
         return [call(self._here)] if self._workers is None else self._workers.ask(call)
 
 
@@ -94,6 +130,16 @@ def hold_share(channel: Channel, where: Where, share: Share) -> None:
     channel.send(trials.facts())
     for call in channel:
         channel.send(call(trials))
+
+
+def ask_bucket(
+    bucket: Bucket, privacy: PrivacySettings, begun: tuple[Any, ...] | None, call: Callable[[Any], Any]
+) -> Any:
+    """Read a bucket and return the result of a call of a method of its `StoreShareTrials`."""
+    trials = StoreShareTrials(Events(bucket, None, EventMapping(), privacy=privacy))
+    if begun is not None:
+        trials.begin(*begun)
+    return call(trials)
 
 
 def _all_facts(facts: Sequence[LogFacts]) -> LogFacts:

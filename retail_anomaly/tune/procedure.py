@@ -13,11 +13,16 @@ from retail_anomaly.detectors import Parameters
 from retail_anomaly.evaluate import Scorecard, scorecard
 from retail_anomaly.evaluate.calibration import are_right
 from retail_anomaly.frames.alerts import last_revisions
+from retail_anomaly.replay.executors import LOCAL
 from retail_anomaly.replay.interrupts import Interrupts
 from retail_anomaly.replay.progress import is_shown, progress_bar
+from retail_anomaly.replay.shared_work import Where as Runs
+from retail_anomaly.replay.shared_work import check_shared
 from retail_anomaly.settings import Settings, SettingsError, with_parameters
+from retail_anomaly.settings.privacy_settings import NO_PSEUDONYMS
 from retail_anomaly.sources import Where, open_input
-from retail_anomaly.sources.loaded import zoned
+from retail_anomaly.sources.bucketed_log import place_of, read_manifest
+from retail_anomaly.sources.loaded import Events, zoned
 from retail_anomaly.tune import TuneError, TuneUsageError
 from retail_anomaly.tune.all_store_shares import AllStoreShares
 from retail_anomaly.tune.choose import Combination, choose, combined
@@ -52,6 +57,7 @@ def tune(  # noqa: PLR0913 - by name only
     seed: int = 0,
     study: Path | str | None = None,
     progress: bool | None = None,
+    executor: Runs | None = None,
 ) -> Tuning:
     """Look for the parameters that find most within a budget of alerts.
 
@@ -86,6 +92,11 @@ def tune(  # noqa: PLR0913 - by name only
         A file that keeps the trials. A second call with it continues where the first one stopped.
     progress
         Show a progress bar; by default on a terminal, on standard error, and in a notebook.
+    executor
+        For a log in buckets, as `retail-anomaly partition` writes it: an executor of `concurrent.futures`,
+        ``dask://host:port``, ``dask+tls://host:port`` or ``ray://host:port``. Each trial reads each bucket
+        there, so that no worker keeps more than one in memory. ``local``: `jobs` processes share the stores.
+        The result does not depend on it.
 
     Returns
     -------
@@ -100,6 +111,10 @@ def tune(  # noqa: PLR0913 - by name only
         The log can't be read.
     SettingsError
         There is no detector of this name.
+    UsageError
+        With an `executor`: the log is none in buckets.
+    ClusterError
+        The cluster of `executor` does not answer, or its workers can't do the work.
     MissingExtraError
         Optuna is not installed.
 
@@ -112,16 +127,21 @@ def tune(  # noqa: PLR0913 - by name only
     combinations compete for the budget.
     """
     settings = settings or Settings()
-    log = zoned(log, settings.zones)
     _check(budget=budget, trials=trials, split=split, jobs=jobs)
-    jobs = _jobs(log, jobs)
+    privacy = log.privacy if isinstance(log, Events) else NO_PSEUDONYMS
+    if executor is not None:
+        check_shared(executor)
+        read_manifest(place_of(log))
+    if executor in (None, LOCAL):
+        executor, log = None, zoned(log, settings.zones)
+        jobs = _jobs(log, jobs)
     spaces = _spaces(settings, detectors)
     enabled = [name for name, parameters in settings.detectors.items() if parameters.enabled]
     with (
         Interrupts() as interrupts,
         quiet(),
         _bar(trials, progress) as advance,
-        AllStoreShares(log, jobs) as stores,
+        AllStoreShares(log, jobs, executor, privacy) as stores,
     ):
         facts = stores.facts
         truth = SplitTruth.of(facts, incidents, settings, split=split, objective=objective)

@@ -90,27 +90,27 @@ class StoreShareTrials:
         self._cuts: Mapping[str, int] = {}
         self._tuned_events = 0
         self._limit = 0
-        digests: dict[str, Any] = {}
+        self._bad = BadLines()
         names: dict[str, str] = {}
-        bad = BadLines()
-        for event in _events(open_input(where), share, bad):
+        for event in _events(open_input(where), share, self._bad):
             if isinstance(event, PosEvent):
                 _share_names(event, names)
+            self._events.append(event)
+
+    def facts(self) -> LogFacts:
+        """Return when each store had events, a hash of its events, and the number of bad lines."""
+        digests: dict[str, Any] = {}
+        for event in self._events:
             store = event.store_id
             if store not in digests:
                 digests[store] = blake2b(digest_size=16)
             digests[store].update(msgspec.json.encode(event))
-            self._events.append(event)
-        self._facts = LogFacts(
+        return LogFacts(
             dict(Activity.of(self._events, sample=0).times),
             {store: digest.hexdigest() for store, digest in digests.items()},
-            bad.count,
-            bad.first,
+            self._bad.count,
+            self._bad.first,
         )
-
-    def facts(self) -> LogFacts:
-        """Return when each store had events, a hash of its events, and the number of bad lines."""
-        return self._facts
 
     def begin(self, incidents: pd.DataFrame, cuts: Mapping[str, int], limit: int) -> None:
         """Set the incidents, the end and the limit for the trials.

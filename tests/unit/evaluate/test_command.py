@@ -13,6 +13,7 @@ from retail_anomaly.cli import main
 from retail_anomaly.core import codec
 from retail_anomaly.evaluate import Activity, incidents_frame, scorecard
 from retail_anomaly.report.scorecard_page import write_scorecard
+from retail_anomaly.sources.bucket_writer import write_buckets
 from tests.unit.evaluate.world import ALERTS, EVENTS, INCIDENTS, MINUTE, NOON, alerts, sale
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -42,6 +43,16 @@ def files(tmp_path, monkeypatch):
 
 def words(text: str) -> str:
     return re.sub(r" +", " ", text)
+
+
+def test_an_executor_gives_the_scorecard_of_one_process(files, tmp_path, capsys):
+    write_buckets(EVENTS, tmp_path / "history", 3)
+    assert main([*files, "--events", "events.jsonl"]) == 0
+    expected = capsys.readouterr().out
+    assert main([*files, "--events", "history", "--executor", "local"]) == 0
+    assert capsys.readouterr().out == expected
+    assert main([*files, "--executor", "local"]) == 2
+    assert "--executor goes with --events" in capsys.readouterr().err
 
 
 def test_the_scorecard_is_printed(files, capsys):
