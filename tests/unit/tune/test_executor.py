@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from retail_anomaly.sources.bucket_writer import write_buckets
 from retail_anomaly.tune import tune
 from tests.support.tuning import TOO_STRICT, only, shops
 
-ASKED = {"settings": only("refund_burst", **TOO_STRICT), "budget": 1.0, "progress": False}
+ASKED: dict[str, Any] = {"settings": only("refund_burst", **TOO_STRICT), "budget": 1.0, "progress": False}
 
 
 @pytest.fixture(scope="module")
