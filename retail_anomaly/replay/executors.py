@@ -103,7 +103,7 @@ def _refused(name: str, error: Exception) -> ClusterError:
 
 
 def _unanswered(name: str, error: Exception, hint: str = "") -> ClusterError:
-    said = " ".join(str(error).split())[:200]
+    said = " ".join(str(error).split())[-200:]  # the end: some texts are tracebacks
     return ClusterError(
         f"{name} does not answer ({said}): is the cluster up, and is it reached from here{hint}?"
     )

@@ -7,10 +7,12 @@ import signal
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import retail_anomaly as ra
 from data_gen import Simulation
+from retail_anomaly.evaluate import Activity, activity_of_buckets
 from retail_anomaly.replay.executors import ClusterError, opened_executor
 from retail_anomaly.sources.bucket_writer import write_buckets
 from tests.support.buckets import BUCKETS, content_hash
@@ -37,6 +39,8 @@ def test_a_worker_is_killed_and_the_alerts_are_those_of_one_process(log, tmp_pat
         result = ra.replay(log, executor=Gated(executor, gate), results=tmp_path / "two")
         killer.join()
         assert content_hash(result) == expected
+        activity, _ = activity_of_buckets(log, executor=executor)
+        pd.testing.assert_frame_equal(activity.sample, Activity.of(ra.load(log)).sample)
         # The second call finds its own way to the cluster, and nothing left to do.
         again = ra.replay(log, executor=address, results=tmp_path / "two")
     assert again.remarks[0] == f"{BUCKETS} of {BUCKETS} buckets were done before"
@@ -51,3 +55,8 @@ def test_an_address_that_nobody_answers_is_one_line(kind):
     ):
         pass
     assert "\n" not in str(raised.value)
+
+
+def test_an_address_of_ray_has_a_port():
+    with pytest.raises(ClusterError, match=r"127\.0\.0\.1 has no port"), opened_executor("ray://127.0.0.1"):
+        pass
