@@ -91,6 +91,8 @@ def ray_cluster() -> Iterator[str]:
     # Its sockets lie below, whose names must be short. The smallest object store that it takes.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "head.log"
+        # Without this file in its home, it asks the network which cloud it is in, whatever it counts.
+        (Path(folder) / "ray_bootstrap_config.yaml").write_text("provider: {type: local}")
         options = ["--node-ip-address", "127.0.0.1", "--num-cpus", "2", "--num-gpus", "0"]
         options += ["--include-dashboard", "false", "--no-monitor", "--include-log-monitor", "false"]
         options += ["--object-store-memory", "80000000", "--temp-dir", folder, *sum(ports.items(), ())]
@@ -100,7 +102,7 @@ def ray_cluster() -> Iterator[str]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env={**os.environ, **_RAY},
+                env={**os.environ, **_RAY, "HOME": folder},
                 start_new_session=True,
             )
         try:
