@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,9 @@ from tests.support.waiting import PATIENCE_S, pauses
 
 ROOT = Path(__file__).parents[2]
 _RAY = {
-    # Ray counts its clusters on a server of its makers, and listens on all interfaces.
+    # Ray reports to its makers, and that it must not report too. And it listens on all interfaces.
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "disabled",
     # Its workers give way to everything else, and would wait for the other tests.
@@ -110,11 +112,16 @@ def ray_cluster() -> Iterator[str]:
             for _ in pauses():
                 assert head.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
-                if "Ray runtime started" in log.read_text():
+                if "Ray runtime started" in log.read_text() and _is_open(ports["--ray-client-server-port"]):
                     break
             yield f"ray://127.0.0.1:{ports['--ray-client-server-port']}"
         finally:
             _end_session(head)
+
+
+def _is_open(port: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) == 0
 
 
 def _end_session(leader: subprocess.Popen[bytes]) -> None:
