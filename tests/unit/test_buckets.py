@@ -227,6 +227,18 @@ def test_an_error_of_an_executor_is_one_line(log, tmp_path, error, said):
     assert "\n" not in str(raised.value)
 
 
+class Refusing(ThreadPoolExecutor):
+    """Says at once that a function can't be imported there, as Ray does."""
+
+    def submit(self, task: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise ModuleNotFoundError("No module named 'retail_anomaly'")
+
+
+def test_an_executor_that_takes_no_task_is_one_line_too(log, tmp_path):
+    with pytest.raises(ClusterError, match="a worker has no retail-anomaly: install "):
+        ra.replay(log, executor=Refusing(1), results=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
