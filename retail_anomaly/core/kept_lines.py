@@ -106,6 +106,9 @@ class KeptLines:
     def __len__(self) -> int:
         return sum(chunk.count for chunk in self._chunks.values())
 
+    def __bool__(self) -> bool:
+        return bool(self._chunks)  # a chunk begins with a line
+
     @property
     def newest(self) -> int:
         """The number of the line that was processed last; those processed later have higher ones."""

@@ -135,7 +135,7 @@ class InventoryShrinkage(Detector[InventoryShrinkageParameters, InventoryShrinka
         sold, received = rounded(state.sold.get(sku) or 0), rounded(state.received.get(sku) or 0)
         state.sold.drop(sku)
         state.received.drop(sku)
-        if len(store.lines):
+        if store.lines:
             state.counted.put(sku, store.lines.newest)
             self.shed(state.counted, self.most_skus, int, store)
         difference = rounded(sold - received - event.counted_qty)

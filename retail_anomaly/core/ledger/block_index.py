@@ -10,6 +10,7 @@ import numpy as np
 
 from retail_anomaly.core.ledger.block import Block, Place
 from retail_anomaly.core.ledger.hashing import fingerprint, fingerprints, stable_hash
+from retail_anomaly.core.ledger.print_list import PrintList
 
 _HEAD_BITS: Final = 6
 
@@ -114,8 +115,8 @@ class BlockIndex:
         self._oldest, self._newest, self._closed = array("q"), array("q"), array("q")
         self._lines = array("H")
         self._ends = array("I")  # by block, the count of heads up to its end
-        self._numbers = array("I")  # by head
-        self._tokens = array("I")
+        self._numbers = PrintList()  # by head
+        self._tokens = PrintList()
         self._token_at = array("I")  # the head of each token: its block, then its number there
 
     def add(self, entry: BlockEntry) -> None:
@@ -125,21 +126,23 @@ class BlockIndex:
         self._newest.append(entry.newest)
         self._closed.append(entry.closed)
         self._lines.append(entry.lines)
-        self._numbers.frombytes(np.frombuffer(entry.numbers, "<u4").astype(np.uint32).tobytes())
+        self._numbers.extend(np.frombuffer(entry.numbers, "<u4"))
         self._ends.append(len(self._numbers))
-        self._tokens.frombytes(np.frombuffer(entry.tokens, "<u4").astype(np.uint32).tobytes())
+        self._tokens.extend(np.frombuffer(entry.tokens, "<u4"))
         self._token_at.extend([block << _HEAD_BITS | head for head in entry.token_heads])
 
     def drop_first(self) -> None:
         """Drop the first block."""
         count = self._ends[0]
-        del self._numbers[:count], self._oldest[0], self._newest[0], self._closed[0], self._lines[0]
+        self._numbers.drop(count)
+        del self._oldest[0], self._newest[0], self._closed[0], self._lines[0]
         self._ends = array("I", (end - count for end in self._ends[1:]))
         self.first += 1
         kept = np.flatnonzero(np.frombuffer(self._token_at, np.uint32) >= self.first << _HEAD_BITS)
         first = int(kept[0]) if len(kept) else len(self._token_at)  # in the order of the blocks
         del kept
-        del self._tokens[:first], self._token_at[:first]
+        self._tokens.drop(first)
+        del self._token_at[:first]
 
     def span(self, block: int) -> tuple[int, int]:
         """Return the times of the oldest and the newest line of a block, in epoch milliseconds."""
@@ -167,7 +170,7 @@ class BlockIndex:
     def with_number(self, wanted: int) -> list[Place]:
         """Return the heads whose number has this fingerprint, those of the newest block first."""
         found = []
-        for position in reversed(_positions(self._numbers, wanted)):
+        for position in reversed(self._numbers.positions(wanted)):
             block = bisect_right(self._ends, position)
             begin = self._ends[block - 1] if block else 0
             found.append(Place(self.first + block, position - begin))
@@ -175,12 +178,5 @@ class BlockIndex:
 
     def with_token(self, wanted: int) -> list[Place]:
         """Return the heads one of whose tokens has this fingerprint, those of the newest block first."""
-        at = (self._token_at[position] for position in reversed(_positions(self._tokens, wanted)))
+        at = (self._token_at[position] for position in reversed(self._tokens.positions(wanted)))
         return [Place(place >> _HEAD_BITS, place & ((1 << _HEAD_BITS) - 1)) for place in at]
-
-
-def _positions(prints: "array[int]", wanted: int) -> list[int]:
-    if not prints:
-        return []
-    found: list[int] = np.flatnonzero(np.frombuffer(prints, np.uint32) == wanted).tolist()
-    return found
