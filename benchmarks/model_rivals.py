@@ -8,14 +8,16 @@ copy where scoring would change the model.
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
 from river import anomaly, compose, linear_model, preprocessing, time_series
 
+from benchmarks.library_rivals import Pysad, forest_scores
 from benchmarks.model_worlds import REFUNDS, SALES, World
+from benchmarks.simple_rivals import Cusum, Ewma, SeasonalMedian, SeasonalTails
 from retail_anomaly.core.engine import Engine
 from retail_anomaly.core.events import PosEvent
 from retail_anomaly.detectors import RefundDeviation, SalesDeviation
@@ -174,6 +176,36 @@ def robust_refunds(world: World, setting: Setting) -> Scores:
     return scores
 
 
+def on_days(make: Callable[[Setting], Any]) -> Callable[[World, Setting], Scores]:
+    """Give a model how many refunds each cashier made on each day of work, none too."""
+
+    def run(world: World, setting: Setting) -> Scores:
+        model, scores = make(setting), {}
+        counts = Counter((refund.cashier, refund.day) for refund in world.refunds)
+        for cashier, day in sorted(world.worked, key=lambda key: key[1]):
+            x = {"cashier": cashier, "refunds": counts[cashier, day]}
+            # None of these can score a day without a refund: an alert is about one.
+            scores[cashier, day] = _safe(model.score_one(x)) if x["refunds"] else -math.inf
+            model.learn_one(x)
+        return scores
+
+    return run
+
+
+def _forest_refunds(world: World, setting: Setting) -> Scores:
+    found = forest_scores(world.refunds, setting)
+    scores: Scores = defaultdict(lambda: -math.inf)
+    for refund, score in zip(world.refunds, found, strict=True):
+        key = refund.cashier, refund.day
+        scores[key] = max(scores[key], score)
+    return scores
+
+
+def _forest_quarters(world: World, setting: Setting) -> Scores:
+    found = forest_scores(world.quarters, setting)
+    return {quarter.end: score for quarter, score in zip(world.quarters, found, strict=True)}
+
+
 def _scaled(model: Any) -> Any:
     return compose.Pipeline(preprocessing.StandardScaler(), model)
 
@@ -183,12 +215,21 @@ def _trees(setting: Setting) -> Any:
     return compose.Pipeline(preprocessing.MinMaxScaler(), trees)
 
 
+_SEASON = ("weekday", "quarter")
 _TREES = [{"n_trees": n, "height": h, "window_size": w} for n, h, w in
           ((10, 8, 250), (25, 6, 100), (25, 8, 100), (25, 6, 500))]  # fmt: skip
 _SVM = [{"nu": nu} for nu in (0.01, 0.05, 0.1, 0.2)]
 _LOF = [{"n_neighbors": k} for k in (5, 10, 20, 40)]
 _WINDOWS = [{"window": w} for w in (5, 8, 20, 60)]
 _GAUSS = [{"window_size": w} for w in (None, 20, 100, 500)]
+_MEDIANS = [{"window": w} for w in (5, 8, 12, 20)]
+_TAILS = [{"window": w, "spread": s} for w, s in ((8, 0.05), (8, 0.2), (20, 0.05), (20, 0.2))]
+_EWMA = [{"weight": w} for w in (0.1, 0.2, 0.3, 0.5)]
+_CUSUM = [{"slack": k, "most": m} for k, m in ((0.5, 10), (0.5, 20), (1.0, 10), (1.0, 20))]
+_XSTREAM = [{"num_components": 20, "n_chains": 20, "depth": d, "window_size": w} for d, w in
+            ((10, 250), (10, 500), (15, 250), (15, 500))]  # fmt: skip
+_LODA = [{"num_bins": b, "num_random_cuts": c} for b, c in ((10, 50), (10, 100), (30, 50), (30, 100))]
+_FOREST = [{"n_estimators": n, "window": w} for n, w in ((50, 500), (50, 2000), (100, 500), (100, 2000))]
 _HOLT = [{"alpha": a, "gamma": g} for a, g in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.3), (0.3, 0.1))]
 _SNARIMAX = [{"p": p, "sp": sp} for p, sp in ((1, 1), (2, 1), (4, 1), (4, 2))]
 
@@ -221,15 +262,28 @@ METHODS: dict[str, dict[str, Method]] = {
         "HalfSpaceTrees": (on_refunds(_trees), _TREES),
         "OneClassSVM": (on_refunds(lambda s: _scaled(anomaly.OneClassSVM(**s))), _SVM),
         "LocalOutlierFactor": (on_refunds(lambda s: _scaled(anomaly.LocalOutlierFactor(**s))), _LOF),
+        "EWMA": (on_days(lambda s: Ewma(s, "refunds", ("cashier",), "cashier")), _EWMA),
+        "CUSUM": (on_days(lambda s: Cusum(s, "refunds", ("cashier",), "cashier")), _CUSUM),
+        "negative-binomial tails": (on_days(lambda s: SeasonalTails(s, "refunds", ("cashier",))), _TAILS),
+        "xStream": (on_refunds(lambda s: Pysad("xStream", s)), _XSTREAM),
+        "LODA": (on_refunds(lambda s: Pysad("LODA", s)), _LODA),
+        "isolation forest": (_forest_refunds, _FOREST),
     },
     SALES: {
         "ours": (our_sales, [{}, {"memory": 6.0}, {"level_gain": 0.3}, {"prior_days": 4.0}]),
-        "robust z-score": (on_quarters(lambda s: RobustZ(s, "receipts", ("weekday", "quarter"))), _WINDOWS),
+        "robust z-score": (on_quarters(lambda s: RobustZ(s, "receipts", _SEASON)), _WINDOWS),
         "GaussianScorer": (on_quarters(lambda s: Gaussian(s, "receipts", "quarter")), _GAUSS),
         "HalfSpaceTrees": (on_quarters(_trees), _TREES),
         "OneClassSVM": (on_quarters(lambda s: _scaled(anomaly.OneClassSVM(**s))), _SVM),
         # LocalOutlierFactor takes over 2 ms a score here: it is compared on the refunds only.
         "HoltWinters": (seasonal(_holt_winters), _HOLT),
         "SNARIMAX": (seasonal(_snarimax), _SNARIMAX),
+        "EWMA": (on_quarters(lambda s: Ewma(s, "receipts", _SEASON)), _EWMA),
+        "CUSUM": (on_quarters(lambda s: Cusum(s, "receipts", _SEASON)), _CUSUM),
+        "seasonal median": (on_quarters(lambda s: SeasonalMedian(s, "receipts", _SEASON)), _MEDIANS),
+        "negative-binomial tails": (on_quarters(lambda s: SeasonalTails(s, "receipts", _SEASON)), _TAILS),
+        "xStream": (on_quarters(lambda s: Pysad("xStream", s)), _XSTREAM),
+        "LODA": (on_quarters(lambda s: Pysad("LODA", s)), _LODA),
+        "isolation forest": (_forest_quarters, _FOREST),
     },
 }

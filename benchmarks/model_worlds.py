@@ -55,7 +55,8 @@ class QuarterSample:
 class World:
     """A store's events, the incidents hidden in them, and raw features for any detector.
 
-    A cashier's day with a refund of an incident is a positive; a distractor's is a negative.
+    A cashier's day with a refund of an incident is a positive; a distractor's is a negative. `worked` has the
+    days of the weeks to learn from too.
     """
 
     events: list[Event]
@@ -64,6 +65,7 @@ class World:
     last: int
     refunds: list[RefundSample] = field(default_factory=list)
     quarters: list[QuarterSample] = field(default_factory=list)
+    worked: list[tuple[str, int]] = field(default_factory=list)
     cashier_days: list[tuple[str, int]] = field(default_factory=list)
     guilty: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -146,6 +148,7 @@ def _look(world: World) -> None:
                 "hour": quarter / 4,
             }
             world.refunds.append(RefundSample(event.cashier_id, day, features))
+    world.worked = list(days)
     world.cashier_days = sorted(key for key in days if key[1] >= world.first)
     _trading_quarters(world, local, counts, lines, amounts)
 
