@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from benchmarks.model_worlds import REFUNDS, SALES
 from retail_anomaly.core.alerts import Alert
 from retail_anomaly.core.engine import Engine
@@ -35,6 +37,9 @@ CLOSED: Final = {
 """Closures other than Saturdays: first and last day."""
 
 
+_SATURDAY: Final = 5
+
+
 @dataclass(frozen=True)
 class FlaggedEpisode:
     """An alert in its last revision, and the local day of its first."""
@@ -47,10 +52,14 @@ class FlaggedEpisode:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_shop", description=__doc__)
     parser.add_argument("--invoices", type=Path, default=INVOICES)
+    parser.add_argument(
+        "--lines", type=Path, help="the lines of all invoices as a Parquet file, with which prices take part"
+    )
     options = parser.parse_args()
-    events = list(read(options.invoices))
+    events = list(read_lines(options.lines) if options.lines else read(options.invoices))
     traded = sorted({_day(event.event_time) for event in events})
-    print(f"{len(events)} invoices on {len(traded)} days, {traded[0]} to {traded[-1]}")
+    kind = "lines" if options.lines else "invoices"
+    print(f"{len(events)} {kind} on {len(traded)} days, {traded[0]} to {traded[-1]}")
     flagged = list(episodes(events))
     _show_refunds(traded, [episode for episode in flagged if episode.detector == REFUNDS])
     _show_sales(traded, [episode for episode in flagged if episode.detector == SALES])
@@ -72,6 +81,32 @@ def read(path: Path) -> Iterator[PosEvent]:
                 int(at.timestamp() * 1000),
                 original_transaction_id="unknown",
             )
+
+
+def read_lines(path: Path) -> Iterator[PosEvent]:
+    """Yield an event for each line of an invoice, in the shop's time.
+
+    The file has `transactionId`, `sku`, `quantity`, `amount`, `eventType` and `eventTime` of the same year in
+    the UCI Machine Learning Repository.
+    """
+    lines = pd.read_parquet(path)
+    lines = lines[lines["eventType"].isin(["SALE", "REFUND"]) & (lines["quantity"] > 0)]
+    london = pd.to_datetime(lines["eventTime"], unit="ms", utc=True).dt.tz_convert("Europe/London")
+    local = london.dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
+    columns = (lines[name].astype(str) for name in ("transactionId", "sku", "eventType"))
+    rows = zip(*columns, lines["quantity"], lines["amount"], local, strict=True)
+    for invoice, sku, kind, quantity, amount, time in rows:
+        yield PosEvent(
+            invoice,
+            "shop",
+            "shop",
+            sku,
+            float(amount),
+            kind,
+            int(time),
+            quantity=int(quantity),
+            original_transaction_id="unknown",
+        )
 
 
 def episodes(events: Sequence[PosEvent]) -> Iterator[FlaggedEpisode]:
@@ -111,9 +146,12 @@ def _show_sales(traded: Sequence[date], flagged: Sequence[FlaggedEpisode]) -> No
     parameters = SalesDeviationParameters()
     days = sum(day >= traded[0] + timedelta(days=parameters.learn_days) for day in traded)
     print(f"\n{SALES}: {len(flagged)} episodes in {days} days of trade\n")
+    drops = [e for e in flagged if e.alert.evidence["direction"] == "drop"]
+    told_days = {e.day for e in drops} & set(_closed_days())
+    print(f"{len(told_days)} of {len(_closed_days())} closed days other than Saturdays are told of.\n")
     print("| closure | days | drops | first told |\n| --- | --- | --- | --- |")
     for name, (begin, end) in CLOSED.items():
-        own = [e for e in flagged if begin <= e.day <= end and e.alert.evidence["direction"] == "drop"]
+        own = [e for e in drops if begin <= e.day <= end]
         told = f"{datetime.fromtimestamp(own[0].alert.opened_at / 1000, UTC):%Y-%m-%d %H:%M}" if own else "-"
         print(f"| {name} | {(end - begin).days + 1} | {len(own)} | {told} |")
     others = [e for e in flagged if not any(a <= e.day <= b for a, b in CLOSED.values())]
@@ -132,6 +170,15 @@ def _show_sales(traded: Sequence[date], flagged: Sequence[FlaggedEpisode]) -> No
             f"| {episode.day} | {of['direction']} | {of['component']} | {of['observed']} "
             f"| {of['expected']:.1f} | {of['chance']} |"
         )
+
+
+def _closed_days() -> list[date]:
+    days = (
+        begin + timedelta(days=number)
+        for begin, end in CLOSED.values()
+        for number in range((end - begin).days + 1)
+    )
+    return [day for day in days if day.weekday() != _SATURDAY]
 
 
 def _follows_closure(day: date) -> bool:

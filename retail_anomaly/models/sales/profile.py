@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from retail_anomaly.core.local_time import QUARTERS
 from retail_anomaly.models.sales.history import CELL_BYTES, SalesHistory
 
+_NEVER: Final = 0.02  # of the average weekday: less is no habit of selling
 LARGEST_CELL: Final = 30_000.0  # receipts of a quarter; twice as many are the most that half precision holds
 
 
@@ -28,10 +29,18 @@ def usual_receipts(day: int, quarter: int, store: SalesHistory, prior_days: floa
     average = sum(cells) / known
     # Never a sale at that hour of this weekday, and other weekdays would have had some: the store is closed.
     unseen = average * days - own
-    if own < 0.02 * average * days and unseen > 1:
+    if own < _NEVER * average * days and unseen > 1:
         average *= exp(-min(unseen, 50.0))
     mean = (prior_days * average + own) / (prior_days + days)
     return UsualReceipts(mean * store.level, own + prior_days * average + 0.5)
+
+
+def has_sold(day: int, quarter: int, store: SalesHistory) -> bool:
+    """Tell whether the store is known to sell in this quarter on this weekday, not only on others."""
+    weekday = (day - 1) % 7
+    cells = unpack_from("<7e", store.cells, quarter * 7 * CELL_BYTES)
+    average = sum(cells) / max(sum(store.weekdays), 1.0)
+    return bool(cells[weekday] > _NEVER * average * store.weekdays[weekday])
 
 
 def learn_profile(store: SalesHistory, memory: float) -> None:

@@ -10,7 +10,13 @@ from retail_anomaly.core.trading_days import TradingDays
 from retail_anomaly.models.sales.history import HORIZONS, SalesHistory, WindowQuarter
 from retail_anomaly.models.sales.level import day_factor, learn_level
 from retail_anomaly.models.sales.off_prices import decay_off_prices, learn_off_prices, off_price_tails
-from retail_anomaly.models.sales.profile import LARGEST_CELL, UsualReceipts, learn_profile, usual_receipts
+from retail_anomaly.models.sales.profile import (
+    LARGEST_CELL,
+    UsualReceipts,
+    has_sold,
+    learn_profile,
+    usual_receipts,
+)
 from retail_anomaly.models.sales.receipts import receipt_tails
 from retail_anomaly.models.sales.tickets import decay_tickets, learn_tickets, ticket_tails
 from retail_anomaly.models.sales.verdict import (
@@ -24,7 +30,10 @@ from retail_anomaly.models.sales.verdict import (
 _WINDOW: Final = 8  # quarters: two hours
 _WITHIN_DAY: Final = HORIZONS[:3]
 _CLOSED: Final = 0.05  # receipts
-_FOLLOWED_FOR: Final = 4 * QUARTERS  # a long weekend
+# Longer than any usual closure: a store that does not open again after a long weekend is news.
+_FOLLOWED_FOR: Final = 14 * QUARTERS
+_TAUGHT_BY: Final = 4 * QUARTERS  # a longer silence tells nothing of the days after it
+_LATE: Final = 4 * QUARTERS
 _STRAYS: Final = 50
 _SUNDAY: Final = 7  # as a day: the first one of the calendar
 _NO_DAYS: Final = TradingDays()
@@ -78,8 +87,8 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         A closed day is passed over. A holiday is judged by what it should sell at least, and teaches nothing
         of how much is usual.
 
-        After four days without a sale time is not followed until the next one (see `accepts`): the store
-        is closed, or its tills are no longer heard of.
+        Beyond four days without a sale nothing is learned. After two weeks time is not followed until the
+        next sale (see `accepts`): the store is closed, or its tills are no longer heard of.
         """
         if not store.block:
             store.block = block
@@ -95,7 +104,9 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             usual = self._usual(day, quarter, store, is_holiday=is_holiday)
             if not store.day_receipts and not store.day_usual:
                 store.trade_began = store.block - 1
-            if usual.mean < _CLOSED and not store.receipts:
+            # After a long silence only its own days are judged: of others nothing is learned any more.
+            is_open = usual.mean >= _CLOSED and (store.silent < _TAUGHT_BY or has_sold(day, quarter, store))
+            if not is_open and not store.receipts:
                 store.leave_window()
                 store.silent += 1
                 continue
@@ -126,7 +137,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if block < store.block:
             # Days behind: the event is late, unless the newest time was the wrong one.
-            if block < store.block - _FOLLOWED_FOR:
+            if block < store.block - _LATE:
                 store.strays += 1
             if store.strays <= _STRAYS:
                 return False
@@ -167,6 +178,7 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
         # rare quarter: it would teach thirty, and hide the next outage for weeks.
         is_closed = rare and store.flagged and not store.receipts and not store.day_receipts
         is_telling = (mean > 0.2 or store.receipts) and not is_closed and not is_holiday
+        is_telling = is_telling and store.silent < _TAUGHT_BY
         if store.days >= self.warm_up and is_telling:
             store.drop_rank.add(tails.drop)
             store.spike_rank.add(tails.spike)
@@ -196,7 +208,8 @@ class SalesModel(msgspec.Struct, frozen=True, kw_only=True):
 
     def _begin_day(self, day: int, store: SalesHistory, days: TradingDays) -> None:
         """Learn the day that is over, if it was a usual one, and begin another."""
-        if store.day and days.is_usual(store.day):
+        teaches = store.silent < _TAUGHT_BY + QUARTERS  # it began before the silence was that long
+        if store.day and days.is_usual(store.day) and teaches:
             self._learn_day(store)
         store.day = day
         store.clear_day()

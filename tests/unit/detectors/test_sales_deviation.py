@@ -125,6 +125,20 @@ def test_a_holiday_is_told_and_changes_nothing_of_the_days_after_it():
     assert days <= set(holiday)
 
 
+def test_a_store_that_does_not_open_again_after_a_long_weekend_is_told_for_two_weeks():
+    """After them it is closed for good, or nobody listens to it any more."""
+    events = without_days(trade(70, lambda day: 12), range(37, 65))
+    alerts = alerts_of(engine_of("sales_deviation"), *events)
+    assert days_of(drops(alerts)) == {*range(37, 51)}
+    assert days_of(alerts) == {*range(37, 51)}
+
+
+def test_a_store_that_opens_on_saturdays_only_alerts_on_no_day_between_them():
+    between = {day for day in range(70) if day % 7 != 5}
+    alerts = alerts_of(engine_of("sales_deviation"), *without_days(trade(70, lambda day: 12), between))
+    assert not alerts
+
+
 def date_of(day):
     return date.fromordinal(EPOCH + (MONDAY // DAY) + day).isoformat()
 
