@@ -3,7 +3,8 @@
 `alerts.jsonl` has every alert, `scores.json` a hash of each day's scores, `records.json` the records that
 checkpoints at `CUTS` wrote. `python -m tests.unit.models.recorded` writes them; write them anew only when a
 figure is meant to change, and then keep `records.json` under another name: it is the proof that older state
-can still be read. Those of the last two cuts are newer: a long silence is followed for two weeks. In `records_before_prices.json` prices have their first form.
+can still be read. Those of the last two cuts are newer, because a long silence is followed for two weeks. In
+`records_before_prices.json` prices have their first form.
 """
 
 from __future__ import annotations
