@@ -26,8 +26,10 @@ from retail_anomaly.core.events import (
 )
 from retail_anomaly.detectors import RefundBurst, StockDiscrepancy
 from streamer.detection.pipeline import define_pipeline
+from streamer.kafka.connection import Connection
 from streamer.kafka.offsets import GroupOffsets
 from streamer.quix.application import JsonValue
+from streamer.quix.topic_manager import topic_manager
 from tests.kafka import Record, consume, create_topics, fresh_name, produce
 from tests.support.waiting import PATIENCE_S
 
@@ -120,6 +122,8 @@ def running(topics: Topics, tmp_path: Path) -> Iterator[Callable[..., Applicatio
             state_dir=tmp_path / name,
             consumer_extra_config={"fetch.wait.max.ms": 50, "session.timeout.ms": 6000},
             loglevel=None,
+            # Quix's own does not wait until a topic that it has created can be seen.
+            topic_manager=topic_manager(Connection(topics.kafka), group, create=True),
         )
 
         def topic(logical: str, value_serializer: Any = "bytes") -> Any:

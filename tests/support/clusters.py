@@ -29,6 +29,7 @@ _RAY = {
     # Its workers give way to everything else, and would wait for the other tests.
     "RAY_worker_niceness": "0",
     "RAY_raylet_start_wait_time_s": str(PATIENCE_S),
+    "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
     "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
     "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": str(PATIENCE_S),
     # Where Jupyter is installed, each of some ten processes would compile a grammar for two seconds.
@@ -43,6 +44,8 @@ _RAY_PORTS = (
     "--runtime-env-agent-port",
     "--metrics-export-port",
 )
+
+_AWAITED_PORTS = ("--ray-client-server-port", "--runtime-env-agent-port")
 
 
 @contextmanager
@@ -93,6 +96,7 @@ def ray_cluster() -> Iterator[str]:
     # Its sockets lie below, whose names must be short. The smallest object store that it takes.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "head.log"
+        awaited = [ports[name] for name in _AWAITED_PORTS]
         # Without this file in its home, it asks the network which cloud it is in, whatever it counts.
         (Path(folder) / "ray_bootstrap_config.yaml").write_text("provider: {type: local}")
         options = ["--node-ip-address", "127.0.0.1", "--num-cpus", "2", "--num-gpus", "0"]
@@ -112,7 +116,8 @@ def ray_cluster() -> Iterator[str]:
             for _ in pauses():
                 assert head.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
-                if "Ray runtime started" in log.read_text() and _is_open(ports["--ray-client-server-port"]):
+                # The agents come last; without them no worker starts.
+                if "Ray runtime started" in log.read_text() and all(map(_is_open, awaited)):
                     break
             yield f"ray://127.0.0.1:{ports['--ray-client-server-port']}"
         finally:
