@@ -80,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cells = ("", "", "", "")
             if own and rows:
                 found = f"{own.found} of {len(series.windows)}"
-                cells = (f"{own.score:.1f}", found, str(own.false_rows), f"{rows.score:.1f}")
+                by_rows = f"{rows.score:.1f} ({rows.false_rows} false)"
+                cells = (f"{own.score:.1f}", found, str(own.false_rows), by_rows)
             print("| " + " | ".join(map(str, (series.name, name, *cells, f"{best:.1f}"))) + " |")
     return 0
 

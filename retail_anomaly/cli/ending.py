@@ -19,6 +19,8 @@ Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 WITHIN_SECONDS: Final = 3.0
 # Those that by default end a process and that Python has no handler for. Windows has no SIGHUP.
 _ENDING: Final = ("SIGTERM", "SIGHUP")
+# Those by which somebody asks a process to end. A library may handle others, such as SIGCHLD.
+_ASKING: Final = (signal.SIGTERM, signal.SIGINT)
 _FIRST: Final = 1
 
 # The handlers after whose call the process ends, or is ended.
@@ -111,7 +113,7 @@ def interrupted_as_first(process: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def ended_within(seconds: float, hint: str = "") -> Iterator[None]:
-    """Have the block end in time after a signal that somebody else handles, or else by force.
+    """Have the block end in time after SIGTERM or SIGINT, whoever handles them, or else by force.
 
     A library may wait for a server that never answers, and hear of no signal meanwhile. Outside the main
     thread the block just runs.
@@ -167,7 +169,7 @@ def _end_by_force(heard: int) -> None:
             time.sleep(WITHIN_SECONDS)
             if signal.getsignal(number) is handler:
                 _end(number, WITHIN_SECONDS)
-        elif limit is not None:
+        elif limit is not None and number in _ASKING:
             time.sleep(limit.seconds)
             if limit in _limits:
                 _end(number, limit.seconds, limit.hint)

@@ -77,17 +77,30 @@ with whole_file(Path(sys.argv[1])) as out:
         process.kill()
 
 
-def test_a_block_with_a_limit_is_ended_by_force_though_others_handle_the_signal() -> None:
-    script = """
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_block_with_a_limit_is_ended_by_force_though_others_handle_the_signal(name: str, code: int) -> None:
+    script = f"""
 import signal, threading
 from retail_anomaly.cli import ending
-signal.signal(signal.SIGTERM, lambda *_: None)
+signal.signal(signal.{name}, lambda *_: None)
 with ending.ended_within(0.1, "does the server answer?"):
-    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.{name})
     threading.Event().wait(60)
 """
-    said = "ended 0.1 s after SIGTERM, in the midst of its work: does the server answer?\n"
-    assert _ran(script) == (128 + 15, said)
+    said = f"ended 0.1 s after {name}, in the midst of its work: does the server answer?\n"
+    assert _ran(script) == (code, said)
+
+
+def test_a_signal_that_asks_for_no_end_does_not_end_a_block_with_a_limit() -> None:
+    script = """
+import signal, time
+from retail_anomaly.cli import ending
+signal.signal(signal.SIGCHLD, lambda *_: None)
+with ending.ended_within(0.1):
+    signal.raise_signal(signal.SIGCHLD)
+    time.sleep(0.5)
+"""
+    assert _ran(script) == (0, "")
 
 
 def test_a_block_with_a_limit_that_is_done_has_nothing_to_fear() -> None:
