@@ -32,6 +32,8 @@ _RAY = {
     "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
     "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
     "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": str(PATIENCE_S),
+    # gRPC's handlers of forks sometimes end the client's own server before it has begun, on a busy machine.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
     # Where Jupyter is installed, each of some ten processes would compile a grammar for two seconds.
     "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "light"), str(ROOT)]),
 }
@@ -120,8 +122,18 @@ def ray_cluster() -> Iterator[str]:
                 if "Ray runtime started" in log.read_text() and all(map(_is_open, awaited)):
                     break
             yield f"ray://127.0.0.1:{ports['--ray-client-server-port']}"
+        except BaseException:
+            _print_logs(Path(folder))
+            raise
         finally:
             _end_session(head)
+
+
+def _print_logs(folder: Path) -> None:
+    """Show what the cluster's processes said last: their logs end with the test."""
+    for log in sorted((folder / "session_latest" / "logs").glob("*.*")):
+        if lines := log.read_text(errors="replace").splitlines()[-20:]:
+            print(f"--- {log.name}", *lines, sep="\n")
 
 
 def _is_open(port: str) -> bool:
