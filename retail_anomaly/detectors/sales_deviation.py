@@ -48,7 +48,7 @@ class SalesDeviationParameters(ModelParameters, frozen=True):
         Meta(
             gt=0,
             le=0.5,
-            description="Share of quarters of an hour that may alert, on either side.",
+            description="Share of ordinary quarters of an hour that may alert, on each side.",
             extra=Range(0.0002, 0.01, step=0.0002).declared,
         ),
     ] = 0.002

@@ -116,9 +116,9 @@ class Settings(Section, frozen=True):
         return {name: store.time_zone for name, store in self.stores.items()}
 
     def zone(self, store_id: str) -> ZoneInfo:
-        """Return a store's time zone: the one place where it is chosen.
+        """Return a store's time zone, by which its detectors decide.
 
-        A store that `stores` does not list is in UTC. The detectors get the zone through `Engine` as
+        A store that `stores` does not list is in UTC, as in `Clocks`, which reads the times of files. The detectors get the zone through `Engine` as
         `StoreMemory.local`, a `retail_anomaly.core.local_time.LocalTime`, which decides its days and hours.
         Figures and pages get it as ``zones`` and show times in it, see `retail_anomaly.frames.shown_times`.
         """

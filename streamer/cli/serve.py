@@ -198,7 +198,7 @@ def sink(
     log_level: LogLevel = "info",
     embedded_broker: Embedded = False,
 ) -> int:
-    """Write alerts and store metrics to InfluxDB.
+    """Write alerts, cases, scores and store metrics to InfluxDB.
 
     Runs until SIGTERM or Ctrl-C. Environment variables name the InfluxDB: INFLUXDB_URL, INFLUXDB_TOKEN,
     INFLUXDB_BUCKET, INFLUXDB_ORG (version 2) and INFLUXDB_SSL_CA_CERT (a certificate authority of your own).

@@ -1,4 +1,4 @@
-"""The process `sink`: alerts, store metrics and scores from Kafka to InfluxDB."""
+"""The process `sink`: alerts, cases, store metrics and scores from Kafka to InfluxDB."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
