@@ -39,7 +39,7 @@ from streamer.quix.membership import MemberApplication
 _log: Final = structlog.stdlib.get_logger("retail-streamer")
 
 END_SECONDS: Final = 30
-"""How long a process may still try to commit after a signal. Without a signal it waits for Kafka without a limit."""
+"""How long a process may still try to commit after a signal; otherwise it waits for Kafka for ever."""
 _UNENDED: Final = "does Kafka answer? Nothing is lost: a restart goes on from the last commit"
 
 

@@ -118,9 +118,10 @@ class Settings(Section, frozen=True):
     def zone(self, store_id: str) -> ZoneInfo:
         """Return a store's time zone, by which its detectors decide.
 
-        A store that `stores` does not list is in UTC, as in `Clocks`, which reads the times of files. The detectors get the zone through `Engine` as
-        `StoreMemory.local`, a `retail_anomaly.core.local_time.LocalTime`, which decides its days and hours.
-        Figures and pages get it as ``zones`` and show times in it, see `retail_anomaly.frames.shown_times`.
+        A store that `stores` does not list is in UTC, as in `Clocks`, which reads the times of files. The
+        detectors get the zone through `Engine` as `StoreMemory.local`, a
+        `retail_anomaly.core.local_time.LocalTime`, which decides its days and hours. Figures and pages get
+        it as ``zones`` and show times in it, see `retail_anomaly.frames.shown_times`.
         """
         store = self.stores.get(store_id)
         return ZoneInfo(store.time_zone if store else "UTC")
