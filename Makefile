@@ -36,8 +36,8 @@ up: ## the whole stack in containers with simulated stores; prints the links whe
 	@echo "Grafana's user is admin, its password GRAFANA_ADMIN_PASSWORD in .env"
 	@echo "Board of cases: make .venv/.demo, then .venv/bin/retail-anomaly review --broker localhost:9094"
 
-check: lint ## lint, then the tests that need no broker, database, browser or kernel
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not service" $(ARGS)
+check: lint ## lint, then the quick tests that need no broker, database, browser or kernel
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not service and not long" $(ARGS)
 
 test: $(VENV)/.dev ## all tests, the fast ones first (ARGS="-m 'not kafka'" leaves out the real Kafka)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

@@ -47,6 +47,8 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}
+# Folders whose tests try hundreds of inputs or whole worlds each.
+LONG = {"properties", "privacy", "faults"}
 # Fixtures that install or build a program with all that it depends on: minutes, the first time.
 INSTALLED = {"checkov", "kubeconform"}
 
@@ -86,6 +88,8 @@ def _mark(item: pytest.Item) -> None:
     served = parameters.get("host") == "embedded" or _folder(item) in SERVICES or INSTALLED & used
     if served or item.get_closest_marker("kafka"):
         item.add_marker("service")
+    if _folder(item) in LONG:
+        item.add_marker("long")
 
 
 @pytest.hookimpl(optionalhook=True)

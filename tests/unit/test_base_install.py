@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.base_install import run_without
 
+pytestmark = pytest.mark.long
+
 # In this order: the later commands read the files that the earlier ones write.
 RUN = [
     "retail-datagen write --stores 1 --days 2 --incident-rate 1 --out out",

@@ -16,6 +16,8 @@ from retail_anomaly.sources.base import SourceError
 from retail_anomaly.sources.bucket_writer import write_buckets
 from tests.support.buckets import BUCKETS, content_hash
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:

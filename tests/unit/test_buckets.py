@@ -27,6 +27,8 @@ from retail_anomaly.sources.bucketed_log import Bucket, read_manifest
 from retail_anomaly.workers import WorkerError
 from tests.support.buckets import BUCKETS, content_hash
 
+pytestmark = pytest.mark.long
+
 TIME = 1_760_000_000_000
 
 

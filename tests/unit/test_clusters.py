@@ -20,6 +20,8 @@ from tests.support.clusters import dask_cluster, ray_cluster
 from tests.support.gated import Gated, held_process
 from tests.support.ports import free_ports
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory) -> Path:

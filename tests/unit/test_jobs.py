@@ -32,6 +32,8 @@ from retail_anomaly.sources.event_log import BadLine, BadLines
 from retail_anomaly.sources.store_share import Share, balanced
 from tests.support.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 TIME = 1_760_000_000_000
 MINUTE = 60_000
 NO_COLUMNS = Columns()

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "tests" / "support" / "round_refund.py"
 SECTION = """

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.pages import ROOT, blocks, commands
 
+pytestmark = pytest.mark.long
+
 README = ROOT / "README.md"
 
 

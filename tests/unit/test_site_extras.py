@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 OURS = ("retail-anomaly", "")

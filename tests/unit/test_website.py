@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import IN_CI
 from tests.support.browser import Browser
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 # Tags whose address a browser fetches by itself; a link is followed by the reader only.
 FETCHED = re.compile(

@@ -21,6 +21,8 @@ from tests.support import works
 from tests.support.tuning import shop_events
 from tests.support.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 
 def wait_until(condition, seconds=PATIENCE_S):
     deadline = time.monotonic() + seconds

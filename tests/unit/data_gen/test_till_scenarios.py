@@ -13,6 +13,8 @@ from retail_anomaly.rules import load_rules
 from retail_anomaly.settings import load
 from tests.unit.data_gen.test_scenarios import MINUTE, world
 
+pytestmark = pytest.mark.long
+
 HOUR = 60 * MINUTE
 THEFTS = {
     "no_sale_skimming": "rule:no_sale_abuse",

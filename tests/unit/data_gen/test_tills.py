@@ -13,6 +13,8 @@ from data_gen.till_rates import TillRates
 from data_gen.world import make_catalogue
 from retail_anomaly.core.events import CountEvent, Event, MovementEvent, PosEvent, TillEvent
 
+pytestmark = pytest.mark.long
+
 MINUTE = 60_000
 DAY = 86_400_000
 RATES = TillRates.read("line_voids=.05,voids=.02,post_voids=.02,overrides=.02,employees=.02,gift_cards=.05")

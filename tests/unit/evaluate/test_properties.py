@@ -14,6 +14,8 @@ from retail_anomaly.frames.alerts import alerts_frame
 from retail_anomaly.frames.confidence import with_confidence
 from tests.unit.evaluate.world import EVENTS, MINUTE, NOON, alert, incident
 
+pytestmark = pytest.mark.long
+
 # A scorecard takes a tenth of a second, nearly all of it in pandas.
 few = settings(max_examples=12)
 STORES = st.sampled_from(["a", "b", "c"])

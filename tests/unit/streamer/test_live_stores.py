@@ -16,6 +16,8 @@ from retail_anomaly.settings import Settings, build_engine
 from streamer.detection.live_state import LiveState
 from tests.support.brokerless import BrokerlessPipeline, send_all
 
+pytestmark = pytest.mark.long
+
 WORLD = Simulation(stores=6, days=1, seed=8)
 
 

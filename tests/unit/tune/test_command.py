@@ -22,6 +22,8 @@ from retail_anomaly.settings import load
 from tests.support.tuning import shops
 from tests.support.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 STRICT = {
     "detectors": {
         **{name: {"enabled": False} for name in REGISTRY},

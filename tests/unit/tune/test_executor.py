@@ -15,6 +15,8 @@ from retail_anomaly.sources.bucket_writer import write_buckets
 from retail_anomaly.tune import tune
 from tests.support.tuning import TOO_STRICT, only, shops
 
+pytestmark = pytest.mark.long
+
 ASKED: dict[str, Any] = {"settings": only("refund_burst", **TOO_STRICT), "budget": 1.0, "progress": False}
 
 

@@ -17,6 +17,8 @@ from retail_anomaly.tune.split import HELD_OUT, TUNED
 from tests.support.events import DAY, HOUR, MINUTE, gate, sale
 from tests.support.tuning import TOO_STRICT, burst, incident_of, only, plain_day, shops
 
+pytestmark = pytest.mark.long
+
 STRICT = only("refund_burst", **TOO_STRICT)
 GOOD = only("refund_burst")
 

@@ -33,6 +33,8 @@ from tests.support.world_exports import (
     told_by_poslog,
 )
 
+pytestmark = pytest.mark.long
+
 POSLOG_BYTES = 1_000_000_000 if LONG else 20_000_000
 MOST_MEGABYTES = 300
 COMMAND = """
