@@ -1,11 +1,12 @@
 """One process of a catch-up.
 
-    python -m benchmarks.catch_up BROKER decode|rows|unaligned|rules|all GROUP [SETTING=VALUE...]
+    python -m benchmarks.catch_up BROKER decode|rows|unaligned|bytewax|rules|all GROUP [SETTING=VALUE...]
 
-`rules` and `all` are the streamer, with the rules and with the models too. Three floors stand beside it:
+`rules` and `all` are the streamer, with the rules and with the models too. Four floors stand beside it:
 `decode` is the same aligned reading with decoding alone; `rows` is an application of Quix as its users write
 it, aligned by Quix's own loop, that decodes and does no more; `unaligned` is a bare loop of confluent-kafka,
-decoding and the engine, which takes the topics as they come, keeps no state and commits once at its end.
+decoding and the engine, which takes the topics as they come, keeps no state and commits once at its end;
+`bytewax` is the same in a dataflow of Bytewax.
 
 It joins the group, stands still at its first record and says so on standard output. Any line on
 standard input lets it go on; after SIGTERM it prints its figures as one JSON object.
@@ -83,6 +84,10 @@ def main(broker: str, mode: str, group: str, *flags: str) -> None:
         connection = Connection(broker)
         if mode == "unaligned":
             read_unaligned(connection, group, build_engine(settings), clock)
+        elif mode == "bytewax":
+            from benchmarks.bytewax_rival import read_with_bytewax
+
+            read_with_bytewax(connection, group, build_engine(settings), clock)
         elif mode not in ("decode", "rows"):
             only = list(REGISTRY) if mode == "all" else None
             build(detection_process(settings, only), connection, counts=clock).run()

@@ -2,7 +2,7 @@
 
 `decode` is the same aligned reading with decoding alone, and `rows` decodes in Quix's own loop. `unaligned`
 is a bare loop of confluent-kafka with the same engine: it neither aligns nor keeps state, so its alerts are
-wrong.
+wrong. `bytewax` is the same engine in a dataflow of Bytewax, as unaligned and without state.
 """
 
 import json
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from benchmarks import backlog
 from benchmarks.figures import Figure, medians
@@ -24,6 +25,8 @@ BROKER_PROPERTIES = {"group.initial.rebalance.delay.ms": "3000"}
 
 def figures(broker: str, *, records: int, repeat: int, stores: int) -> Iterator[Figure]:
     count = backlog.fill(broker, records, stores)
+    # There is none for the newest Pythons.
+    rivals = {"bytewax": lambda: catch_up(broker, "bytewax", count, _FIVE_RULES)} if _has_bytewax() else {}
     runs = medians(
         repeat,
         decode=lambda: catch_up(broker, "decode", count),
@@ -33,11 +36,14 @@ def figures(broker: str, *, records: int, repeat: int, stores: int) -> Iterator[
         rules=lambda: catch_up(broker, "rules", count),
         models=lambda: catch_up(broker, "all", count),
         pair=lambda: catch_up(broker, "rules", count, processes=2),
+        **rivals,
     )
     decode, unaligned, five = (runs[name] for name in ("decode", "unaligned", "five"))
     rules, models, pair = (runs[name] for name in ("rules", "models", "pair"))
     part = "throughput"
-    for floor, name in ((decode, "decoding alone"), (unaligned, "the unaligned loop")):
+    floors = [(decode, "decoding alone"), (unaligned, "the unaligned loop")]
+    floors += [(runs[name], f"{name} with the same engine, unaligned") for name in rivals]
+    for floor, name in floors:
         yield Figure(part, f"five rules; floor: {name}", "records/s", five["per_second"], floor["per_second"])
         yield Figure(
             part, f"CPU of five rules; floor: {name}", "s per million", five["cpu_s"], floor["cpu_s"]
@@ -66,6 +72,10 @@ def figures(broker: str, *, records: int, repeat: int, stores: int) -> Iterator[
     )
     yield Figure(part, "two processes; floor: one", "records/s", pair["per_second"], rules["per_second"])
     yield Figure(part, "CPU of two processes; floor: one", "s per million", pair["cpu_s"], rules["cpu_s"])
+
+
+def _has_bytewax() -> bool:
+    return find_spec("bytewax") is not None
 
 
 def catch_up(broker: str, mode: str, records: int, *flags: str, processes: int = 1) -> dict[str, float]:
