@@ -47,8 +47,8 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 ORDER = ("retail_anomaly", "streamer", "data_gen", "unit", "contract", "golden")
 # Folders whose tests start servers, browsers and kernels.
 SERVICES = {"integration", "notebooks"}
-# Folders whose tests try hundreds of inputs or whole worlds each.
-LONG = {"properties", "privacy", "faults"}
+# Folders whose tests try hundreds of inputs, whole worlds or whole charts each.
+LONG = {"properties", "privacy", "deploy", "faults"}
 # Fixtures that install or build a program with all that it depends on: minutes, the first time.
 INSTALLED = {"checkov", "kubeconform"}
 

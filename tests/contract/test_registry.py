@@ -162,6 +162,7 @@ def test_detector_behaves_as_one(name, parameters, check, over_golden):
     BEHAVIOUR[check](over_golden(name, parameters))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "parameters", "check"),
     [
@@ -342,6 +343,7 @@ def test_every_detector_with_an_evidence_of_its_own_has_a_parameter_that_makes_i
     assert set(EVIDENCE) <= set(REGISTRY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stricter", STRICTER, ids=str)
 def test_stricter_parameter_never_raises_a_first_alert_earlier(stricter):
     @(EXAMPLES if stricter.about != "habits" else settings(max_examples=3))

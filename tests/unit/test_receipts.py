@@ -110,6 +110,7 @@ def test_only_the_chunks_that_changed_are_written():
     assert len(list(lines.records())) == 1
 
 
+@pytest.mark.long
 def test_a_line_takes_forty_bytes_and_is_forgotten():
     """So do a million; a fifth of them is enough to see it."""
 

@@ -325,6 +325,7 @@ def contrast(one, other):
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("stores", "notes"),
     [

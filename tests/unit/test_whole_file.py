@@ -139,6 +139,7 @@ def test_a_file_that_is_complete_replaces_the_old_one(endless: subprocess.Popen[
     assert not hidden(out)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["jsonl", "parquet"])
 def test_ctrl_c_in_a_simulation_keeps_the_old_world(layout: str, tmp_path: Path) -> None:
     names = ["events.jsonl", "incidents.jsonl", "pos-events.parquet"]
@@ -156,6 +157,7 @@ def test_ctrl_c_in_a_simulation_keeps_the_old_world(layout: str, tmp_path: Path)
     assert {(tmp_path / name).read_text() for name in names} == {OLD}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "line"),
     [

@@ -121,6 +121,7 @@ def test_a_small_group_of_rows_gives_the_same_table(tmp_path):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_days(tmp_path):
     program = (
         "import resource, sys; from pathlib import Path; from data_gen import Simulation;"
