@@ -79,10 +79,19 @@ class OpenPage:
     def wait_until(self, expression: str, seconds: float = PATIENCE_S) -> None:
         """Wait until a JavaScript expression holds."""
         deadline = time.monotonic() + seconds
-        while not self.value(f"Boolean({expression})"):
+        while not self._holds(expression):
             if time.monotonic() > deadline:
                 raise BrowserError(f"after {seconds:.0f} s not yet: {expression}; errors: {self.errors}")
             time.sleep(0.05)
+
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.value(f"Boolean({expression})"))
+        except BrowserError as error:
+            # The page left while it was asked: the next one is asked again.
+            if "navigated" in str(error):
+                return False
+            raise
 
     def wait_for_figures(self, count: int, seconds: float = PATIENCE_S) -> None:
         """Wait until so many Plotly figures are drawn, and two frames more."""

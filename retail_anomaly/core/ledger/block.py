@@ -217,7 +217,7 @@ class Block:
         if number >= len(self._head_ends):
             return LedgerHead(("",), self.opened)
         begin = self._head_ends[number - 1] if number else 0
-        head = self._head(memoryview(self._heads)[begin : self._head_ends[number]])
+        head = self._head(self._heads[begin : self._head_ends[number]])
         head.time += self.opened
         return head
 
@@ -303,7 +303,7 @@ class Block:
 
     def _row(self, row: int) -> LedgerLine:
         begin = self._row_ends[row - 1] if row else 0
-        return self._line(memoryview(self._rows)[begin : self._row_ends[row]])
+        return self._line(self._rows[begin : self._row_ends[row]])
 
 
 def _sizes(ends: "array[int]") -> bytes:

@@ -138,9 +138,9 @@ class BlockIndex:
         del self._oldest[0], self._newest[0], self._closed[0], self._lines[0]
         self._ends = array("I", (end - count for end in self._ends[1:]))
         self.first += 1
-        kept = np.flatnonzero(np.frombuffer(self._token_at, np.uint32) >= self.first << _HEAD_BITS)
+        # A copy, as in `PrintList`.
+        kept = np.flatnonzero(np.array(self._token_at, np.uint32) >= self.first << _HEAD_BITS)
         first = int(kept[0]) if len(kept) else len(self._token_at)  # in the order of the blocks
-        del kept
         self._tokens.drop(first)
         del self._token_at[:first]
 
@@ -158,9 +158,7 @@ class BlockIndex:
 
     def used_again(self, begin: int, end: int) -> set[int]:
         """Return the fingerprints of the numbers of all other blocks that have lines within these times."""
-        within = (np.frombuffer(self._oldest, np.int64) <= end) & (
-            np.frombuffer(self._newest, np.int64) >= begin
-        )
+        within = (np.array(self._oldest, np.int64) <= end) & (np.array(self._newest, np.int64) >= begin)
         found: set[int] = set()
         for block in np.flatnonzero(within).tolist():
             if block:

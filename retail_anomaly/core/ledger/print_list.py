@@ -88,6 +88,7 @@ class PrintList:
     def _read(self, begin: int, end: int, wanted: int) -> list[int]:
         if begin == end:
             return []
-        part = np.frombuffer(self._values, np.uint32)[begin:end]
+        # A copy: while somebody holds a view, such as a profiler that keeps our frame, no value can be added.
+        part = np.frombuffer(self._values[begin:end], np.uint32)
         found: list[int] = (np.flatnonzero(part == wanted) + begin).tolist()
         return found
