@@ -171,7 +171,7 @@ def _end_by_force(heard: int) -> None:
                 _end(number, WITHIN_SECONDS)
         elif limit is not None and number in _ASKING:
             time.sleep(limit.seconds)
-            if limit in _limits:
+            if any(each is limit for each in _limits):
                 _end(number, limit.seconds, limit.hint)
 
 

@@ -188,12 +188,16 @@ def _till(raw: bytes) -> TillEvent | None:
 def _parts(topic: str, raw: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a JSON object that an event can have, each decoded apart from the others."""
     known = field_names(topic)
-    for name, part in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
+    try:
+        parts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except _UNREADABLE:  # the number was told of before the rest was read
+        raise InvalidEvent(None, "value: expected a JSON object in UTF-8") from None
+    for name, part in parts.items():
         if name not in known:
             continue
         try:
             yield name, msgspec.json.decode(part)
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             if "out of range" not in str(error):
                 raise InvalidEvent(name, f"{name}: {error}") from None
             raise InvalidEvent(name, f"{name}: number out of range") from None

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from retail_anomaly.core.line_chunk import UNKNOWN, Chunk
+from retail_anomaly.core.line_chunk import Chunk
 from retail_anomaly.core.receipts import Identity, references, series_hash
 
 
@@ -52,8 +52,7 @@ def forgotten_sales(chunks: Sequence[Chunk], series: Sequence[Identity]) -> Forg
             for reference in references(series[number]):
                 hashes.append(rows["number"][own] ^ np.uint64(series_hash(reference)))
                 times.append(at[own])
-        tokens = np.flatnonzero(rows["quantity"] == UNKNOWN)
-        lines = tokens - rows["cents"][tokens]
+        tokens, lines = chunk.token_rows()
         hashes.append(rows["number"][tokens[left[lines]]])
         times.append(at[lines[left[lines]]])
     return ForgottenSales(np.concatenate(hashes), np.concatenate(times))

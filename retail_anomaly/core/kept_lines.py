@@ -31,6 +31,8 @@ _FULL: Final = ROWS - _SPARE
 # A store that has a few lines and no more, as one whose id somebody makes up, takes a kilobyte for them.
 _FIRST_ROOM: Final = 32
 _MOST_SKUS: Final = 65_536  # that a row can count
+_MOST_SERIES: Final = 65_000  # the registers, or their days, beyond them share one
+_OTHERS: Final = "\x1f"
 _LINES_PER_SLOT: Final = 4
 _pack: Final = ROW.pack_into
 _key: Final = KEY.unpack_from
@@ -99,7 +101,7 @@ class KeptLines:
         self._mask = 63
         self._number, self._hash = "", text_hash("")
         self._skus: NumberedNames[str] = NumberedNames(most=_MOST_SKUS)
-        self._series: NumberedNames[Identity] = NumberedNames([()] if self._plain else [])
+        self._series: NumberedNames[Identity] = NumberedNames([()] if self._plain else [], _MOST_SERIES)
         self._dropped: list[str] = []
         self._tracked = True
 
@@ -158,7 +160,10 @@ class KeptLines:
                 line, heads, slot = self._next_line, self._heads, hashed & self._mask
                 row = line & _ROW_BITS
             if not plain:
-                series = self._series[self._numbering.series(event)]
+                identity = self._numbering.series(event)
+                series = self._series[identity]
+                if series == _MOST_SERIES:
+                    series = self._series.put((_OTHERS,) * len(identity))
             time, amount, sku = event.event_time, event.amount, skus[event.sku]
             cents, is_one = round(amount * 100), event.quantity == 1
             mils = whole if is_one else round(event.quantity * 1000) * sign
@@ -169,7 +174,9 @@ class KeptLines:
             except DoesNotFit:
                 _pack(chunk.rows, row * SIZE, hashed, link, 0, 0, UNKNOWN, 0, 0, sku % _MOST_SKUS, series)
                 fits = False
-            if not fits:
+            if not fits or mils == UNKNOWN:
+                if mils == UNKNOWN:  # that marks the row of a token
+                    chunk.set_left(row, 0, 0)
                 own_sku = event.sku if sku == _MOST_SKUS else None
                 chunk.odd[row] = Odd(time, clock, float(sign * event.quantity), amount, own_sku)
             heads[slot] = line
@@ -277,7 +284,7 @@ class KeptLines:
             rows = chunk.view()
             rows["sku"] = np.array([self._skus[sku] for sku in skus], dtype=np.uint16)[rows["sku"]]
             if series and not self._plain:
-                own = [self._series[tuple(each)] for each in series]
+                own = [self._series.put(tuple(each)) for each in series]
                 rows["series"] = np.array(own, dtype=np.uint16)[rows["series"]]
             self._chunks[number] = chunk
         self._open, self._full = self._chunks.get(self._next_line >> _SHIFT), _FULL

@@ -36,6 +36,7 @@ _LEFT_AT: Final = _TYPE.fields["quantity"][1]  # type: ignore[index]
 _INT: Final = Struct("<i").pack_into
 _LEFT: Final = Struct("<ii").pack_into
 Rows: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Places: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Odd(NamedTuple):
@@ -118,7 +119,18 @@ class Chunk:
         times = self.base + self.view()["time"].astype(np.int64)
         for row, odd in self.odd.items():
             times[row] = odd.time
+        tokens, lines = self.token_rows()
+        times[tokens] = times[lines]
         return times
+
+    def token_rows(self) -> tuple[Places, Places]:
+        """Return the rows of tokens, and beside each the row of its line."""
+        rows = self.view()
+        tokens = np.flatnonzero(rows["quantity"] == UNKNOWN)
+        back = rows["cents"][tokens]
+        # Older records have a refund of 2,147,483.648 pieces as such a row.
+        tokens = tokens[(back >= 1) & (back <= tokens)]
+        return tokens, tokens - rows["cents"][tokens]
 
     def set_first(self, row: int, offset: int) -> None:
         """Note the first time of a line's receipt, as an offset to the line's time."""

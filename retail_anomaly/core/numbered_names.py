@@ -43,10 +43,17 @@ class NumberedNames(dict[T, int], Generic[T]):
     # The dictionary calls it for a name that it does not have: a known name costs no call of ours.
     def __missing__(self, name: T) -> int:
         number = len(self.names)
-        if number == self._most:
-            return number
+        if number >= self._most:
+            return self._most
         self[name] = number
         self.names.append(name)
+        return number
+
+    def put(self, name: T) -> int:
+        """Return the number of a name, which gets one although the others have used up theirs."""
+        number = self.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
         return number
 
     def keep_used(self, field: str, rows: Sequence[Rows]) -> None:

@@ -129,7 +129,10 @@ def text_hash(text: str) -> int:
     >>> text_hash("42") == text_hash("42") != text_hash("43")
     True
     """
-    return int.from_bytes(text.encode(), "little") * _FACTOR % _PRIME
+    data = text.encode()
+    if data[-1:] == b"\0":
+        data += b"\xff"  # which no text has: the number is that of another text otherwise
+    return int.from_bytes(data, "little") * _FACTOR % _PRIME
 
 
 def token_hash(field: str, token: str, sku: str) -> int:
