@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from retail_anomaly.core.codec import decode
@@ -21,7 +23,7 @@ def kept(by: str = "store") -> KeptLines:
     return KeptLines(Numbering(by, LocalTime(UTC)), DAY)
 
 
-def line(number: str, kind: str = "SALE", **fields: object) -> PosEvent:
+def line(number: str, kind: str = "SALE", **fields: Any) -> PosEvent:
     return PosEvent(number, "s", "c", "k", 9_999.99, kind, TIME, **fields)
 
 
