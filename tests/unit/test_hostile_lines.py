@@ -19,7 +19,7 @@ TIME = 1_760_000_000_000
 MARK = 2_147_483.648
 
 
-def kept(by: str = "store") -> KeptLines:
+def kept(by: Any = "store") -> KeptLines:
     return KeptLines(Numbering(by, LocalTime(UTC)), DAY)
 
 
